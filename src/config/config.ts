@@ -1,0 +1,191 @@
+import type { Connection, Provider } from '../providers/provider.ts'
+import type { ExceptionName } from '../failure.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
+import type { Secret } from './secret.ts'
+
+/** Where a setting stands in the file, 1-based. `file` is relative to the main file's folder. */
+export type Place = { readonly file: string; readonly line: number; readonly column: number }
+
+/** One line of the load report. error: the file is not accepted; differs / later: honoured otherwise, or not yet. */
+export type Notice = {
+  readonly level: 'error' | 'warning' | 'differs' | 'later'
+  /** Dotted path, `router_settings.cooldown_time`, `model_list[2].litellm_params.api_key`. */
+  readonly key: string
+  readonly place: Place | undefined
+  /** One sentence: what, and how to mend it. Never holds a secret value. */
+  readonly text: string
+}
+
+/** LiteLLM's per-exception numbers (retry_policy, allowed_fails_policy), keys as the exception names. */
+export type ExceptionPolicy = Readonly<Partial<Record<ExceptionName | 'Default', number>>>
+
+export type ModelInfo = {
+  readonly id: string
+  readonly mode: string | undefined
+  readonly baseModel: string | undefined
+  readonly accessGroups: readonly string[]
+  readonly maxInputTokens: number | undefined
+  readonly allowedFails: number | undefined
+  readonly allowedFailsPolicy: ExceptionPolicy | undefined
+  readonly cooldownMs: number | undefined
+  readonly blocked: boolean
+  /** Embedding dimensions, when declared. */
+  readonly dimensions: number | undefined
+  /** Every key as written, for /model/info. Holds no credential. */
+  readonly raw: JsonObject
+}
+
+/** One entry of model_list, resolved and frozen. All durations are milliseconds; undefined = not set. */
+export type Deployment = {
+  readonly id: string
+  /** model_name: the model group. May contain '*'. */
+  readonly group: string
+  readonly provider: Provider
+  /** litellm_params.model as written: 'openai/gpt-4.1', 'openai/*'. */
+  readonly litellmModel: string
+  /** The part after the provider prefix: 'gpt-4.1', or '*' pieces to fill from the request. */
+  readonly upstreamModel: string
+  readonly connection: Connection
+  /** base URL + credential + upstream model: what a 429 is about. */
+  readonly domain: string
+  /** base URL + credential: where ids and ciphertext are valid. */
+  readonly boundary: string
+  readonly info: ModelInfo
+  readonly order: number | undefined
+  readonly weight: number | undefined
+  readonly rpm: number | undefined
+  readonly tpm: number | undefined
+  readonly maxParallelRequests: number | undefined
+  readonly timeoutMs: number | undefined
+  readonly streamTimeoutMs: number | undefined
+  readonly numRetries: number | undefined
+  readonly cooldownMs: number | undefined
+  readonly region: string | undefined
+  readonly tags: readonly string[]
+  readonly tagRegex: readonly string[]
+  readonly mockResponse: Json | undefined
+  readonly dropParams: boolean | undefined
+  readonly additionalDropParams: readonly (readonly string[])[]
+  readonly allowedOpenaiParams: readonly string[]
+  /** Values used when the client's body lacks the key. */
+  readonly defaults: JsonObject
+  readonly extraBody: JsonObject
+  readonly extraHeaders: readonly (readonly [string, string])[]
+  /** USD per token, overriding the price table. */
+  readonly inputCostPerToken: number | undefined
+  readonly outputCostPerToken: number | undefined
+  readonly place: Place
+  /** litellm_params as /model/info may show them: no credential, no resolved secret. */
+  readonly shown: JsonObject
+}
+
+/** A fallback target: a group name (or deployment id, or a name a wildcard serves) and values it overrides. */
+export type FallbackTarget = { readonly group: string; readonly overrides: JsonObject }
+/** Source group → targets in order. '*' is the default entry. */
+export type FallbackTable = ReadonlyMap<string, readonly FallbackTarget[]>
+
+export type RoutingStrategy =
+  | 'simple-shuffle'
+  | 'least-busy'
+  | 'usage-based-routing'
+  | 'usage-based-routing-v2'
+  | 'latency-based-routing'
+  | 'cost-based-routing'
+
+export type PreCallCheck =
+  | 'prompt_caching'
+  | 'router_budget_limiting'
+  | 'responses_api_deployment_check'
+  | 'deployment_affinity'
+  | 'session_affinity'
+  | 'forward_client_headers_by_model_group'
+  | 'enforce_model_rate_limits'
+  | 'encrypted_content_affinity'
+
+export type RouterSettings = {
+  readonly strategy: RoutingStrategy
+  readonly strategyArgs: JsonObject
+  readonly numRetries: number
+  /** Floor of the sleep before a retry. */
+  readonly retryAfterMs: number
+  readonly timeoutMs: number | undefined
+  readonly streamTimeoutMs: number | undefined
+  /** undefined when absent or equal to LiteLLM's default 3 (behaviour map 2.5 B). */
+  readonly allowedFails: number | undefined
+  readonly allowedFailsPolicy: ExceptionPolicy | undefined
+  readonly retryPolicy: ExceptionPolicy | undefined
+  readonly modelGroupRetryPolicy: ReadonlyMap<string, ExceptionPolicy>
+  readonly cooldownMs: number
+  readonly disableCooldowns: boolean
+  readonly maxFallbacks: number
+  /** undefined when the list is not configured at all: that changes error texts and typed fallbacks. */
+  readonly fallbacks: FallbackTable | undefined
+  readonly contextWindowFallbacks: FallbackTable | undefined
+  readonly contentPolicyFallbacks: FallbackTable | undefined
+  readonly defaultFallbacks: readonly string[]
+  readonly fallbackOnContentPolicy: boolean
+  readonly enablePreCallChecks: boolean
+  readonly optionalPreCallChecks: ReadonlySet<PreCallCheck>
+  readonly affinityTtlMs: number
+  readonly enableTagFiltering: boolean
+  readonly tagFilteringMatchAny: boolean
+  readonly defaultMaxParallelRequests: number | undefined
+}
+
+export type PassThroughEndpoint = {
+  readonly path: string
+  readonly target: string
+  readonly headers: readonly (readonly [string, string])[]
+  /** Default true: one parser, one default. */
+  readonly auth: boolean
+  readonly forwardHeaders: boolean
+  readonly includeSubpath: boolean
+}
+
+export type GeneralSettings = {
+  readonly masterKey: Secret | undefined
+  /** Sealing key material: LITELLM_SALT_KEY, else the master key, else a key file in the data directory. */
+  readonly saltKey: Secret | undefined
+  readonly keyHeaderName: string | undefined
+  readonly permitWeakMasterKey: boolean
+  readonly completionModel: string | undefined
+  readonly allowMockTesting: boolean
+  readonly disableResponsesIdSecurity: boolean
+  readonly allowUnmanagedResponseIds: boolean
+  readonly includeCallIdInErrorBody: boolean
+  readonly forwardClientHeaders: boolean
+  readonly forwardOpenaiOrgId: boolean
+  readonly alwaysIncludeStreamUsage: boolean
+  readonly enforceFallbackModelAccess: boolean
+  readonly maxRequestBytes: number
+  readonly maxResponseBytes: number
+  readonly maxInFlight: number | undefined
+  readonly passThroughTimeoutMs: number
+  readonly passThroughEndpoints: readonly PassThroughEndpoint[]
+  readonly publicRoutes: readonly string[]
+}
+
+export type LitellmSettings = {
+  readonly requestTimeoutMs: number
+  readonly dropParams: boolean
+  readonly exposeRouterDebugInErrors: boolean
+  readonly returnResponseHeaders: boolean
+}
+
+/** One immutable snapshot. A request sees exactly one, from its first line to its record. */
+export type Config = {
+  readonly deployments: readonly Deployment[]
+  /** Exact model_name → deployments, in file order. Wildcards are in `patterns`. */
+  readonly groups: ReadonlyMap<string, readonly Deployment[]>
+  /** Wildcard groups, most specific first (behaviour map 1.7). */
+  readonly patterns: readonly { readonly pattern: RegExp; readonly deployments: readonly Deployment[] }[]
+  readonly aliases: ReadonlyMap<string, { readonly group: string; readonly hidden: boolean }>
+  readonly byId: ReadonlyMap<string, Deployment>
+  readonly router: RouterSettings
+  readonly general: GeneralSettings
+  readonly litellm: LitellmSettings
+  /** files_settings: provider → deployment-like connection, for provider-owned resources without a model. */
+  readonly notices: readonly Notice[]
+  /** Absolute paths of every file read, for the watcher. */
+  readonly files: readonly string[]
+}

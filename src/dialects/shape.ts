@@ -1,0 +1,73 @@
+import type { Json, JsonObject } from '../wire/json.ts'
+
+/** Tokens as the provider counted them; `undefined` members were not reported. */
+export type Usage = {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cachedInputTokens?: number
+  readonly cacheWriteTokens?: number
+  readonly reasoningTokens?: number
+}
+
+/** One server-sent event. `bytes` is exactly what goes to a same-dialect client, its blank line included. */
+export type StreamEvent = {
+  readonly bytes: Uint8Array
+  /** The `event:` field, '' when absent. */
+  readonly event: string
+  /** The joined `data:` lines; undefined for a comment-only block. */
+  readonly data: string | undefined
+}
+
+/** Turns upstream bytes into events, whatever the splits. Throws StreamFault on an event it must not pass on. */
+export type StreamDecoder = {
+  push(chunk: Uint8Array): readonly StreamEvent[]
+  /** Bytes left at the end of the stream are an unfinished event: returned only if they form a whole one. */
+  end(): readonly StreamEvent[]
+}
+
+/**
+ * What one event means for the commit gate.
+ *  lifecycle: hold it (created, in_progress, role-only deltas, pings)
+ *  content:   text, reasoning, refusal, tool, audio or image delta: the attempt has answered
+ *  final:     the answer is whole but the terminator has not come (finish_reason, usage)
+ *  terminal:  the dialect's own end ([DONE], response.completed): nothing after it counts
+ *  error:     the provider failed inside the stream
+ */
+export type Sight =
+  | { readonly kind: 'lifecycle' | 'content' | 'final' | 'terminal'; readonly usage?: Usage }
+  | { readonly kind: 'error'; readonly error: JsonObject }
+
+/** The error object of the OpenAI dialect, as LiteLLM fills it. `code` is nearly always the status as a string. */
+export type ErrorBody = {
+  readonly message: string
+  readonly type: string | null
+  readonly param: string | null
+  readonly code: string | null
+  readonly [more: string]: Json
+}
+
+/** What the engine must know of an endpoint's answers. Pure, no I/O, never sees the Context. */
+export type Shape = {
+  readonly name: string
+  /** Non-stream JSON answers: undefined = a real answer; an object = the error hidden inside the 200. */
+  readonly errorInside: (answer: JsonObject) => JsonObject | undefined
+  readonly usageOf: (answer: JsonObject) => Usage | undefined
+  /** Stream rules; undefined when the endpoint never streams events. */
+  readonly stream: StreamRules | undefined
+}
+
+export type StreamRules = {
+  readonly sight: (event: StreamEvent) => Sight
+  /** The frame that ends a broken stream at the client: an error event, never a success terminator. */
+  readonly errorFrame: (error: ErrorBody, state: StreamState) => string
+  /** True when a finished answer may end without its terminator (chat: finish_reason, then EOF). */
+  readonly endsWithoutTerminal: boolean
+}
+
+/** What the relay remembers of a stream so that the error frame is valid in its dialect. */
+export type StreamState = {
+  /** Highest sequence_number seen, -1 when none. */
+  sequence: number
+  /** The last whole `response` object seen, for response.failed. */
+  response: JsonObject | undefined
+}

@@ -1,0 +1,129 @@
+import type { Json } from './wire/json.ts'
+
+/**
+ * The closed catalogue of failure classes and what each one leads to.
+ * attempt/classify.ts decides the class from meaning (provider code and type, then text, then status, then
+ * transport error); this table decides everything after. docs/failures.md prints it; a test keeps them equal.
+ */
+export type FailureClass =
+  | 'caller_fault' // the request itself is wrong: 400, 409 locked, 413, 415, 422, an unknown resource id
+  | 'content_policy' // refused by a safety filter
+  | 'context_window' // the prompt does not fit
+  | 'credential' // 401, 403: this deployment's key is wrong, not the caller's
+  | 'quota' // money is gone: 402, insufficient_quota, credit balance too low
+  | 'rate_limit' // 429 that passes with time
+  | 'model_gone' // the deployment's model does not exist there (any more)
+  | 'unsupported' // the provider has no such endpoint or cannot carry this body
+  | 'overloaded' // 529, 503 overloaded
+  | 'transient' // other 5xx, an unreadable answer
+  | 'transport' // DNS, TLS, refused, reset, cut
+  | 'timeout_headers' // nothing came back in time
+  | 'timeout_first_token' // headers came, content did not
+  | 'timeout_idle' // content stopped half-way
+  | 'timeout_client' // the caller's own, shorter limit ran out
+  | 'no_deployment' // nothing was left to try: all cooling or filtered out
+  | 'gateway_bug' // our own fault; never blamed on a deployment
+  | 'client_gone' // nobody is listening any more
+
+/** any: the same deployment may be tried again; sibling: only another one; never: not inside this group. */
+export type RetryRule = 'any' | 'sibling' | 'never'
+/** Which fallback list follows when the group is exhausted. */
+export type FallbackRule = 'generic' | 'content_policy' | 'context_window' | 'none'
+/** What the failure does to the deployment's health. none also means: counts towards nothing. */
+export type CooldownRule = 'none' | 'soft' | 'rate' | 'hard'
+
+export type Verdict = {
+  readonly retry: RetryRule
+  readonly fallback: FallbackRule
+  readonly cooldown: CooldownRule
+}
+
+export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
+  // LiteLLM sends every upstream status through the general fallbacks, 400 included; another provider may accept
+  // what this one refused. It is never retried inside the group and never touches health.
+  caller_fault: { retry: 'never', fallback: 'generic', cooldown: 'none' },
+  content_policy: { retry: 'never', fallback: 'content_policy', cooldown: 'none' },
+  context_window: { retry: 'never', fallback: 'context_window', cooldown: 'none' },
+  credential: { retry: 'sibling', fallback: 'generic', cooldown: 'hard' },
+  quota: { retry: 'sibling', fallback: 'generic', cooldown: 'hard' },
+  rate_limit: { retry: 'any', fallback: 'generic', cooldown: 'rate' },
+  model_gone: { retry: 'sibling', fallback: 'generic', cooldown: 'hard' },
+  unsupported: { retry: 'sibling', fallback: 'generic', cooldown: 'none' },
+  overloaded: { retry: 'any', fallback: 'generic', cooldown: 'soft' },
+  transient: { retry: 'any', fallback: 'generic', cooldown: 'soft' },
+  transport: { retry: 'any', fallback: 'generic', cooldown: 'soft' },
+  timeout_headers: { retry: 'sibling', fallback: 'generic', cooldown: 'soft' },
+  timeout_first_token: { retry: 'sibling', fallback: 'generic', cooldown: 'soft' },
+  timeout_idle: { retry: 'sibling', fallback: 'generic', cooldown: 'soft' },
+  timeout_client: { retry: 'sibling', fallback: 'generic', cooldown: 'none' },
+  no_deployment: { retry: 'never', fallback: 'generic', cooldown: 'none' },
+  gateway_bug: { retry: 'never', fallback: 'none', cooldown: 'none' },
+  client_gone: { retry: 'never', fallback: 'none', cooldown: 'none' },
+}
+
+/** LiteLLM's exception classes (behaviour map 7.1): they name policies and prefix messages. */
+export type ExceptionName =
+  | 'BadRequestError'
+  | 'UnsupportedParamsError'
+  | 'ContextWindowExceededError'
+  | 'ContentPolicyViolationError'
+  | 'AuthenticationError'
+  | 'PermissionDeniedError'
+  | 'NotFoundError'
+  | 'Timeout'
+  | 'UnprocessableEntityError'
+  | 'RateLimitError'
+  | 'InternalServerError'
+  | 'APIConnectionError'
+  | 'BadGatewayError'
+  | 'ServiceUnavailableError'
+  | 'APIError'
+
+/** One attempt's failure, as a value. `message` is safe to show: no key, no internal URL, no stack. */
+export type Failure = {
+  readonly class: FailureClass
+  /** The HTTP status LiteLLM gives this failure (a refused connection is 500, an upstream 504 is 408). */
+  readonly status: number
+  readonly exception: ExceptionName
+  /** LiteLLM's full text without the fallback decoration: `litellm.RateLimitError: RateLimitError: OpenAIException - …`. */
+  readonly message: string
+  readonly type: string | null
+  readonly param: string | null
+  /** The provider's own code when it is a word clients act on (context_length_exceeded), else null. */
+  readonly code: string | null
+  /** Milliseconds from now; a lower bound for the deployment's rate-limit domain. */
+  readonly retryAfterMs: number | undefined
+  /** Structured detail from the provider (Azure innererror), shown as provider_specific_fields. */
+  readonly detail: Json | undefined
+  /** The request was fully sent and something may have been generated and billed. */
+  readonly possiblyBilled: boolean
+}
+
+/**
+ * Leaves the request: thrown once, caught once in gateway.ts, answered in the caller's dialect.
+ * For what the gateway itself refuses; an upstream failure is a Failure value and decides what happens next.
+ */
+export class Refusal extends Error {
+  readonly status: number
+  readonly type: string | null
+  readonly param: string | null
+  readonly code: string | null
+  readonly headers: Readonly<Record<string, string>>
+  constructor(
+    status: number,
+    message: string,
+    more: {
+      type?: string | null
+      param?: string | null
+      code?: string | null
+      headers?: Readonly<Record<string, string>>
+    } = {},
+  ) {
+    super(message)
+    this.status = status
+    this.type = more.type ?? null
+    this.param = more.param ?? null
+    this.code = more.code ?? String(status)
+    this.headers = more.headers ?? {}
+  }
+}

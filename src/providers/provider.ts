@@ -1,0 +1,101 @@
+import type { StreamDecoder } from '../dialects/shape.ts'
+import type { Route } from '../routes.ts'
+import type { ClientBody } from '../read/body.ts'
+import type { Edit, Warning } from '../wire/edit.ts'
+import type { JsonObject } from '../wire/json.ts'
+import type { Secret } from '../config/secret.ts'
+
+export type HeaderPair = readonly [name: string, value: string]
+
+/** What a provider is asked for: one client call, seen from the wire. Holds nothing of the Context. */
+export type Ask = {
+  readonly route: Route
+  readonly method: string
+  /** Path parameters of the route, already unsealed (`{ id: 'resp_…' }`). Each is one path segment. */
+  readonly params: Readonly<Record<string, string>>
+  /** Raw query string without '?', gateway keys removed. */
+  readonly query: string
+  readonly body: ClientBody
+  /** Client headers that may pass (wire/headers.ts decides), lower-case names. */
+  readonly headers: readonly HeaderPair[]
+  /** The upstream model name, wildcard captures filled in. '' when the route has no model. */
+  readonly model: string
+  /** Edits decided by the gateway for this deployment, before the provider's own. */
+  readonly edits: readonly Edit[]
+  readonly stream: boolean
+  /** drop_params in force for this hop. */
+  readonly dropParams: boolean
+}
+
+/** What goes on the wire. Made by a Connection, sent by attempt/send.ts, and nothing else exists to send. */
+export type Draft = {
+  readonly method: string
+  /** scheme://host[:port] */
+  readonly origin: string
+  /** Path and query, percent-encoded. */
+  readonly path: string
+  readonly headers: readonly HeaderPair[]
+  /** Segments in order; empty when there is no body. The first may be the client's own bytes. */
+  readonly body: readonly Uint8Array[]
+  /** Every change that was made to the client's body, for the trail. */
+  readonly edits: readonly Edit[]
+  readonly warnings: readonly Warning[]
+}
+
+/** The provider cannot serve this route or body at all; the loop treats it as a failure of class `unsupported`. */
+export class Unsupported extends Error {
+  readonly param: string | null
+  constructor(message: string, param: string | null = null) {
+    super(message)
+    this.param = param
+  }
+}
+
+/** How an answer becomes the client's dialect. Undefined members mean: same dialect, bytes pass. */
+export type Reading = {
+  /** A fresh decoder for one streamed answer. Default: wire/sse.ts. */
+  readonly decoder?: () => StreamDecoder
+  /** Content types that announce this provider's stream. Default: text/event-stream. */
+  readonly streamType?: string
+  /** A whole non-stream success body in the client's dialect. */
+  readonly translate?: (body: Uint8Array) => Uint8Array
+  /** A provider error body (any status ≥ 400) as an OpenAI-style error object, when it is not one already. */
+  readonly errorOf?: (status: number, headers: Readonly<Record<string, string>>, body: Uint8Array) => JsonObject | undefined
+}
+
+/** One deployment's door to its provider: made once when the configuration loads, immutable. */
+export type Connection = {
+  /** Upstream base without query: the x-litellm-model-api-base header and half of the rate-limit domain. */
+  readonly baseUrl: string
+  /** Hash of the credential, for the rate-limit domain and the trust boundary; '' when there is none. */
+  readonly credentialId: string
+  /** The credential is missing: calls fail with class `credential` before anything is sent. Names the mend. */
+  readonly missing: string | undefined
+  readonly draft: (ask: Ask) => Draft
+  /** Adds the credential. Runs after the body is encoded, because a signature may cover its bytes. */
+  readonly authorize: (draft: Draft, now: Date) => readonly HeaderPair[] | Promise<readonly HeaderPair[]>
+  readonly reading: (ask: Ask) => Reading
+}
+
+/** litellm_params as written (env references resolved, secrets wrapped). The provider picks what it knows. */
+export type ProviderParams = {
+  readonly model: string
+  readonly apiBase: string | undefined
+  readonly apiKey: Secret | undefined
+  readonly apiVersion: string | undefined
+  readonly organization: string | undefined
+  /** Every other litellm_params key that is not the gateway's own (aws_region_name, vertex_project, …). */
+  readonly extra: JsonObject
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+export type Provider = {
+  /** LiteLLM's prefix: the part of litellm_params.model before the first '/'. */
+  readonly name: string
+  /** LiteLLM's tag in messages: OpenAIException, AzureException, … */
+  readonly exception: string
+  /** litellm_params keys that belong to this provider, so that they do not become body defaults. */
+  readonly params: readonly string[]
+  /** Throws Error with a sentence that says what is missing and how to mend it. */
+  readonly connect: (params: ProviderParams) => Connection
+}
