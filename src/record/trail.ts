@@ -1,0 +1,76 @@
+import type { Usage } from '../dialects/shape.ts'
+import type { FailureClass } from '../failure.ts'
+
+/**
+ * One attempt, as the log, the admin page and `understudy explain` tell it.
+ * All durations are milliseconds. Holds no prompt, no key and no header value.
+ */
+export type Step = {
+  /** The model group this attempt was made for. */
+  readonly group: string
+  /** Deployment id. */
+  readonly deployment: string
+  /** litellm_params.model as written. */
+  readonly model: string
+  /** Why selection picked this deployment. */
+  readonly because: string
+  /** Named changes to the client's body: 'set model (model)', 'drop fallbacks (gateway-controls)'. */
+  readonly edits: readonly string[]
+  /** What a translation could not carry. */
+  readonly lost: readonly string[]
+  readonly outcome: 'answered' | FailureClass
+  /** Upstream HTTP status; undefined when no answer came. */
+  readonly status: number | undefined
+  readonly message?: string
+  /** Since the request started. */
+  readonly startedMs: number
+  readonly ms: number
+  readonly firstTokenMs?: number
+  /** Sleep before this attempt. */
+  readonly waitedMs: number
+  /** Why the next step followed: 'retry: rate_limit, 2000 ms', 'fallback gpt-4.1 → gpt-4.1-paid: transient', 'end'. */
+  readonly next: string
+  readonly usage?: Usage
+  readonly costUsd?: number
+  /** The request was fully sent and the provider may charge for it although the attempt failed. */
+  readonly possiblyBilled?: true
+}
+
+/** How the exchange with the client ended. */
+export type RequestEnd = 'complete' | 'client_left' | 'upstream_broke' | 'refused' | 'error'
+
+/** One request from its first byte to its last: the only thing that is ever written about it. */
+export type RequestRecord = {
+  readonly callId: string
+  /** Route name of the endpoint table. */
+  readonly route: string
+  readonly method: string
+  readonly path: string
+  readonly requestedModel: string
+  /** The group after aliases were resolved. */
+  readonly group: string
+  /** The group and deployment whose answer the client got. */
+  readonly servedGroup?: string
+  readonly servedDeployment?: string
+  readonly stream: boolean
+  /** HTTP status the client got. */
+  readonly status: number
+  readonly end: RequestEnd
+  /** First 8 hex digits of the key's SHA-256. */
+  readonly keyHash: string
+  readonly user?: string
+  readonly sessionId?: string
+  readonly requestBytes: number
+  readonly responseBytes: number
+  readonly totalMs: number
+  /** Total minus the time spent waiting for upstreams and sleeping. */
+  readonly overheadMs: number
+  readonly firstTokenMs?: number
+  readonly retries: number
+  readonly fallbacks: number
+  readonly usage?: Usage
+  /** USD over all attempts; absent when any price is unknown. */
+  readonly costUsd?: number
+  readonly steps: readonly Step[]
+  readonly error?: { readonly class?: FailureClass; readonly message: string; readonly status: number }
+}
