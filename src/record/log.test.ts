@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Secret } from '../config/secret.ts'
 import { createJournal, type JournalOptions, requestLogPath } from './log.ts'
@@ -136,26 +136,33 @@ test('the file is set aside by size, four older ones stay, and no line is lost b
 })
 
 test('an unwritable folder costs one warning, the lines go to standard output, and the file heals', async t => {
-  const { journal, dir, dataDir, file, printed, pass } = await started(t, { stdout: false })
+  const { journal, dataDir, file, printed, pass } = await started(t, { stdout: false })
   // A plain file where the folder should be: even root cannot write below it.
   await writeFile(dataDir, '')
   for (const callId of ['a', 'b', 'c']) {
     journal.request(sampleRecord({ callId }))
     await journal.flush()
   }
+  pass(11_000)
+  journal.request(sampleRecord({ callId: 'tried again' }))
+  await journal.flush()
   const before = await printed()
   assert.equal(before.filter(line => line.level === 'warn').length, 1)
   assert.deepEqual(
     before.filter(line => line.kind === 'request').map(line => line.callId),
-    ['a', 'b', 'c'],
+    ['a', 'b', 'c', 'tried again'],
   )
 
+  // What a full disk leaves: half a line.
   await rm(dataDir)
-  await mkdir(join(dir, 'data'))
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, '{"half')
   pass(11_000)
   journal.request(sampleRecord({ callId: 'd' }))
   await journal.flush()
-  assert.deepEqual((await linesOf(file)).map(line => line.callId).filter(Boolean), ['d'])
+  const [half, healed] = (await readFile(file, 'utf8')).split('\n')
+  assert.equal(half, '{"half')
+  assert.equal(JSON.parse(healed ?? '').callId, 'd')
   assert.match(JSON.stringify((await printed()).at(-1)), /written again/)
 })
 

@@ -103,7 +103,7 @@ test('what is unknown is undefined, never 0', () => {
   const inputOnly = priceOf(deployment({ model: 'x', input: 1e-6 }))
   assert.equal(costOf({ inputTokens: 1, outputTokens: 1 }, inputOnly), undefined)
   near(costOf({ inputTokens: 1, outputTokens: 0 }, inputOnly), 1e-6)
-  assert.equal(priceOf(deployment({ provider: 'hosted_vllm', model: 'gpt-4.1' })), undefined)
+  assert.equal(priceOf(deployment({ provider: 'hosted_vllm', model: 'gpt-4.1', baseUrl: '' })), undefined)
 })
 
 test('importing the module reads no price list', () => {
