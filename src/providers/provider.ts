@@ -1,9 +1,9 @@
+import type { Secret } from '../config/secret.ts'
 import type { StreamDecoder } from '../dialects/shape.ts'
-import type { Route } from '../routes.ts'
 import type { ClientBody } from '../read/body.ts'
+import type { Route } from '../routes.ts'
 import type { Edit, Warning } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
-import type { Secret } from '../config/secret.ts'
 
 export type HeaderPair = readonly [name: string, value: string]
 
@@ -25,6 +25,18 @@ export type Ask = {
   readonly stream: boolean
   /** drop_params in force for this hop. */
   readonly dropParams: boolean
+  /** allowed_openai_params: sent even when the provider is known not to take them. */
+  readonly allowedParams: readonly string[]
+}
+
+/**
+ * What an answer needs and some providers do not give: an id and a time. Comes from the house's clock and dice.
+ * `unique` is an opaque token made for one attempt; it is not the id of the call.
+ */
+export type Stamp = {
+  readonly unique: string
+  /** Seconds since the epoch. */
+  readonly created: number
 }
 
 /** What goes on the wire. Made by a Connection, sent by attempt/send.ts, and nothing else exists to send. */
@@ -60,7 +72,11 @@ export type Reading = {
   /** A whole non-stream success body in the client's dialect. */
   readonly translate?: (body: Uint8Array) => Uint8Array
   /** A provider error body (any status ≥ 400) as an OpenAI-style error object, when it is not one already. */
-  readonly errorOf?: (status: number, headers: Readonly<Record<string, string>>, body: Uint8Array) => JsonObject | undefined
+  readonly errorOf?: (
+    status: number,
+    headers: Readonly<Record<string, string>>,
+    body: Uint8Array,
+  ) => JsonObject | undefined
 }
 
 /** One deployment's door to its provider: made once when the configuration loads, immutable. */
@@ -74,7 +90,8 @@ export type Connection = {
   readonly draft: (ask: Ask) => Draft
   /** Adds the credential. Runs after the body is encoded, because a signature may cover its bytes. */
   readonly authorize: (draft: Draft, now: Date) => readonly HeaderPair[] | Promise<readonly HeaderPair[]>
-  readonly reading: (ask: Ask) => Reading
+  /** `stamp` is read only by providers whose answers carry no id of their own. */
+  readonly reading: (ask: Ask, stamp?: Stamp) => Reading
 }
 
 /** litellm_params as written (env references resolved, secrets wrapped). The provider picks what it knows. */
@@ -94,6 +111,8 @@ export type Provider = {
   readonly name: string
   /** LiteLLM's tag in messages: OpenAIException, AzureException, … */
   readonly exception: string
+  /** False: this provider keeps no files, batches or stored responses; such routes pass it by. */
+  readonly ownsResources?: false
   /** litellm_params keys that belong to this provider, so that they do not become body defaults. */
   readonly params: readonly string[]
   /** Throws Error with a sentence that says what is missing and how to mend it. */

@@ -1,0 +1,97 @@
+import type { Edit } from '../wire/edit.ts'
+import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
+import { type Env, findKey, firstOf } from './credential.ts'
+import { dropUnsupported } from './parameters.ts'
+import { plainErrorOf } from './plain-error.ts'
+import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
+import { draftHeaders, encodeBody, unlessGiven } from './same-dialect.ts'
+
+/** One OpenAI-compatible provider as data. */
+export type OpenAiCompatible = {
+  readonly name: string
+  /** LiteLLM's tag in messages; default `{Name}Exception`. */
+  readonly exception?: string
+  /** Default base URL; without one the deployment or the environment must give it. */
+  readonly baseUrl?: string
+  /** Environment variables for the base URL, in order. `<NAME>_API_BASE` is read after them. */
+  readonly baseEnv?: readonly string[]
+  /** Environment variables for the key, in order. */
+  readonly keyEnv: readonly string[]
+  /** The server may run without a key: then no authorization header is sent, or the placeholder. */
+  readonly keyOptional?: boolean
+  readonly placeholderKey?: string
+  /** Chat parameters it is known to refuse. Only what is certain: everything else passes untouched. */
+  readonly unsupported?: readonly string[]
+  readonly headers?: (env: Env) => readonly HeaderPair[]
+  /** The provider's own edits, made after the model. */
+  readonly edits?: (ask: Ask) => readonly Edit[]
+  /** Where the API begins under the base as written. */
+  readonly root?: (base: Base) => Base
+}
+
+export const exceptionName = (name: string): string =>
+  `${name.charAt(0).toUpperCase()}${name.slice(1)}Exception`
+
+export const prefixBaseEnv = (name: string): string => `${name.toUpperCase().replaceAll('-', '_')}_API_BASE`
+
+/** LiteLLM's `responses/` marks a model for the Responses bridge; it is no part of the upstream name. */
+export const plainModel = (model: string): string => model.replace(/^responses\//, '')
+
+/** /v2/rerank stands beside /v1, not under it. */
+const upstreamPath = (base: Base, ask: Ask): string => {
+  if (ask.route.name === 'rerank.v2') return `${base.path.replace(/\/v1$/, '')}/v2/rerank`
+  return base.path + fillPath(ask.route.upstream, ask.params)
+}
+
+const findBase = (row: OpenAiCompatible, params: ProviderParams): Base => {
+  const names = [...(row.baseEnv ?? []), prefixBaseEnv(row.name)]
+  const text = params.apiBase?.trim() || firstOf(params.env, names) || row.baseUrl
+  if (text === undefined) {
+    throw new Error(
+      `${row.name} has no default address: set litellm_params.api_base or ${names.join(' or ')}`,
+    )
+  }
+  const base = parseBase(text)
+  return row.root ? row.root(base) : base
+}
+
+const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
+  const base = findBase(row, params)
+  const found = findKey(params.apiKey, params.env, row.keyEnv)
+  const bearer = found.key?.reveal() ?? row.placeholderKey
+  const own = row.headers?.(params.env) ?? []
+  const organization = params.organization
+  return {
+    baseUrl: printBase(base),
+    credentialId: found.key?.id ?? '',
+    missing: row.keyOptional ? undefined : found.missing,
+    draft: (ask): Draft => {
+      const dropped = dropUnsupported(ask, row.name, row.unsupported ?? [])
+      const more = [...dropped, ...(row.edits?.(ask) ?? [])]
+      const { body, edits, contentType } = encodeBody(ask, plainModel(ask.model), more)
+      return {
+        method: ask.method,
+        origin: base.origin,
+        path: upstreamPath(base, ask) + joinQuery(base.query, ask.query),
+        headers: draftHeaders(ask, contentType, own),
+        body,
+        edits,
+        warnings: [],
+      }
+    },
+    authorize: draft =>
+      unlessGiven(draft, [
+        ...(bearer === undefined ? [] : [['authorization', `Bearer ${bearer}`] as const]),
+        ...(organization === undefined ? [] : [['openai-organization', organization] as const]),
+      ]),
+    reading: () => ({ errorOf: plainErrorOf }),
+  }
+}
+
+/** A provider that speaks OpenAI's dialect: the client's bytes, the deployment's model name, a bearer key. */
+export const openAiCompatible = (row: OpenAiCompatible): Provider => ({
+  name: row.name,
+  exception: row.exception ?? exceptionName(row.name),
+  params: [],
+  connect: params => connect(row, params),
+})

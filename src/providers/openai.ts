@@ -1,0 +1,9 @@
+import { openAiCompatible } from './openai-compatible.ts'
+
+export const openai = openAiCompatible({
+  name: 'openai',
+  exception: 'OpenAIException',
+  baseUrl: 'https://api.openai.com/v1',
+  baseEnv: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
+  keyEnv: ['OPENAI_API_KEY'],
+})

@@ -1,0 +1,26 @@
+import type { Edit } from '../wire/edit.ts'
+import { type Ask, Unsupported } from './provider.ts'
+import { hasKey } from './same-dialect.ts'
+
+/** LiteLLM's UnsupportedParamsError text: clients match on it. */
+export const unsupportedText = (provider: string, model: string, names: readonly string[]): string => {
+  const list = names.map(name => `'${name}'`).join(', ')
+  return (
+    `${provider} does not support parameters: [${list}], for model=${model}. ` +
+    'To drop these, set `litellm.drop_params=True` or for proxy:\n\n`litellm_settings:\n drop_params: true`\n' +
+    `. \n If you want to use these params dynamically send allowed_openai_params=[${list}] in your request.`
+  )
+}
+
+/** Chat parameters this provider is known to refuse: dropped by name under drop_params, else Unsupported. */
+export const dropUnsupported = (
+  ask: Ask,
+  provider: string,
+  unsupported: readonly string[],
+): readonly Edit[] => {
+  if (ask.route.name !== 'chat.completions') return []
+  const found = unsupported.filter(name => hasKey(ask, name) && !ask.allowedParams.includes(name))
+  if (found.length === 0) return []
+  if (!ask.dropParams) throw new Unsupported(unsupportedText(provider, ask.model, found), found[0] ?? null)
+  return found.map(name => ({ op: 'drop', path: [name], why: 'drop-params' }))
+}

@@ -1,0 +1,138 @@
+import type { Edit } from '../wire/edit.ts'
+import { applyEdits } from '../wire/edit.ts'
+import { stringOf } from '../wire/index.ts'
+import type { Json } from '../wire/json.ts'
+import { editMultipart } from '../wire/multipart.ts'
+import { USER_AGENT } from './agent.ts'
+import type { Ask, Draft, HeaderPair } from './provider.ts'
+
+/**
+ * The body for a provider that speaks the client's own dialect: the client's bytes and named edits, nothing else.
+ */
+
+/** Whether the body will have this top-level key once the gateway's own edits are made. */
+export const hasKey = (ask: Ask, key: string): boolean => {
+  let present = ask.body.kind === 'json' && ask.body.index.members.has(key)
+  if (ask.body.kind === 'multipart') present = ask.body.index.parts.some(part => part.name === key)
+  for (const edit of ask.edits) {
+    if (edit.path[0] !== key) continue
+    if (edit.op === 'set') present = true
+    else if (edit.path.length === 1) present = false
+  }
+  return present
+}
+
+const clientModel = (ask: Ask): string | undefined => {
+  if (ask.body.kind === 'json') return stringOf(ask.body.index, 'model')
+  if (ask.body.kind !== 'multipart') return undefined
+  const part = ask.body.index.parts.find(each => each.name === 'model' && each.filename === undefined)
+  return part && new TextDecoder().decode(ask.body.bytes.subarray(part.start, part.end))
+}
+
+/** The body's `model` after the gateway's edits: a string, or undefined when it is absent or no string. */
+const modelInForce = (ask: Ask): Json | undefined => {
+  const last = ask.edits.findLast(edit => edit.path.length === 1 && edit.path[0] === 'model')
+  if (last === undefined) return clientModel(ask)
+  return last.op === 'set' ? last.value : undefined
+}
+
+/**
+ * The group name becomes the deployment's model. Routes that find their owner some other way carry a model only
+ * if the client sent one (fine_tuning.create does, batches do not).
+ */
+const modelEdits = (ask: Ask, model: string): readonly Edit[] => {
+  if (model === '' || modelInForce(ask) === model) return []
+  const named = ask.route.model === 'body' || ask.route.model === 'path'
+  if (!named && !hasKey(ask, 'model')) return []
+  return [{ op: 'set', path: ['model'], value: model, why: 'model' }]
+}
+
+const asField = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+/** A form has no nesting: only whole fields can be set or dropped. */
+const formEdits = (edits: readonly Edit[]) => {
+  const set: Record<string, string> = {}
+  const drop = new Set<string>()
+  const made: Edit[] = []
+  for (const edit of edits) {
+    const [key, ...deeper] = edit.path
+    if (key === undefined || deeper.length > 0) continue
+    if (edit.op === 'set') {
+      set[key] = asField(edit.value)
+      drop.delete(key)
+    } else {
+      delete set[key]
+      drop.add(key)
+    }
+    made.push(edit)
+  }
+  return { set, drop: [...drop], made }
+}
+
+export type Encoded = {
+  readonly body: readonly Uint8Array[]
+  readonly edits: readonly Edit[]
+  /** undefined when there is no body. */
+  readonly contentType: string | undefined
+}
+
+/** Encodes the client's body for this deployment. `more` are the provider's own edits, made last. */
+export const encodeBody = (ask: Ask, model: string, more: readonly Edit[] = []): Encoded => {
+  const { body } = ask
+  const edits = [...ask.edits, ...modelEdits(ask, model), ...more]
+  if (body.kind === 'json') {
+    return { body: applyEdits(body.index, edits), edits, contentType: 'application/json' }
+  }
+  if (body.kind === 'multipart') {
+    const { set, drop, made } = formEdits(edits)
+    const segments = made.length === 0 ? [body.bytes] : editMultipart(body.bytes, body.index, { set, drop })
+    return { body: segments, edits: made, contentType: body.contentType }
+  }
+  if (body.kind === 'raw' && body.bytes.length > 0) {
+    return { body: [body.bytes], edits: [], contentType: body.contentType || 'application/octet-stream' }
+  }
+  return { body: [], edits: [], contentType: undefined }
+}
+
+// Names that describe the bytes or the connection: they are ours, whatever the client or extra_headers say.
+const OURS = new Set([
+  'accept',
+  'accept-encoding',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'transfer-encoding',
+])
+
+const accepted = (ask: Ask): string => {
+  if (ask.stream) return 'text/event-stream'
+  return ask.route.shape === 'speech' || ask.route.shape === 'raw' ? '*/*' : 'application/json'
+}
+
+/** The headers of a draft, content-type exactly once. content-length belongs to the transport. */
+export const draftHeaders = (
+  ask: Ask,
+  contentType: string | undefined,
+  more: readonly HeaderPair[] = [],
+): readonly HeaderPair[] => {
+  const passing = ask.headers.filter(([name]) => !OURS.has(name.toLowerCase()))
+  const given = new Set(passing.map(([name]) => name.toLowerCase()))
+  const defaults: readonly HeaderPair[] = [['user-agent', USER_AGENT], ...more]
+  return [
+    ...(contentType === undefined ? [] : [['content-type', contentType] as const]),
+    ['accept', accepted(ask)],
+    // Answers are spliced and measured as bytes; a compressed one could be neither.
+    ['accept-encoding', 'identity'],
+    ...defaults.filter(([name]) => !given.has(name)),
+    ...passing,
+  ]
+}
+
+/** extra_headers may bring their own credential (a gateway in between): then ours stays home. */
+export const unlessGiven = (draft: Draft, pairs: readonly HeaderPair[]): readonly HeaderPair[] => {
+  const given = new Set(draft.headers.map(([name]) => name.toLowerCase()))
+  return pairs.filter(([name]) => !given.has(name))
+}
