@@ -7,6 +7,8 @@ export type Usage = {
   readonly cachedInputTokens?: number
   readonly cacheWriteTokens?: number
   readonly reasoningTokens?: number
+  /** Audio billed by its length; the token counts are 0 then. */
+  readonly audioSeconds?: number
 }
 
 /** One server-sent event. `bytes` is exactly what goes to a same-dialect client, its blank line included. */
@@ -62,6 +64,8 @@ export type StreamRules = {
   readonly errorFrame: (error: ErrorBody, state: StreamState) => string
   /** True when a finished answer may end without its terminator (chat: finish_reason, then EOF). */
   readonly endsWithoutTerminal: boolean
+  /** Plain bytes: where the upstream ends, the answer ends (a short body is the transport's to notice). */
+  readonly endIsEnd?: true
 }
 
 /** What the relay remembers of a stream so that the error frame is valid in its dialect. */

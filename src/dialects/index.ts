@@ -1,0 +1,24 @@
+import type { ShapeName } from '../routes.ts'
+import { speech, transcription } from './openai-audio.ts'
+import { chat } from './openai-chat.ts'
+import { completions } from './openai-completions.ts'
+import { images } from './openai-images.ts'
+import { embeddings, moderations, raw, rerank, resource } from './openai-other.ts'
+import { compaction, responses } from './openai-responses.ts'
+import type { Shape } from './shape.ts'
+
+/** How the answers of each endpoint are read; routes name these. */
+export const SHAPES: Readonly<Record<ShapeName, Shape>> = {
+  chat,
+  completions,
+  embeddings,
+  moderations,
+  images,
+  speech,
+  transcription,
+  rerank,
+  responses,
+  compaction,
+  resource,
+  raw,
+}

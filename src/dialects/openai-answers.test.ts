@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { JsonObject } from '../wire/json.ts'
+import { SHAPES } from './index.ts'
+
+const insideOf = (shape: keyof typeof SHAPES, answer: JsonObject): JsonObject | undefined =>
+  SHAPES[shape].errorInside(answer)
+
+test('an error inside a 200 is found', () => {
+  const hidden: readonly (readonly [keyof typeof SHAPES, JsonObject])[] = [
+    ['chat', { error: { code: 429, message: 'quota' } }],
+    ['chat', { id: 'x', object: 'chat.completion', choices: [] }],
+    ['chat', { id: 'x' }],
+    ['chat', { detail: 'Not Found' }],
+    ['chat', { choices: [{ index: 0, message: { content: '' }, finish_reason: 'error' }] }],
+    ['chat', { choices: [{ index: 0, error: { code: 502, message: 'x' }, message: { content: '' } }] }],
+    ['completions', { object: 'error', message: 'x', code: 400 }],
+    ['embeddings', { object: 'list', model: 'e' }],
+    ['images', { created: 1 }],
+    ['moderations', { id: 'm' }],
+    [
+      'responses',
+      { id: 'resp_1', object: 'response', status: 'failed', error: { code: 'server_error', message: 'x' } },
+    ],
+    ['responses', { error: { message: 'x' } }],
+    ['compaction', { id: 'r', object: 'response.compaction', output: [] }],
+    ['compaction', { id: 'r', object: 'response.compaction' }],
+    ['transcription', { error: { message: 'x' } }],
+    ['speech', { error: { message: 'x' } }],
+    ['rerank', { error: 'x' }],
+    ['resource', { error: { message: 'x' } }],
+  ]
+  for (const [shape, answer] of hidden) {
+    const found = insideOf(shape, answer)
+    assert.equal(typeof found?.message, 'string', `${shape} ${JSON.stringify(answer)}`)
+  }
+})
+
+test('a real answer is never taken for an error', () => {
+  const real: readonly (readonly [keyof typeof SHAPES, JsonObject])[] = [
+    ['chat', { choices: [{ index: 0, message: { content: '' }, finish_reason: 'stop' }], error: null }],
+    [
+      'chat',
+      {
+        choices: [{ index: 0, message: { content: null, refusal: 'no' }, finish_reason: 'content_filter' }],
+        error: {},
+      },
+    ],
+    ['embeddings', { object: 'list', data: [{ embedding: [0] }] }],
+    ['responses', { id: 'resp_1', object: 'response', status: 'completed', error: null, output: [] }],
+    ['responses', { id: 'resp_1', object: 'response', status: 'incomplete', error: null, output: [] }],
+    ['responses', { id: 'resp_1', object: 'response', status: 'queued', background: true, error: null }],
+    [
+      'responses',
+      { id: 'resp_1', status: 'failed', background: true, error: { code: 'server_error', message: 'x' } },
+    ],
+    ['compaction', { object: 'response.compaction', output: [{ type: 'message' }] }],
+    ['transcription', { text: '' }],
+    ['rerank', { results: [] }],
+    [
+      'resource',
+      { id: 'ftjob-1', object: 'fine_tuning.job', error: { code: 'x', message: 'the job failed' } },
+    ],
+    ['resource', { object: 'response.input_tokens', input_tokens: 3 }],
+    ['raw', { error: { message: 'a file may say anything' } }],
+  ]
+  for (const [shape, answer] of real)
+    assert.equal(insideOf(shape, answer), undefined, `${shape} ${JSON.stringify(answer)}`)
+})
+
+test('usage of whole answers', () => {
+  assert.deepEqual(SHAPES.embeddings.usageOf({ usage: { prompt_tokens: 8, total_tokens: 8 } }), {
+    inputTokens: 8,
+    outputTokens: 0,
+  })
+  assert.deepEqual(
+    SHAPES.responses.usageOf({
+      usage: {
+        input_tokens: 10,
+        input_tokens_details: { cached_tokens: 4, cache_write_tokens: 2 },
+        output_tokens: 5,
+        output_tokens_details: { reasoning_tokens: 3 },
+        total_tokens: 15,
+      },
+    }),
+    { inputTokens: 10, outputTokens: 5, cachedInputTokens: 4, cacheWriteTokens: 2, reasoningTokens: 3 },
+  )
+  assert.equal(SHAPES.rerank.usageOf({ meta: { billed_units: { search_units: 1 } } }), undefined)
+  assert.equal(SHAPES.chat.usageOf({ usage: null }), undefined)
+  assert.equal(SHAPES.chat.usageOf({ usage: { prompt_tokens: -1, completion_tokens: 'x' } }), undefined)
+})

@@ -1,0 +1,117 @@
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { errorObjectOf, saidError } from './error-object.ts'
+import { flatTest, leading, leadingTo, member, someText, trailing } from './flat-event.ts'
+import {
+  content,
+  isDone,
+  isPing,
+  lifecycle,
+  listOf,
+  malformedEvent,
+  objectOf,
+  parseJson,
+  seen,
+  terminal,
+  textOf,
+  unsaid,
+  usageFrom,
+} from './read-json.ts'
+import type { ErrorBody, Shape, Sight, StreamEvent } from './shape.ts'
+
+/** One choice whose delta brings text, reasoning or tool arguments, nothing finished, nothing wrong. */
+const toolCall = `\\{${leading}"function": ?\\{${member}${trailing}\\}${trailing}\\}`
+const spoken = 'content|refusal|reasoning|reasoning_content'
+const bearing = `(?:"(?:${spoken})": ?${someText}|"tool_calls": ?\\[${toolCall}\\])`
+const plainDelta = `\\{${leadingTo(spoken)}${bearing}${trailing}\\}`
+const isPlainDelta = flatTest(
+  `\\{${leading}"choices": ?\\[\\{${leading}"delta": ?${plainDelta}${trailing}\\}\\]${trailing}\\}`,
+)
+
+/** Members of a delta that say nothing to the reader. */
+const silent: ReadonlySet<string> = new Set(['role', 'name', 'id', 'index', 'type', 'object'])
+
+const carries = (value: Json | undefined): boolean => {
+  if (typeof value === 'string' || Array.isArray(value)) return value.length > 0
+  return isObject(value) && Object.keys(value).length > 0
+}
+
+const speaks = (choice: JsonObject): boolean => {
+  const delta = objectOf(choice.delta) ?? objectOf(choice.message)
+  return (
+    delta !== undefined && Object.entries(delta).some(([key, value]) => !silent.has(key) && carries(value))
+  )
+}
+
+/** The error of a choice that ended with finish_reason "error" (OpenRouter puts the object beside it). */
+export const choiceError = (choices: readonly Json[]): JsonObject | undefined => {
+  for (const choice of choices) {
+    if (!isObject(choice)) continue
+    const said = saidError(choice)
+    if (said !== undefined) return said
+    if (choice.finish_reason !== 'error') continue
+    const native = textOf(choice.native_finish_reason)
+    return unsaid(
+      `The provider ended the answer with an error${native === undefined ? '.' : ` (${native}).`}`,
+      'server_error',
+    )
+  }
+  return undefined
+}
+
+/** Rules shared by chat and completions: only what a choice says differs. */
+export const sightOfChunk = (event: StreamEvent, saysSomething: (choice: JsonObject) => boolean): Sight => {
+  const data = event.data
+  if (data === undefined || isPing(event)) return lifecycle
+  if (isDone(data)) return terminal
+  const chunk = parseJson(data)
+  if (event.event === 'error')
+    return { kind: 'error', error: errorObjectOf(chunk) ?? { message: data.slice(0, 4096) } }
+  if (chunk === undefined) return malformedEvent
+  if (!isObject(chunk)) return content
+  const error = saidError(chunk)
+  if (error !== undefined) return { kind: 'error', error }
+  const usage = usageFrom(chunk.usage) ?? usageFrom(objectOf(chunk.x_groq)?.usage)
+  const choices = listOf(chunk.choices)?.filter(isObject)
+  if (choices === undefined) return flatFailure(chunk) ?? seen('content', usage)
+  if (choices.length === 0) return seen(usage === undefined ? 'lifecycle' : 'final', usage)
+  const failed = choiceError(choices)
+  if (failed !== undefined) return { kind: 'error', error: failed }
+  // With several choices the answer is whole only when each one in sight has finished.
+  if (choices.every(choice => textOf(choice.finish_reason) !== undefined)) return seen('final', usage)
+  return seen(choices.some(saysSomething) ? 'content' : 'lifecycle', usage)
+}
+
+/** A chunk without choices that is a bare error: `{message, code: 500}`, `{detail}`, `{status_code, message}`. */
+const flatFailure = (chunk: JsonObject): Sight | undefined => {
+  const status = chunk.status_code ?? chunk.status ?? chunk.code
+  const found = typeof status === 'number' && status >= 400 ? errorObjectOf(chunk) : undefined
+  return found === undefined ? undefined : { kind: 'error', error: found }
+}
+
+/** `[DONE]` follows the error because clients of this dialect read on until they see it (museum M-082). */
+export const chunkErrorFrame = (error: ErrorBody): string =>
+  `data: ${JSON.stringify({ error })}\n\ndata: [DONE]\n\n`
+
+export const errorInsideChoices = (answer: JsonObject): JsonObject | undefined => {
+  const said = saidError(answer)
+  if (said !== undefined) return said
+  const choices = listOf(answer.choices)
+  if (choices === undefined || choices.length === 0) {
+    return errorObjectOf(answer) ?? unsaid('The provider answered without any choice.', 'empty_answer')
+  }
+  return choiceError(choices)
+}
+
+export const chat: Shape = {
+  name: 'chat',
+  errorInside: errorInsideChoices,
+  usageOf: answer => usageFrom(answer.usage),
+  stream: {
+    sight: event =>
+      event.event === '' && event.data !== undefined && isPlainDelta(event.data)
+        ? content
+        : sightOfChunk(event, speaks),
+    errorFrame: chunkErrorFrame,
+    endsWithoutTerminal: true,
+  },
+}

@@ -1,0 +1,23 @@
+import { flatTest, leading, leadingTo, someText, trailing } from './flat-event.ts'
+import { chunkErrorFrame, errorInsideChoices, sightOfChunk } from './openai-chat.ts'
+import { content, textOf, usageFrom } from './read-json.ts'
+import type { Shape } from './shape.ts'
+
+const isPlainText = flatTest(
+  `\\{${leading}"choices": ?\\[\\{${leadingTo('text')}"text": ?${someText}${trailing}\\}\\]${trailing}\\}`,
+)
+
+/** The older text completions: as chat, but a choice says `text`. */
+export const completions: Shape = {
+  name: 'completions',
+  errorInside: errorInsideChoices,
+  usageOf: answer => usageFrom(answer.usage),
+  stream: {
+    sight: event =>
+      event.event === '' && event.data !== undefined && isPlainText(event.data)
+        ? content
+        : sightOfChunk(event, choice => textOf(choice.text) !== undefined),
+    errorFrame: chunkErrorFrame,
+    endsWithoutTerminal: true,
+  },
+}

@@ -1,0 +1,72 @@
+import { isObject, type JsonObject } from '../wire/json.ts'
+import { errorObjectOf, saidError } from './error-object.ts'
+import {
+  content,
+  isDone,
+  isPing,
+  lifecycle,
+  malformedEvent,
+  parseJson,
+  seen,
+  textOf,
+  unsaid,
+  usageFrom,
+} from './read-json.ts'
+import type { ErrorBody, Shape, Sight, StreamEvent, StreamRules } from './shape.ts'
+
+/** What one event type means in the typed streams of images and audio. `final` types end the stream. */
+type TypedRules = {
+  readonly final: ReadonlySet<string>
+  /** Members of which one must be non-empty for an event of a known type to count as content. */
+  readonly carriers: Readonly<Record<string, string>>
+}
+
+const sightOfTyped = (event: StreamEvent, rules: TypedRules): Sight => {
+  const data = event.data
+  if (data === undefined || isPing(event)) return lifecycle
+  const parsed = parseJson(data)
+  if (parsed === undefined) return isDone(data) ? lifecycle : malformedEvent
+  if (!isObject(parsed)) return content
+  const type = textOf(parsed.type) ?? event.event
+  if (rules.final.has(type)) return seen('terminal', usageFrom(parsed.usage))
+  const said = saidError(parsed)
+  if (said !== undefined) return { kind: 'error', error: said }
+  if (type === 'error' || event.event === 'error')
+    return { kind: 'error', error: errorObjectOf(parsed) ?? parsed }
+  const carrier = rules.carriers[type]
+  return carrier !== undefined && parsed[carrier] === '' ? lifecycle : content
+}
+
+/** Flat members and the nested object: clients of different age read the one or the other. */
+export const typedErrorFrame = (error: ErrorBody): string => {
+  const { message, param, code } = error
+  return `event: error\ndata: ${JSON.stringify({ type: 'error', code, message, param, error })}\n\n`
+}
+
+/** Rules of a stream whose events carry a `type` and end with a type of their own. */
+export const typedStream = (final: readonly string[], carriers: TypedRules['carriers']): StreamRules => {
+  const rules: TypedRules = { final: new Set(final), carriers }
+  return {
+    sight: event => sightOfTyped(event, rules),
+    errorFrame: typedErrorFrame,
+    endsWithoutTerminal: false,
+  }
+}
+
+/** Looks only whether `data` is there: images and vectors are large, and reading them here would parse them. */
+export const errorWithoutData = (answer: JsonObject): JsonObject | undefined => {
+  const said = saidError(answer)
+  if (said !== undefined) return said
+  if (Object.hasOwn(answer, 'data')) return undefined
+  return errorObjectOf(answer) ?? unsaid('The provider answered without data.', 'empty_answer')
+}
+
+export const images: Shape = {
+  name: 'images',
+  errorInside: errorWithoutData,
+  usageOf: answer => usageFrom(answer.usage),
+  stream: typedStream(['image_generation.completed', 'image_edit.completed'], {
+    'image_generation.partial_image': 'b64_json',
+    'image_edit.partial_image': 'b64_json',
+  }),
+}
