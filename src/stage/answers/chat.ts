@@ -1,0 +1,251 @@
+import { isObject, type Json, type JsonObject } from '../../wire/json.ts'
+import { type Answer, DONE, dataEvent, type Event, json, stream } from '../answer.ts'
+import { countTokens, type Direction, directionOf, sample, textOf, tokensOf } from '../lines.ts'
+import { invalidType, missingParameter, refuse, unknownParameter } from '../refusal.ts'
+import { type Ask, type Handler, snapshot } from '../scene.ts'
+
+const MESSAGE_KEYS = new Set([
+  'role',
+  'content',
+  'name',
+  'refusal',
+  'audio',
+  'function_call',
+  'tool_calls',
+  'tool_call_id',
+])
+
+type ToolCall = { readonly id: string; readonly name: string; readonly args: string }
+
+type Play = {
+  readonly id: string
+  readonly created: number
+  readonly text: string
+  readonly direction: Direction
+  readonly calls: readonly ToolCall[]
+  readonly finish: 'stop' | 'length' | 'tool_calls'
+  readonly usage: JsonObject
+}
+
+export const chat: Handler = ask => {
+  const messages = messagesOf(ask)
+  if (ask.body.stream_options !== undefined && ask.body.stream_options !== null && ask.body.stream !== true) {
+    throw refuse(400, "The 'stream_options' parameter is only allowed when 'stream' is enabled.", {
+      param: 'stream_options',
+    })
+  }
+  const play = playOf(ask, messages)
+  return ask.body.stream === true ? stream(eventsOf(ask, play)) : json(completionOf(ask, play))
+}
+
+const messagesOf = (ask: Ask): readonly JsonObject[] => {
+  const given = Array.isArray(ask.body.messages) ? ask.body.messages : []
+  if (given.length === 0) {
+    throw refuse(400, "Invalid 'messages': empty array. Expected an array with minimum length 1.", {
+      param: 'messages',
+      code: 'empty_array',
+    })
+  }
+  return given.map((message: Json, index) => {
+    const at = `messages[${index}]`
+    if (!isObject(message)) throw invalidType(at, 'an object', 'another type')
+    for (const key of Object.keys(message)) if (!MESSAGE_KEYS.has(key)) throw unknownParameter(`${at}.${key}`)
+    if (typeof message.role !== 'string') throw missingParameter(`${at}.role`)
+    return message
+  })
+}
+
+const playOf = (ask: Ask, messages: readonly JsonObject[]): Play => {
+  const lastUser = messages.findLast(message => message.role === 'user')
+  const direction = directionOf(textOf(lastUser?.content), ask.scene.says)
+  const calls = direction.refuse ? [] : toolCalls(ask, direction)
+  const whole = continued(ask, messages, structured(ask.body.response_format, direction.text))
+  const limit = ask.body.max_completion_tokens ?? ask.body.max_tokens
+  const tokens = tokensOf(whole)
+  const short = typeof limit === 'number' && limit < tokens.length
+  const text = calls.length > 0 ? '' : short ? tokens.slice(0, limit).join('') : whole
+  const prompt = messages.reduce((sum, message) => sum + countTokens(textOf(message.content)) + 4, 0)
+  const output = calls.reduce((sum, call) => sum + countTokens(call.args) + 4, tokensOf(text).length)
+  return {
+    id: ask.scene.id('chatcmpl-'),
+    created: ask.scene.now(),
+    text,
+    direction,
+    calls,
+    finish: calls.length > 0 ? 'tool_calls' : short ? 'length' : 'stop',
+    usage: usageOf(prompt, output * choiceCount(ask)),
+  }
+}
+
+const choiceCount = (ask: Ask): number =>
+  typeof ask.body.n === 'number' ? Math.min(Math.max(ask.body.n, 1), 128) : 1
+
+const usageOf = (prompt: number, output: number): JsonObject => ({
+  prompt_tokens: prompt,
+  completion_tokens: output,
+  total_tokens: prompt + output,
+  prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+  completion_tokens_details: {
+    reasoning_tokens: 0,
+    audio_tokens: 0,
+    accepted_prediction_tokens: 0,
+    rejected_prediction_tokens: 0,
+  },
+})
+
+/** An assistant message at the end is a beginning to go on from, an error, or (as at OpenAI) one more message. */
+const continued = (ask: Ask, messages: readonly JsonObject[], text: string): string => {
+  const last = messages.at(-1)
+  if (last?.role !== 'assistant' || ask.scene.prefill === 'ignore') return text
+  if (ask.scene.prefill === 'reject') {
+    throw refuse(
+      400,
+      'This model does not support assistant message prefill. The conversation must end with a user message.',
+    )
+  }
+  const begun = textOf(last.content)
+  return text.startsWith(begun) ? text.slice(begun.length) : text
+}
+
+/** JSON mode and structured output: the same line inside an object the schema accepts. */
+const structured = (format: Json | undefined, text: string): string => {
+  if (!isObject(format)) return text
+  if (format.type === 'json_object') return JSON.stringify({ answer: text })
+  if (format.type !== 'json_schema' || !isObject(format.json_schema)) return text
+  return JSON.stringify(sample(format.json_schema.schema, text))
+}
+
+const toolCalls = (ask: Ask, direction: Direction): readonly ToolCall[] => {
+  const tools = (Array.isArray(ask.body.tools) ? ask.body.tools : []).filter(isObject)
+  const choice = ask.body.tool_choice
+  const wantedName = isObject(choice) && isObject(choice.function) ? choice.function.name : undefined
+  const wanted = wantedName !== undefined || choice === 'required' || direction.callTool
+  if (!wanted || tools.length === 0 || choice === 'none') return []
+  const functions = tools.map(tool => tool.function).filter(isObject)
+  const chosen = wantedName === undefined ? functions[0] : functions.find(tool => tool.name === wantedName)
+  if (chosen === undefined || typeof chosen.name !== 'string') {
+    throw refuse(400, "Invalid value for 'tool_choice': the named tool is not in 'tools'.", {
+      param: 'tool_choice',
+    })
+  }
+  const args = sample(chosen.parameters, direction.text)
+  return [{ id: ask.scene.id('call_'), name: chosen.name, args: JSON.stringify(isObject(args) ? args : {}) }]
+}
+
+const completionOf = (ask: Ask, play: Play): JsonObject => ({
+  id: play.id,
+  object: 'chat.completion',
+  created: play.created,
+  model: snapshot(ask.model),
+  choices: Array.from({ length: choiceCount(ask) }, (_, index) => ({
+    index,
+    message: {
+      role: 'assistant',
+      content: play.direction.refuse || play.calls.length > 0 ? null : play.text,
+      refusal: play.direction.refuse ? play.text : null,
+      annotations: [],
+      ...(play.calls.length > 0 ? { tool_calls: play.calls.map(callOf) } : {}),
+    },
+    logprobs: null,
+    finish_reason: play.finish,
+    ...(ask.scene.flavour === 'azure' ? { content_filter_results: SAFE } : {}),
+  })),
+  usage: play.usage,
+  ...(ask.scene.flavour === 'azure'
+    ? { prompt_filter_results: [{ prompt_index: 0, content_filter_results: SAFE }] }
+    : { service_tier: 'default' }),
+  system_fingerprint: 'fp_stage',
+})
+
+const callOf = (call: ToolCall): JsonObject => ({
+  id: call.id,
+  type: 'function',
+  function: { name: call.name, arguments: call.args },
+})
+
+const passed = { filtered: false, severity: 'safe' }
+/** What Azure adds to every choice. */
+const SAFE: JsonObject = { hate: passed, self_harm: passed, sexual: passed, violence: passed }
+
+const eventsOf = (ask: Ask, play: Play): readonly Event[] => {
+  const options = isObject(ask.body.stream_options) ? ask.body.stream_options : {}
+  const wantsUsage = options.include_usage === true
+  const chunk = (choices: readonly Json[], more: JsonObject = {}): JsonObject => ({
+    id: play.id,
+    object: 'chat.completion.chunk',
+    created: play.created,
+    model: snapshot(ask.model),
+    ...(ask.scene.flavour === 'azure' ? {} : { service_tier: 'default' }),
+    system_fingerprint: 'fp_stage',
+    choices,
+    ...(wantsUsage ? { usage: null } : {}),
+    ...more,
+  })
+  const events: Event[] = []
+  if (ask.scene.flavour === 'azure') {
+    // Azure opens with a chunk that has no choices: a reader that takes choices[0] blindly breaks here.
+    const filter = { prompt_filter_results: [{ prompt_index: 0, content_filter_results: SAFE }] }
+    events.push(dataEvent(chunk([], { id: '', created: 0, model: '', ...filter }), 'lifecycle'))
+  }
+  const counts = Array.from({ length: choiceCount(ask) }, (_, index) => index)
+  const delta = (index: number, value: JsonObject, finish: string | null = null): JsonObject =>
+    chunk([{ index, delta: value, logprobs: null, finish_reason: finish }])
+  for (const index of counts) {
+    const first = { role: 'assistant', content: play.calls.length > 0 ? null : '', refusal: null }
+    events.push(dataEvent(delta(index, first), 'lifecycle'))
+    for (const value of deltasOf(play)) events.push(dataEvent(delta(index, value), 'content'))
+    events.push(dataEvent(delta(index, {}, play.finish), 'final'))
+  }
+  if (wantsUsage) events.push(dataEvent(chunk([], { usage: play.usage }), 'final'))
+  return [...events, DONE]
+}
+
+const deltasOf = (play: Play): readonly JsonObject[] => {
+  if (play.calls.length === 0) {
+    const key = play.direction.refuse ? 'refusal' : 'content'
+    return tokensOf(play.text).map(token => ({ [key]: token }))
+  }
+  return play.calls.flatMap((call, index) => [
+    { tool_calls: [{ index, id: call.id, type: 'function', function: { name: call.name, arguments: '' } }] },
+    ...halves(call.args).map(part => ({ tool_calls: [{ index, function: { arguments: part } }] })),
+  ])
+}
+
+/** Arguments arrive in pieces, never aligned with JSON. */
+export const halves = (text: string): readonly string[] => {
+  const middle = Math.ceil(text.length / 2)
+  return [text.slice(0, middle), text.slice(middle)].filter(part => part !== '')
+}
+
+export const answerOfCompletion = (ask: Ask): Answer => {
+  const prompt = textOf(ask.body.prompt)
+  const text = directionOf(prompt, ask.scene.says).text
+  const base = {
+    id: ask.scene.id('cmpl-'),
+    object: 'text_completion',
+    created: ask.scene.now(),
+    model: snapshot(ask.model),
+  }
+  const counts = Array.from({ length: choiceCount(ask) }, (_, index) => index)
+  const usage: JsonObject = {
+    prompt_tokens: countTokens(prompt),
+    completion_tokens: tokensOf(text).length * counts.length,
+    total_tokens: countTokens(prompt) + tokensOf(text).length * counts.length,
+  }
+  const choice = (index: number, part: string, finish: string | null): JsonObject => ({
+    index,
+    text: part,
+    logprobs: null,
+    finish_reason: finish,
+  })
+  const echoed = ask.body.echo === true ? prompt + text : text
+  if (ask.body.stream !== true)
+    return json({ ...base, choices: counts.map(index => choice(index, echoed, 'stop')), usage })
+  const wantsUsage = isObject(ask.body.stream_options) && ask.body.stream_options.include_usage === true
+  const events: Event[] = counts.flatMap(index => [
+    ...tokensOf(echoed).map(part => dataEvent({ ...base, choices: [choice(index, part, null)] }, 'content')),
+    dataEvent({ ...base, choices: [choice(index, '', 'stop')] }, 'final'),
+  ])
+  if (wantsUsage) events.push(dataEvent({ ...base, choices: [], usage }, 'final'))
+  return stream([...events, DONE])
+}
