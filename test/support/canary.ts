@@ -1,0 +1,75 @@
+import type { Hit } from '../../src/stage/recorder.ts'
+
+/** A string that occurs nowhere by chance, and where it was planted. */
+export type Canary = { readonly place: string; readonly text: string }
+
+let planted = 0
+
+/** A new canary. `place` says which field or secret it stands in; `prefix` keeps formats like `sk-…` valid. */
+export const plant = (place: string, prefix = ''): Canary => {
+  planted += 1
+  return {
+    place,
+    text: `${prefix}canary7q${planted.toString(36).padStart(4, '0')}x${Math.imul(planted, 2654435761) >>> 0}`,
+  }
+}
+
+export type CanaryOptions = {
+  /** Places that may hold it: a credential in the one header its provider makes. */
+  readonly except?: (canary: Canary, hit: Hit, where: Where) => boolean
+}
+
+/** Where in a request a canary sat: the request line, one header, or the body. */
+export type Where = { readonly kind: 'target' | 'body' } | { readonly kind: 'header'; readonly name: string }
+
+/** How a string may be spelled on the wire without being a different string. */
+const spellings = (text: string): readonly string[] => [
+  text,
+  encodeURIComponent(text),
+  Buffer.from(text).toString('base64').replace(/=+$/, ''),
+  Buffer.from(text).toString('base64url'),
+  Buffer.from(text).toString('hex'),
+]
+
+const placesOf = (hit: Hit): readonly (readonly [Where, string])[] => [
+  [{ kind: 'target' }, `${hit.method} ${hit.target}`],
+  ...hit.headers.map(
+    ([name, value]) => [{ kind: 'header', name: name.toLowerCase() }, `${name}: ${value}`] as const,
+  ),
+  [{ kind: 'body' }, Buffer.from(hit.body).toString('latin1')],
+]
+
+/**
+ * Throws unless every byte that reached a stage is free of every canary, in plain, percent-encoded, base64 and
+ * hexadecimal spelling. Names the canary's place and where it surfaced. At least one request must have come:
+ * a search through nothing proves nothing.
+ */
+export const assertNoCanary = (
+  hits: readonly Hit[],
+  canaries: readonly Canary[],
+  options: CanaryOptions = {},
+): void => {
+  if (hits.length === 0) throw new Error('no request reached the stage, so nothing was searched')
+  for (const hit of hits) {
+    for (const [where, text] of placesOf(hit)) {
+      for (const canary of canaries) {
+        if (!spellings(canary.text).some(spelling => text.includes(spelling))) continue
+        if (options.except?.(canary, hit, where) === true) continue
+        const spot = where.kind === 'header' ? `header ${where.name}` : where.kind
+        throw new Error(
+          `the canary of '${canary.place}' surfaced in the ${spot} of ${hit.method} ${hit.path} (request ${hit.index + 1})`,
+        )
+      }
+    }
+  }
+}
+
+/** Throws when a stage refused any request as its provider would have, naming the first reason. */
+export const assertNothingRefused = (hits: readonly Hit[]): void => {
+  const refused = hits.find(hit => hit.refusal !== undefined)
+  if (refused !== undefined) {
+    throw new Error(
+      `request ${refused.index + 1}, ${refused.method} ${refused.target}: ${refused.refusal?.message}`,
+    )
+  }
+}
