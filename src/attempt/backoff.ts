@@ -1,0 +1,142 @@
+import { errorObjectOf } from '../dialects/error-object.ts'
+import { listOf, objectOf, textOf } from '../dialects/read-json.ts'
+import type { Dice } from '../house.ts'
+import type { Json } from '../wire/json.ts'
+
+type Headers = Readonly<Record<string, string>>
+
+/** A provider that asks for more is asked again after this long: an hour. */
+const LONGEST_WAIT_MS = 3_600_000
+const BASE_MS = 500
+const CAP_MS = 8_000
+
+const bounded = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), LONGEST_WAIT_MS)
+
+const plainNumber = (text: string): number | undefined =>
+  /^\d{1,15}(?:\.\d{1,9})?$/.test(text) ? Number(text) : undefined
+
+/** A number, or the greatest of a header that was sent several times and joined. */
+const greatestNumber = (text: string | undefined): number | undefined => {
+  const parts = (text ?? '').split(',', 8).map(part => plainNumber(part.trim()))
+  const numbers = parts.filter(part => part !== undefined)
+  return numbers.length > 0 && numbers.length === parts.length ? Math.max(...numbers) : undefined
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `6m0s`, `1h2m3.5s`, `20ms`, `17s`; a bare number is seconds. */
+const durationMs = (text: string): number | undefined => {
+  const trimmed = text.trim()
+  const seconds = plainNumber(trimmed)
+  if (seconds !== undefined) return seconds * 1_000
+  if (!/^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd])){1,5}$/.test(trimmed)) return undefined
+  let total = 0
+  for (const [, amount, unit] of trimmed.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
+    total += Number(amount) * (unitMs[unit ?? ''] ?? 0)
+  }
+  return total
+}
+
+/** IMF-fixdate and RFC 3339 only: Date.parse alone would read almost any text as a date. */
+const dateForm =
+  /^(?:[A-Za-z]{3,9}, \d{1,2}[ -][A-Za-z]{3}[ -]\d{2,4} \d\d:\d\d:\d\d GMT|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))$/
+
+const instantOf = (text: string | undefined): number | undefined => {
+  const trimmed = text?.trim() ?? ''
+  const instant = dateForm.test(trimmed) ? Date.parse(trimmed) : Number.NaN
+  return Number.isNaN(instant) ? undefined : instant
+}
+
+/**
+ * What "now" is for a date in this answer: the provider's own clock when it sent one, so that two clocks that
+ * disagree do no harm; otherwise ours.
+ */
+const nowFor = (headers: Headers, wallNow: number | undefined): number | undefined =>
+  instantOf(headers.date) ?? wallNow
+
+const untilDate = (text: string | undefined, now: number | undefined): number | undefined => {
+  const instant = instantOf(text)
+  return instant === undefined || now === undefined ? undefined : instant - now
+}
+
+/** `retryDelay` of the RetryInfo detail: `17s`, or `{seconds, nanos}`. */
+const retryInfoMs = (body: Json | undefined): number | undefined => {
+  for (const detail of listOf(errorObjectOf(body)?.details) ?? []) {
+    const delay = objectOf(detail)?.retryDelay
+    const text = textOf(delay)
+    if (text !== undefined) return durationMs(text)
+    const parts = objectOf(delay)
+    if (parts === undefined) continue
+    const seconds = Number(parts.seconds ?? 0)
+    const nanos = Number(parts.nanos ?? 0)
+    if (seconds >= 0 && nanos >= 0) return seconds * 1_000 + nanos / 1e6
+  }
+  return undefined
+}
+
+/** "Please retry after 37 seconds", "Please try again in 1m2.5s". */
+const sentence =
+  /(?:retry|try again) (?:after|in) (?:(\d{1,9}(?:\.\d{1,6})?) ?(milliseconds?|seconds?|minutes?|hours?)|((?:\d{1,9}(?:\.\d{1,6})?(?:ms|[smhd])){1,5}))\b/i
+
+const textMs = (body: Json | undefined): number | undefined => {
+  const error = errorObjectOf(body)
+  const said = sentence.exec((textOf(error?.message) ?? textOf(body) ?? '').slice(0, 4096))
+  if (said === null) return undefined
+  const [, amount, unit = '', short] = said
+  if (short !== undefined) return durationMs(short)
+  const letter = unit.toLowerCase()
+  return Number(amount) * (letter.startsWith('milli') ? 1 : (unitMs[letter.charAt(0)] ?? 1_000))
+}
+
+/** `x-ratelimit-reset-tokens`, `<vendor>-ratelimit-tokens-reset`: believed only when nothing remains of that limit. */
+const resetMs = (headers: Headers, now: number | undefined): number | undefined => {
+  let longest: number | undefined
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/(?:^|-)ratelimit-(?:remaining-[a-z-]+|[a-z-]+-remaining|remaining)$/.test(name)) continue
+    if (value.trim() !== '0') continue
+    const reset = headers[name.replace('remaining', 'reset')]
+    if (reset === undefined) continue
+    const wait = untilDate(reset, now) ?? epochOrDuration(reset, now)
+    if (wait !== undefined) longest = Math.max(longest ?? 0, wait)
+  }
+  return longest
+}
+
+/** A number too great to be a duration is a moment: seconds or milliseconds since the epoch. */
+const epochOrDuration = (text: string, now: number | undefined): number | undefined => {
+  const number = plainNumber(text.trim())
+  if (number === undefined || number < 1e9) return durationMs(text)
+  if (now === undefined) return undefined
+  return (number < 1e12 ? number * 1_000 : number) - now
+}
+
+/**
+ * How long a provider asked to be left alone, in milliseconds from now; undefined when it did not say so in a way
+ * that can be read (garbage counts as silence, a moment in the past as 0). At most an hour.
+ * `headers` have lower-case names; `body` is the parsed error body; `wallNow` is milliseconds since the epoch and is
+ * needed only for dates. Sources: RFC 9110 section 10.2.3, the providers' rate-limit guides, the RetryInfo detail.
+ */
+export const retryAfterOf = (
+  headers: Headers,
+  body: Json | undefined,
+  wallNow: number | undefined,
+): number | undefined => {
+  const now = nowFor(headers, wallNow)
+  const milliseconds =
+    greatestNumber(headers['retry-after-ms']) ?? greatestNumber(headers['x-ms-retry-after-ms'])
+  if (milliseconds !== undefined) return bounded(milliseconds)
+  const seconds = greatestNumber(headers['retry-after'])
+  if (seconds !== undefined) return bounded(seconds * 1_000)
+  const wait =
+    untilDate(headers['retry-after'], now) ?? retryInfoMs(body) ?? textMs(body) ?? resetMs(headers, now)
+  return wait === undefined || Number.isNaN(wait) ? undefined : bounded(wait)
+}
+
+/**
+ * How long to sleep before another attempt, in milliseconds: full jitter over 0.5 s · 2^attempt, at most 8 s, and
+ * never under `floorMs`, which is what the provider asked for. `attempt` counts from 0.
+ */
+export const backoffMs = (attempt: number, dice: Dice, floorMs: number): number => {
+  const span = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(Math.max(0, attempt), 16))
+  return Math.max(floorMs || 0, Math.round(dice.random() * span))
+}
