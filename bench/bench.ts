@@ -1,0 +1,238 @@
+/**
+ * The gateway beside a bare proxy, nginx and Portkey's gateway: one run, one upstream, one load generator.
+ * usage: npm run bench -- [--quick] [--only gateway,bare] [--cases 1k,stream] [--rounds 5] [--seconds 2] [--write]
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { CASES, type Case, LATENCY_CONNECTIONS } from './cases.ts'
+import { CONTENDERS, type Contender, type Place } from './contenders.ts'
+import type { LoadOrder, LoadResult } from './load.ts'
+import {
+  type Command,
+  cpuMicroseconds,
+  listening,
+  memoryOf,
+  runPinned,
+  type Started,
+  start,
+  stop,
+} from './processes.ts'
+import { type Measured, median, type Report, type Sample, tables, write } from './report.ts'
+
+const SERVER_CORE = 0
+const CLIENT_CORE = 1
+/** No single run sends more than this, however fast the server. */
+const MAX_REQUESTS = 200_000
+const READY_STARTS = 3
+const READY_LIMIT_MS = 20_000
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    cases: { type: 'string' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+  },
+})
+
+/** Bounded on both sides: a typing error must not keep a machine busy for a day. */
+const bounded = (text: string | undefined, usual: number, most: number): number => {
+  const value = Number(text ?? usual)
+  return value > 0 ? Math.min(value, most) : usual
+}
+const rounds = bounded(flags.rounds, flags.quick ? 1 : 5, 20)
+const seconds = bounded(flags.seconds, flags.quick ? 0.5 : 2, 10)
+const chosen = <Thing extends { readonly name: string }>(
+  all: readonly Thing[],
+  list: string | undefined,
+): Thing[] => {
+  const names = list?.split(',').map(name => name.trim())
+  for (const name of names ?? [])
+    if (!all.some(one => one.name === name))
+      throw new Error(`unknown name ${name}: ${all.map(one => one.name)}`)
+  return all.filter(one => names === undefined || names.includes(one.name))
+}
+const cases = chosen(CASES, flags.cases)
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() =>
+        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
+      )
+    })
+  })
+
+const load = async (order: LoadOrder): Promise<LoadResult> => {
+  const argv = [process.execPath, join(import.meta.dirname, 'load.ts'), JSON.stringify(order)]
+  const result: LoadResult = JSON.parse(await runPinned(argv, CLIENT_CORE, order.seconds * 1000 + 30_000))
+  if (result.failed > 0)
+    throw new Error(`${result.failed} of ${result.requests} failed: ${result.firstFailure}`)
+  return result
+}
+
+type Target = Pick<LoadOrder, 'port' | 'headers' | 'model'>
+
+const order = (target: Target, one: Case, connections: number, forSeconds: number): LoadOrder => ({
+  ...target,
+  path: '/v1/chat/completions',
+  case: one.name,
+  connections,
+  seconds: forSeconds,
+  maxRequests: MAX_REQUESTS,
+})
+
+type Running = Measured & { readonly target: Target; readonly started: Started }
+
+/** Milliseconds from spawn to the first 200. */
+const untilReady = async (started: Started, target: Target): Promise<number> => {
+  await listening(target.port, READY_LIMIT_MS, started)
+  const response = await fetch(`http://127.0.0.1:${target.port}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...target.headers },
+    body: JSON.stringify({ model: target.model, messages: [{ role: 'user', content: 'ready?' }] }),
+  })
+  const text = await response.text()
+  if (response.status !== 200) throw new Error(`first answer: ${response.status} ${text.slice(0, 500)}`)
+  return performance.now() - started.startedAt
+}
+
+const launch = async (contender: Contender, scratch: string, upstreamPort: number): Promise<Running> => {
+  const { version, command } = contender.prepare(scratch)
+  const readyMs: number[] = []
+  for (let n = 1; ; n++) {
+    const folder = join(scratch, `${contender.name}-${n}`)
+    mkdirSync(folder, { recursive: true })
+    const place: Place = { folder, port: await freePort(), upstreamPort }
+    const target = { port: place.port, headers: contender.headers(place), model: contender.model }
+    const started = start(command(place), SERVER_CORE, join(folder, 'output.log'))
+    try {
+      readyMs.push(await untilReady(started, target))
+    } catch (error) {
+      await stop(started)
+      throw error
+    }
+    if (n < (flags.quick ? 1 : READY_STARTS)) {
+      await stop(started)
+      continue
+    }
+    const idle = memoryOf(started.child.pid ?? 0)
+    return {
+      name: contender.name,
+      title: contender.title,
+      version,
+      readyMs: median(readyMs),
+      idle,
+      target,
+      started,
+      samples: new Map(),
+    }
+  }
+}
+
+/** One contender, one case, one round: a full run for CPU and throughput, a light one for latency. */
+const measure = async (running: Running, one: Case, direct: LoadResult): Promise<void> => {
+  const pid = running.started.child.pid ?? 0
+  const before = cpuMicroseconds(pid)
+  const full = await load(order(running.target, one, one.connections, seconds))
+  const cpu = cpuMicroseconds(pid) - before
+  const light = await load(order(running.target, one, LATENCY_CONNECTIONS, seconds / 2))
+  const streaming = one.name === 'stream'
+  const sample: Sample = {
+    cpuMicroseconds: cpu / full.requests,
+    requestsPerSecond: full.requests / full.seconds,
+    addedP50: streaming ? light.firstP50 - direct.firstP50 : light.p50 - direct.p50,
+    addedP99: streaming ? light.firstP99 - direct.firstP99 : light.p99 - direct.p99,
+  }
+  const samples = running.samples.get(one.name) ?? []
+  running.samples.set(one.name, [...samples, sample])
+}
+
+const say = (text: string): void => {
+  process.stderr.write(`${text}\n`)
+}
+
+/** Runs every case once, unmeasured. Who cannot do a case is left out of it, and the report says so. */
+const warmUp = async (contenders: readonly Running[], skipped: string[]): Promise<Map<Case, Running[]>> => {
+  const able = new Map<Case, Running[]>()
+  for (const one of cases) {
+    const fit: Running[] = []
+    able.set(one, fit)
+    for (const running of contenders) {
+      try {
+        await load(order(running.target, one, one.connections, flags.quick ? 0.5 : 1.5))
+        fit.push(running)
+      } catch (error) {
+        skipped.push(`${running.title}, ${one.title}: ${error instanceof Error ? error.message : error}`)
+        say(`skipped ${skipped.at(-1)}`)
+      }
+    }
+  }
+  return able
+}
+
+const compare = async (scratch: string, opened: Started[]): Promise<Report> => {
+  const upstreamPort = await freePort()
+  const upstreamCommand: Command = {
+    argv: [process.execPath, join(import.meta.dirname, 'upstream.ts'), String(upstreamPort)],
+    cwd: scratch,
+  }
+  const upstream = start(upstreamCommand, CLIENT_CORE, join(scratch, 'upstream.log'))
+  opened.push(upstream)
+  await listening(upstreamPort, 10_000, upstream)
+
+  const contenders: Running[] = []
+  const skipped: string[] = []
+  for (const contender of chosen(CONTENDERS, flags.only)) {
+    try {
+      const running = await launch(contender, scratch, upstreamPort)
+      contenders.push(running)
+      opened.push(running.started)
+      say(`${contender.title}: ready in ${Math.round(running.readyMs)} ms`)
+    } catch (error) {
+      skipped.push(`${contender.title}: ${error instanceof Error ? error.message : error}`)
+      say(`skipped ${skipped.at(-1)}`)
+    }
+  }
+
+  const able = await warmUp(contenders, skipped)
+  for (let round = 1; round <= rounds; round++) {
+    say(`round ${round} of ${rounds}`)
+    for (const one of cases) {
+      const target = { port: upstreamPort, headers: {}, model: 'gpt-4.1' }
+      const direct = await load(order(target, one, LATENCY_CONNECTIONS, seconds / 2))
+      for (const running of able.get(one) ?? []) await measure(running, one, direct)
+    }
+  }
+  const measured = contenders.map(running => ({
+    ...running,
+    loaded: memoryOf(running.started.child.pid ?? 0),
+  }))
+  return { measured, skipped, cases, rounds, seconds }
+}
+
+const main = async (): Promise<void> => {
+  const scratch = mkdtempSync(join(tmpdir(), 'understudy-bench-'))
+  const opened: Started[] = []
+  const leave = (): void => {
+    for (const { child } of opened) child.kill('SIGKILL')
+  }
+  process.once('exit', leave)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+  try {
+    const report = await compare(scratch, opened)
+    process.stdout.write(tables(report))
+    if (flags.write) writeFileSync(join(import.meta.dirname, '..', 'docs', 'benchmarks.md'), write(report))
+  } finally {
+    await Promise.all(opened.map(stop))
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+await main()
