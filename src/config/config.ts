@@ -1,5 +1,5 @@
-import type { Connection, Provider } from '../providers/provider.ts'
 import type { ExceptionName } from '../failure.ts'
+import type { Connection, Provider } from '../providers/provider.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 import type { Secret } from './secret.ts'
 

@@ -1,0 +1,43 @@
+import { each, honoured, type KeyRow, later } from './row.ts'
+
+export const MODEL_INFO: readonly KeyRow[] = [
+  honoured('id', "The deployment's id; derived from its contents when absent."),
+  honoured('mode', 'Which routes it serves; any when absent.'),
+  honoured('base_model', 'The model behind the name, for prices and limits.'),
+  honoured('access_groups', 'Names that keys may hold instead of the group.'),
+  honoured('max_input_tokens', 'The largest prompt.'),
+  honoured('allowed_fails', 'Failures a minute before this deployment rests.'),
+  honoured('allowed_fails_policy', 'The same, per kind of error.'),
+  honoured('cooldown_time', 'Seconds this deployment rests after failures.'),
+  honoured('blocked', 'Never picked.', false),
+  honoured('dimensions', 'Length of the vectors of an embedding model.'),
+  honoured('output_vector_size', 'The same as `dimensions`.'),
+  honoured('input_cost_per_token', 'USD; `litellm_params` wins.'),
+  honoured('output_cost_per_token', 'USD; `litellm_params` wins.'),
+  ...each(honoured, 'Shown by /model/info.', {
+    max_tokens: undefined,
+    max_output_tokens: undefined,
+    tier: undefined,
+    description: undefined,
+    'supports_*': undefined,
+    created_at: undefined,
+    created_by: undefined,
+    updated_at: undefined,
+    updated_by: undefined,
+  }),
+  ...each(later, 'Teams do not exist yet: the deployment is open to every key.', {
+    team_id: undefined,
+    team_public_model_name: undefined,
+  }),
+  later('discoverable', 'Every group is listed.', true),
+  later('access_windows', 'The deployment is open at all times.'),
+  later('allow_fail_open', 'Guardrails do not run yet.', false),
+  later('enable_tag_filtering', 'Only `router_settings.enable_tag_filtering` counts.'),
+  ...each(later, 'Background health checks do not run yet.', {
+    health_check_model: undefined,
+    health_check_timeout: undefined,
+    health_check_voice: undefined,
+    health_check_max_tokens: undefined,
+    disable_background_health_check: false,
+  }),
+]

@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import type { LitellmSettings } from '../config.ts'
+import type { Environment } from '../env.ts'
+import type { Report } from '../report.ts'
+import { checkShape, flag, seconds } from '../shapes.ts'
+import type { MapNode } from '../tree.ts'
+import { fromEnvironment } from './router.ts'
+
+const LITELLM = z.object({
+  request_timeout: seconds.optional(),
+  drop_params: flag.optional(),
+  expose_router_debug_in_errors: flag.optional(),
+  return_response_headers: flag.optional(),
+})
+
+export const readLitellm = (node: MapNode, environment: Environment, report: Report): LitellmSettings => {
+  const own = checkShape(LITELLM, node, ['litellm_settings'], report) ?? {}
+  return {
+    requestTimeoutMs:
+      own.request_timeout ?? fromEnvironment('REQUEST_TIMEOUT', environment, report) ?? 6_000_000,
+    dropParams: own.drop_params ?? fromEnvironment('LITELLM_DROP_PARAMS', environment, report) ?? false,
+    exposeRouterDebugInErrors: own.expose_router_debug_in_errors ?? true,
+    returnResponseHeaders: own.return_response_headers ?? false,
+  }
+}

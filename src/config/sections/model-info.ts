@@ -1,0 +1,65 @@
+import { z } from 'zod'
+import type { ModelInfo } from '../config.ts'
+import { masked } from '../mask.ts'
+import type { Report } from '../report.ts'
+import { scanSection } from '../scan.ts'
+import { amount, checkShape, count, flag, seconds, text, texts } from '../shapes.ts'
+import { child, type MapNode } from '../tree.ts'
+import { ALLOWED_FAILS_FIELDS, readPolicy } from './policies.ts'
+
+const MODEL_INFO = z.object({
+  id: text.optional(),
+  mode: text.optional(),
+  base_model: text.optional(),
+  access_groups: texts.optional(),
+  max_input_tokens: count.optional(),
+  allowed_fails: count.optional(),
+  cooldown_time: seconds.optional(),
+  blocked: flag.optional(),
+  dimensions: count.optional(),
+  output_vector_size: count.optional(),
+  input_cost_per_token: amount.optional(),
+  output_cost_per_token: amount.optional(),
+})
+
+export type ReadInfo = {
+  /** Without an id when the file gives none. */
+  readonly info: Omit<ModelInfo, 'id'>
+  readonly id: string | undefined
+  readonly inputCost: number | undefined
+  readonly outputCost: number | undefined
+}
+
+/** Undefined when the section has the wrong shape; then it is reported. */
+export const readModelInfo = (
+  node: MapNode,
+  path: readonly PropertyKey[],
+  report: Report,
+): ReadInfo | undefined => {
+  scanSection('model_info', node, path, report)
+  const own = checkShape(MODEL_INFO, node, path, report)
+  const policy = readPolicy(
+    child(node, 'allowed_fails_policy'),
+    ALLOWED_FAILS_FIELDS,
+    [...path, 'allowed_fails_policy'],
+    report,
+  )
+  if (own === undefined) return undefined
+  return {
+    id: own.id,
+    inputCost: own.input_cost_per_token,
+    outputCost: own.output_cost_per_token,
+    info: {
+      mode: own.mode,
+      baseModel: own.base_model,
+      accessGroups: own.access_groups ?? [],
+      maxInputTokens: own.max_input_tokens,
+      allowedFails: own.allowed_fails,
+      allowedFailsPolicy: policy,
+      cooldownMs: own.cooldown_time,
+      blocked: own.blocked ?? false,
+      dimensions: own.dimensions ?? own.output_vector_size,
+      raw: masked(node),
+    },
+  }
+}
