@@ -1,0 +1,193 @@
+import type { Config, Deployment } from '../config/config.ts'
+import type { Clock, Dice } from '../house.ts'
+import type { Board } from '../shared/board.ts'
+import {
+  type FilterDesk,
+  LIMIT_WAIT_MS,
+  orderLevels,
+  orderOf,
+  preCallChecked,
+  servingRoute,
+  withinModelLimits,
+} from './filters.ts'
+import { tagged } from './filters-tags.ts'
+import { promptOf } from './limits.ts'
+import { tiesOf } from './select-affinity.ts'
+import {
+  allCooling,
+  exhausted,
+  isNothing,
+  type Left,
+  type Nothing,
+  noneForMode,
+  noneHealthy,
+  ownerUnavailable,
+  rateLimited,
+} from './select-nothing.ts'
+import { type Draw, declaredPrice, drawBy, type Outlook } from './strategies.ts'
+import type { Candidate, Choice, Pin, Wish } from './wish.ts'
+
+export { orderLevels, orderOf } from './filters.ts'
+export { rememberServed } from './select-affinity.ts'
+
+/** What selection reads and never writes. */
+export type Desk = {
+  readonly config: Config
+  readonly board: Board
+  readonly clock: Clock
+  readonly dice: Dice
+  /** USD per token, input and output added. Default: what the deployment declares. */
+  readonly priceOf?: (deployment: Deployment) => number | undefined
+  /** False when a provider refuses the parameter. Default: every provider carries it. */
+  readonly carries?: (deployment: Deployment, parameter: 'response_format') => boolean
+}
+
+/** What the loop asks of one pick. */
+export type How = {
+  /** Only this level of orderLevels(). A level that no candidate has asks for nothing; a pin goes before it. */
+  readonly atOrder?: number | undefined
+  /** Tried deployments that may be picked again once no untried one is left. Default: none. */
+  readonly mayRepeat?: ReadonlySet<string> | undefined
+}
+
+const idOf = ({ deployment }: Candidate): string => deployment.id
+
+/**
+ * One deployment for one attempt, or why there is none. In this order: the route's mode, the pin or the order level
+ * asked for, cooldowns, pre-call checks, hard limits, tags; then, of those left, the untried before the tried, those
+ * whose rate-limit domain takes requests now before those that would have to wait, the lowest order, the soft
+ * affinities, the routing strategy.
+ *
+ * An affinity chooses inside the lowest order only: a session that a backup served goes home when its primary is back.
+ */
+export const select = (wish: Wish, tried: ReadonlySet<string>, desk: Desk, how: How = {}): Choice => {
+  if (wish.candidates.length === 0) return noneHealthy(wish)
+  const serving = servingRoute(wish)
+  if (serving.length === 0) return noneForMode(wish)
+  const scope = wish.pin === undefined ? atLevel(serving, how.atOrder) : sharing(serving, wish.pin)
+  if (scope.length === 0) return ownerUnavailable(wish, undefined)
+  const filters = filterDesk(wish, desk)
+  const eligible = eligibleOf(scope, wish, filters, desk)
+  if (isNothing(eligible)) return eligible
+  const fresh = eligible.filter(candidate => !tried.has(idOf(candidate)))
+  const pool =
+    fresh.length > 0 ? fresh : eligible.filter(candidate => how.mayRepeat?.has(idOf(candidate)) === true)
+  if (pool.length === 0) return exhausted(wish)
+  const picked = settle(readyFirst(pool, desk), wish, outlookOf(wish, filters, desk), desk)
+  return picked === undefined ? rateLimited(wish, LIMIT_WAIT_MS) : { kind: 'picked', ...picked }
+}
+
+const atLevel = (candidates: readonly Candidate[], order: number | undefined): readonly Candidate[] => {
+  if (order === undefined) return candidates
+  const level = candidates.filter(candidate => orderOf(candidate) === order)
+  return level.length > 0 ? level : candidates
+}
+
+/** Who can read pinned state: its owner, and whoever has the owner's base URL and credential. */
+const sharing = (candidates: readonly Candidate[], pin: Pin): readonly Candidate[] =>
+  candidates.filter(
+    ({ deployment }) => deployment.id === pin.deploymentId || deployment.boundary === pin.boundary,
+  )
+
+const filterDesk = (wish: Wish, desk: Desk): FilterDesk => ({
+  config: desk.config,
+  board: desk.board,
+  clock: desk.clock,
+  prompt: promptOf(wish),
+  carries: desk.carries ?? (() => true),
+})
+
+const outlookOf = (wish: Wish, { prompt }: FilterDesk, desk: Desk): Outlook => ({
+  board: desk.board,
+  dice: desk.dice,
+  args: desk.config.router.strategyArgs,
+  stream: wish.stream,
+  prompt,
+  priceOf: desk.priceOf ?? declaredPrice,
+})
+
+/** The filters that do not look at cooldowns. `group`: all that could be meant, whatever their health. */
+const sift = (candidates: readonly Candidate[], wish: Wish, filters: FilterDesk): Left<Candidate> => {
+  const { router } = filters.config
+  const checked = preCallChecked(candidates, wish, filters)
+  if (isNothing(checked)) return checked
+  const limited = withinModelLimits(checked, wish, filters)
+  if (isNothing(limited)) return limited
+  const rules = {
+    enabled: router.enableTagFiltering,
+    matchAny: router.tagFilteringMatchAny,
+    group: wish.candidates,
+  }
+  return tagged(limited, wish, rules)
+}
+
+const eligibleOf = (
+  scope: readonly Candidate[],
+  wish: Wish,
+  filters: FilterDesk,
+  desk: Desk,
+): Left<Candidate> => {
+  const { board } = desk
+  const awake = wish.ignoreCooldown
+    ? scope
+    : scope.filter(candidate => board.cooling(idOf(candidate)) === undefined)
+  const left = awake.length > 0 ? sift(awake, wish, filters) : []
+  if (!isNothing(left) && left.length > 0) return left
+  if (awake.length === scope.length) return left
+  // The reason is named as if nothing were cooling: what can never serve is not told to try again later.
+  const meant = sift(scope, wish, filters)
+  return isNothing(meant) ? meant : coolingDown(meant, wish, desk)
+}
+
+const coolingDown = (
+  candidates: readonly Candidate[],
+  wish: Wish,
+  { board, clock, config }: Desk,
+): Nothing => {
+  const rests = candidates.flatMap(candidate => {
+    const cooling = board.cooling(idOf(candidate))
+    return cooling === undefined ? [] : [{ id: idOf(candidate), cooling }]
+  })
+  const [first] = rests.sort((one, other) => one.cooling.until - other.cooling.until)
+  const retryAfterMs = first === undefined ? undefined : Math.max(0, first.cooling.until - clock.now())
+  if (wish.pin !== undefined && first !== undefined) {
+    const owner = rests.find(rest => rest.id === wish.pin?.deploymentId) ?? first
+    return ownerUnavailable(wish, { status: owner.cooling.status, retryAfterMs: retryAfterMs ?? 0 })
+  }
+  return allCooling(wish, {
+    preCallChecks: config.router.enablePreCallChecks,
+    coolingIds: rests.map(rest => rest.id),
+    all: wish.candidates.every(candidate => board.cooling(idOf(candidate)) !== undefined),
+    retryAfterMs,
+  })
+}
+
+/** Nothing is sent to a rate-limit domain before its Retry-After has passed while another can take the request. */
+const readyFirst = (pool: readonly Candidate[], { board }: Desk): readonly Candidate[] => {
+  const ready = pool.filter(({ deployment }) => board.domainNotBefore(deployment.domain) === undefined)
+  return ready.length > 0 ? ready : pool
+}
+
+const settle = (pool: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined => {
+  const owner = pool.find(candidate => idOf(candidate) === wish.pin?.deploymentId)
+  if (owner !== undefined) return { candidate: owner, because: `pinned by ${wish.pin?.because}` }
+  for (const order of orderLevels(pool)) {
+    const level = pool.filter(candidate => orderOf(candidate) === order)
+    const picked = tiedTo(level, wish, outlook, desk) ?? drawBy(desk.config.router.strategy, level, outlook)
+    // Over its limits: the next order is asked before the call is refused.
+    if (picked !== undefined) return picked
+  }
+  return undefined
+}
+
+/** The remembered deployment, when it is among those that may be used now and under its limits. */
+const tiedTo = (level: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined => {
+  for (const { key, because } of tiesOf(wish, desk.config)) {
+    const id = desk.board.recall(key)
+    const remembered = level.filter(candidate => idOf(candidate) === id)
+    const picked =
+      remembered.length > 0 ? drawBy(desk.config.router.strategy, remembered, outlook) : undefined
+    if (picked !== undefined) return { candidate: picked.candidate, because }
+  }
+  return undefined
+}

@@ -1,0 +1,84 @@
+import type { Clock, Dice } from '../house.ts'
+
+/** The longest delay a Node timer keeps; anything above fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** Real time. A timer never fires early: a delay is often a lower bound that an upstream asked for. */
+export const systemClock = (): Clock => ({
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  after: (ms, action) => {
+    const due = performance.now() + Math.max(0, ms)
+    let timer: NodeJS.Timeout
+    const arm = () => {
+      const left = Math.ceil(Math.max(0, due - performance.now()))
+      timer = setTimeout(() => (performance.now() < due ? arm() : action()), Math.min(left, LONGEST_TIMER_MS))
+    }
+    arm()
+    return () => clearTimeout(timer)
+  },
+})
+
+export const systemDice = (): Dice => ({ random: Math.random })
+
+/** A repeatable die (mulberry32): the same seed gives the same rolls. */
+export const seededDice = (seed: number): Dice => {
+  let state = seed >>> 0
+  return {
+    random: () => {
+      state = (state + 0x6d2b79f5) >>> 0
+      let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+      return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+    },
+  }
+}
+
+export type VirtualClock = {
+  readonly clock: Clock
+  /** Moves time forward by `ms`, firing what falls due in order and letting every promise settle in between. */
+  readonly advance: (ms: number) => Promise<void>
+  readonly now: () => number
+  /** Timers that are armed and have not fired. */
+  readonly pending: () => number
+}
+
+type Timer = { readonly due: number; readonly action: () => void }
+
+const settlePromises = () => new Promise<void>(resolve => setImmediate(resolve))
+
+/** Time that moves only when told to. Timers with the same due time fire in the order they were set. */
+export const virtualClock = (epoch = Date.UTC(2026, 0, 1)): VirtualClock => {
+  let time = 0
+  const timers: Timer[] = []
+
+  const insert = (timer: Timer) => {
+    const later = timers.findIndex(other => other.due > timer.due)
+    timers.splice(later === -1 ? timers.length : later, 0, timer)
+  }
+  const cancel = (timer: Timer) => {
+    const place = timers.indexOf(timer)
+    if (place !== -1) timers.splice(place, 1)
+  }
+  const clock: Clock = {
+    now: () => time,
+    wall: () => epoch + time,
+    after: (ms, action) => {
+      const timer = { due: time + Math.max(0, ms), action }
+      insert(timer)
+      return () => cancel(timer)
+    },
+  }
+  const advance = async (ms: number) => {
+    const target = time + ms
+    await settlePromises()
+    for (let next = timers[0]; next !== undefined && next.due <= target; next = timers[0]) {
+      timers.shift()
+      time = next.due
+      next.action()
+      await settlePromises()
+    }
+    time = target
+  }
+  return { clock, advance, now: () => time, pending: () => timers.length }
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { virtualClock } from './clock.ts'
+import { createDomains } from './domains.ts'
+
+test('the memory of domains is bounded, and ended waits make room first', async () => {
+  const { clock, advance } = virtualClock()
+  const domains = createDomains(clock, 3)
+  domains.wait('long', 10_000)
+  domains.wait('short', 10)
+  domains.wait('also short', 10)
+  await advance(10)
+  domains.wait('next', 5000)
+  assert.equal(domains.size(), 2)
+  assert.equal(domains.notBefore('long'), 10_000)
+  for (const name of ['x', 'y', 'z']) domains.wait(name, 5000)
+  assert.equal(domains.size(), 3)
+})
+
+test('waiting and resting are told apart', async () => {
+  const { clock, advance } = virtualClock()
+  const domains = createDomains(clock)
+  domains.wait('d', 1000)
+  assert.equal(domains.cooling('d'), undefined)
+  domains.cool('d', { until: 500, status: 429, because: 'rate_limit' })
+  assert.equal(domains.cooling('d')?.until, 500)
+  await advance(500)
+  assert.equal(domains.cooling('d'), undefined)
+  assert.equal(domains.notBefore('d'), 1000)
+})

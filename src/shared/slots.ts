@@ -1,0 +1,66 @@
+import type { Deployment, RouterSettings } from '../config/config.ts'
+
+/**
+ * How many attempts a deployment takes at once: max_parallel_requests, else rpm, else six per thousand tpm (at least
+ * one), else default_max_parallel_requests (LiteLLM calculate_max_parallel_requests). Zero or nothing: no limit.
+ */
+export const parallelLimit = (deployment: Deployment, router: RouterSettings): number => {
+  const { maxParallelRequests, rpm, tpm } = deployment
+  const fromTokens = tpm === undefined ? undefined : Math.max(1, Math.floor((tpm / 1000) * 6))
+  const limit = maxParallelRequests ?? rpm ?? fromTokens ?? router.defaultMaxParallelRequests ?? 0
+  return limit > 0 ? limit : Number.POSITIVE_INFINITY
+}
+
+/** Parallel slots of one deployment: first come, first served. */
+export type Slots = {
+  /** Takes a slot at once (undefined), or resolves when one is free. Rejects with the signal's reason. */
+  readonly enter: (signal: AbortSignal) => Promise<void> | undefined
+  readonly leave: () => void
+  readonly taken: () => number
+  readonly waiting: () => number
+}
+
+/** `limit` is read at every decision, so that a reload takes effect for those already waiting. */
+export const createSlots = (limit: () => number): Slots => {
+  let taken = 0
+  // A set keeps insertion order and lets a caller who gave up leave from the middle.
+  const queue = new Set<() => void>()
+
+  const admitWaiting = () => {
+    for (const grant of queue) {
+      if (taken >= limit()) return
+      queue.delete(grant)
+      taken += 1
+      grant()
+    }
+  }
+
+  const leave = () => {
+    taken -= 1
+    admitWaiting()
+  }
+
+  const wait = (signal: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      const grant = () => {
+        signal.removeEventListener('abort', giveUp)
+        resolve()
+      }
+      const giveUp = () => {
+        queue.delete(grant)
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', giveUp, { once: true })
+      queue.add(grant)
+      admitWaiting()
+    })
+
+  const enter = (signal: AbortSignal) => {
+    if (signal.aborted) return Promise.reject(signal.reason)
+    if (queue.size > 0 || taken >= limit()) return wait(signal)
+    taken += 1
+    return undefined
+  }
+
+  return { enter, leave, taken: () => taken, waiting: () => queue.size }
+}
