@@ -1,4 +1,7 @@
+import { asBuffer } from './bytes.ts'
+import type { JsonIndex } from './index.ts'
 import type { Json } from './json.ts'
+import { changeTree, rootOf, writeTree } from './splice.ts'
 
 /**
  * The closed list of reasons why an upstream body may differ from the client's.
@@ -19,7 +22,8 @@ export type EditName =
 
 /**
  * One change to a JSON body. `path` is from the top: object keys, or '*' / a decimal index inside arrays.
- * 'set' creates the last key when it is missing; 'drop' of a missing path is no change.
+ * 'set' creates the last key of an object when it is missing; it makes no parents and no array elements.
+ * An edit whose path leads nowhere is no change. In an object '*' and digits are ordinary keys.
  */
 export type Edit =
   | { readonly op: 'set'; readonly path: readonly string[]; readonly value: Json; readonly why: EditName }
@@ -27,3 +31,53 @@ export type Edit =
 
 /** Something a translation could not carry across. */
 export type Warning = { readonly lost: string; readonly because: string }
+
+export { byteLengthOf, joinSegments } from './bytes.ts'
+
+/** The commonest change, a top-level value that is there already, needs no tree. */
+const replaceValue = (index: JsonIndex, edit: Edit): Uint8Array[] | undefined => {
+  const [key] = edit.path
+  if (edit.op !== 'set' || edit.path.length !== 1 || key === undefined) return undefined
+  const member = index.members.get(key)
+  if (member === undefined) return undefined
+  const bytes = asBuffer(index.bytes)
+  return [
+    bytes.subarray(0, member.start),
+    Buffer.from(JSON.stringify(edit.value)),
+    bytes.subarray(member.end),
+  ]
+}
+
+/**
+ * The document after the edits, as segments in order. Each edit sees the result of the one before. Bytes no edit
+ * names are the indexed bytes themselves, uncopied: spelling of numbers, white space and order stay. When no edit
+ * changes anything the answer is the indexed bytes alone. The segments share memory with the index: read only.
+ */
+export const applyEdits = (index: JsonIndex, edits: readonly Edit[]): Uint8Array[] => {
+  const [only] = edits
+  if (only === undefined) return [index.bytes]
+  const replaced = edits.length === 1 ? replaceValue(index, only) : undefined
+  if (replaced !== undefined) return replaced
+  const root = rootOf(index)
+  let changed = false
+  for (const edit of edits) if (changeTree(root, edit)) changed = true
+  return changed ? writeTree(index, root) : [index.bytes]
+}
+
+/**
+ * A path as additional_drop_params writes it: `user`, `metadata.team`, `tools[*].input_examples`, `a[0].b`.
+ * Throws Error when the text is no such path.
+ */
+export const parsePath = (text: string): readonly string[] => {
+  const path: string[] = []
+  // A key first, then `.key` or `[index]` or `[*]`, each piece starting where the last one ended.
+  const piece = /(?:^|(?!^)\.)([^.[\]]+)|(?!^)\[(\*|0|[1-9]\d*)\]/y
+  while (piece.lastIndex < text.length) {
+    const at = piece.lastIndex
+    const match = piece.exec(text)
+    if (match === null) throw new Error(`'${text}' is not a path: nothing fits at character ${at + 1}.`)
+    path.push(match[1] ?? match[2] ?? '')
+  }
+  if (path.length === 0) throw new Error('A path names at least one key; this one is empty.')
+  return path
+}
