@@ -2,15 +2,16 @@ import type { JsonObject } from '../wire/json.ts'
 import { refuse } from './refusal.ts'
 
 /**
- * One page of a list: `limit` 1 to 100 (20), `order`, `after` and `before`. Items are given oldest first.
+ * One page of a list: `limit` 1 to `most` (20 where that is 100), `order`, `after` and `before`. Items are given oldest first.
  * A cursor that is not in the list is refused, so a cursor of another provider cannot pass unnoticed.
  */
 export const page = (
   query: URLSearchParams,
   items: readonly JsonObject[],
   byDefault: 'asc' | 'desc' = 'desc',
+  most = 100,
 ): JsonObject => {
-  const limit = limitOf(query.get('limit'))
+  const limit = limitOf(query.get('limit'), most)
   const order = query.get('order') ?? byDefault
   const sorted = order === 'asc' ? items : items.toReversed()
   const after = query.get('after')
@@ -27,11 +28,11 @@ export const page = (
   }
 }
 
-const limitOf = (given: string | null): number => {
-  if (given === null) return 20
+const limitOf = (given: string | null, most: number): number => {
+  if (given === null) return most > 100 ? most : 20
   const limit = Number(given)
-  if (!Number.isInteger(limit) || limit < 1 || limit > 100) {
-    throw refuse(400, "Invalid 'limit': integer between 1 and 100 expected.", {
+  if (!Number.isInteger(limit) || limit < 1 || limit > most) {
+    throw refuse(400, `Invalid 'limit': integer between 1 and ${most} expected.`, {
       param: 'limit',
       code: 'invalid_value',
     })

@@ -12,16 +12,19 @@ export type StoredResponse = {
 
 export type StoredFile = { readonly object: JsonObject; readonly bytes: Uint8Array }
 
+export type StoredVectorStore = {
+  readonly object: JsonObject
+  readonly files: Map<string, JsonObject>
+  readonly batches: Map<string, { readonly object: JsonObject; readonly files: readonly string[] }>
+}
+
 /** Everything a stage remembers. It knows the ids it issued and nothing else: a foreign id is answered as such. */
 export type Memory = {
   readonly responses: Map<string, StoredResponse>
   readonly conversations: Map<string, { object: JsonObject; items: JsonObject[] }>
   readonly files: Map<string, StoredFile>
   readonly batches: Map<string, JsonObject>
-  readonly vectorStores: Map<
-    string,
-    { object: JsonObject; files: Map<string, JsonObject>; batches: Map<string, JsonObject> }
-  >
+  readonly vectorStores: Map<string, StoredVectorStore>
   readonly jobs: Map<string, JsonObject>
 }
 

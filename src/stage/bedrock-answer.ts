@@ -1,0 +1,115 @@
+import { EventStreamCodec } from '@smithy/eventstream-codec'
+import { fromUtf8, toUtf8 } from '@smithy/util-utf8'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+
+/** What the simulated model says. */
+export type BedrockAnswer = {
+  readonly content: readonly JsonObject[]
+  readonly stopReason: string
+  readonly usage: JsonObject
+}
+
+const codec = new EventStreamCodec(toUtf8, fromUtf8)
+
+const frame = (headers: Readonly<Record<string, string>>, payload: JsonObject): Uint8Array =>
+  codec.encode({
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, { type: 'string', value } as const]),
+    ),
+    body: new TextEncoder().encode(JSON.stringify(payload)),
+  })
+
+export const eventFrame = (type: string, payload: JsonObject): Uint8Array =>
+  frame({ ':event-type': type, ':content-type': 'application/json', ':message-type': 'event' }, payload)
+
+export const exceptionFrame = (type: string, message: string): Uint8Array =>
+  frame(
+    { ':exception-type': type, ':content-type': 'application/json', ':message-type': 'exception' },
+    { message },
+  )
+
+/** The tool a request forces, or its only reason to call one. */
+const wantedTool = (request: JsonObject): string | undefined => {
+  const config = request.toolConfig
+  if (!isObject(config) || !isObject(config.toolChoice)) return undefined
+  if (isObject(config.toolChoice.tool)) return String(config.toolChoice.tool.name)
+  const [first] = Array.isArray(config.tools) ? config.tools : []
+  const spec = isObject(first) ? first.toolSpec : undefined
+  return isObject(config.toolChoice.any) && isObject(spec) ? String(spec.name) : undefined
+}
+
+/** Said when nothing else is scripted: one call when the request forces a tool, a greeting otherwise. */
+export const defaultAnswer = (request: JsonObject): BedrockAnswer => {
+  const usage = { inputTokens: 12, outputTokens: 5, totalTokens: 17 }
+  const tool = wantedTool(request)
+  if (tool === undefined)
+    return { content: [{ text: 'Good evening from the stage.' }], stopReason: 'end_turn', usage }
+  const toolUse = { toolUseId: 'tooluse_stage_1', name: tool, input: { cue: 'enter' } }
+  return { content: [{ toolUse }], stopReason: 'tool_use', usage }
+}
+
+export const wholeAnswer = (answer: BedrockAnswer): JsonObject => ({
+  output: { message: { role: 'assistant', content: answer.content } },
+  stopReason: answer.stopReason,
+  usage: answer.usage,
+  metrics: { latencyMs: 1 },
+})
+
+/** Two or three pieces of a text, never in the middle of a character. */
+const pieces = (text: string): readonly string[] => {
+  const characters = [...text]
+  const size = Math.max(1, Math.ceil(characters.length / 3))
+  return Array.from({ length: Math.ceil(characters.length / size) }, (_, index) =>
+    characters.slice(index * size, (index + 1) * size).join(''),
+  )
+}
+
+const deltas = (block: JsonObject): readonly Json[] => {
+  if (typeof block.text === 'string') return pieces(block.text).map(text => ({ text }))
+  if (isObject(block.toolUse)) {
+    const input = JSON.stringify(block.toolUse.input ?? {})
+    return input === '{}' ? [] : pieces(input).map(piece => ({ toolUse: { input: piece } }))
+  }
+  const reasoning = isObject(block.reasoningContent) ? block.reasoningContent : {}
+  if (isObject(reasoning.reasoningText)) {
+    const { text = '', signature } = reasoning.reasoningText
+    const spoken = pieces(String(text)).map(piece => ({ reasoningContent: { text: piece } }))
+    return signature === undefined ? spoken : [...spoken, { reasoningContent: { signature } }]
+  }
+  return [{ reasoningContent: { redactedContent: reasoning.redactedContent ?? '' } }]
+}
+
+/** One frame and whether it carries content: faults are placed by counting those. */
+export type StageFrame = { readonly bytes: Uint8Array; readonly content: boolean }
+
+const quiet = (type: string, payload: JsonObject): StageFrame => ({
+  bytes: eventFrame(type, payload),
+  content: false,
+})
+
+const blockFrames = (block: JsonObject, contentBlockIndex: number): readonly StageFrame[] => {
+  const use = isObject(block.toolUse) ? block.toolUse : undefined
+  // Only tool calls announce their block; text and reasoning begin with their first delta.
+  const start =
+    use === undefined
+      ? []
+      : [
+          quiet('contentBlockStart', {
+            contentBlockIndex,
+            start: { toolUse: { toolUseId: use.toolUseId ?? '', name: use.name ?? '' } },
+          }),
+        ]
+  const said = deltas(block).map(delta => ({
+    bytes: eventFrame('contentBlockDelta', { contentBlockIndex, delta }),
+    content: true,
+  }))
+  return [...start, ...said, quiet('contentBlockStop', { contentBlockIndex })]
+}
+
+/** The frames of a whole streamed answer. */
+export const answerFrames = (answer: BedrockAnswer): readonly StageFrame[] => [
+  quiet('messageStart', { role: 'assistant' }),
+  ...answer.content.flatMap(blockFrames),
+  quiet('messageStop', { stopReason: answer.stopReason }),
+  quiet('metadata', { usage: answer.usage, metrics: { latencyMs: 1 } }),
+]
