@@ -135,7 +135,8 @@ const machine = (): string => {
 /** docs/benchmarks.md, whole. */
 export const write = (report: Report): string => `# Benchmarks
 
-Made by \`npm run bench -- --write\`; run it on your machine, numbers from another one mean little.
+Made by \`npm run bench -- --write\`; run it on your machine, numbers from another one mean little. Other flags:
+\`--quick\`, \`--only gateway,bare,nginx,portkey\`, \`--cases 1k,100k,2m,stream\`, \`--rounds\`, \`--seconds\`.
 
 - Date: ${new Date().toISOString().slice(0, 10)}
 - Machine: ${machine()}
@@ -164,7 +165,7 @@ Every answer is checked to be a 200 with a whole body; one failure ends the run.
 
 What each does for a request: the bare proxy (\`bench/bare-proxy.ts\`) is \`node:http\` in and undici \`dispatch\` out and
 looks at nothing; nginx is \`proxy_pass\` with kept-alive upstream connections, one worker, no access log; Portkey's
-gateway runs as its npm package does (with the older \`@hono/node-server\` that its streams need), with the provider and the address in headers; Understudy
-authenticates by master key, routes within one group that has a fallback, rewrites the model name, counts tokens
-and cost, and writes its request log.
+gateway runs as its npm package does, with the older \`@hono/node-server\` that its streams need, provider and
+address in headers; Understudy authenticates by master key, routes within one group that has a fallback, rewrites
+the model name, counts tokens and cost, and writes its request log.
 `
