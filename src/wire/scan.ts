@@ -66,6 +66,8 @@ const ENDS_RUN = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
 )
 
+const IS_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= ZERO && byte <= NINE ? 1 : 0))
+
 const WORDS: readonly (readonly [first: number, rest: readonly number[]])[] = ['true', 'false', 'null'].map(
   word => [word.charCodeAt(0), Array.from(word.slice(1), letter => letter.charCodeAt(0))],
 )
@@ -83,11 +85,16 @@ export const syntaxFault = (scan: Scan, at: number, expected: string): JsonFault
     `The body is not valid JSON: expected ${expected} at byte ${at}, but ${nameOf(scan.bytes[at])}.`,
   )
 
-/** The first byte at or after `at` that is not JSON white space. */
+/** The first byte at or after `from` that is not JSON white space. */
 export const skipSpace = (bytes: Uint8Array, from: number): number => {
+  const { length } = bytes
   let at = from
-  let byte = bytes[at]
-  while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = bytes[++at]
+  while (at < length) {
+    const byte = bytes[at] as number
+    // One comparison settles compact JSON.
+    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) break
+    at++
+  }
   return at
 }
 
@@ -183,12 +190,9 @@ const skipString = (scan: Scan, open: number): number => {
 
 const skipDigits = (scan: Scan, from: number): number => {
   const { bytes } = scan
+  const { length } = bytes
   let at = from
-  for (;;) {
-    const byte = bytes[at]
-    if (byte === undefined || byte < ZERO || byte > NINE) break
-    at++
-  }
+  while (at < length && IS_DIGIT[bytes[at] as number] === 1) at++
   if (at === from) throw syntaxFault(scan, at, 'a digit')
   return at
 }
