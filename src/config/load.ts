@@ -44,13 +44,19 @@ export type LoadResult = {
 export const loadConfig = async (options: LoadOptions): Promise<LoadResult> => {
   const report = makeReport()
   const files = await loadFiles(options.path, options.readFile ?? readTextFile, options.env, report)
-  const built = files.root && build(files.root, options, report)
+  const built = files.root && buildSafely(files.root, options, report)
   const notices = Object.freeze(report.notices())
   const paths = Object.freeze(files.files)
   const accepted = built !== undefined && !report.failed()
   const config = accepted ? freeze({ ...built, notices, files: paths }) : undefined
+  if (config) fingerprints.set(config, files.fingerprint)
   return { config, notices, files: paths, fingerprint: files.fingerprint }
 }
+
+const fingerprints = new WeakMap<Config, string>()
+
+/** The fingerprint of the files a Config was read from; undefined for one that was not loaded here. */
+export const fingerprintOf = (config: Config): string | undefined => fingerprints.get(config)
 
 /** Providers and their connections are not the Config's own data and stay as they are. */
 const freeze = (config: Config): Config =>
@@ -116,13 +122,32 @@ const readDeployments = (
   return readModelList(root, ignore.data ?? true, workshop)
 }
 
+/** A fault of our own must not take a running gateway down on reload. Its text may quote the file: name it only. */
+const buildSafely = (
+  written: MapNode,
+  options: LoadOptions,
+  report: Report,
+): ReturnType<typeof build> | undefined => {
+  try {
+    return build(written, options, report)
+  } catch (error) {
+    const name = error instanceof Error ? error.name : 'unknown error'
+    report.error(
+      '',
+      written.place,
+      `the gateway failed to read this configuration (${name}): this is a bug in it`,
+    )
+    return undefined
+  }
+}
+
 const build = (written: MapNode, options: LoadOptions, report: Report): Omit<Config, 'notices' | 'files'> => {
   const environment = withVariables(options.env, written.entries.get('environment_variables')?.value, report)
   const sections = readSections(written, environment, report)
   const { router: routerNode, litellm: litellmNode, general: generalNode } = sections
   const deployments = readDeployments(sections, environment, options, report)
   const patterns = sortPatterns(deployments.byName)
-  const known = makeNames(deployments.written, new Set(deployments.byId.keys()))
+  const known = makeNames(deployments)
   const aliases = readAliases(entry(routerNode, 'model_group_alias'), known, report)
   const names = withAliases(known, aliases)
   const router = readRouter({ router: routerNode, litellm: litellmNode, environment, names, report })

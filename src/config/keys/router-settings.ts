@@ -21,7 +21,7 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     5,
   ),
   honoured('disable_cooldowns', 'No deployment ever rests.', false),
-  honoured('max_fallbacks', 'Groups tried after the first. Environment: ROUTER_MAX_FALLBACKS.', 5),
+  honoured('max_fallbacks', 'Fallback steps in a row. Environment: ROUTER_MAX_FALLBACKS.', 5),
   honoured('fallbacks', 'Which groups follow when one is exhausted.', []),
   honoured('context_window_fallbacks', 'Which groups follow when the prompt does not fit.', []),
   honoured('content_policy_fallbacks', 'Which groups follow when a safety filter refuses.', []),

@@ -1,18 +1,20 @@
+import type { Deployments } from './model-list.ts'
 import { compilePattern, isPattern } from './patterns.ts'
 
 /** What a model name in the file may refer to. */
 export type Names = {
   /** model_name values, wildcards included. */
   readonly groups: ReadonlySet<string>
-  /** A group, a deployment id, or a name that a wildcard serves. */
+  /** A group, a deployment id, an exact litellm_params.model, or a name that a wildcard serves. */
   readonly serves: (name: string) => boolean
 }
 
-export const makeNames = (groups: ReadonlySet<string>, ids: ReadonlySet<string>): Names => {
-  const patterns = [...groups].filter(isPattern).map(compilePattern)
+export const makeNames = ({ written, all }: Deployments): Names => {
+  const exact = new Set([...written, ...all.flatMap(each => [each.id, each.litellmModel])])
+  const patterns = [...written].filter(isPattern).map(compilePattern)
   return {
-    groups,
-    serves: name => groups.has(name) || ids.has(name) || patterns.some(pattern => pattern.test(name)),
+    groups: written,
+    serves: name => exact.has(name) || patterns.some(pattern => pattern.test(name)),
   }
 }
 
@@ -21,10 +23,19 @@ export const withAliases = (names: Names, aliases: ReadonlyMap<string, unknown>)
   serves: name => aliases.has(name) || names.serves(name),
 })
 
-/** May an entry for `name` ever be looked up? A group is also looked up without its provider prefix. */
-export const isLookedUp = (names: Names, name: string): boolean =>
-  names.serves(name) ||
-  [...names.groups].some(group => {
-    const bare = group.slice(group.indexOf('/') + 1)
-    return bare === name || (bare.includes('*') && compilePattern(bare).test(name))
-  })
+const bare = (name: string): string => name.slice(name.indexOf('/') + 1)
+
+/**
+ * May an entry for `name` ever be looked up? A group is also looked up with and without its provider prefix, and an
+ * entry with a star covers the groups it matches.
+ */
+export const isLookedUp = (names: Names, name: string): boolean => {
+  if (names.serves(name) || names.serves(bare(name))) return true
+  const covers = isPattern(name) ? compilePattern(name) : undefined
+  return [...names.groups].some(
+    group =>
+      bare(group) === name ||
+      covers?.test(group) === true ||
+      (isPattern(bare(group)) && compilePattern(bare(group)).test(name)),
+  )
+}

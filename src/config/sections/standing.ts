@@ -71,7 +71,7 @@ const reportAliases = (sources: Sources): void => {
 }
 
 /** The entry that is looked up for a group: its own, the one without provider prefix, or '*'. */
-export const lookUpFallbacks = (
+const lookUpFallbacks = (
   table: FallbackTable | undefined,
   group: string,
 ): { readonly source: string; readonly targets: readonly FallbackTarget[] } | undefined => {
@@ -85,10 +85,10 @@ export const lookUpFallbacks = (
 const isEmbedding = (deployments: readonly Deployment[]): boolean =>
   deployments.length > 0 && deployments.every(deployment => deployment.info.mode === 'embedding')
 
-/** Vectors mix only when the model and the dimensions are the same. */
-const sameVectors = (left: Deployment, right: Deployment): boolean =>
-  (left.info.baseModel ?? left.upstreamModel) === (right.info.baseModel ?? right.upstreamModel) &&
-  left.info.dimensions === right.info.dimensions
+/** Vectors mix only when the model is the same and the dimensions, where both declare them, are too. */
+const sameVectors = ({ info: left, ...one }: Deployment, { info: right, ...other }: Deployment): boolean =>
+  (left.baseModel ?? one.upstreamModel) === (right.baseModel ?? other.upstreamModel) &&
+  (left.dimensions === undefined || right.dimensions === undefined || left.dimensions === right.dimensions)
 
 const reportEmbeddings = (sources: Sources, fallbacks: FallbackTable): void => {
   const { groups, aliases } = sources.config
