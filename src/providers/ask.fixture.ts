@@ -3,7 +3,7 @@ import type { ClientBody } from '../read/body.ts'
 import { ROUTES, type Route } from '../routes.ts'
 import { joinSegments } from '../wire/edit.ts'
 import { indexObject } from '../wire/index.ts'
-import type { Json, JsonObject } from '../wire/json.ts'
+import type { JsonObject } from '../wire/json.ts'
 import type { Ask, Connection, Draft, Provider, ProviderParams } from './provider.ts'
 
 /** Hand-made asks for the tests of this folder. */
@@ -66,5 +66,3 @@ export const headersOf = (pairs: Draft['headers']): Readonly<Record<string, stri
 }
 
 export const urlOf = (draft: Draft): string => draft.origin + draft.path
-
-export const json = (value: Json): Uint8Array => encoder.encode(JSON.stringify(value))

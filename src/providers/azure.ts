@@ -2,7 +2,6 @@ import { Secret } from '../config/secret.ts'
 import { type Base, decoded, fillPath, joinQuery, parseBase, printBase, segment } from './address.ts'
 import { findKey, firstOf } from './credential.ts'
 import { plainModel } from './openai-compatible.ts'
-import { plainErrorOf } from './plain-error.ts'
 import {
   type Ask,
   type Connection,
@@ -190,7 +189,7 @@ const connect = (params: ProviderParams): Connection => {
       }
     },
     authorize: draft => (credential.header === undefined ? [] : unlessGiven(draft, [credential.header])),
-    reading: () => ({ errorOf: plainErrorOf }),
+    reading: () => ({}),
   }
 }
 

@@ -1,11 +1,12 @@
 import { azure } from './azure.ts'
 import { azureAi } from './azure-ai.ts'
+import { bedrock } from './bedrock.ts'
 import { ROWS } from './compatible-rows.ts'
 import { openai } from './openai.ts'
 import { openAiCompatible } from './openai-compatible.ts'
 import type { Provider } from './provider.ts'
 
-const all: readonly Provider[] = [openai, azure, azureAi, ...ROWS.map(openAiCompatible)]
+const all: readonly Provider[] = [openai, azure, azureAi, bedrock, ...ROWS.map(openAiCompatible)]
 
 /** Every provider by LiteLLM's prefix. */
 export const providers: Readonly<Record<string, Provider>> = Object.freeze(

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { ROUTES } from '../routes.ts'
-import { askFor, bodyOf, bodyText, connectTo, headersOf, json, jsonBody, urlOf } from './ask.fixture.ts'
+import { askFor, bodyOf, bodyText, connectTo, headersOf, jsonBody, urlOf } from './ask.fixture.ts'
 import { ROWS } from './compatible-rows.ts'
 import { providers } from './index.ts'
 import { Unsupported } from './provider.ts'
@@ -351,30 +351,5 @@ describe('the registry', () => {
         headersOf(draft.headers)
       }
     }
-  })
-})
-
-describe('errors that are not in OpenAI’s shape', () => {
-  const read = (body: Uint8Array) => openai().reading(askFor('chat.completions')).errorOf?.(400, {}, body)
-
-  test('are put into it', () => {
-    const nothing = { type: null, param: null, code: null }
-    assert.deepEqual(
-      read(json({ object: 'error', message: 'no', type: 'BadRequest', param: null, code: 400 })),
-      {
-        message: 'no',
-        type: 'BadRequest',
-        param: null,
-        code: '400',
-      },
-    )
-    assert.deepEqual(read(json({ error: 'model not found' })), { message: 'model not found', ...nothing })
-    assert.deepEqual(read(json({ detail: [{ msg: 'x' }] })), { message: '[{"msg":"x"}]', ...nothing })
-  })
-
-  test('and the right ones, or what is no JSON, stay as they are', () => {
-    assert.equal(read(json({ error: { message: 'm' } })), undefined)
-    assert.equal(read(new TextEncoder().encode('<html>')), undefined)
-    assert.equal(read(json([1])), undefined)
   })
 })

@@ -2,7 +2,6 @@ import type { Edit } from '../wire/edit.ts'
 import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
 import { type Env, findKey, firstOf } from './credential.ts'
 import { dropUnsupported } from './parameters.ts'
-import { plainErrorOf } from './plain-error.ts'
 import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
 import { draftHeaders, encodeBody, unlessGiven } from './same-dialect.ts'
 
@@ -84,7 +83,7 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
         ...(bearer === undefined ? [] : [['authorization', `Bearer ${bearer}`] as const]),
         ...(organization === undefined ? [] : [['openai-organization', organization] as const]),
       ]),
-    reading: () => ({ errorOf: plainErrorOf }),
+    reading: () => ({}),
   }
 }
 

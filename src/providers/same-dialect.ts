@@ -1,9 +1,9 @@
+import { VERSION } from '../version.ts'
 import type { Edit } from '../wire/edit.ts'
 import { applyEdits } from '../wire/edit.ts'
 import { stringOf } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
 import { editMultipart } from '../wire/multipart.ts'
-import { USER_AGENT } from './agent.ts'
 import type { Ask, Draft, HeaderPair } from './provider.ts'
 
 /**
@@ -120,7 +120,7 @@ export const draftHeaders = (
 ): readonly HeaderPair[] => {
   const passing = ask.headers.filter(([name]) => !OURS.has(name.toLowerCase()))
   const given = new Set(passing.map(([name]) => name.toLowerCase()))
-  const defaults: readonly HeaderPair[] = [['user-agent', USER_AGENT], ...more]
+  const defaults: readonly HeaderPair[] = [['user-agent', `understudy/${VERSION}`], ...more]
   return [
     ...(contentType === undefined ? [] : [['content-type', contentType] as const]),
     ['accept', accepted(ask)],

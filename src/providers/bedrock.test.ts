@@ -1,0 +1,324 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { inspect } from 'node:util'
+import { request as send } from 'undici'
+import { Secret } from '../config/secret.ts'
+import { type BedrockFault, type BedrockStage, startBedrockStage } from '../stage/bedrock.ts'
+import { joinSegments } from '../wire/edit.ts'
+import type { JsonObject } from '../wire/json.ts'
+import { askFor, bodyOf, connectTo, headersOf, jsonBody, urlOf } from './ask.fixture.ts'
+import { bedrock, readModel } from './bedrock.ts'
+import { type Ask, type Connection, Unsupported } from './provider.ts'
+
+const MODEL = 'anthropic.claude-sonnet-4-v1:0'
+const KEYS = {
+  aws_access_key_id: 'AKIASTAGE',
+  aws_secret_access_key: 'stage-secret',
+  aws_region_name: 'us-east-1',
+}
+const HELLO = '{"model":"group","messages":[{"role":"user","content":"hi"}]}'
+const NOW = new Date('2026-03-04T05:06:07Z')
+
+const chat = (more: Partial<Ask> = {}): Ask =>
+  askFor('chat.completions', { body: jsonBody(HELLO), model: MODEL, ...more })
+const at = (more: Parameters<typeof connectTo>[1] = {}) =>
+  connectTo(bedrock, { model: `bedrock/${MODEL}`, extra: KEYS, ...more })
+
+describe('the address', () => {
+  test('the model says where and which', () => {
+    const rows = [
+      [`bedrock/${MODEL}`, MODEL, undefined],
+      [`bedrock/converse/${MODEL}`, MODEL, undefined],
+      [`bedrock/eu-central-1/${MODEL}`, MODEL, 'eu-central-1'],
+      [`us-gov-west-1/${MODEL}`, MODEL, 'us-gov-west-1'],
+      [`bedrock/us.${MODEL}`, `us.${MODEL}`, undefined],
+      [
+        'bedrock/arn:aws:bedrock:ap-south-1:1:inference-profile/x',
+        'arn:aws:bedrock:ap-south-1:1:inference-profile/x',
+        'ap-south-1',
+      ],
+    ] as const
+    for (const [model, id, region] of rows) assert.deepEqual(readModel(model), { id, region })
+    assert.throws(() => readModel('bedrock/invoke/x'), /converse/)
+  })
+
+  test('the id is one encoded segment', () => {
+    const host = 'https://bedrock-runtime.us-east-1.amazonaws.com'
+    assert.equal(urlOf(at().draft(chat())), `${host}/model/anthropic.claude-sonnet-4-v1%3A0/converse`)
+    const arn = 'arn:aws:bedrock:us-east-1:1:inference-profile/x'
+    assert.equal(
+      urlOf(at().draft(chat({ model: arn, stream: true }))),
+      `${host}/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fx/converse-stream`,
+    )
+    assert.throws(() => at().draft(chat({ model: '..' })), Unsupported)
+  })
+
+  test('region: model, parameter, environment, default', () => {
+    const base = (more: Parameters<typeof connectTo>[1]) =>
+      /runtime\.(.*)\.amazonaws/.exec(at(more).baseUrl)?.[1]
+    assert.equal(base({ model: `bedrock/eu-west-3/${MODEL}` }), 'eu-west-3')
+    assert.equal(base({}), 'us-east-1')
+    assert.equal(base({ extra: {}, env: { AWS_REGION: 'ca-central-1' } }), 'ca-central-1')
+    assert.equal(base({ extra: {} }), 'us-west-2')
+  })
+
+  test('model_id goes into the path, the client’s query does not', () => {
+    const draft = at({ extra: { ...KEYS, model_id: 'profile' } }).draft(chat({ query: 'api-version=1' }))
+    assert.equal(draft.path, '/model/profile/converse')
+  })
+})
+
+describe('the draft', () => {
+  test('only chat is served', () => {
+    for (const route of ['responses.create', 'embeddings', 'completions', 'files.list']) {
+      assert.throws(() => at().draft(askFor(route)), Unsupported)
+    }
+  })
+
+  test('the gateway’s edits come before the translation', () => {
+    const edits = [
+      { op: 'set', path: ['temperature'], value: 0, why: 'deployment-default' },
+      { op: 'drop', path: ['num_retries'], why: 'gateway-controls' },
+    ] as const
+    const body = jsonBody('{"model":"g","num_retries":3,"messages":[{"role":"user","content":"hi"}]}')
+    const draft = at().draft(chat({ body, edits }))
+    assert.deepEqual(bodyOf(draft), {
+      messages: [{ role: 'user', content: [{ text: 'hi' }] }],
+      inferenceConfig: { temperature: 0 },
+    })
+    assert.deepEqual(draft.edits, edits)
+  })
+
+  test('a parameter without a place is refused in LiteLLM’s words, or dropped and said', () => {
+    const body = jsonBody('{"seed":1,"messages":[{"role":"user","content":"hi"}]}')
+    assert.throws(
+      () => at().draft(chat({ body })),
+      (error: unknown) =>
+        error instanceof Unsupported &&
+        error.param === 'seed' &&
+        error.message.startsWith("bedrock does not support parameters: ['seed'], for model="),
+    )
+    assert.deepEqual(
+      at()
+        .draft(chat({ body, dropParams: true }))
+        .warnings.map(warning => warning.lost),
+      ['seed'],
+    )
+  })
+})
+
+describe('the credential', () => {
+  test('without one there is a sentence', () => {
+    const { missing, credentialId } = at({ extra: {} })
+    assert.match(missing ?? '', /aws_access_key_id.*AWS_BEARER_TOKEN_BEDROCK/)
+    assert.equal(credentialId, '')
+  })
+
+  test('a Bedrock API key is a bearer token', async () => {
+    const bearer = async (connection: Connection) =>
+      headersOf(await connection.authorize(connection.draft(chat()), NOW)).authorization
+    assert.equal(await bearer(at({ apiKey: new Secret('abc') })), 'Bearer abc')
+    assert.equal(await bearer(at({ extra: {}, env: { AWS_BEARER_TOKEN_BEDROCK: 'abc' } })), 'Bearer abc')
+    // Keys that the deployment names come before a token of the environment.
+    assert.match((await bearer(at({ env: { AWS_BEARER_TOKEN_BEDROCK: 'abc' } }))) ?? '', /^AWS4-HMAC-SHA256 /)
+  })
+
+  test('profiles and roles refuse to connect', () => {
+    for (const name of ['aws_profile_name', 'aws_role_name']) {
+      assert.throws(() => at({ extra: { [name]: 'x' } }), /not supported yet/)
+    }
+  })
+
+  test('no secret is in the connection, the draft or the id', () => {
+    const connection = at()
+    const seen = inspect([connection, connection.draft(chat())], { depth: 9 })
+    assert.doesNotMatch(seen, /stage-secret/)
+    assert.match(connection.credentialId, /^[0-9a-f]{16}$/)
+  })
+
+  test('every attempt is signed anew', async () => {
+    const connection = at()
+    const draft = connection.draft(chat())
+    const first = headersOf(await connection.authorize(draft, NOW))
+    const later = headersOf(await connection.authorize(draft, new Date(NOW.getTime() + 1000)))
+    assert.equal(first['x-amz-date'], '20260304T050607Z')
+    assert.equal(later['x-amz-date'], '20260304T050608Z')
+    assert.notEqual(first.authorization, later.authorization)
+  })
+})
+
+describe('against the stage', () => {
+  let stage: BedrockStage
+  let connection: Connection
+  before(async () => {
+    stage = await startBedrockStage({ sessionToken: 'session', now: () => NOW, models: [MODEL] })
+  })
+  beforeEach(() => {
+    const extra = { ...KEYS, aws_session_token: 'session', aws_bedrock_runtime_endpoint: stage.url }
+    connection = at({ extra })
+  })
+  after(() => stage.close())
+
+  type Exchange = {
+    readonly status: number
+    readonly headers: Record<string, string>
+    readonly bytes: Uint8Array
+    readonly cut: boolean
+  }
+
+  const exchange = async (ask: Ask): Promise<Exchange> => {
+    const draft = connection.draft(ask)
+    const answer = await send(urlOf(draft), {
+      method: 'POST',
+      headers: headersOf([...draft.headers, ...(await connection.authorize(draft, NOW))]),
+      body: joinSegments(draft.body),
+    })
+    const chunks: Buffer[] = []
+    let cut = false
+    try {
+      for await (const chunk of answer.body) chunks.push(chunk as Buffer)
+    } catch {
+      cut = true
+    }
+    const headers = Object.fromEntries(
+      Object.entries(answer.headers).map(([name, value]) => [name, String(value)]),
+    )
+    return { status: answer.statusCode, headers, bytes: new Uint8Array(Buffer.concat(chunks)), cut }
+  }
+
+  const stamp = { unique: 'u', created: 7 }
+  const streamed = async (fault?: BedrockFault) => {
+    if (fault !== undefined) stage.script(fault)
+    const ask = chat({
+      stream: true,
+      body: jsonBody(HELLO.replace('{', '{"stream":true,"stream_options":{"include_usage":true},')),
+    })
+    const { bytes, headers, cut } = await exchange(ask)
+    const reading = connection.reading(ask, stamp)
+    assert.equal(headers['content-type'], reading.streamType)
+    const decoder = reading.decoder?.()
+    assert.ok(decoder)
+    return { cut, data: [...decoder.push(bytes), ...decoder.end()].map(event => event.data ?? '') }
+  }
+  const text = (data: readonly string[]): string =>
+    data
+      .filter(each => each !== '[DONE]')
+      .map(each => JSON.parse(each) as { choices?: { delta?: { content?: string } }[] })
+      .map(each => each.choices?.[0]?.delta?.content ?? '')
+      .join('')
+
+  test('a signed call is taken and its answer is a chat.completion', async () => {
+    const ask = chat({ headers: [['x-trace', 'not signed']] })
+    const { status, bytes } = await exchange(ask)
+    assert.equal(status, 200)
+    const whole = connection.reading(ask, stamp).translate?.(bytes)
+    const answer = JSON.parse(new TextDecoder().decode(whole)) as JsonObject
+    assert.equal(answer.id, 'chatcmpl-u')
+    assert.match(JSON.stringify(answer.choices), /Good evening from the stage\./)
+    const seen = stage.requests.at(-1)
+    assert.equal(seen?.model, MODEL)
+    assert.equal(seen?.headers.filter(([name]) => name.toLowerCase() === 'content-type').length, 1)
+  })
+
+  test('a streamed call ends with usage and [DONE]', async () => {
+    const { data } = await streamed()
+    assert.equal(text(data), 'Good evening from the stage.')
+    assert.match(data.at(-2) ?? '', /"prompt_tokens":12/)
+    assert.equal(data.at(-1), '[DONE]')
+  })
+
+  test('a body changed after signing is refused', async () => {
+    const draft = connection.draft(chat())
+    const headers = headersOf([...draft.headers, ...(await connection.authorize(draft, NOW))])
+    const answer = await send(urlOf(draft), {
+      method: 'POST',
+      headers,
+      body: `${JSON.stringify(bodyOf(draft))} `,
+    })
+    assert.equal(answer.statusCode, 403)
+    await answer.body.dump()
+  })
+
+  test('a large body with a tool round trip and odd characters keeps its signature', async () => {
+    const body = jsonBody(
+      JSON.stringify({
+        messages: [
+          { role: 'user', content: `é🎭 ${'long '.repeat(20_000)}` },
+          {
+            role: 'assistant',
+            tool_calls: [{ id: 'a', type: 'function', function: { name: 'look', arguments: '{}' } }],
+          },
+          { role: 'tool', tool_call_id: 'a', content: 'ok' },
+        ],
+        tools: [{ type: 'function', function: { name: 'look' } }],
+      }),
+    )
+    assert.equal((await exchange(chat({ body }))).status, 200)
+  })
+
+  test('an error status is read into OpenAI’s words', async () => {
+    stage.script({ kind: 'status', status: 429, type: 'ThrottlingException', message: 'Too many requests' })
+    const ask = chat()
+    const { status, headers, bytes } = await exchange(ask)
+    assert.equal(status, 429)
+    assert.equal(
+      connection.reading(ask, stamp).errorOf?.(status, headers, bytes)?.code,
+      'rate_limit_exceeded',
+    )
+    const gone = await exchange(chat({ model: 'other' }))
+    assert.equal(
+      connection.reading(ask, stamp).errorOf?.(gone.status, gone.headers, gone.bytes)?.code,
+      'model_not_found',
+    )
+  })
+
+  test('an exception before or after content is an error event without an end', async () => {
+    for (const [cue, said] of [
+      [0, ''],
+      [2, 'Good evening from th'],
+    ] as const) {
+      const fault = {
+        kind: 'exception',
+        type: 'modelStreamErrorException',
+        message: 'lost',
+        after: cue,
+      } as const
+      const { data } = await streamed(fault)
+      assert.equal(text(data), said)
+      assert.match(data.at(-1) ?? '', /"code":"server_error"/)
+      assert.ok(!data.includes('[DONE]'))
+    }
+  })
+
+  test('a cut or an early end has no terminator', async () => {
+    const broken = await streamed({ kind: 'cut', after: 1 })
+    assert.ok(broken.cut && !broken.data.includes('[DONE]'))
+    const early = await streamed({ kind: 'short', after: 1 })
+    assert.ok(!early.cut && !early.data.includes('[DONE]'))
+  })
+
+  test('a corrupt frame stops the reading', async () => {
+    await assert.rejects(streamed({ kind: 'corrupt', after: 1 }))
+  })
+
+  test('a scripted answer is played once', async () => {
+    const answer = {
+      content: [{ text: 'Once.' }],
+      stopReason: 'end_turn',
+      usage: { inputTokens: 1, outputTokens: 1 },
+    }
+    const { data } = await streamed({ kind: 'answer', answer })
+    assert.equal(text(data), 'Once.')
+    assert.equal(text((await streamed()).data), 'Good evening from the stage.')
+  })
+
+  test('without a stamp the answer still has an id and the time of its signature', async () => {
+    const ask = chat()
+    const { bytes } = await exchange(ask)
+    const answer = JSON.parse(
+      new TextDecoder().decode(connection.reading(ask).translate?.(bytes)),
+    ) as JsonObject
+    assert.match(String(answer.id), /^chatcmpl-.{8}/)
+    assert.equal(answer.created, NOW.getTime() / 1000)
+  })
+})

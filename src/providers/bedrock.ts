@@ -1,0 +1,267 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { Sha256 } from '@aws-crypto/sha256-js'
+import { SignatureV4 } from '@smithy/signature-v4'
+import { Secret } from '../config/secret.ts'
+import {
+  converseErrorOf,
+  converseStreamDecoder,
+  toChatCompletion,
+  toConverse,
+} from '../dialects/bedrock-converse.ts'
+import { applyEdits, joinSegments } from '../wire/edit.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { type Base, parseBase, printBase, segment } from './address.ts'
+import { findKey, firstOf } from './credential.ts'
+import { unsupportedText } from './parameters.ts'
+import {
+  type Ask,
+  type Connection,
+  type Draft,
+  type HeaderPair,
+  type Provider,
+  type ProviderParams,
+  type Reading,
+  type Stamp,
+  Unsupported,
+} from './provider.ts'
+import { draftHeaders, unlessGiven } from './same-dialect.ts'
+
+const STREAM_TYPE = 'application/vnd.amazon.eventstream'
+/** LiteLLM's region when none is named. */
+const DEFAULT_REGION = 'us-west-2'
+const REGION = /^(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-z]+-\d$/
+
+const LATER = ['aws_profile_name', 'aws_role_name', 'aws_web_identity_token']
+const PARAMS = [
+  ...LATER,
+  'aws_access_key_id',
+  'aws_secret_access_key',
+  'aws_session_token',
+  'aws_session_name',
+  'aws_external_id',
+  'aws_sts_endpoint',
+  'aws_region_name',
+  'aws_bedrock_runtime_endpoint',
+  'model_id',
+]
+
+/** What a model string says: `<model>`, `converse/<model>`, `<region>/<model>`, each with or without `bedrock/`. */
+export type BedrockModel = { readonly id: string; readonly region: string | undefined }
+
+export const readModel = (model: string): BedrockModel => {
+  let id = model.replace(/^bedrock\//, '')
+  let region: string | undefined
+  for (;;) {
+    const head = id.slice(0, Math.max(0, id.indexOf('/')))
+    if (head === 'invoke') {
+      throw new Unsupported('bedrock/invoke/… is not supported: write bedrock/converse/… or bedrock/<model>')
+    }
+    if (head !== 'converse' && !REGION.test(head)) break
+    if (head !== 'converse') region = head
+    id = id.slice(head.length + 1)
+  }
+  // An ARN carries its own region: arn:aws:bedrock:<region>:…
+  const fromArn = id.startsWith('arn:') ? id.split(':')[3] : undefined
+  return { id, region: region ?? (fromArn && REGION.test(fromArn) ? fromArn : undefined) }
+}
+
+const textIn = (params: ProviderParams, name: string): string | undefined => {
+  const value = params.extra[name]
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined
+}
+
+type Keys = { readonly accessKeyId: string; readonly secret: Secret; readonly token: Secret | undefined }
+
+type Credential =
+  | { readonly kind: 'bearer'; readonly key: Secret; readonly id: string }
+  | { readonly kind: 'keys'; readonly keys: Keys; readonly id: string }
+  | { readonly kind: 'none'; readonly missing: string; readonly id: '' }
+
+const keysFrom = (read: (name: string) => string | undefined): Credential | undefined => {
+  const accessKeyId = read('aws_access_key_id')
+  const secret = read('aws_secret_access_key')
+  if (accessKeyId === undefined || secret === undefined) return undefined
+  const token = read('aws_session_token')
+  return {
+    kind: 'keys',
+    keys: {
+      accessKeyId,
+      secret: new Secret(secret),
+      token: token === undefined ? undefined : new Secret(token),
+    },
+    id: new Secret(`${accessKeyId}:${secret}`).id,
+  }
+}
+
+/** The deployment's own credential first, then the environment's; a Bedrock API key before access keys. */
+const readCredential = (params: ProviderParams): Credential => {
+  const bearer = (key: Secret): Credential => ({ kind: 'bearer', key, id: key.id })
+  if (params.apiKey !== undefined) {
+    const found = findKey(params.apiKey, {}, [])
+    return found.key === undefined ? { kind: 'none', missing: found.missing, id: '' } : bearer(found.key)
+  }
+  const own = keysFrom(name => textIn(params, name))
+  if (own !== undefined) return own
+  const later = LATER.filter(name => textIn(params, name) !== undefined)
+  if (later.length > 0) {
+    throw new Error(
+      `${later.join(', ')} is not supported yet: use aws_access_key_id and aws_secret_access_key`,
+    )
+  }
+  const found = findKey(undefined, params.env, ['AWS_BEARER_TOKEN_BEDROCK'])
+  if (found.key !== undefined) return bearer(found.key)
+  const fromEnv = keysFrom(name => firstOf(params.env, [name.toUpperCase()]))
+  if (fromEnv !== undefined) return fromEnv
+  const missing =
+    'no AWS credential: set aws_access_key_id and aws_secret_access_key, litellm_params.api_key, ' +
+    'AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
+  return { kind: 'none', missing, id: '' }
+}
+
+const regionalBase = (region: string): Base => {
+  const tail = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  return { origin: `https://bedrock-runtime.${region}.${tail}`, path: '', query: '' }
+}
+
+/** The region a regional address belongs to; undefined for an address of one's own. */
+const regionOf = (origin: string): string | undefined =>
+  /^https:\/\/bedrock-runtime\.([a-z0-9-]+)\.amazonaws\./.exec(origin)?.[1]
+
+/** Signs the bytes as they go out. Only host and content-type are covered besides the service's own headers. */
+const signed = async (
+  draft: Draft,
+  keys: Keys,
+  place: { region: string; now: Date },
+): Promise<HeaderPair[]> => {
+  const signer = new SignatureV4({
+    service: 'bedrock',
+    region: place.region,
+    sha256: Sha256,
+    credentials: {
+      accessKeyId: keys.accessKeyId,
+      secretAccessKey: keys.secret.reveal(),
+      ...(keys.token === undefined ? {} : { sessionToken: keys.token.reveal() }),
+    },
+  })
+  const hash = createHash('sha256')
+  for (const part of draft.body) hash.update(part)
+  const url = new URL(draft.origin)
+  const { headers } = await signer.sign(
+    {
+      method: draft.method,
+      protocol: url.protocol,
+      hostname: url.hostname,
+      path: draft.path,
+      query: {},
+      headers: {
+        host: url.host,
+        'content-type': 'application/json',
+        // Given, so that the signer does not hash a large body with the slower portable code.
+        'x-amz-content-sha256': hash.digest('hex'),
+      },
+    },
+    { signingDate: place.now },
+  )
+  return Object.entries(headers).filter(([name]) => name !== 'host' && name !== 'content-type')
+}
+
+const readRequest = (ask: Ask): JsonObject => {
+  if (ask.body.kind !== 'json') throw new Unsupported('Bedrock takes JSON requests only')
+  const bytes = joinSegments(applyEdits(ask.body.index, ask.edits))
+  const request = JSON.parse(new TextDecoder().decode(bytes)) as Json
+  if (!isObject(request)) throw new Unsupported('the request is no JSON object')
+  return request
+}
+
+/** Chat only, for now: every other route is refused before anything is sent. */
+const onlyChat = (ask: Ask): void => {
+  if (ask.route.name === 'chat.completions') return
+  throw new Unsupported(`bedrock serves chat.completions only, not ${ask.route.name}`)
+}
+
+const withAccept = (headers: readonly HeaderPair[], accept: string): readonly HeaderPair[] =>
+  headers.map(([name, value]) => (name === 'accept' ? [name, accept] : [name, value]))
+
+const translated = (ask: Ask, id: string): { body: Uint8Array; warnings: Draft['warnings'] } => {
+  const { body, warnings, lost } = toConverse(readRequest(ask), {
+    model: id,
+    allowedParams: ask.allowedParams,
+  })
+  if (lost.length > 0 && !ask.dropParams) {
+    throw new Unsupported(unsupportedText('bedrock', ask.model, lost), lost[0] ?? null)
+  }
+  const dropped = lost.map(name => ({ lost: name, because: 'drop_params: Converse has no place for it' }))
+  return { body: new TextEncoder().encode(JSON.stringify(body)), warnings: [...warnings, ...dropped] }
+}
+
+const includeUsage = (ask: Ask): boolean => {
+  const options = readRequest(ask).stream_options
+  return isObject(options) && options.include_usage === true
+}
+
+const readingOf = (ask: Ask, stamp: Stamp): Reading => {
+  const options = { model: ask.model, stamp }
+  return {
+    decoder: () => converseStreamDecoder({ ...options, includeUsage: includeUsage(ask) }),
+    streamType: STREAM_TYPE,
+    translate: bytes => {
+      const answer = JSON.parse(new TextDecoder().decode(bytes)) as Json
+      return new TextEncoder().encode(JSON.stringify(toChatCompletion(answer, options)))
+    },
+    errorOf: converseErrorOf,
+  }
+}
+
+const connect = (params: ProviderParams): Connection => {
+  const { env, extra } = params
+  const named = readModel(params.model)
+  const home =
+    named.region ??
+    textIn(params, 'aws_region_name') ??
+    firstOf(env, ['AWS_REGION_NAME', 'AWS_REGION', 'AWS_DEFAULT_REGION']) ??
+    DEFAULT_REGION
+  const written =
+    textIn(params, 'aws_bedrock_runtime_endpoint') ??
+    (params.apiBase?.trim() || firstOf(env, ['AWS_BEDROCK_RUNTIME_ENDPOINT', 'BEDROCK_API_BASE']))
+  const own = written === undefined ? undefined : parseBase(written)
+  const credential = readCredential(params)
+  const fixedId = typeof extra.model_id === 'string' ? extra.model_id : undefined
+  // The last moment a request was signed: the time of an answer when the caller brings none.
+  let lastSigned = 0
+  return {
+    baseUrl: printBase(own ?? regionalBase(home)),
+    credentialId: credential.id,
+    missing: credential.kind === 'none' ? credential.missing : undefined,
+    draft: ask => {
+      onlyChat(ask)
+      const asked = readModel(ask.model)
+      const base = own ?? regionalBase(asked.region ?? home)
+      const { body, warnings } = translated(ask, asked.id)
+      const verb = ask.stream ? 'converse-stream' : 'converse'
+      return {
+        method: 'POST',
+        origin: base.origin,
+        path: `${base.path}/model/${segment(fixedId ?? asked.id, 'model')}/${verb}`,
+        headers: withAccept(
+          draftHeaders(ask, 'application/json'),
+          ask.stream ? STREAM_TYPE : 'application/json',
+        ),
+        body: [body],
+        edits: ask.edits,
+        warnings,
+      }
+    },
+    authorize: async (draft, now) => {
+      lastSigned = now.getTime()
+      if (credential.kind === 'none') return []
+      if (credential.kind === 'bearer') {
+        return unlessGiven(draft, [['authorization', `Bearer ${credential.key.reveal()}`]])
+      }
+      return signed(draft, credential.keys, { region: regionOf(draft.origin) ?? home, now })
+    },
+    reading: (ask, stamp) =>
+      readingOf(ask, stamp ?? { unique: randomUUID(), created: Math.floor(lastSigned / 1000) }),
+  }
+}
+
+export const bedrock: Provider = { name: 'bedrock', exception: 'BedrockException', params: PARAMS, connect }
