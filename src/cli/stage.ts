@@ -36,7 +36,7 @@ export const runStage = async (command: StageCommand): Promise<Stage> => {
     ...(command.host === undefined ? {} : { host: command.host }),
     ...(command.flavour === undefined ? {} : { flavour: command.flavour }),
   })
-  command.write(greeting(stage, script.length, command.key === undefined))
+  command.write(greeting(stage, script.length, key === DEFAULT_KEY))
   return stage
 }
 

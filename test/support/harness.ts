@@ -6,18 +6,21 @@ import { type Stage, type StageOptions, startStage } from '../../src/stage/stage
 import type { Json, JsonObject } from '../../src/wire/json.ts'
 import { openRaw, type RawClient, type RawRequest } from './raw.ts'
 
-/** What the gateway under test is started with. Exactly one of configText and configPath is given. */
+/** What the gateway under test is started with. */
 export type StartOptions = {
-  readonly configText?: string
-  readonly configPath?: string
+  readonly configPath: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly port: number
   readonly host: string
   readonly dataDir: string
+  /** No request lines between the test report's. */
+  readonly stdout: boolean
+  readonly level: 'silent'
   readonly args: readonly string[]
 }
 
-export type Running = { readonly url: string; readonly close: () => Promise<void> }
+/** A running gateway. `close` waits up to `graceMs` milliseconds for calls inside. */
+export type Running = { readonly url: string; readonly close: (graceMs?: number) => Promise<void> }
 export type Start = (options: StartOptions) => Promise<Running>
 
 export type StageSet = Readonly<Record<string, StageOptions>>
@@ -34,8 +37,6 @@ export type PlayOptions<Set extends StageSet> = {
   readonly args?: readonly string[]
   /** Default: `serve` of src/listen/serve.ts in this process. */
   readonly start?: Start
-  /** Keep the configuration in a file (for reload tests). Default false: it is handed over as text. */
-  readonly asFile?: boolean
 }
 
 export type Play<Set extends StageSet> = {
@@ -45,7 +46,7 @@ export type Play<Set extends StageSet> = {
   readonly key: string
   readonly stages: Stages<Set>
   readonly dataDir: string
-  /** The configuration file when `asFile`. */
+  /** The configuration file, for reload tests. */
   readonly configPath: string
   /** Sends one request with the master key and reads the whole answer. */
   readonly ask: (path: string, body?: Json, more?: Partial<RawRequest>) => Promise<Reply>
@@ -53,7 +54,7 @@ export type Play<Set extends StageSet> = {
   readonly raw: () => Promise<RawClient>
   /** Sends one request on a new raw connection, with the master key unless headers are given. */
   readonly send: (request: RawRequest) => Promise<RawClient>
-  readonly close: () => Promise<void>
+  readonly close: (graceMs?: number) => Promise<void>
 }
 
 export type Reply = {
@@ -122,29 +123,32 @@ export const play = async <Set extends StageSet>(
   // Undone in reverse: clients leave, the gateway closes, then its stages, and last its directory.
   const undo = new AsyncDisposableStack()
   t.after(() => undo.disposeAsync())
-  const dataDir = await mkdtemp(join(tmpdir(), 'understudy-test-'))
-  undo.defer(() => rm(dataDir, { recursive: true, force: true }))
+  const root = await mkdtemp(join(tmpdir(), 'understudy-test-'))
+  undo.defer(() => rm(root, { recursive: true, force: true }))
   const stages = await startAll<Set>(undo, wanted ?? ({} as Set))
   const source = typeof options.config === 'function' ? options.config(stages) : options.config
   // JSON is YAML, so a configuration made in a test needs no other spelling.
   const configText = typeof source === 'string' ? source : JSON.stringify(source, null, 2)
-  const configPath = join(dataDir, 'config.yaml')
-  if (options.asFile === true) await writeFile(configPath, configText)
+  const configPath = join(root, 'config.yaml')
+  const dataDir = join(root, 'data')
+  await writeFile(configPath, configText)
   const start = options.start ?? serveHere
   const running = await start({
-    ...(options.asFile === true ? { configPath } : { configText }),
+    configPath,
     env: { LITELLM_MASTER_KEY: MASTER_KEY, ...options.env },
     port: 0,
     host: '127.0.0.1',
     dataDir,
+    stdout: false,
+    level: 'silent',
     args: options.args ?? [],
   })
   let closed: Promise<void> | undefined
-  const close = () => {
-    closed ??= running.close()
+  const close = (graceMs = 1000) => {
+    closed ??= running.close(graceMs)
     return closed
   }
-  undo.defer(close)
+  undo.defer(() => close())
   const raw = async () => {
     const client = await openRaw(running.url)
     undo.defer(() => void client.leave())

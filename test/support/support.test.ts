@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { access } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { startStage } from '../../src/stage/stage.ts'
@@ -11,7 +11,7 @@ import { openRaw } from './raw.ts'
 /** A stand-in gateway: passes the body on to the first api_base of the configuration. */
 const passThrough = (seen: StartOptions[]) => async (options: StartOptions) => {
   seen.push(options)
-  const config = JSON.parse(options.configText ?? '{}')
+  const config = JSON.parse(await readFile(options.configPath, 'utf8'))
   const { api_base: base, api_key: key } = config.model_list[0].litellm_params
   const server = createServer(async (request, response) => {
     const body = await Array.fromAsync(request)
@@ -64,7 +64,7 @@ test('nothing of a play is left behind', async t => {
     url = (await aPlay(inner, seen)).url
   })
   await assert.rejects(openRaw(url))
-  await assert.rejects(access(seen[0]?.dataDir ?? '/'))
+  await assert.rejects(access(seen[0]?.configPath ?? '/'))
 })
 
 test('a canary is found in the body, a header and the target, in plain and in base64', async t => {
