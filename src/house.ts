@@ -1,6 +1,9 @@
-import type { Config } from './config/config.ts'
-import type { Board } from './shared/board.ts'
 import type { Transport } from './attempt/transport.ts'
+import type { Config } from './config/config.ts'
+import type { MemoryBudget } from './read/memory.ts'
+import type { Journal } from './record/log.ts'
+import type { Seal } from './seal.ts'
+import type { Board } from './shared/board.ts'
 
 /** Time as the engine sees it; tests put virtual time here. */
 export type Clock = {
@@ -25,4 +28,13 @@ export type House = {
   readonly dice: Dice
   readonly board: Board
   readonly transport: Transport
+  readonly seal: Seal
+  readonly memory: MemoryBudget
+  readonly journal: Journal
+  /** A line in the log that is not a request. */
+  readonly event: (
+    level: 'info' | 'warn' | 'error',
+    message: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ) => void
 }

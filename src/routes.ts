@@ -1,3 +1,5 @@
+import type { Config, Deployment } from './config/config.ts'
+
 /**
  * The endpoint table. Every model route is one row, and every row goes through the same loop:
  * a row cannot lack failover, it can only say why it must not cross to another group.
@@ -42,6 +44,12 @@ export type Route = {
   readonly streams: boolean
   /** model_info.mode values that may serve this route; empty: any. A deployment that declares no mode always may. */
   readonly modes: readonly string[]
+  /** Pass-through: any HTTP answer is the answer, its error body included; only a broken transport fails. */
+  readonly verbatim?: true
+  /** No key is asked for: the operator said `auth: false` on a pass-through endpoint. */
+  readonly open?: true
+  /** Pass-through: the deployment that stands for the target. Undefined: none is configured. */
+  readonly target?: (config: Config) => Deployment | undefined
 }
 
 const both = (path: string): readonly string[] => [`/v1${path}`, path]
@@ -290,7 +298,13 @@ export const ROUTES: readonly Route[] = [
       model: 'sealed-id',
     }),
   ),
-  resource({ name: 'files.create', method: 'POST', paths: both('/files'), upstream: '/files', body: 'multipart' }),
+  resource({
+    name: 'files.create',
+    method: 'POST',
+    paths: both('/files'),
+    upstream: '/files',
+    body: 'multipart',
+  }),
   ...collection('files', '/files', [
     ['list', 'GET', ''],
     ['get', 'GET', '/:id'],

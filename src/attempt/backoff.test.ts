@@ -9,10 +9,7 @@ const retryInfo = (retryDelay: Json): Json => ({
   error: {
     code: 429,
     status: 'RESOURCE_EXHAUSTED',
-    details: [
-      { '@type': 'QuotaFailure' },
-      { '@type': 'RetryInfo', retryDelay },
-    ],
+    details: [{ '@type': 'QuotaFailure' }, { '@type': 'RetryInfo', retryDelay }],
   },
 })
 const said = (message: string): Json => ({ error: { message } })

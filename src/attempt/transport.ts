@@ -29,11 +29,24 @@ export type Answer = {
 
 /** Sends a draft. Rejects with TransportFault when no response head came. Retries nothing, follows nothing. */
 export type Transport = {
-  readonly send: (draft: Draft, headers: readonly HeaderPair[], limits: Limits, signal: AbortSignal) => Promise<Answer>
+  readonly send: (
+    draft: Draft,
+    headers: readonly HeaderPair[],
+    limits: Limits,
+    signal: AbortSignal,
+  ) => Promise<Answer>
   readonly close: () => Promise<void>
 }
 
-export type TransportFaultKind = 'dns' | 'refused' | 'tls' | 'connect_timeout' | 'headers_timeout' | 'reset' | 'aborted' | 'protocol'
+export type TransportFaultKind =
+  | 'dns'
+  | 'refused'
+  | 'tls'
+  | 'connect_timeout'
+  | 'headers_timeout'
+  | 'reset'
+  | 'aborted'
+  | 'protocol'
 
 /** What went wrong below HTTP. `sent` tells whether the whole request had been written. */
 export class TransportFault extends Error {

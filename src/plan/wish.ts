@@ -11,6 +11,8 @@ export type Candidate = {
 /** A hard pin: state in the request that only one owner can read. */
 export type Pin = {
   readonly deploymentId: string
+  /** base URL + credential of the owner: a deployment that shares it may serve too. */
+  readonly boundary: string
   /** Why, for the trail: 'previous_response_id', 'conversation', 'response id'. */
   readonly because: string
 }

@@ -7,7 +7,12 @@ import type { MultipartIndex } from '../wire/multipart.ts'
  */
 export type ClientBody =
   | { readonly kind: 'none' }
-  | { readonly kind: 'json'; readonly bytes: Uint8Array; readonly index: JsonIndex; readonly contentType: string }
+  | {
+      readonly kind: 'json'
+      readonly bytes: Uint8Array
+      readonly index: JsonIndex
+      readonly contentType: string
+    }
   | {
       readonly kind: 'multipart'
       readonly bytes: Uint8Array

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// Starts the gateway with a Node that is new enough: this one, or the one the package brings (npm's `node`).
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+const built = new URL('../dist/main.js', import.meta.url)
+const source = new URL('../src/main.ts', import.meta.url)
+const entry = existsSync(built) ? built : source
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+
+if (major > 22 || (major === 22 && minor >= 19)) {
+  await import(entry.href)
+} else {
+  const brought = () => {
+    try {
+      return createRequire(import.meta.url).resolve('node/bin/node')
+    } catch {
+      return undefined
+    }
+  }
+  const node = brought()
+  if (node === undefined || !existsSync(node)) {
+    console.error(`understudy needs Node 22.19 or newer; this is ${process.versions.node}.`)
+    process.exit(1)
+  }
+  const child = spawn(node, [fileURLToPath(entry), ...process.argv.slice(2)], { stdio: 'inherit' })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1))
+}

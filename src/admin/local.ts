@@ -1,0 +1,103 @@
+import type { FastifyRequest } from 'fastify'
+import { authenticate } from '../authenticate/authenticate.ts'
+import type { Caller } from '../authenticate/caller.ts'
+import type { Config } from '../config/config.ts'
+import { Refusal } from '../failure.ts'
+import type { House } from '../house.ts'
+import type { Traffic } from '../listen/traffic.ts'
+import { VERSION } from '../version.ts'
+import type { Json } from '../wire/json.ts'
+import { health } from './health.ts'
+import { modelCard, modelInfo, modelList } from './models.ts'
+
+/** A route the gateway answers itself. Every one denies by default; `open` is the short list of exceptions. */
+export type LocalRoute = {
+  readonly name: string
+  readonly method: 'GET'
+  readonly paths: readonly string[]
+  /** No key needed: liveness and readiness, which say nothing about what is behind. */
+  readonly open: boolean
+  readonly answer: (visit: Visit) => Promise<LocalAnswer> | LocalAnswer
+}
+
+export type LocalAnswer = {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
+export type Visit = {
+  readonly house: House
+  readonly traffic: Traffic
+  readonly config: Config
+  /** undefined on open routes. */
+  readonly caller: Caller | undefined
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string | undefined>>
+}
+
+export const json = (value: Json, status = 200): LocalAnswer => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(value),
+})
+
+const readiness = ({ traffic }: Visit): LocalAnswer =>
+  traffic.draining
+    ? json({ status: 'draining', db: 'Not connected', litellm_version: VERSION }, 503)
+    : json({
+        status: 'healthy',
+        db: 'Not connected',
+        cache: null,
+        litellm_version: VERSION,
+        success_callbacks: [],
+      })
+
+export const LOCAL_ROUTES: readonly LocalRoute[] = [
+  { name: 'models.list', method: 'GET', paths: ['/v1/models', '/models'], open: false, answer: modelList },
+  { name: 'models.get', method: 'GET', paths: ['/v1/models/*', '/models/*'], open: false, answer: modelCard },
+  {
+    name: 'model.info',
+    method: 'GET',
+    paths: ['/v1/model/info', '/model/info'],
+    open: false,
+    answer: modelInfo,
+  },
+  { name: 'health', method: 'GET', paths: ['/health'], open: false, answer: health },
+  {
+    name: 'health.liveliness',
+    method: 'GET',
+    paths: ['/health/liveliness', '/health/liveness'],
+    open: true,
+    answer: () => json("I'm alive!"),
+  },
+  { name: 'health.readiness', method: 'GET', paths: ['/health/readiness'], open: true, answer: readiness },
+]
+
+export type LocalRequest = {
+  readonly request: FastifyRequest
+  readonly house: House
+  readonly traffic: Traffic
+}
+
+const refusal = (error: Refusal): LocalAnswer => ({
+  ...json(
+    { error: { message: error.message, type: error.type, param: error.param, code: error.code } },
+    error.status,
+  ),
+})
+
+export const answerLocally = async (route: LocalRoute, from: LocalRequest): Promise<LocalAnswer> => {
+  const { house, traffic, request } = from
+  const config = house.config()
+  try {
+    const caller = route.open ? undefined : authenticate(request.headers, config)
+    const params = request.params as Record<string, string>
+    const query = request.query as Record<string, string | undefined>
+    return await route.answer({ house, traffic, config, caller, params, query })
+  } catch (error) {
+    if (error instanceof Refusal) return refusal(error)
+    house.event('error', 'A local route failed.', { route: route.name, error })
+    return json({ error: { message: 'Internal server error', type: 'internal_server_error' } }, 500)
+  }
+}

@@ -1,0 +1,124 @@
+import type { Call } from '../call.ts'
+import type { Deployment } from '../config/config.ts'
+import { accepts } from '../dialects/parameters.ts'
+import type { Ask, Draft } from '../providers/provider.ts'
+import type { ClientBody } from '../read/body.ts'
+import { keysOf, peekAt } from '../read/parse.ts'
+import type { Route } from '../routes.ts'
+import type { Edit } from '../wire/edit.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+
+/** What adapt needs of a call: values of the wire, nothing of the Context. */
+export type Parcel = Pick<
+  Call,
+  'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits'
+> & {
+  readonly dropParams: boolean
+  readonly additionalDropParams: readonly (readonly string[])[]
+  readonly allowedParams: readonly string[]
+  /** always_include_stream_usage */
+  readonly askUsage: boolean
+}
+
+export type Hop = {
+  readonly deployment: Deployment
+  /** Upstream model name. */
+  readonly model: string
+  /** Values of a dict fallback. */
+  readonly overrides: JsonObject
+}
+
+const set = (path: readonly string[], value: Json, why: Edit['why']): Edit => ({
+  op: 'set',
+  path,
+  value,
+  why,
+})
+
+/** A deployment's defaults, where the client is silent and the route knows the parameter. */
+const defaultEdits = (
+  deployment: Deployment,
+  route: Route,
+  present: ReadonlySet<string>,
+  body: ClientBody,
+): Edit[] => {
+  const edits: Edit[] = []
+  for (const [key, value] of Object.entries(deployment.defaults)) {
+    if (!accepts(route, key)) continue
+    if (key === 'tools' && present.has('tools')) {
+      const own = peekAt(body)('tools')
+      if (Array.isArray(value) && Array.isArray(own))
+        edits.push(set(['tools'], [...value, ...own], 'deployment-tools'))
+    } else if (!present.has(key)) edits.push(set([key], value, 'deployment-default'))
+  }
+  return edits
+}
+
+const overrideEdits = (overrides: JsonObject): Edit[] =>
+  Object.entries(overrides).map(([key, value]) =>
+    value === null
+      ? { op: 'drop', path: [key], why: 'fallback-override' }
+      : set([key], value, 'fallback-override'),
+  )
+
+const usageEdit = (parcel: Parcel, present: ReadonlySet<string>): Edit[] => {
+  const { route, body } = parcel
+  if (!parcel.askUsage || !parcel.stream || (route.shape !== 'chat' && route.shape !== 'completions'))
+    return []
+  const options = present.has('stream_options') ? peekAt(body)('stream_options') : undefined
+  if (isObject(options) && options.include_usage !== undefined) return []
+  return [
+    set(['stream_options'], { ...(isObject(options) ? options : {}), include_usage: true }, 'stream-usage'),
+  ]
+}
+
+/** Every edit of one hop but the provider's own, in the order they apply. Empty for a body that is not JSON or form. */
+export const editsFor = (parcel: Parcel, hop: Hop): readonly Edit[] => {
+  const { body, route } = parcel
+  if (body.kind !== 'json' && body.kind !== 'multipart') return []
+  const { deployment, overrides } = hop
+  const drops = deployment.additionalDropParams.length + parcel.additionalDropParams.length
+  const plain =
+    Object.keys(deployment.defaults).length + Object.keys(deployment.extraBody).length + drops === 0
+  if (plain && Object.keys(overrides).length === 0 && !parcel.askUsage) return parcel.edits
+  const present = new Set(keysOf(body))
+  const owned = route.crossing === 'never'
+  const dropped = [...deployment.additionalDropParams, ...parcel.additionalDropParams]
+  return [
+    ...parcel.edits,
+    ...(owned ? [] : defaultEdits(deployment, route, present, body)),
+    ...(owned
+      ? []
+      : Object.entries(deployment.extraBody).map(([key, value]) =>
+          set([key], value, 'deployment-extra-body'),
+        )),
+    ...overrideEdits(overrides),
+    ...usageEdit(parcel, present),
+    ...dropped.map((path): Edit => ({ op: 'drop', path, why: 'additional-drop-params' })),
+  ]
+}
+
+/** The client's call as one deployment must receive it. Throws Unsupported when it cannot be carried. */
+export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
+  const { deployment } = hop
+  const ask: Ask = {
+    route: parcel.route,
+    method: parcel.method,
+    params: parcel.params,
+    query: parcel.query,
+    body: parcel.body,
+    headers: deployment.extraHeaders.length === 0 ? parcel.headers : withExtra(parcel.headers, deployment),
+    model: hop.model,
+    edits: editsFor(parcel, hop),
+    stream: parcel.stream,
+    dropParams: parcel.dropParams,
+    allowedParams: [...deployment.allowedOpenaiParams, ...parcel.allowedParams],
+  }
+  return { ask, draft: deployment.connection.draft(ask) }
+}
+
+/** extra_headers are the operator's and win over the client's of the same name. */
+const withExtra = (headers: Parcel['headers'], deployment: Deployment): Parcel['headers'] => {
+  const names = new Set(deployment.extraHeaders.map(([name]) => name.toLowerCase()))
+  return [...headers.filter(([name]) => !names.has(name)), ...deployment.extraHeaders]
+}

@@ -1,0 +1,127 @@
+import type { Call } from '../call.ts'
+import type { Failure } from '../failure.ts'
+import type { House } from '../house.ts'
+import { type Following, makePlan, type Plan, type Stop } from '../plan/plan.ts'
+import type { Wish } from '../plan/wish.ts'
+import { decorate } from '../reply/error-text.ts'
+import type { Parcel } from './adapt.ts'
+import { note, playGroup } from './group.ts'
+import { mockFailure } from './mock.ts'
+import type { Outcome } from './outcome.ts'
+import type { Settled, Trail } from './settled.ts'
+import { wishOf } from './wish-of.ts'
+
+/** One request on its way through the groups: the only place that decides "again". */
+type Walk = {
+  readonly call: Call
+  readonly plan: Plan
+  readonly parcel: Parcel
+  readonly house: House
+  readonly trail: Trail
+  /** Groups already played: none is visited twice, so every cycle ends. */
+  readonly visited: Set<string>
+}
+
+const parcelOf = (call: Call): Parcel => ({
+  route: call.route,
+  method: call.method,
+  params: call.params,
+  query: call.query,
+  body: call.body,
+  headers: call.headers,
+  stream: call.stream,
+  edits: call.edits,
+  dropParams: call.controls.dropParams ?? call.config.litellm.dropParams,
+  additionalDropParams: call.controls.additionalDropParams,
+  allowedParams: call.controls.allowedOpenaiParams,
+  askUsage: call.config.general.alwaysIncludeStreamUsage,
+})
+
+/** Call → Settled: attempts, retries and fallbacks until one answers or the way ends. */
+export const attempt = async (call: Call, house: House): Promise<Settled> => {
+  const plan = makePlan(call)
+  const trail: Trail = {
+    steps: [],
+    retries: 0,
+    fallbacks: 0,
+    maxRetries: 0,
+    skipped: [],
+    timeoutMs: undefined,
+  }
+  const walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, visited: new Set() }
+  const end = await visit(walk, plan.first, 0)
+  if (end.outcome.kind === 'answered')
+    return { kind: 'answered', answered: end.outcome, trail, named: end.named }
+  return { kind: 'failed', failure: end.outcome.failure, message: end.message, trail }
+}
+
+/** How a visit ended. `message` is the failure's text with the account of its fallbacks. */
+type End = { readonly outcome: Outcome; readonly named: string; readonly message: string }
+
+const visit = async (walk: Walk, stop: Stop, depth: number): Promise<End> => {
+  walk.visited.add(stop.group)
+  const wish: Wish = wishOf(walk.call, stop)
+  const listed = depth < walk.plan.maxDepth
+  const mocked = depth === 0 ? mockFailure(walk.call, stop) : undefined
+  const hasFallback = listed && depth === 0 && couldFall(walk, stop)
+  const outcome = mocked ?? (await playGroup({ ...walk, stop, wish, hasFallback }))
+  if (outcome.kind === 'answered') return { outcome, named: stop.named, message: '' }
+  const { failure } = outcome
+  const following = walk.plan.follow(stop, failure)
+  if (!listed || failure.class === 'client_gone' || failure.class === 'gateway_bug')
+    return { outcome, named: stop.named, message: failure.message }
+  const inner = await fall(walk, { stop, failure, following, depth })
+  if (inner?.outcome.kind === 'answered') return inner
+  return {
+    outcome,
+    named: stop.named,
+    message: accountOf(walk, { stop, failure, following, depth }, inner?.message),
+  }
+}
+
+const couldFall = (walk: Walk, stop: Stop): boolean => {
+  const { router } = walk.call.config
+  if (walk.call.controls.disableFallbacks || walk.call.route.crossing === 'never') return false
+  return (
+    walk.call.controls.fallbacks !== undefined ||
+    (router.fallbacks?.has(stop.group) ?? false) ||
+    (router.fallbacks?.has('*') ?? false)
+  )
+}
+
+type Fall = {
+  readonly stop: Stop
+  readonly failure: Failure
+  readonly following: Following
+  readonly depth: number
+}
+
+/** The listed targets in order, each with its own fallbacks before the next (depth first, as LiteLLM recurses). */
+const fall = async (walk: Walk, from: Fall): Promise<End | undefined> => {
+  let last: End | undefined
+  for (const target of from.following.targets ?? []) {
+    if (walk.call.context.departed.aborted) return last
+    const stop = walk.plan.stopFor(target)
+    if ('skipped' in stop) {
+      walk.trail.skipped.push(stop.skipped)
+      continue
+    }
+    if (walk.visited.has(stop.group)) continue
+    note(walk.trail, `fallback ${from.stop.named} → ${stop.named}: ${from.failure.class}`)
+    walk.trail.fallbacks += 1
+    last = await visit(walk, stop, from.depth + 1)
+    if (last.outcome.kind === 'answered' || last.outcome.failure.class === 'client_gone') return last
+  }
+  return last
+}
+
+const accountOf = (walk: Walk, from: Fall, nested: string | undefined): string =>
+  decorate({
+    message: from.failure.message,
+    group: from.stop.named,
+    following: from.following,
+    nested,
+    nestedOnly: from.depth > 0,
+    exposeDebug: walk.call.config.litellm.exposeRouterDebugInErrors,
+    exception: from.failure.exception,
+  })

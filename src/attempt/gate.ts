@@ -1,0 +1,75 @@
+import type { StreamEvent } from '../dialects/shape.ts'
+import type { JsonObject } from '../wire/json.ts'
+import type { Progress } from './progress.ts'
+import type { LiveStream, Trouble } from './stream.ts'
+
+/** Lifecycle events are held, not passed: this many bytes of them at most. */
+const HELD_BYTES = 8 * 1024 * 1024
+
+/** A stream that has answered. It is paused; events that were already on their way are in `held`. */
+export type Opened = {
+  readonly kind: 'open'
+  readonly held: StreamEvent[]
+  /** How many of `held` the progress has seen; the relay judges the rest. */
+  readonly noted: number
+  /** clock.now() of the first content. */
+  readonly firstContentAt: number
+  /** What came after the gate opened and before the relay listened. */
+  ended: boolean
+  trouble: Trouble | undefined
+}
+
+export type Gated =
+  | Opened
+  | { readonly kind: 'error'; readonly error: JsonObject }
+  | { readonly kind: 'trouble'; readonly trouble: Trouble }
+  /** The upstream closed before content and before its end. */
+  | { readonly kind: 'cut' }
+
+/**
+ * The commit gate: resolves once the attempt has produced content or has failed.
+ * Until then nothing has reached the client, so failing over is free and invisible.
+ */
+export const gate = (live: LiveStream, progress: Progress, now: () => number): Promise<Gated> =>
+  new Promise(resolve => {
+    const held: StreamEvent[] = []
+    let bytes = 0
+    let opened: Opened | undefined
+    const open = (ended: boolean): void => {
+      opened = { kind: 'open', held, noted: held.length, firstContentAt: now(), ended, trouble: undefined }
+      if (!ended) live.pause()
+      resolve(opened)
+    }
+    const fail = (result: Gated): void => {
+      live.abort()
+      resolve(result)
+    }
+    const judge = (event: StreamEvent): Gated | undefined => {
+      held.push(event)
+      if (opened !== undefined) return undefined
+      bytes += event.bytes.length
+      const sight = progress.note(event)
+      if (sight.kind === 'error') return { kind: 'error', error: sight.error }
+      if (bytes > HELD_BYTES) return { kind: 'trouble', trouble: { kind: 'oversize' } }
+      // A finish without content may still be followed by the end: an empty answer, but a whole one.
+      if (sight.kind === 'content' || sight.kind === 'terminal') open(false)
+      return undefined
+    }
+    live.listen({
+      events: batch => {
+        for (const event of batch) {
+          const failed = judge(event)
+          if (failed !== undefined) return fail(failed)
+        }
+      },
+      end: () => {
+        if (opened !== undefined) opened.ended = true
+        else if (progress.whole) open(true)
+        else fail({ kind: 'cut' })
+      },
+      trouble: trouble => {
+        if (opened !== undefined) opened.trouble = trouble
+        else fail({ kind: 'trouble', trouble })
+      },
+    })
+  })

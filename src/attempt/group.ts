@@ -1,0 +1,248 @@
+import type { Call } from '../call.ts'
+import type { Deployment, ExceptionPolicy } from '../config/config.ts'
+import { type Failure, VERDICTS } from '../failure.ts'
+import type { House } from '../house.ts'
+import type { Stop } from '../plan/plan.ts'
+import { type Desk, orderLevels, rememberServed, select } from '../plan/select.ts'
+import type { Candidate, Choice, Wish } from '../plan/wish.ts'
+import { priceOf } from '../record/price.ts'
+import type { Step } from '../record/trail.ts'
+import type { Lease } from '../shared/board.ts'
+import type { Parcel } from './adapt.ts'
+import { backoffMs } from './backoff.ts'
+import { classify } from './classify.ts'
+import { limitsFor } from './limits.ts'
+import { tryOnce } from './once.ts'
+import type { Outcome } from './outcome.ts'
+import type { Trail } from './settled.ts'
+
+/** A longer Retry-After is not slept through: the next group is asked, or the client is told. */
+const LONGEST_WAIT_MS = 60_000
+/** With another group to ask, waiting for this one is capped. */
+const WAIT_WITH_FALLBACK_MS = 5_000
+
+export type Play = {
+  readonly call: Call
+  readonly parcel: Parcel
+  readonly stop: Stop
+  readonly wish: Wish
+  readonly trail: Trail
+  readonly house: House
+  /** Another group may be asked when this one fails. */
+  readonly hasFallback: boolean
+}
+
+/** What one order level remembers of its attempts. */
+type Level = {
+  readonly order: number | undefined
+  readonly tried: Set<string>
+  /** Tried ids that may be tried again. */
+  readonly mayRepeat: Set<string>
+  attempts: number
+  retries: number | undefined
+  last: Outcome | undefined
+}
+
+/** LiteLLM's order fallback skips these: another deployment of the group would refuse as well. */
+const NO_ORDER_FALLBACK = new Set(['context_window', 'content_policy', 'client_gone', 'gateway_bug'])
+
+/**
+ * Attempts inside one model group: at most 1 + num_retries for each order level, the lowest order first.
+ * Another deployment is preferred to the same one; the same one is tried again only if its failure allows it.
+ */
+export const playGroup = async (play: Play): Promise<Outcome> => {
+  // Pinned state goes to its owner whatever its order: there is one level then.
+  const orders = play.wish.pin === undefined ? orderLevels(play.stop.candidates) : [undefined]
+  let outcome: Outcome | undefined
+  for (const order of orders) {
+    const next = await playLevel(play, order, outcome)
+    if (next.kind === 'answered') return next
+    outcome = next
+    if (NO_ORDER_FALLBACK.has(next.failure.class)) return next
+  }
+  return (
+    outcome ??
+    nothingLeft(play, {
+      kind: 'nothing',
+      reason: 'unknown',
+      message: noneText(play),
+      status: 400,
+      retryAfterMs: undefined,
+    })
+  )
+}
+
+const noneText = (play: Play): string =>
+  `You passed in model=${play.stop.named}. There are no healthy deployments for this model`
+
+const playLevel = async (
+  play: Play,
+  order: number | undefined,
+  before: Outcome | undefined,
+): Promise<Outcome> => {
+  const level: Level = {
+    order,
+    tried: new Set(),
+    mayRepeat: new Set(),
+    attempts: 0,
+    retries: undefined,
+    last: undefined,
+  }
+  for (;;) {
+    if (play.call.context.departed.aborted) return level.last ?? gone()
+    const choice = choose(play, level)
+    // The provider's own error says more than "nothing left to try".
+    if (choice.kind === 'nothing') return level.last ?? before ?? nothingLeft(play, choice)
+    const waited = await waitFor(play, level, choice.candidate)
+    if (waited === undefined) return level.last ?? gone()
+    level.last = await attemptOn(play, level, choice, waited)
+    if (level.last.kind === 'answered') return level.last
+    if (!mayRetry(play, level, level.last.failure)) return level.last
+    play.trail.retries += 1
+  }
+}
+
+const choose = (play: Play, level: Level): Choice =>
+  select(play.wish, level.tried, deskOf(play), { atOrder: level.order, mayRepeat: level.mayRepeat })
+
+const deskOf = (play: Play): Desk => ({
+  config: play.call.config,
+  board: play.house.board,
+  clock: play.house.clock,
+  dice: play.house.dice,
+  priceOf: perToken,
+})
+
+/** cost-based-routing: input and output price added. */
+const perToken = (deployment: Deployment): number | undefined => {
+  const price = priceOf(deployment)
+  return price?.input === undefined || price.output === undefined
+    ? undefined
+    : price.input.usd + price.output.usd
+}
+
+const gone = (): Outcome => ({
+  kind: 'failed',
+  failure: classify({ kind: 'client_gone' }),
+  upstreamStatus: undefined,
+})
+
+const nothingLeft = (play: Play, choice: Extract<Choice, { kind: 'nothing' }>): Outcome => ({
+  kind: 'failed',
+  failure: classify({ kind: 'nothing', choice, group: play.stop.named }),
+  upstreamStatus: undefined,
+})
+
+/**
+ * How long before this candidate may be asked; sleeps that long. 0 for a deployment that was not tried yet and whose
+ * rate-limit domain is free. Undefined: not worth waiting for, or the client left meanwhile.
+ */
+const waitFor = async (play: Play, level: Level, candidate: Candidate): Promise<number | undefined> => {
+  const { house, call } = play
+  const now = house.clock.now()
+  // Retry-After is a lower bound for the whole domain, whoever was told.
+  const notBefore = house.board.domainNotBefore(candidate.deployment.domain) ?? now
+  const fresh = !level.tried.has(candidate.deployment.id)
+  const floor = call.config.router.retryAfterMs
+  const pause = level.attempts === 0 || fresh ? 0 : backoffMs(level.attempts - 1, house.dice, floor)
+  // The first attempt at a lone, limited deployment is not held back by us: its provider may have recovered.
+  const wait = level.attempts === 0 ? 0 : Math.max(pause, notBefore - now)
+  if (wait <= 0) return 0
+  const longest = play.hasFallback ? Math.max(WAIT_WITH_FALLBACK_MS, floor) : LONGEST_WAIT_MS
+  if (wait > longest) return undefined
+  const stayed = await sleep(wait, play)
+  return stayed ? wait : undefined
+}
+
+const sleep = (ms: number, { house, call }: Play): Promise<boolean> =>
+  new Promise(resolve => {
+    const { departed } = call.context
+    const leave = (): void => {
+      cancel()
+      resolve(false)
+    }
+    const cancel = house.clock.after(ms, () => {
+      departed.removeEventListener('abort', leave)
+      resolve(true)
+    })
+    departed.addEventListener('abort', leave, { once: true })
+  })
+
+const attemptOn = async (
+  play: Play,
+  level: Level,
+  choice: Extract<Choice, { kind: 'picked' }>,
+  waitedMs: number,
+): Promise<Outcome> => {
+  const { house, call, stop } = play
+  const { deployment, model } = choice.candidate
+  let lease: Lease
+  try {
+    lease = await house.board.admit(deployment, stop.group, call.context.departed)
+  } catch {
+    return gone()
+  }
+  const startedAt = house.clock.now()
+  level.attempts += 1
+  level.tried.add(deployment.id)
+  level.retries ??= call.controls.numRetries ?? deployment.numRetries ?? call.config.router.numRetries
+  play.trail.maxRetries = level.retries
+  play.trail.timeoutMs = limitsFor(call, deployment).limitMs
+  const job = {
+    call,
+    parcel: play.parcel,
+    hop: { deployment, model, overrides: stop.overrides },
+    group: stop.named,
+    lease,
+    house,
+  }
+  const tried = await tryOnce(job)
+  const { outcome } = tried
+  if (outcome.kind === 'answered') rememberServed(play.wish, deployment.id, deskOf(play))
+  const failure = outcome.kind === 'failed' ? outcome.failure : undefined
+  const step: Step = {
+    group: stop.group,
+    deployment: deployment.id,
+    model: deployment.litellmModel,
+    because: choice.because,
+    edits: tried.edits,
+    lost: tried.lost,
+    outcome: failure === undefined ? 'answered' : failure.class,
+    status: outcome.kind === 'answered' ? outcome.status : outcome.upstreamStatus,
+    ...(failure === undefined ? {} : { message: failure.message }),
+    startedMs: startedAt - call.context.arrivedAt,
+    ms: house.clock.now() - startedAt,
+    waitedMs,
+    next: failure === undefined ? 'end' : '',
+    ...(failure?.possiblyBilled === true ? { possiblyBilled: true as const } : {}),
+  }
+  play.trail.steps.push(step)
+  return outcome
+}
+
+const policyOf = (play: Play): ExceptionPolicy | undefined => {
+  const { router } = play.call.config
+  return router.modelGroupRetryPolicy.get(play.stop.group) ?? router.retryPolicy
+}
+
+/** behaviour map 2.6: a policy number replaces both the count and the rule of the class. */
+const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
+  const last = play.trail.steps.at(-1)
+  if (failure.class === 'client_gone' || failure.class === 'gateway_bug') return false
+  const policy = policyOf(play)
+  const byPolicy = policy?.[failure.exception] ?? policy?.Default
+  const allowed = byPolicy ?? level.retries ?? 0
+  play.trail.maxRetries = allowed
+  const rule = byPolicy === undefined ? VERDICTS[failure.class].retry : 'any'
+  if (rule === 'never' || level.attempts > allowed) return false
+  if (rule === 'any' && last !== undefined) level.mayRepeat.add(last.deployment)
+  if (choose(play, level).kind === 'nothing') return false
+  note(play.trail, `retry: ${failure.class}`)
+  return true
+}
+
+/** Why the next step followed, written on the step before it. */
+export const note = (trail: Trail, next: string): void => {
+  const last = trail.steps.pop()
+  if (last !== undefined) trail.steps.push({ ...last, next })
+}

@@ -1,0 +1,342 @@
+import type { Call } from '../call.ts'
+import { SHAPES } from '../dialects/index.ts'
+import type { StreamDecoder, StreamRules } from '../dialects/shape.ts'
+import type { Failure } from '../failure.ts'
+import type { House } from '../house.ts'
+import { type Ask, type Draft, type HeaderPair, type Reading, Unsupported } from '../providers/provider.ts'
+import type { Lease } from '../shared/board.ts'
+import { indexObject, type JsonIndex } from '../wire/index.ts'
+import { sseDecoder } from '../wire/sse.ts'
+import { adapt, type Hop, type Parcel } from './adapt.ts'
+import { BYTES, wholeChunks } from './bytes.ts'
+import { classify, type FailureSignal } from './classify.ts'
+import { collect } from './collect.ts'
+import { plainAnswer } from './decode.ts'
+import { gate } from './gate.ts'
+import { lazyObject } from './lazy.ts'
+import { CONNECT_MS, limitsFor, type PhaseLimits } from './limits.ts'
+import { mockTransport } from './mock.ts'
+import { type Content, editNames, type Outcome } from './outcome.ts'
+import { Progress } from './progress.ts'
+import { LiveStream, type Trouble } from './stream.ts'
+import { type Answer, TransportFault } from './transport.ts'
+
+/** Error bodies are read up to this size. */
+const ERROR_BYTES = 1024 * 1024
+
+/** One attempt and what the trail will say of it. */
+export type Tried = {
+  readonly outcome: Outcome
+  readonly edits: readonly string[]
+  readonly lost: readonly string[]
+}
+
+export type Job = {
+  readonly call: Call
+  readonly parcel: Parcel
+  readonly hop: Hop
+  readonly group: string
+  readonly lease: Lease
+  readonly house: House
+}
+
+type Sent = {
+  readonly ask: Ask
+  readonly draft: Draft
+  readonly limits: PhaseLimits
+  readonly startedAt: number
+}
+type Read = { readonly content: Content; readonly firstContentAt?: number }
+
+/** Failure values inside this file travel as signals until classify has named them. */
+type Verdict =
+  | { readonly ok: true; readonly read: Read }
+  | { readonly ok: false; readonly signal: FailureSignal }
+
+const fail = (signal: FailureSignal): Verdict => ({ ok: false, signal })
+
+/**
+ * adapt → send → classify for one deployment. Never throws: whatever happens is an Outcome.
+ * A failed attempt settles its lease here; an answered one hands it on.
+ */
+export const tryOnce = async (job: Job): Promise<Tried> => {
+  const { house, hop, call } = job
+  const startedAt = house.clock.now()
+  const provider = hop.deployment.provider
+  const missing = hop.deployment.connection.missing
+  if (missing !== undefined && hop.deployment.mockResponse === undefined)
+    return failed(job, { kind: 'missing_credential', message: missing, provider }, startedAt)
+  let draft: Draft | undefined
+  try {
+    const made = adapt(job.parcel, hop)
+    draft = made.draft
+    const limits = limitsFor(call, hop.deployment)
+    const sent: Sent = { ask: made.ask, draft, limits, startedAt }
+    const pending = hop.deployment.connection.authorize(draft, new Date(house.clock.wall()))
+    const credential = pending instanceof Promise ? await pending : pending
+    const answer = plainAnswer(
+      await (mockTransport(job) ?? house.transport).send(
+        draft,
+        withCredential(draft, credential),
+        { connectMs: CONNECT_MS, headersMs: limits.limitMs },
+        call.context.departed,
+      ),
+    )
+    const verdict = await readAnswer(job, sent, answer)
+    if (!verdict.ok) return failed(job, verdict.signal, startedAt, draft, answer.status)
+    const { content, firstContentAt } = verdict.read
+    return {
+      outcome: {
+        kind: 'answered',
+        deployment: hop.deployment,
+        model: hop.model,
+        group: job.group,
+        status: answer.status,
+        headers: answer.headers,
+        content,
+        lease: job.lease,
+        startedAt,
+        firstContentAt,
+      },
+      edits: editNames(draft),
+      lost: draft.warnings.map(warning => `${warning.lost}: ${warning.because}`),
+    }
+  } catch (error) {
+    return failed(job, signalOf(error, job, startedAt), startedAt, draft)
+  }
+}
+
+/** The credential's headers join the draft's only here, after everything that could be looked at was made. */
+export const withCredential = (draft: Draft, credential: readonly HeaderPair[]): readonly HeaderPair[] => {
+  const names = new Set(credential.map(([name]) => name.toLowerCase()))
+  return [...draft.headers.filter(([name]) => !names.has(name.toLowerCase())), ...credential]
+}
+
+const signalOf = (error: unknown, job: Job, startedAt: number): FailureSignal => {
+  const provider = job.hop.deployment.provider
+  if (error instanceof Unsupported)
+    return { kind: 'unsupported', message: error.message, param: error.param, provider }
+  if (error instanceof TransportFault) {
+    if (error.kind === 'aborted') return { kind: 'client_gone' }
+    if (error.kind === 'headers_timeout')
+      return timeoutSignal(job, 'headers', job.house.clock.now() - startedAt)
+    return { kind: 'transport', fault: error, provider }
+  }
+  job.house.event('error', 'An attempt failed inside the gateway.', { error })
+  return { kind: 'bug' }
+}
+
+const timeoutSignal = (
+  job: Job,
+  phase: 'headers' | 'first_token' | 'idle' | 'total',
+  tookMs: number,
+): FailureSignal => {
+  const limits = limitsFor(job.call, job.hop.deployment)
+  return {
+    kind: 'timeout',
+    phase,
+    limitMs: limits.limitMs ?? 0,
+    tookMs,
+    byClient: limits.byClient,
+    provider: job.hop.deployment.provider,
+  }
+}
+
+const failed = (
+  job: Job,
+  signal: FailureSignal,
+  startedAt: number,
+  draft?: Draft,
+  status?: number,
+): Tried => {
+  const failure: Failure = classify(signal)
+  const totalMs = job.house.clock.now() - startedAt
+  job.lease.settle(
+    failure.class === 'client_gone' || failure.class === 'gateway_bug'
+      ? { kind: 'neutral' }
+      : { kind: 'failure', failure, totalMs },
+  )
+  return {
+    outcome: { kind: 'failed', failure, upstreamStatus: status },
+    edits: draft === undefined ? [] : editNames(draft),
+    lost: [],
+  }
+}
+
+const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict> => {
+  const reading = job.hop.deployment.connection.reading(sent.ask)
+  if (answer.status >= 300 && job.call.route.verbatim !== true) return readError(job, sent, answer, reading)
+  const type = answer.headers['content-type'] ?? ''
+  const { route, stream } = job.call
+  const events = type.startsWith(reading.streamType ?? 'text/event-stream')
+  if (stream && events) return readEvents(job, sent, answer, reading)
+  const provider = job.hop.deployment.provider
+  if (/^text\/html\b/i.test(type) && route.shape !== 'raw') {
+    answer.abort()
+    return fail({ kind: 'unreadable', what: 'html', status: answer.status, provider })
+  }
+  if (route.shape === 'raw' || (route.shape === 'speech' && !type.startsWith('application/json')))
+    return readStream(job, sent, answer, { decoder: wholeChunks(), rules: BYTES, raw: true })
+  return readDocument(job, sent, answer, reading)
+}
+
+const remaining = (job: Job, sent: Sent): number | undefined =>
+  sent.limits.limitMs === undefined
+    ? undefined
+    : Math.max(1, sent.limits.limitMs - (job.house.clock.now() - sent.startedAt))
+
+const readError = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
+  const { clock } = job.house
+  const got = await collect(answer, {
+    clock,
+    maxBytes: ERROR_BYTES,
+    totalMs: Math.min(remaining(job, sent) ?? 10_000, 10_000),
+  })
+  const body = got.kind === 'whole' ? got.bytes : undefined
+  const errorObject = body === undefined ? undefined : reading.errorOf?.(answer.status, answer.headers, body)
+  if (got.kind === 'fault' && got.fault.kind === 'aborted') return fail({ kind: 'client_gone' })
+  return fail({
+    kind: 'response',
+    status: answer.status,
+    headers: answer.headers,
+    body,
+    provider: job.hop.deployment.provider,
+    ...(errorObject === undefined ? {} : { errorObject }),
+    inStream: false,
+    sent: true,
+    resource: job.call.route.crossing === 'never',
+    wallNow: clock.wall(),
+  })
+}
+
+const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
+  const { clock } = job.house
+  const provider = job.hop.deployment.provider
+  const { route, config } = job.call
+  const unreadable = (what: 'not_json' | 'empty' | 'wrong_content_type' | 'oversize'): Verdict =>
+    fail({ kind: 'unreadable', what, status: answer.status, provider })
+  const got = await collect(answer, {
+    clock,
+    maxBytes: config.general.maxResponseBytes,
+    totalMs: remaining(job, sent),
+  })
+  if (got.kind === 'timeout') return fail(timeoutSignal(job, 'total', clock.now() - sent.startedAt))
+  if (got.kind === 'oversize') return unreadable('oversize')
+  if (got.kind === 'fault')
+    return fail(
+      got.fault.kind === 'aborted'
+        ? { kind: 'client_gone' }
+        : { kind: 'transport', fault: got.fault, provider },
+    )
+  const type = answer.headers['content-type'] ?? ''
+  const document = (bytes: Uint8Array, index: JsonIndex | undefined): Verdict => {
+    const seen = index === undefined ? undefined : lazyObject(index)
+    const usage = seen === undefined ? undefined : SHAPES[route.shape].usageOf(seen)
+    return { ok: true, read: { content: { kind: 'document', bytes, index, usage } } }
+  }
+  // Subtitles and plain transcripts are text by request; a deletion may answer with nothing at all.
+  if (
+    route.shape === 'transcription' &&
+    /^(text\/|application\/x-subrip)/i.test(type) &&
+    got.bytes.length > 0 &&
+    !job.call.stream
+  )
+    return document(got.bytes, undefined)
+  if (got.bytes.length === 0)
+    return route.shape === 'resource' || route.crossing === 'never'
+      ? document(got.bytes, undefined)
+      : unreadable('empty')
+  if (job.call.stream || type.startsWith('text/event-stream')) {
+    // An error that came as plain JSON is worth more than the complaint about its type.
+    const hidden = errorIn(got.bytes, route.shape)
+    return hidden === undefined ? unreadable('wrong_content_type') : fail(hiddenSignal(job, answer, hidden))
+  }
+  const bytes = reading.translate === undefined ? got.bytes : reading.translate(got.bytes)
+  let index: JsonIndex
+  try {
+    index = indexObject(bytes)
+  } catch {
+    return unreadable('not_json')
+  }
+  const hidden = SHAPES[route.shape].errorInside(lazyObject(index))
+  return hidden === undefined ? document(bytes, index) : fail(hiddenSignal(job, answer, hidden))
+}
+
+const errorIn = (
+  bytes: Uint8Array,
+  shape: Call['route']['shape'],
+): ReturnType<(typeof SHAPES)['chat']['errorInside']> => {
+  try {
+    return SHAPES[shape].errorInside(lazyObject(indexObject(bytes)))
+  } catch {
+    return undefined
+  }
+}
+
+const hiddenSignal = (
+  job: Job,
+  answer: Answer,
+  errorObject: NonNullable<ReturnType<typeof errorIn>>,
+): FailureSignal => ({
+  kind: 'response',
+  status: answer.status,
+  headers: answer.headers,
+  body: undefined,
+  provider: job.hop.deployment.provider,
+  errorObject,
+  inStream: true,
+  sent: true,
+  resource: job.call.route.crossing === 'never',
+  wallNow: job.house.clock.wall(),
+})
+
+const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
+  const rules = SHAPES[job.call.route.shape].stream
+  if (rules === undefined) {
+    answer.abort()
+    const provider = job.hop.deployment.provider
+    return Promise.resolve(
+      fail({ kind: 'unreadable', what: 'wrong_content_type', status: answer.status, provider }),
+    )
+  }
+  return readStream(job, sent, answer, { decoder: reading.decoder?.() ?? sseDecoder(), rules, raw: false })
+}
+
+type Framing = { readonly decoder: StreamDecoder; readonly rules: StreamRules; readonly raw: boolean }
+
+/** The commit gate, the same for every endpoint that streams. */
+const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing): Promise<Verdict> => {
+  const { clock } = job.house
+  const limit = sent.limits.limitMs
+  const live = new LiveStream(answer, framing.decoder, { clock, firstTokenMs: limit, idleMs: limit })
+  const progress = new Progress(framing.rules)
+  const gated = await gate(live, progress, clock.now)
+  if (gated.kind === 'open') {
+    const content: Content = { kind: 'stream', live, progress, opened: gated, raw: framing.raw }
+    return { ok: true, read: { content, firstContentAt: gated.firstContentAt } }
+  }
+  if (gated.kind === 'error') return fail(hiddenSignal(job, answer, gated.error))
+  const provider = job.hop.deployment.provider
+  if (gated.kind === 'cut') return fail({ kind: 'unreadable', what: 'cut', status: answer.status, provider })
+  return fail(troubleSignal(gated.trouble, job, answer.status))
+}
+
+/** What a broken stream means, before and after the commit. */
+export const troubleSignal = (
+  trouble: Trouble,
+  job: Pick<Job, 'call' | 'hop' | 'house'>,
+  status: number,
+): FailureSignal => {
+  const provider = job.hop.deployment.provider
+  if (trouble.kind === 'fault')
+    return trouble.fault.kind === 'aborted'
+      ? { kind: 'client_gone' }
+      : { kind: 'transport', fault: trouble.fault, provider }
+  if (trouble.kind === 'timeout') return timeoutSignal(job as Job, trouble.phase, trouble.tookMs)
+  return {
+    kind: 'unreadable',
+    what: trouble.kind === 'oversize' ? 'oversize' : 'malformed_event',
+    status,
+    provider,
+  }
+}

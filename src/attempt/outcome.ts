@@ -1,0 +1,56 @@
+import type { Deployment } from '../config/config.ts'
+import type { Usage } from '../dialects/shape.ts'
+import type { Failure } from '../failure.ts'
+import type { Draft } from '../providers/provider.ts'
+import type { Lease } from '../shared/board.ts'
+import type { JsonIndex } from '../wire/index.ts'
+import type { Opened } from './gate.ts'
+import type { Progress } from './progress.ts'
+import type { LiveStream } from './stream.ts'
+
+/** An attempt that has answered. Its lease is still held: whoever finishes the reply settles it. */
+export type Answered = {
+  readonly kind: 'answered'
+  readonly deployment: Deployment
+  /** Upstream model name. */
+  readonly model: string
+  /** The group that served, as the client knows it. */
+  readonly group: string
+  readonly status: number
+  /** Upstream headers, lower-case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly content: Content
+  readonly lease: Lease
+  readonly startedAt: number
+  readonly firstContentAt: number | undefined
+}
+
+export type Content =
+  /** A whole body. `index` is there when it is a JSON object. */
+  | {
+      readonly kind: 'document'
+      readonly bytes: Uint8Array
+      readonly index: JsonIndex | undefined
+      readonly usage: Usage | undefined
+    }
+  /** Events, or with `raw` plain bytes (audio, files), that are passed on as they come. */
+  | {
+      readonly kind: 'stream'
+      readonly live: LiveStream
+      readonly progress: Progress
+      readonly opened: Opened
+      readonly raw: boolean
+    }
+
+export type Failed = {
+  readonly kind: 'failed'
+  readonly failure: Failure
+  /** Upstream HTTP status, when there was one. */
+  readonly upstreamStatus: number | undefined
+}
+
+export type Outcome = Answered | Failed
+
+/** What the trail keeps of the draft. */
+export const editNames = (draft: Draft): readonly string[] =>
+  draft.edits.map(edit => `${edit.op} ${edit.path.join('.')} (${edit.why})`)

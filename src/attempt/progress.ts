@@ -1,0 +1,54 @@
+import type { Sight, StreamEvent, StreamRules, StreamState, Usage } from '../dialects/shape.ts'
+import { isObject, type Json } from '../wire/json.ts'
+
+/** What has been seen of a stream so far: enough to say how it may end. */
+export class Progress {
+  readonly rules: StreamRules
+  usage: Usage | undefined
+  content = false
+  final = false
+  terminal = false
+  #firstData: string | undefined
+  #lastData: string | undefined
+
+  constructor(rules: StreamRules) {
+    this.rules = rules
+  }
+
+  note(event: StreamEvent): Sight {
+    const sight = this.rules.sight(event)
+    if (event.data !== undefined) {
+      this.#firstData ??= event.data
+      this.#lastData = event.data
+    }
+    if (sight.kind === 'error') return sight
+    if (sight.usage !== undefined) this.usage = sight.usage
+    if (sight.kind === 'content') this.content = true
+    if (sight.kind === 'final') this.final = true
+    if (sight.kind === 'terminal') this.terminal = true
+    return sight
+  }
+
+  /** The answer is whole although the upstream closed without (or before) its terminator. */
+  get whole(): boolean {
+    return this.terminal || this.rules.endIsEnd === true || (this.final && this.rules.endsWithoutTerminal)
+  }
+
+  /** Parsed only when a stream breaks: what the error frame must continue from. */
+  get state(): StreamState {
+    const first = parsed(this.#firstData)
+    const last = parsed(this.#lastData)
+    const sequence = isObject(last) && typeof last.sequence_number === 'number' ? last.sequence_number : -1
+    const response = isObject(first) && isObject(first.response) ? first.response : undefined
+    return { sequence, response }
+  }
+}
+
+const parsed = (data: string | undefined): Json | undefined => {
+  if (data === undefined) return undefined
+  try {
+    return JSON.parse(data) as Json
+  } catch {
+    return undefined
+  }
+}

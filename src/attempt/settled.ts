@@ -1,0 +1,29 @@
+import type { Failure } from '../failure.ts'
+import type { Step } from '../record/trail.ts'
+import type { Answered } from './outcome.ts'
+
+/** The trail of a request: every attempt, in order, and what the headers count. */
+export type Trail = {
+  readonly steps: Step[]
+  /** Attempts that were made again inside a group. */
+  retries: number
+  /** Fallback groups that were tried. */
+  fallbacks: number
+  /** num_retries in force for the group that was played last. */
+  maxRetries: number
+  /** Targets that were passed over, and why. */
+  readonly skipped: string[]
+  /** The request's own timeout in force for the last attempt, milliseconds. */
+  timeoutMs: number | undefined
+}
+
+export type Settled =
+  | { readonly kind: 'answered'; readonly answered: Answered; readonly trail: Trail; readonly named: string }
+  | {
+      readonly kind: 'failed'
+      /** The first group's last failure: its status, type and code are what the client gets. */
+      readonly failure: Failure
+      /** Its message with LiteLLM's account of the fallbacks. */
+      readonly message: string
+      readonly trail: Trail
+    }

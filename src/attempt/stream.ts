@@ -1,0 +1,141 @@
+import type { StreamDecoder, StreamEvent } from '../dialects/shape.ts'
+import type { Clock } from '../house.ts'
+import { type Answer, TransportFault } from './transport.ts'
+
+/** Why a stream stopped before its own end. */
+export type Trouble =
+  | { readonly kind: 'fault'; readonly fault: TransportFault }
+  | { readonly kind: 'timeout'; readonly phase: 'first_token' | 'idle'; readonly tookMs: number }
+  | { readonly kind: 'malformed' }
+  | { readonly kind: 'oversize' }
+
+/** Hears a stream. `events` may come many times; then exactly one of `end` and `trouble`, and nothing after. */
+export type Listener = {
+  readonly events: (batch: readonly StreamEvent[]) => void
+  readonly end: () => void
+  readonly trouble: (trouble: Trouble) => void
+}
+
+export type Watch = {
+  readonly clock: Clock
+  /** From the response head to the first content. */
+  readonly firstTokenMs: number | undefined
+  /** Between two events once content has come. */
+  readonly idleMs: number | undefined
+}
+
+/**
+ * A streamed answer as events. One listener at a time: first the commit gate, then the relay to the client.
+ * One timer for its whole life, however many chunks come: it looks at the time of the last event when it fires.
+ */
+export class LiveStream {
+  readonly #answer: Answer
+  readonly #decoder: StreamDecoder
+  readonly #watch: Watch
+  #listener: Listener | undefined
+  #committed = false
+  #over = false
+  #paused = false
+  #lastAt: number
+  #cancelTimer: () => void = () => {}
+
+  constructor(answer: Answer, decoder: StreamDecoder, watch: Watch) {
+    this.#answer = answer
+    this.#decoder = decoder
+    this.#watch = watch
+    this.#lastAt = watch.clock.now()
+  }
+
+  listen(listener: Listener): void {
+    const first = this.#listener === undefined
+    this.#listener = listener
+    if (!first) return
+    this.#arm()
+    this.#answer.read({
+      data: chunk => this.#data(chunk),
+      end: () => this.#end(),
+      error: error =>
+        this.#stop({
+          kind: 'fault',
+          fault:
+            error instanceof TransportFault ? error : new TransportFault('reset', 'The stream broke.', true),
+        }),
+    })
+  }
+  /** From here on the idle limit holds instead of the first-token limit. */
+  commit(): void {
+    this.#committed = true
+    this.#lastAt = this.#watch.clock.now()
+    this.#cancelTimer()
+    if (!this.#over) this.#arm()
+  }
+  pause(): void {
+    this.#paused = true
+    this.#answer.pause()
+  }
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#lastAt = this.#watch.clock.now()
+    this.#answer.resume()
+  }
+  /** Closes the upstream; the listener hears nothing more. */
+  abort(): void {
+    this.#finish()
+    this.#answer.abort()
+  }
+
+  #data(chunk: Uint8Array): void {
+    if (this.#over) return
+    let batch: readonly StreamEvent[]
+    try {
+      batch = this.#decoder.push(chunk)
+    } catch {
+      return this.#stop({ kind: 'oversize' })
+    }
+    this.#hear(batch)
+  }
+  #hear(batch: readonly StreamEvent[]): void {
+    if (batch.length === 0) return
+    // Comments keep the connection alive, not the answer: they do not move the idle limit.
+    if (batch.some(event => event.data !== undefined)) this.#lastAt = this.#watch.clock.now()
+    this.#listener?.events(batch)
+  }
+  #end(): void {
+    if (this.#over) return
+    let rest: readonly StreamEvent[]
+    try {
+      rest = this.#decoder.end()
+    } catch {
+      return this.#stop({ kind: 'malformed' })
+    }
+    this.#hear(rest)
+    if (this.#over) return
+    this.#finish()
+    this.#listener?.end()
+  }
+  #stop(trouble: Trouble): void {
+    if (this.#over) return
+    this.abort()
+    this.#listener?.trouble(trouble)
+  }
+  #finish(): void {
+    this.#over = true
+    this.#cancelTimer()
+  }
+  #arm(): void {
+    const limit = this.#committed ? this.#watch.idleMs : this.#watch.firstTokenMs
+    if (limit === undefined) return
+    const { clock } = this.#watch
+    const base = this.#lastAt
+    const fire = (): void => {
+      const since = this.#committed ? this.#lastAt : base
+      const waited = clock.now() - since
+      // A client that does not read is not an upstream that does not send.
+      if (this.#paused || waited < limit)
+        this.#cancelTimer = clock.after(this.#paused ? limit : limit - waited, fire)
+      else this.#stop({ kind: 'timeout', phase: this.#committed ? 'idle' : 'first_token', tookMs: waited })
+    }
+    this.#cancelTimer = clock.after(limit, fire)
+  }
+}

@@ -1,0 +1,80 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Config } from '../config/config.ts'
+import type { Secret } from '../config/secret.ts'
+import { Refusal } from '../failure.ts'
+import type { Caller } from './caller.ts'
+
+const CARRIERS = ['authorization', 'x-litellm-api-key', 'x-api-key', 'api-key', 'x-goog-api-key'] as const
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+
+/** `Authorization` may carry the key bare, as Bearer or as Basic's cousin that some clients invent. */
+const keyOf = (value: string): string => {
+  const match = /^\s*bearer\s+(.*)$/i.exec(value)
+  return (match?.[1] ?? value).trim()
+}
+
+/** Every key the request presents, whatever the carrier (behaviour map 8.1). */
+const presented = (headers: IncomingHttpHeaders, keyHeaderName: string | undefined): Set<string> => {
+  const keys = new Set<string>()
+  const names = keyHeaderName === undefined ? CARRIERS : [...CARRIERS, keyHeaderName.toLowerCase()]
+  for (const name of names) {
+    const value = headers[name]
+    if (typeof value === 'string' && value !== '') keys.add(keyOf(value))
+  }
+  keys.delete('')
+  return keys
+}
+
+const refuse = (message: string): Refusal => new Refusal(401, message, { type: 'auth_error', code: '401' })
+
+const masked = (key: string): string =>
+  key.startsWith('sk-') && key.length >= 12 ? `sk-...${key.slice(-4)}` : '****'
+
+const masters = new WeakMap<Secret, { digest: Buffer; caller: Caller }>()
+
+const masterOf = (secret: Secret): { digest: Buffer; caller: Caller } => {
+  const known = masters.get(secret)
+  if (known !== undefined) return known
+  const hash = digest(secret.reveal())
+  const caller: Caller = {
+    admin: true,
+    keyHash: hash.toString('hex'),
+    owner: 'default_user_id',
+    mayUse: () => true,
+  }
+  const made = { digest: hash, caller }
+  masters.set(secret, made)
+  return made
+}
+
+/** The caller of an endpoint that the operator opened: owns nothing and may use no model group. */
+export const ANYONE: Caller = { admin: false, keyHash: '', owner: 'anyone', mayUse: () => false }
+
+/**
+ * Who is calling? Denies by default; runs before a byte of the body is read.
+ * Keys are compared as SHA-256 digests in constant time, so neither length nor prefix leaks.
+ */
+export const authenticate = (headers: IncomingHttpHeaders, config: Config): Caller => {
+  const keys = presented(headers, config.general.keyHeaderName)
+  const [key, other] = keys
+  if (key === undefined) throw refuse('Authentication Error, No api key passed in.')
+  // Two different keys on one request: whichever we took, some rule would have been checked against the other.
+  if (other !== undefined)
+    throw refuse('Authentication Error, the request carries two different api keys. Send one of them only.')
+  const secret = config.general.masterKey
+  if (secret !== undefined) {
+    const master = masterOf(secret)
+    if (timingSafeEqual(digest(key), master.digest)) return master.caller
+  }
+  if (!key.startsWith('sk-'))
+    throw refuse(
+      "Authentication Error, LiteLLM Virtual Key expected. Received=****, expected to start with 'sk-'.",
+    )
+  throw new Refusal(
+    401,
+    `Authentication Error, Invalid proxy server token passed. Received API Key = ${masked(key)}, Key Hash (Token) =${digest(key).toString('hex')}. Unable to find token in cache or \`LiteLLM_VerificationTokenTable\``,
+    { type: 'token_not_found_in_db', param: 'key', code: '401' },
+  )
+}

@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Config, FallbackTable, FallbackTarget } from './config/config.ts'
+import type { Context } from './context.ts'
+import type { Pin } from './plan/wish.ts'
+import type { HeaderPair } from './providers/provider.ts'
+import type { ClientBody } from './read/body.ts'
+import type { Route } from './routes.ts'
+import type { Edit } from './wire/edit.ts'
+
+/** The nouns of the one way through. Each stage returns a richer one and changes nothing it was given. */
+
+export type Received = {
+  readonly route: Route
+  readonly params: Readonly<Record<string, string>>
+  /** Raw query string without '?'. */
+  readonly query: string
+  readonly path: string
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly callId: string
+  /** clock.now() */
+  readonly arrivedAt: number
+  readonly config: Config
+  /** Aborts when the client leaves before it has its answer. */
+  readonly departed: AbortSignal
+}
+
+/** What the client asks of the gateway itself, from headers and body. Never forwarded. Milliseconds. */
+export type Controls = {
+  readonly numRetries: number | undefined
+  readonly timeoutMs: number | undefined
+  readonly streamTimeoutMs: number | undefined
+  readonly fallbacks: readonly FallbackTarget[] | undefined
+  readonly contextWindowFallbacks: FallbackTable | undefined
+  readonly contentPolicyFallbacks: FallbackTable | undefined
+  readonly disableFallbacks: boolean
+  readonly dropParams: boolean | undefined
+  readonly additionalDropParams: readonly (readonly string[])[]
+  readonly allowedOpenaiParams: readonly string[]
+  readonly allowedRegion: string | undefined
+  readonly mock: Mock
+}
+
+/** LiteLLM's test switches (behaviour map 3.6), accepted from admin keys. */
+export type Mock = {
+  readonly fallbacks: boolean
+  readonly contextFallbacks: boolean
+  readonly contentPolicyFallbacks: boolean
+  readonly rateLimit: boolean
+  readonly timeout: boolean
+  readonly delayMs: number
+  readonly response: string | undefined
+}
+
+export type Call = {
+  readonly route: Route
+  readonly method: string
+  readonly params: Readonly<Record<string, string>>
+  /** Query for the provider: gateway keys removed. */
+  readonly query: string
+  readonly body: ClientBody
+  /** Client headers that may go to a provider. */
+  readonly headers: readonly HeaderPair[]
+  /** The model name as the client wrote it; '' on routes without one. */
+  readonly model: string
+  /** custom_llm_provider: whose objects a provider-owned route is about. */
+  readonly ownerProvider: string | undefined
+  readonly stream: boolean
+  readonly controls: Controls
+  /** Edits that hold for every hop: gateway controls dropped, sealed ids opened. */
+  readonly edits: readonly Edit[]
+  readonly pin: Pin | undefined
+  readonly config: Config
+  readonly context: Context
+}

@@ -1,0 +1,38 @@
+import { attempt } from './attempt/attempt.ts'
+import type { Settled } from './attempt/settled.ts'
+import { ANYONE, authenticate } from './authenticate/authenticate.ts'
+import type { Call, Received } from './call.ts'
+import type { House } from './house.ts'
+import { read } from './read/read.ts'
+import { receive } from './read/receive.ts'
+import { record } from './record/record.ts'
+import { answerRefusal } from './reply/refusal.ts'
+import { type Finish, reply } from './reply/reply.ts'
+
+/**
+ * The sentence: authenticate → receive → read → attempt ( plan, adapt, send, classify ) → reply → record.
+ * Throw to leave, return to decide: a refusal is thrown and answered once, below; an upstream failure is a value.
+ * `record` hangs on the end of the reply, however it ends.
+ */
+export const gateway =
+  (house: House) =>
+  async (received: Received): Promise<void> => {
+    let call: Call | undefined
+    let settled: Settled | undefined
+    let finish: Finish
+    let release = (): void => {}
+    try {
+      const caller =
+        received.route.open === true ? ANYONE : authenticate(received.request.headers, received.config)
+      const intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
+      release = intake.release
+      call = read(received, caller, intake.bytes, house.seal)
+      settled = await attempt(call, house)
+      finish = await reply({ received, call, settled, house })
+    } catch (error) {
+      finish = answerRefusal(received, error, house)
+    } finally {
+      release()
+    }
+    record({ received, call, settled, finish }, house)
+  }

@@ -1,0 +1,29 @@
+/** How many calls are inside, and whether the door is closing. */
+export class Traffic {
+  #inside = 0
+  #draining = false
+  #waiting: (() => void)[] = []
+
+  get inside(): number {
+    return this.#inside
+  }
+  get draining(): boolean {
+    return this.#draining
+  }
+  readonly enter = (): void => {
+    this.#inside += 1
+  }
+  readonly leave = (): void => {
+    this.#inside -= 1
+    if (this.#inside > 0) return
+    for (const tell of this.#waiting.splice(0)) tell()
+  }
+  /** From here on readiness says no. */
+  drain(): void {
+    this.#draining = true
+  }
+  /** Resolves when nobody is inside. */
+  empty(): Promise<void> {
+    return this.#inside === 0 ? Promise.resolve() : new Promise(resolve => this.#waiting.push(resolve))
+  }
+}

@@ -1,0 +1,127 @@
+import type { Config, Deployment, PassThroughEndpoint } from '../config/config.ts'
+import { joinQuery, parseBase, segment } from '../providers/address.ts'
+import type { NativePrefix } from '../providers/native.ts'
+import { type Ask, type Connection, type Draft, type Provider, Unsupported } from '../providers/provider.ts'
+import { draftHeaders, encodeBody } from '../providers/same-dialect.ts'
+
+/** The rest of the path as the client wrote it: every segment on its own, so that none climbs out of the target. */
+const restOf = (ask: Ask): string => {
+  const rest = ask.params['*'] ?? ''
+  if (rest === '') return ''
+  return `/${rest
+    .split('/')
+    .map((part, at, all) => (part === '' && at === all.length - 1 ? '' : segment(part, 'path')))
+    .join('/')}`
+}
+
+const drafted = (ask: Ask, target: { origin: string; path: string; query: string }): Draft => {
+  const encoded = encodeBody(ask, '')
+  return {
+    method: ask.method,
+    origin: target.origin,
+    path: `${target.path}${restOf(ask)}${joinQuery(target.query, ask.query)}` || '/',
+    headers: draftHeaders(ask, encoded.contentType),
+    body: encoded.body,
+    edits: [],
+    warnings: [],
+  }
+}
+
+/** A deployment's address and credential, with the provider's own paths in place of the dialect's. */
+const verbatim = (deployment: Deployment, native: NativePrefix): Deployment => {
+  const base = parseBase(deployment.connection.baseUrl.replace(/\/+$/, '').replace(native.strip, '') || '/')
+  const connection: Connection = {
+    ...deployment.connection,
+    draft: ask => drafted(ask, { ...base, path: base.path === '/' ? '' : base.path }),
+    reading: () => ({}),
+  }
+  return { ...deployment, connection }
+}
+
+const natives = new WeakMap<Deployment, Deployment>()
+
+export const nativeDeployment = (native: NativePrefix, config: Config): Deployment | undefined => {
+  const found = config.deployments.find(one => native.providers.includes(one.provider.name))
+  if (found === undefined) return undefined
+  const known = natives.get(found)
+  if (known !== undefined) return known
+  const made = verbatim(found, native)
+  natives.set(found, made)
+  return made
+}
+
+const PASS_THROUGH: Provider = {
+  name: 'pass_through',
+  exception: 'PassThroughException',
+  params: [],
+  connect: () => {
+    throw new Unsupported('pass_through is not a provider for model_list')
+  },
+}
+
+const endpoints = new WeakMap<PassThroughEndpoint, Deployment>()
+
+/** A configured pass-through endpoint as a deployment, so that the one loop serves it like any other. */
+export const endpointDeployment = (endpoint: PassThroughEndpoint, config: Config): Deployment => {
+  const known = endpoints.get(endpoint)
+  if (known !== undefined) return known
+  const base = parseBase(endpoint.target, 'target')
+  const connection: Connection = {
+    baseUrl: base.origin + base.path,
+    credentialId: '',
+    missing: undefined,
+    draft: ask => drafted(ask, base),
+    authorize: () => endpoint.headers,
+    reading: () => ({}),
+  }
+  const made = blank(`passthrough:${endpoint.path}`, connection, config)
+  endpoints.set(endpoint, made)
+  return made
+}
+
+const blank = (id: string, connection: Connection, config: Config): Deployment => ({
+  id,
+  group: id,
+  provider: PASS_THROUGH,
+  litellmModel: id,
+  upstreamModel: '',
+  connection,
+  domain: id,
+  boundary: id,
+  info: {
+    id,
+    mode: undefined,
+    baseModel: undefined,
+    accessGroups: [],
+    maxInputTokens: undefined,
+    allowedFails: undefined,
+    allowedFailsPolicy: undefined,
+    cooldownMs: 0,
+    blocked: false,
+    dimensions: undefined,
+    raw: {},
+  },
+  order: undefined,
+  weight: undefined,
+  rpm: undefined,
+  tpm: undefined,
+  maxParallelRequests: undefined,
+  timeoutMs: config.general.passThroughTimeoutMs,
+  streamTimeoutMs: undefined,
+  numRetries: 0,
+  cooldownMs: 0,
+  region: undefined,
+  tags: [],
+  tagRegex: [],
+  mockResponse: undefined,
+  dropParams: undefined,
+  additionalDropParams: [],
+  allowedOpenaiParams: [],
+  defaults: {},
+  extraBody: {},
+  extraHeaders: [],
+  inputCostPerToken: undefined,
+  outputCostPerToken: undefined,
+  place: { file: '', line: 0, column: 0 },
+  shown: {},
+})

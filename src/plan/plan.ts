@@ -1,0 +1,229 @@
+import type { Call } from '../call.ts'
+import type { Config, Deployment, FallbackTable, FallbackTarget } from '../config/config.ts'
+import { type Failure, Refusal, VERDICTS } from '../failure.ts'
+import type { Route } from '../routes.ts'
+import type { JsonObject } from '../wire/json.ts'
+import { fallbacksFor, resolveGroup } from './resolve.ts'
+import type { Candidate, Pin } from './wish.ts'
+
+/** One model group on the way: where attempts are made before the next group is considered. */
+export type Stop = {
+  /** The group's own name: no group is visited twice. */
+  readonly group: string
+  /** The name the client or the fallback entry used (an alias, a wildcard's instance). */
+  readonly named: string
+  readonly candidates: readonly Candidate[]
+  /** Values of a dict fallback. */
+  readonly overrides: JsonObject
+  /** The target names one deployment by id: its cooldown is ignored. */
+  readonly byId: boolean
+}
+
+/** Which list applies to a failure, and what it says. Undefined targets: no entry for this group. */
+export type Following = {
+  readonly kind: 'generic' | 'context_window' | 'content_policy' | 'request' | 'none'
+  /** The targets as listed, undefined when the list has no entry for the group. */
+  readonly targets: readonly FallbackTarget[] | undefined
+  /** The whole list as configured, undefined when it is not configured at all. */
+  readonly table: FallbackTable | undefined
+}
+
+/** Finished before the first attempt: from here on the way follows from the outcomes alone. */
+export type Plan = {
+  readonly first: Stop
+  readonly pin: Pin | undefined
+  /** At how many hops from the first group the way ends. */
+  readonly maxDepth: number
+  readonly follow: (stop: Stop, failure: Failure) => Following
+  /** A target as a stop, or why it may not be one. */
+  readonly stopFor: (target: FallbackTarget) => Stop | { readonly skipped: string }
+}
+
+const unknownModel = (model: string): Refusal =>
+  new Refusal(400, `Invalid model name passed in model=${model}`, {
+    type: 'invalid_request_error',
+    param: 'model',
+  })
+
+const modeFits = (deployment: Deployment, route: Route): boolean =>
+  deployment.info.mode === undefined || route.modes.length === 0 || route.modes.includes(deployment.info.mode)
+
+/** Routes that may leave the model out: the first group whose deployments say they do this. */
+const defaultGroup = (call: Call): string | undefined => {
+  const { route, config } = call
+  const declared = config.deployments.find(one => one.info.mode !== undefined && modeFits(one, route))
+  if (declared !== undefined) return declared.group
+  return config.deployments.length === 1 ? config.deployments[0]?.group : undefined
+}
+
+/**
+ * Provider-owned objects without a model: always the same deployment, so that what is created is found again.
+ * The order is the file's; `custom_llm_provider` narrows it.
+ */
+const ownerOf = (call: Call): Candidate | undefined => {
+  const { config, ownerProvider } = call
+  const fits = (deployment: Deployment): boolean =>
+    !deployment.group.includes('*') &&
+    deployment.provider.ownsResources !== false &&
+    (ownerProvider === undefined || deployment.provider.name === ownerProvider)
+  const deployment = config.deployments.find(fits)
+  return deployment === undefined ? undefined : { deployment, model: deployment.upstreamModel }
+}
+
+const only = (candidate: Candidate, named: string): Stop => ({
+  group: candidate.deployment.group,
+  named,
+  candidates: [candidate],
+  overrides: {},
+  byId: false,
+})
+
+const firstOwned = (call: Call): Stop => {
+  const { config, pin, model, route } = call
+  if (route.target !== undefined) {
+    const deployment = route.target(config)
+    if (deployment === undefined)
+      throw new Refusal(404, `No deployment is configured for ${route.paths[0]}.`, {
+        type: 'not_found_error',
+      })
+    return only({ deployment, model: '' }, deployment.group)
+  }
+  if (pin !== undefined) {
+    const deployment = config.byId.get(pin.deploymentId)
+    if (deployment === undefined)
+      throw new Refusal(404, 'The deployment that owns this object is not configured any more.', {
+        type: 'not_found_error',
+      })
+    return only({ deployment, model: deployment.upstreamModel }, deployment.group)
+  }
+  const found = model === '' ? ownerOf(call) : resolveGroup(model, config)?.candidates[0]
+  if (found === undefined && model !== '') throw unknownModel(model)
+  if (found === undefined)
+    throw new Refusal(
+      400,
+      `No configured deployment can own objects of ${route.paths[0]}. Name one with ?model=<group> or custom_llm_provider.`,
+      {
+        type: 'invalid_request_error',
+        param: 'model',
+      },
+    )
+  return only(found, model === '' ? found.deployment.group : model)
+}
+
+const firstStop = (call: Call): Stop => {
+  const { route, config, pin } = call
+  if (route.model === 'owner' || route.model === 'sealed-id') return firstOwned(call)
+  const name = call.model === '' ? defaultGroup(call) : call.model
+  if (name === undefined)
+    throw new Refusal(
+      400,
+      "Missing required parameter: 'model'. Call `/v1/models` to view available models for your key.",
+      {
+        type: 'invalid_request_error',
+        param: 'model',
+      },
+    )
+  // An unknown name is served by the first default fallback, as LiteLLM does, before it is refused.
+  const found = resolveGroup(name, config) ?? resolveDefault(config)
+  if (found === undefined) throw unknownModel(name)
+  const candidates = pin === undefined ? found.candidates : reachable(found.candidates, pin)
+  if (pin !== undefined && candidates.length === 0) throw lostState(pin, call)
+  return { group: found.group, named: name, candidates, overrides: {}, byId: found.byId }
+}
+
+const resolveDefault = (config: Config): ReturnType<typeof resolveGroup> => {
+  const [first] = config.router.defaultFallbacks
+  return first === undefined ? undefined : resolveGroup(first, config)
+}
+
+/** State that one owner holds goes to the owner, or to another deployment inside the same trust boundary. */
+const reachable = (candidates: readonly Candidate[], pin: Pin): readonly Candidate[] =>
+  candidates.filter(one => one.deployment.id === pin.deploymentId || one.deployment.boundary === pin.boundary)
+
+/** Never a foreign id sent upstream: the client is told in the words it knows, and sends its whole input again. */
+const lostState = (pin: Pin, call: Call): Refusal =>
+  pin.because === 'previous_response_id'
+    ? new Refusal(
+        400,
+        `Previous response not found: it is held by a provider that model '${call.model}' does not use. Send the whole input without previous_response_id.`,
+        {
+          type: 'invalid_request_error',
+          param: 'previous_response_id',
+          code: 'previous_response_not_found',
+        },
+      )
+    : new Refusal(404, `The conversation is held by a provider that model '${call.model}' does not use.`, {
+        type: 'invalid_request_error',
+        param: pin.because,
+      })
+
+/** Two deployments of one model: vectors of one may be searched with those of the other. */
+const sameModel = (one: Candidate, other: Candidate): boolean => {
+  const name = (candidate: Candidate): string => candidate.deployment.info.baseModel ?? candidate.model
+  const { dimensions: a } = one.deployment.info
+  const { dimensions: b } = other.deployment.info
+  return name(one) === name(other) && (a === undefined || b === undefined || a === b)
+}
+
+const NOTHING: Following = { kind: 'none', targets: undefined, table: undefined }
+
+/** behaviour map 3.3: the request's own list first, then the typed list, then the general one. */
+const listFor = (call: Call, first: Stop, stop: Stop, failure: Failure): Following => {
+  const { controls, config } = call
+  const { router } = config
+  const entry = (table: FallbackTable | undefined): readonly FallbackTarget[] | undefined =>
+    fallbacksFor(table, stop.named, stop.group, config)
+  if (controls.fallbacks !== undefined && stop === first)
+    return { kind: 'request', targets: controls.fallbacks, table: undefined }
+  const generic: Following = { kind: 'generic', targets: entry(router.fallbacks), table: router.fallbacks }
+  const rule = VERDICTS[failure.class].fallback
+  if (rule === 'generic') return generic
+  if (rule === 'none') return NOTHING
+  if (rule === 'context_window') {
+    const table = controls.contextWindowFallbacks ?? router.contextWindowFallbacks
+    // A typed list that is configured but lacks the group ends the way: LiteLLM does not fall through.
+    return table === undefined
+      ? { ...generic, kind: 'context_window' }
+      : { kind: 'context_window', targets: entry(table), table }
+  }
+  const table = controls.contentPolicyFallbacks ?? router.contentPolicyFallbacks
+  if (table !== undefined) return { kind: 'content_policy', targets: entry(table), table }
+  // A refusal is not routed around by the general list unless the operator says so.
+  return router.fallbackOnContentPolicy ? { ...generic, kind: 'content_policy' } : NOTHING
+}
+
+/** Call → Plan. Throws the refusals that need no provider: unknown model, lost state. */
+export const makePlan = (call: Call): Plan => {
+  const first = firstStop(call)
+  const { route, config, context } = call
+  const crosses = route.crossing !== 'never' && !call.controls.disableFallbacks
+  const stopFor = (target: FallbackTarget): Stop | { readonly skipped: string } => {
+    const found = resolveGroup(target.group, config)
+    if (found === undefined) return { skipped: `no group is named ${target.group}` }
+    // Every hop is authorised again: a fallback is no way around the key's models.
+    if (!context.caller.mayUse(found.group)) return { skipped: `the key may not use ${target.group}` }
+    let candidates = found.candidates.filter(one => modeFits(one.deployment, route))
+    if (candidates.length === 0) return { skipped: `${target.group} does not serve ${route.name}` }
+    const [lead] = first.candidates
+    if (route.crossing === 'same-model' && lead !== undefined)
+      candidates = candidates.filter(one => sameModel(lead, one))
+    if (candidates.length === 0) return { skipped: `${target.group} is another embedding model` }
+    if (call.pin !== undefined) candidates = [...reachable(candidates, call.pin)]
+    if (candidates.length === 0)
+      return { skipped: `${target.group} cannot read the state this call refers to` }
+    return {
+      group: found.group,
+      named: target.group,
+      candidates,
+      overrides: target.overrides,
+      byId: found.byId,
+    }
+  }
+  return {
+    first,
+    pin: call.pin,
+    maxDepth: config.router.maxFallbacks,
+    follow: (stop, failure) => (crosses ? listFor(call, first, stop, failure) : NOTHING),
+    stopFor,
+  }
+}

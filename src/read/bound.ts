@@ -1,0 +1,87 @@
+import type { Caller } from '../authenticate/caller.ts'
+import type { Config } from '../config/config.ts'
+import { Refusal } from '../failure.ts'
+import type { Pin } from '../plan/wish.ts'
+import type { Seal } from '../seal.ts'
+import type { Edit } from '../wire/edit.ts'
+import { isObject, type Json } from '../wire/json.ts'
+
+/** An id of the request, opened: what the provider knows it as, and who must serve the call. */
+export type Opened = { readonly upstreamId: string; readonly pin: Pin | undefined }
+
+export type Opener = {
+  readonly seal: Seal
+  readonly config: Config
+  readonly caller: Caller
+}
+
+const FORBIDDEN =
+  'Forbidden. The response id is not associated with the user, who this key belongs to. To disable this security feature, set general_settings::disable_responses_id_security to True in the config.yaml file.'
+
+const notFound = (id: string, param: string): Refusal =>
+  param === 'previous_response_id'
+    ? new Refusal(400, `Previous response with id '${id}' not found.`, {
+        type: 'invalid_request_error',
+        param,
+        code: 'previous_response_not_found',
+      })
+    : new Refusal(404, `'${id}' not found: the deployment that owns it is not configured any more.`, {
+        type: 'invalid_request_error',
+        param,
+        code: 'not_found',
+      })
+
+/**
+ * Opens one id. Another owner's id is 403 with LiteLLM's text. An id this gateway did not make is refused too,
+ * except from an admin key or with allow_unmanaged_response_ids: then it goes on as it is, without a pin.
+ */
+export const openId = (id: string, param: string, opener: Opener): Opened => {
+  const { seal, config, caller } = opener
+  const opened = seal.open(id, caller.owner, config)
+  if (opened.kind === 'gone') throw notFound(id, param)
+  if (opened.kind === 'foreign') {
+    const open =
+      caller.admin || config.general.allowUnmanagedResponseIds || config.general.disableResponsesIdSecurity
+    if (!open) throw new Refusal(403, FORBIDDEN, { type: 'permission_denied', param, code: '403' })
+    return { upstreamId: id, pin: undefined }
+  }
+  const { bound } = opened
+  if (!bound.mine && !config.general.disableResponsesIdSecurity)
+    throw new Refusal(403, FORBIDDEN, { type: 'permission_denied', param, code: '403' })
+  return {
+    upstreamId: bound.upstreamId,
+    pin: { deploymentId: bound.deployment.id, boundary: bound.deployment.boundary, because: param },
+  }
+}
+
+export type BoundBody = { readonly edits: readonly Edit[]; readonly pin: Pin | undefined }
+
+/** previous_response_id and conversation of a body: hard affinity, opened by the named edit `sealed-id`. */
+export const openBody = (peek: (key: string) => Json | undefined, opener: Opener): BoundBody => {
+  const edits: Edit[] = []
+  let pin: Pin | undefined
+  const open = (id: string, param: string, path: readonly string[]): void => {
+    const opened = openId(id, param, opener)
+    if (opened.upstreamId !== id) edits.push({ op: 'set', path, value: opened.upstreamId, why: 'sealed-id' })
+    if (opened.pin === undefined) return
+    if (pin !== undefined && pin.boundary !== opened.pin.boundary)
+      throw new Refusal(
+        400,
+        `'${param}' and '${pin.because}' belong to two different providers; one call cannot use both.`,
+        {
+          type: 'invalid_request_error',
+          param,
+        },
+      )
+    pin ??= opened.pin
+  }
+  const previous = peek('previous_response_id')
+  if (typeof previous === 'string' && previous !== '')
+    open(previous, 'previous_response_id', ['previous_response_id'])
+  const conversation = peek('conversation')
+  if (typeof conversation === 'string' && conversation !== '')
+    open(conversation, 'conversation', ['conversation'])
+  else if (isObject(conversation) && typeof conversation.id === 'string')
+    open(conversation.id, 'conversation', ['conversation', 'id'])
+  return { edits, pin }
+}

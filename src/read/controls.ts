@@ -1,0 +1,281 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Controls, Mock } from '../call.ts'
+import type { FallbackTable, FallbackTarget } from '../config/config.ts'
+import { Refusal } from '../failure.ts'
+import type { Edit } from '../wire/edit.ts'
+import { parsePath } from '../wire/edit.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+
+/** Reads one top-level value of the client's body; undefined when it is absent. */
+export type Peek = (key: string) => Json | undefined
+
+/** LiteLLM's controls inside a body (behaviour map 3.2, 3.6, 4.3). They are for the gateway and stay here. */
+export const CONTROL_KEYS: ReadonlySet<string> = new Set([
+  'num_retries',
+  'timeout',
+  'request_timeout',
+  'stream_timeout',
+  'fallbacks',
+  'context_window_fallbacks',
+  'content_policy_fallbacks',
+  'disable_fallbacks',
+  'include_fallback_errors',
+  'max_fallbacks',
+  'mock_testing_fallbacks',
+  'mock_testing_context_fallbacks',
+  'mock_testing_content_policy_fallbacks',
+  'mock_testing_rate_limit_error',
+  'mock_timeout',
+  'mock_delay',
+  'mock_response',
+  'mock_tool_calls',
+  'drop_params',
+  'additional_drop_params',
+  'allowed_openai_params',
+  'allowed_model_region',
+  'litellm_metadata',
+  'litellm_call_id',
+  'litellm_session_id',
+  'litellm_trace_id',
+  'litellm_logging_obj',
+  'litellm_params',
+  'proxy_server_request',
+  'secret_fields',
+  'standard_logging_object',
+  'tags',
+  'guardrails',
+  'disable_global_guardrails',
+  'applied_guardrails',
+  'applied_policies',
+  'cache',
+  'caching',
+  'priority',
+  'callbacks',
+  'service_callback',
+  'logger_fn',
+  'litellm_disabled_callbacks',
+  'custom_llm_provider',
+  'target_model_names',
+  'no-log',
+  'fastest_response',
+  'input_cost_per_token',
+  'output_cost_per_token',
+  'input_cost_per_second',
+  'output_cost_per_second',
+  'base_model',
+  'model_info',
+  'spend_logs_metadata',
+])
+
+/** A client that names a host or a key could have the provider's credential sent to it. */
+const CREDENTIAL_KEYS = [
+  'api_base',
+  'base_url',
+  'api_key',
+  'api_version',
+  'aws_bedrock_runtime_endpoint',
+  'langfuse_host',
+  'model_list',
+  'user_config',
+] as const
+const NESTED = [
+  'extra_body',
+  'litellm_params',
+  'litellm_embedding_config',
+  'metadata',
+  'litellm_metadata',
+] as const
+
+const forbidden = (where: string, key: string): Refusal => {
+  const param = where === '' ? key : `${where}.${key}`
+  return new Refusal(
+    400,
+    `Clients may not choose the provider's address or credential: remove '${param}' from the request. An administrator sets it in the configuration of the deployment.`,
+    { type: 'invalid_request_error', param },
+  )
+}
+
+/** Throws when the body tries to steer the gateway to another host or key, at any place LiteLLM would read it. */
+export const refuseCredentials = (keys: Iterable<string>, peek: Peek): void => {
+  const present = new Set(keys)
+  for (const key of CREDENTIAL_KEYS) if (present.has(key)) throw forbidden('', key)
+  for (const outer of NESTED) {
+    const value = present.has(outer) ? peek(outer) : undefined
+    if (!isObject(value)) continue
+    for (const key of CREDENTIAL_KEYS) if (Object.hasOwn(value, key)) throw forbidden(outer, key)
+  }
+}
+
+const bad = (param: string, text: string): Refusal =>
+  new Refusal(400, `${param}: ${text}`, { type: 'invalid_request_error', param })
+
+const number = (value: Json | undefined, param: string): number | undefined => {
+  if (value === undefined || value === null) return undefined
+  const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed < 0)
+    throw bad(param, 'must be a number of at least 0.')
+  return parsed
+}
+
+/** LiteLLM coerces the string "true" on its flags. */
+const flag = (value: Json | undefined): boolean =>
+  value === true || (typeof value === 'string' && value.toLowerCase() === 'true')
+
+const seconds = (value: number | undefined): number | undefined =>
+  value === undefined ? undefined : value * 1000
+
+const target = (value: Json, param: string): FallbackTarget => {
+  if (typeof value === 'string' && value !== '') return { group: value, overrides: {} }
+  if (isObject(value) && typeof value['model'] === 'string') {
+    for (const key of CREDENTIAL_KEYS) if (Object.hasOwn(value, key)) throw forbidden(param, key)
+    const { model, ...overrides } = value
+    return { group: model, overrides }
+  }
+  throw bad(param, "each fallback is a model name, or an object with 'model' and the values it overrides.")
+}
+
+const targets = (value: Json | undefined): readonly FallbackTarget[] | undefined => {
+  if (value === undefined || value === null) return undefined
+  if (!Array.isArray(value)) throw bad('fallbacks', 'must be a list of model names or objects.')
+  return value.map((item: Json, at) => target(item, `fallbacks[${at}]`))
+}
+
+const table = (value: Json | undefined, param: string): FallbackTable | undefined => {
+  if (value === undefined || value === null) return undefined
+  if (!Array.isArray(value)) throw bad(param, 'must be a list like [{"group": ["fallback"]}].')
+  const found = new Map<string, readonly FallbackTarget[]>()
+  for (const entry of value as readonly Json[]) {
+    if (!isObject(entry)) throw bad(param, 'must be a list like [{"group": ["fallback"]}].')
+    for (const [group, list] of Object.entries(entry))
+      found.set(
+        group,
+        (Array.isArray(list) ? list : [list]).map((item: Json) => target(item, `${param}.${group}`)),
+      )
+  }
+  return found
+}
+
+const strings = (value: Json | undefined): readonly string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
+
+const header = (headers: IncomingHttpHeaders, name: string): string | undefined => {
+  const value = headers[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+const NO_MOCK: Mock = {
+  fallbacks: false,
+  contextFallbacks: false,
+  contentPolicyFallbacks: false,
+  rateLimit: false,
+  timeout: false,
+  delayMs: 0,
+  response: undefined,
+}
+
+const MOCK_KEYS = [
+  'mock_testing_fallbacks',
+  'mock_testing_context_fallbacks',
+  'mock_testing_content_policy_fallbacks',
+  'mock_testing_rate_limit_error',
+  'mock_timeout',
+  'mock_delay',
+] as const
+
+/** allowed: admin keys, or any key when the operator said so. mock_response from others is dropped, as LiteLLM does. */
+const mockOf = (keys: ReadonlySet<string>, peek: Peek, allowed: boolean): Mock => {
+  const used = MOCK_KEYS.filter(key => keys.has(key) && peek(key) !== false && peek(key) !== null)
+  const response = keys.has('mock_response') ? peek('mock_response') : undefined
+  const first = used[0]
+  if (first === undefined && response === undefined) return NO_MOCK
+  if (first !== undefined && !allowed)
+    throw new Refusal(
+      400,
+      'Mock testing request params are disabled on this proxy: use an admin key, or set general_settings.dangerously_allow_mock_testing_request_params: true.',
+      { type: 'invalid_request_error', param: first },
+    )
+  return {
+    fallbacks: flag(peek('mock_testing_fallbacks')),
+    contextFallbacks: flag(peek('mock_testing_context_fallbacks')),
+    contentPolicyFallbacks: flag(peek('mock_testing_content_policy_fallbacks')),
+    rateLimit: flag(peek('mock_testing_rate_limit_error')),
+    timeout: flag(peek('mock_timeout')),
+    delayMs: (number(peek('mock_delay'), 'mock_delay') ?? 0) * 1000,
+    response: allowed && typeof response === 'string' ? response : undefined,
+  }
+}
+
+export type ControlSources = {
+  readonly headers: IncomingHttpHeaders
+  readonly keys: readonly string[]
+  readonly peek: Peek
+  readonly mockAllowed: boolean
+}
+
+const metadataOf = (peek: Peek, keys: ReadonlySet<string>): JsonObject => {
+  const value = keys.has('litellm_metadata')
+    ? peek('litellm_metadata')
+    : keys.has('metadata')
+      ? peek('metadata')
+      : undefined
+  return isObject(value) ? value : {}
+}
+
+/** Header first, then body: LiteLLM's precedence for one request. */
+export const readControls = (from: ControlSources): Controls => {
+  const keys = new Set(from.keys)
+  const peek: Peek = key => (keys.has(key) ? from.peek(key) : undefined)
+  const { headers } = from
+  return {
+    numRetries: number(header(headers, 'x-litellm-num-retries') ?? peek('num_retries'), 'num_retries'),
+    timeoutMs: seconds(
+      number(header(headers, 'x-litellm-timeout') ?? peek('timeout') ?? peek('request_timeout'), 'timeout'),
+    ),
+    streamTimeoutMs: seconds(
+      number(header(headers, 'x-litellm-stream-timeout') ?? peek('stream_timeout'), 'stream_timeout'),
+    ),
+    fallbacks: targets(peek('fallbacks')),
+    contextWindowFallbacks: table(peek('context_window_fallbacks'), 'context_window_fallbacks'),
+    contentPolicyFallbacks: table(peek('content_policy_fallbacks'), 'content_policy_fallbacks'),
+    disableFallbacks:
+      flag(peek('disable_fallbacks')) ||
+      (keys.has('metadata') && flag(metadataOf(peek, keys)['disable_fallbacks'])),
+    dropParams: keys.has('drop_params') ? flag(peek('drop_params')) : undefined,
+    additionalDropParams: strings(peek('additional_drop_params')).map(path => dropPath(path)),
+    allowedOpenaiParams: strings(peek('allowed_openai_params')),
+    allowedRegion:
+      typeof peek('allowed_model_region') === 'string' ? String(peek('allowed_model_region')) : undefined,
+    mock: mockOf(keys, peek, from.mockAllowed),
+  }
+}
+
+const dropPath = (path: string): readonly string[] => {
+  try {
+    return parsePath(path)
+  } catch (error) {
+    throw bad('additional_drop_params', error instanceof Error ? error.message : `'${path}' is not a path.`)
+  }
+}
+
+/** Tags for tag routing: header, body `tags`, metadata.tags (behaviour map 2.8, 4.5). */
+export const readTags = (from: ControlSources): readonly string[] => {
+  const keys = new Set(from.keys)
+  const peek: Peek = key => (keys.has(key) ? from.peek(key) : undefined)
+  const listed = header(from.headers, 'x-litellm-tags')
+  const fromHeader =
+    listed === undefined
+      ? []
+      : listed
+          .split(',')
+          .map(tag => tag.trim())
+          .filter(tag => tag !== '')
+  return [...new Set([...fromHeader, ...strings(peek('tags')), ...strings(metadataOf(peek, keys)['tags'])])]
+}
+
+/** The named edits that keep the controls here. */
+export const controlEdits = (keys: readonly string[]): readonly Edit[] => {
+  const found: Edit[] = []
+  for (const key of keys)
+    if (CONTROL_KEYS.has(key)) found.push({ op: 'drop', path: [key], why: 'gateway-controls' })
+  return found
+}

@@ -1,0 +1,31 @@
+/** Query keys that are for the gateway: they choose a deployment or carry its key, and stay here. */
+const OURS: ReadonlySet<string> = new Set(['model', 'custom_llm_provider', 'provider', 'api-version', 'key'])
+
+export type Query = {
+  /** What goes to the provider, byte for byte as sent, our keys removed. */
+  readonly forward: string
+  readonly get: (name: string) => string | undefined
+}
+
+const EMPTY: Query = { forward: '', get: () => undefined }
+
+export const readQuery = (raw: string): Query => {
+  if (raw === '') return EMPTY
+  const parsed = new URLSearchParams(raw)
+  const forward = raw
+    .split('&')
+    .filter(pair => {
+      const name = pair.split('=', 1)[0] ?? ''
+      return name !== '' && !OURS.has(decodeSafely(name))
+    })
+    .join('&')
+  return { forward, get: name => parsed.get(name) ?? undefined }
+}
+
+const decodeSafely = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

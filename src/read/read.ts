@@ -1,0 +1,179 @@
+import type { Caller } from '../authenticate/caller.ts'
+import type { Call, Controls, Received } from '../call.ts'
+import { Context } from '../context.ts'
+import { Refusal } from '../failure.ts'
+import type { Pin } from '../plan/wish.ts'
+import type { Seal } from '../seal.ts'
+import type { Edit } from '../wire/edit.ts'
+import { upstreamHeaders } from '../wire/headers.ts'
+import type { Json } from '../wire/json.ts'
+import type { ClientBody } from './body.ts'
+import { type Opener, openBody, openId } from './bound.ts'
+import { controlEdits, readControls, readTags, refuseCredentials } from './controls.ts'
+import { keysOf, parseBody, peekAt } from './parse.ts'
+import { readQuery } from './query.ts'
+
+const invalid = (message: string, param: string): Refusal =>
+  new Refusal(400, message, { type: 'invalid_request_error', param })
+
+type Looked = {
+  readonly body: ClientBody
+  readonly keys: readonly string[]
+  readonly peek: (key: string) => Json | undefined
+}
+
+const look = (bytes: Uint8Array, received: Received): Looked => {
+  const contentType = received.request.headers['content-type'] ?? ''
+  const body = parseBody(bytes, contentType, received.route)
+  return { body, keys: keysOf(body), peek: peekAt(body) }
+}
+
+/** The group asked for: path, then the operator's completion_model, then the body. Names, never URLs. */
+const modelOf = (received: Received, looked: Looked, query: (name: string) => string | undefined): string => {
+  const { route, config } = received
+  const fromPath = received.params.model
+  if (route.model === 'path' || fromPath !== undefined) return checkedModel(fromPath)
+  if (route.model === 'body' && config.general.completionModel !== undefined)
+    return config.general.completionModel
+  const written = looked.keys.includes('model') ? looked.peek('model') : undefined
+  if (route.model === 'owner' || route.model === 'sealed-id') {
+    const named = query('model') ?? written ?? firstOf(looked.peek('target_model_names'))
+    return typeof named === 'string' ? checkedModel(named) : ''
+  }
+  if ((written === undefined || written === null) && route.modelOptional === true) return ''
+  return checkedModel(written)
+}
+
+const firstOf = (value: Json | undefined): string | undefined =>
+  typeof value === 'string'
+    ? value.split(',')[0]?.trim()
+    : Array.isArray(value) && typeof value[0] === 'string'
+      ? value[0]
+      : undefined
+
+const checkedModel = (model: Json | undefined): string => {
+  if (model === undefined || model === null)
+    throw invalid(
+      "Missing required parameter: 'model'. Call `/v1/models` to view available models for your key.",
+      'model',
+    )
+  if (typeof model !== 'string') throw invalid("Invalid type for 'model': expected a string.", 'model')
+  if (model.trim() === '') throw invalid("Invalid 'model': empty string.", 'model')
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(model))
+    throw invalid("Invalid 'model': a URL is not a model name.", 'model')
+  if (model.length > 512 || hasControl(model))
+    throw invalid("Invalid 'model': too long, or with control characters.", 'model')
+  return model
+}
+
+const hasControl = (text: string): boolean => {
+  for (let at = 0; at < text.length; at++)
+    if (text.charCodeAt(at) < 0x20 || text.charCodeAt(at) === 0x7f) return true
+  return false
+}
+
+const wantsStream = (
+  received: Received,
+  looked: Looked,
+  query: (name: string) => string | undefined,
+): boolean => {
+  if (!received.route.streams) return false
+  if (received.route.method === 'GET') return query('stream') === 'true'
+  const stream = looked.keys.includes('stream') ? looked.peek('stream') : undefined
+  if (stream === true || (looked.body.kind === 'multipart' && stream === 'true')) return true
+  return (
+    received.route.shape === 'speech' &&
+    looked.keys.includes('stream_format') &&
+    looked.peek('stream_format') === 'sse'
+  )
+}
+
+/** Path ids opened: the provider's own ids, and the deployment that must answer. */
+const openParams = (
+  received: Received,
+  opener: Opener,
+): { params: Record<string, string>; pin: Pin | undefined } => {
+  const params = { ...received.params }
+  if (received.route.model !== 'sealed-id' || params.id === undefined) return { params, pin: undefined }
+  const opened = openId(params.id, 'response_id', opener)
+  params.id = opened.upstreamId
+  return { params, pin: opened.pin }
+}
+
+const ownerProviderOf = (looked: Looked, query: (name: string) => string | undefined): string | undefined => {
+  const named =
+    query('custom_llm_provider') ??
+    query('provider') ??
+    (looked.keys.includes('custom_llm_provider') ? looked.peek('custom_llm_provider') : undefined)
+  return typeof named === 'string' && named !== '' ? named : undefined
+}
+
+const SESSION_HEADERS = [
+  'x-litellm-session-id',
+  'x-claude-code-session-id',
+  'session-id',
+  'session_id',
+  'x-session-id',
+]
+
+const sessionOf = (received: Received, looked: Looked): string | undefined => {
+  for (const name of SESSION_HEADERS) {
+    const value = received.request.headers[name]
+    if (typeof value === 'string' && value !== '') return value.slice(0, 256)
+  }
+  const written = looked.keys.includes('litellm_session_id') ? looked.peek('litellm_session_id') : undefined
+  return typeof written === 'string' ? written.slice(0, 256) : undefined
+}
+
+const contextOf = (received: Received, caller: Caller, looked: Looked, tags: readonly string[]): Context => {
+  const user = looked.keys.includes('user') ? looked.peek('user') : undefined
+  return new Context({
+    callId: received.callId,
+    caller,
+    arrivedAt: received.arrivedAt,
+    userAgent: received.request.headers['user-agent'] ?? '',
+    sessionId: sessionOf(received, looked),
+    endUser: typeof user === 'string' ? user.slice(0, 256) : undefined,
+    tags,
+    departed: received.departed,
+  })
+}
+
+/** Bytes and headers → Call. Everything the client may have got wrong is refused here, before anything is spent. */
+export const read = (received: Received, caller: Caller, bytes: Uint8Array, seal: Seal): Call => {
+  const { route, config, request } = received
+  const looked = look(bytes, received)
+  refuseCredentials(looked.keys, looked.peek)
+  const query = readQuery(received.query)
+  const model = modelOf(received, looked, query.get)
+  const sources = {
+    headers: request.headers,
+    keys: looked.keys,
+    peek: looked.peek,
+    mockAllowed: caller.admin || config.general.allowMockTesting,
+  }
+  const controls: Controls = readControls(sources)
+  const opener = { seal, config, caller }
+  const inPath = openParams(received, opener)
+  const inBody =
+    route.shape === 'responses' || route.shape === 'compaction' || route.name.startsWith('responses.')
+      ? openBody(key => (looked.keys.includes(key) ? looked.peek(key) : undefined), opener)
+      : { edits: [], pin: undefined }
+  const edits: readonly Edit[] = [...controlEdits(looked.keys), ...inBody.edits]
+  return {
+    route,
+    method: request.method ?? route.method,
+    params: inPath.params,
+    query: query.forward,
+    body: looked.body,
+    headers: upstreamHeaders(request.headers, config.general),
+    model,
+    ownerProvider: ownerProviderOf(looked, query.get),
+    stream: wantsStream(received, looked, query.get),
+    controls,
+    edits,
+    pin: inPath.pin ?? inBody.pin,
+    config,
+    context: contextOf(received, caller, looked, readTags(sources)),
+  }
+}

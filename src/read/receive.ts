@@ -1,0 +1,173 @@
+import type { IncomingMessage } from 'node:http'
+import { promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
+import { Refusal } from '../failure.ts'
+import type { MemoryBudget } from './memory.ts'
+
+export type Intake = {
+  readonly bytes: Uint8Array
+  /** Gives the memory back. Called exactly once, when the call is over. */
+  readonly release: () => void
+}
+
+const EMPTY = new Uint8Array(0)
+const NOTHING: Intake = { bytes: EMPTY, release: () => {} }
+
+const tooLarge = (limit: number): Refusal =>
+  new Refusal(
+    413,
+    `The request body is larger than the limit of ${limit} bytes (general_settings.max_request_size_mb).`,
+    {
+      type: 'invalid_request_error',
+      param: 'request_body',
+    },
+  )
+
+const crowded = (): Refusal =>
+  new Refusal(
+    503,
+    'The gateway holds as many request bodies as its memory budget allows. Try again shortly.',
+    {
+      type: 'server_overloaded',
+      headers: { 'retry-after': '1' },
+    },
+  )
+
+/**
+ * Reads the whole body into one buffer: the only copy, shared by every attempt.
+ * A body of known length is refused or reserved before its first byte is read.
+ */
+export const receive = async (
+  request: IncomingMessage,
+  maxBytes: number,
+  budget: MemoryBudget,
+): Promise<Intake> => {
+  const announced = request.headers['content-length']
+  const length = announced === undefined ? undefined : Number(announced)
+  if (length === 0 || (length === undefined && request.headers['transfer-encoding'] === undefined))
+    return NOTHING
+  if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes)
+  let taken = 0
+  const take = (bytes: number): void => {
+    if (!budget.take(bytes)) throw crowded()
+    taken += bytes
+  }
+  const release = (): void => {
+    budget.give(taken)
+    taken = 0
+  }
+  try {
+    const raw =
+      length === undefined
+        ? await readChunked(request, maxBytes, take)
+        : await readKnown(request, length, take)
+    const bytes = await decoded(raw, request.headers['content-encoding'], maxBytes, take)
+    return { bytes, release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+const gone = (): Refusal =>
+  new Refusal(499, 'The client closed the connection before its request was complete.', {
+    type: 'client_gone',
+  })
+
+const readKnown = (
+  request: IncomingMessage,
+  length: number,
+  take: (bytes: number) => void,
+): Promise<Uint8Array> => {
+  take(length)
+  return new Promise((resolve, reject) => {
+    let whole: Buffer | undefined
+    let filled = 0
+    request.on('data', (chunk: Buffer) => {
+      // The common small body arrives in one piece and is used as it is.
+      if (filled === 0 && chunk.length === length) whole = chunk
+      else {
+        whole ??= Buffer.allocUnsafe(length)
+        chunk.copy(whole, filled)
+      }
+      filled += chunk.length
+    })
+    request.on('end', () => (filled === length && whole !== undefined ? resolve(whole) : reject(gone())))
+    request.on('error', () => reject(gone()))
+    request.on('close', () => {
+      if (filled < length) reject(gone())
+    })
+  })
+}
+
+const readChunked = (
+  request: IncomingMessage,
+  maxBytes: number,
+  take: (bytes: number) => void,
+): Promise<Uint8Array> =>
+  new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let filled = 0
+    let over = false
+    const fail = (error: unknown): void => {
+      over = true
+      request.pause()
+      reject(error)
+    }
+    request.on('data', (chunk: Buffer) => {
+      if (over) return
+      filled += chunk.length
+      if (filled > maxBytes) return fail(tooLarge(maxBytes))
+      try {
+        take(chunk.length)
+      } catch (error) {
+        return fail(error)
+      }
+      chunks.push(chunk)
+    })
+    request.on('end', () => resolve(Buffer.concat(chunks)))
+    request.on('error', () => reject(gone()))
+    request.on('close', () => reject(gone()))
+  })
+
+const DECODERS: Readonly<
+  Record<string, (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>>
+> = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+  zstd: promisify(zstdDecompress),
+}
+
+const decoded = async (
+  raw: Uint8Array,
+  encoding: string | undefined,
+  maxBytes: number,
+  take: (bytes: number) => void,
+): Promise<Uint8Array> => {
+  const name = encoding?.trim().toLowerCase() ?? 'identity'
+  if (name === 'identity' || name === '') return raw
+  const decode = DECODERS[name]
+  if (decode === undefined)
+    throw new Refusal(
+      415,
+      `The request's content-encoding '${name}' is not supported; send gzip, deflate, br, zstd or none.`,
+      {
+        type: 'invalid_request_error',
+        param: 'content-encoding',
+      },
+    )
+  try {
+    const plain = await decode(raw, { maxOutputLength: maxBytes })
+    take(Math.max(0, plain.length - raw.length))
+    return plain
+  } catch (error) {
+    if (error instanceof Refusal) throw error
+    if (error instanceof RangeError) throw tooLarge(maxBytes)
+    throw new Refusal(400, `The request body does not decode as ${name}.`, {
+      type: 'invalid_request_error',
+      param: 'request_body',
+    })
+  }
+}

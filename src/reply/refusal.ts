@@ -1,0 +1,38 @@
+import type { Received } from '../call.ts'
+import { Refusal } from '../failure.ts'
+import type { House } from '../house.ts'
+import { refuse } from './refuse.ts'
+import type { Finish } from './reply.ts'
+
+const INTERNAL = new Refusal(500, 'Internal server error', { type: 'internal_server_error', code: '500' })
+
+/** Whatever was thrown, answered in the caller's dialect. A bug is logged whole and told as nothing. */
+export const answerRefusal = (received: Received, error: unknown, house: House): Finish => {
+  const refusal = error instanceof Refusal ? error : INTERNAL
+  if (!(error instanceof Refusal))
+    house.event('error', 'A request failed inside the gateway.', { callId: received.callId, error })
+  const left = refusal.status === 499 || received.departed.aborted
+  // The body was not read to its end: the connection cannot be used for another request.
+  const unread = !received.request.complete && received.request.headers['content-length'] !== undefined
+  const headers = { ...refusal.headers, ...(unread ? { connection: 'close' } : {}) }
+  const responseBytes = left
+    ? 0
+    : refuse(received.response, {
+        status: refusal.status,
+        error: { message: refusal.message, type: refusal.type, param: refusal.param, code: refusal.code },
+        headers,
+        callId: received.callId,
+        trail: undefined,
+        callIdInBody: received.config.general.includeCallIdInErrorBody,
+      })
+  return {
+    end: left ? 'client_left' : refusal.status === 500 ? 'error' : 'refused',
+    status: left ? 499 : refusal.status,
+    responseBytes,
+    usage: undefined,
+    costUsd: undefined,
+    failure: undefined,
+    refusal,
+    firstTokenMs: undefined,
+  }
+}

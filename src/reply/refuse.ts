@@ -1,0 +1,38 @@
+import type { ServerResponse } from 'node:http'
+import type { Trail } from '../attempt/settled.ts'
+import type { ErrorBody } from '../dialects/shape.ts'
+import type { HeaderPair } from '../providers/provider.ts'
+import { safeHeaderValue } from '../wire/headers.ts'
+import { commonHeaders, flatHeaders } from './headers.ts'
+
+/** An error in the caller's dialect, with what its headers say. */
+export type Complaint = {
+  readonly status: number
+  readonly error: ErrorBody
+  readonly headers: Readonly<Record<string, string>>
+  readonly callId: string
+  readonly trail: Trail | undefined
+  /** general_settings.include_call_id_in_error_body */
+  readonly callIdInBody: boolean
+}
+
+/** Writes the error; returns how many body bytes the client gets. */
+export const refuse = (response: ServerResponse, complaint: Complaint): number => {
+  const { error, callId } = complaint
+  const body = Buffer.from(
+    JSON.stringify({ error: complaint.callIdInBody ? { ...error, litellm_call_id: callId } : error }),
+  )
+  if (response.headersSent || response.destroyed) {
+    response.destroy()
+    return 0
+  }
+  const pairs: HeaderPair[] = [
+    ...commonHeaders(callId, complaint.trail),
+    ...Object.entries(complaint.headers).map(([name, value]): HeaderPair => [name, safeHeaderValue(value)]),
+    ['content-type', 'application/json'],
+    ['content-length', String(body.length)],
+  ]
+  response.writeHead(complaint.status, flatHeaders(pairs))
+  response.end(body)
+  return body.length
+}

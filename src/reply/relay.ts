@@ -1,0 +1,100 @@
+import type { ServerResponse } from 'node:http'
+import type { Content } from '../attempt/outcome.ts'
+import type { Trouble } from '../attempt/stream.ts'
+import type { StreamEvent } from '../dialects/shape.ts'
+import type { Clock } from '../house.ts'
+import type { JsonObject } from '../wire/json.ts'
+
+/** After the terminal event the client is done; the upstream gets this long to close its side for reuse. */
+const LINGER_MS = 1_000
+
+/** How a relayed stream ended. */
+export type StreamEnd =
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'client_left' }
+  | { readonly kind: 'error'; readonly error: JsonObject }
+  | { readonly kind: 'trouble'; readonly trouble: Trouble }
+  /** The upstream closed without its terminal event. */
+  | { readonly kind: 'cut' }
+
+export type Relay = {
+  readonly content: Extract<Content, { kind: 'stream' }>
+  readonly response: ServerResponse
+  readonly rewrite: (event: StreamEvent) => Uint8Array | string
+  readonly clock: Clock
+  readonly departed: AbortSignal
+  /** Bytes handed to the client so far. */
+  written: number
+}
+
+/** Pieces of one batch leave in one write, in order. */
+const joined = (pieces: readonly (Uint8Array | string)[]): Uint8Array | string => {
+  const [only] = pieces
+  if (pieces.length === 1 && only !== undefined) return only
+  if (pieces.every(piece => typeof piece === 'string')) return pieces.join('')
+  return Buffer.concat(pieces.map(piece => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
+}
+
+/**
+ * Passes a committed stream on, event by event, without delay. Back-pressure holds: while the client does not read,
+ * the upstream is paused, so a slow client costs one socket buffer. Never writes after the terminal event.
+ */
+export const relay = (flow: Relay): Promise<StreamEnd> =>
+  new Promise(resolve => {
+    const { content, response } = flow
+    const { live, progress, opened } = content
+    let over = false
+    const settle = (end: StreamEnd): void => {
+      if (over) return
+      over = true
+      flow.departed.removeEventListener('abort', leave)
+      if (end.kind === 'complete' && progress.terminal) linger()
+      else if (end.kind !== 'complete') live.abort()
+      resolve(end)
+    }
+    const leave = (): void => settle({ kind: 'client_left' })
+    // A connection that is given back in order is used again; one that does not end is closed.
+    const linger = (): void => {
+      const cancel = flow.clock.after(LINGER_MS, () => live.abort())
+      live.listen({ events: () => {}, end: cancel, trouble: cancel })
+      live.resume()
+    }
+    const write = (pieces: readonly (Uint8Array | string)[]): void => {
+      if (pieces.length === 0) return
+      const data = joined(pieces)
+      flow.written += typeof data === 'string' ? Buffer.byteLength(data) : data.length
+      if (response.write(data)) return
+      live.pause()
+      response.once('drain', () => live.resume())
+    }
+    const pass = (batch: readonly StreamEvent[], noted: number): void => {
+      const pieces: (Uint8Array | string)[] = []
+      for (const [at, event] of batch.entries()) {
+        const sight = at < noted ? undefined : progress.note(event)
+        if (sight?.kind === 'error') {
+          write(pieces)
+          return settle({ kind: 'error', error: sight.error })
+        }
+        pieces.push(flow.rewrite(event))
+        if (progress.terminal && (at >= noted || at === noted - 1)) break
+      }
+      write(pieces)
+      if (progress.terminal) settle({ kind: 'complete' })
+    }
+    const end = (): void => settle(progress.whole ? { kind: 'complete' } : { kind: 'cut' })
+    const trouble = (problem: Trouble): void => settle({ kind: 'trouble', trouble: problem })
+
+    flow.departed.addEventListener('abort', leave)
+    if (flow.departed.aborted) return leave()
+    live.commit()
+    live.listen({
+      events: batch => !over && pass(batch, 0),
+      end: () => !over && end(),
+      trouble: problem => !over && trouble(problem),
+    })
+    pass(opened.held, opened.noted)
+    if (over) return
+    if (opened.trouble !== undefined) trouble(opened.trouble)
+    else if (opened.ended) end()
+    else if (!response.writableNeedDrain) live.resume()
+  })

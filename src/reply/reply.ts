@@ -1,0 +1,239 @@
+import { classify } from '../attempt/classify.ts'
+import { troubleSignal } from '../attempt/once.ts'
+import type { Answered, Content } from '../attempt/outcome.ts'
+import type { Settled } from '../attempt/settled.ts'
+import type { Call, Received } from '../call.ts'
+import type { Usage } from '../dialects/shape.ts'
+import type { Failure, Refusal } from '../failure.ts'
+import type { House } from '../house.ts'
+import type { HeaderPair } from '../providers/provider.ts'
+import { costOf, priceOf } from '../record/price.ts'
+import type { RequestEnd } from '../record/trail.ts'
+import { clientHeaders } from '../wire/headers.ts'
+import { errorBody } from './error-text.ts'
+import { commonHeaders, flatHeaders, servedHeaders } from './headers.ts'
+import { refuse } from './refuse.ts'
+import { relay, type StreamEnd } from './relay.ts'
+import { type Rewriter, rewriterFor } from './rewrite.ts'
+
+/** How the reply ended: what the record is written from. */
+export type Finish = {
+  readonly end: RequestEnd
+  readonly status: number
+  readonly responseBytes: number
+  readonly usage: Usage | undefined
+  readonly costUsd: number | undefined
+  readonly failure: Failure | undefined
+  /** What the gateway itself refused. */
+  readonly refusal?: Refusal
+  readonly firstTokenMs: number | undefined
+}
+
+type Stage = {
+  readonly received: Received
+  readonly call: Call
+  readonly settled: Settled
+  readonly house: House
+}
+type Served = Stage & { readonly answered: Answered; readonly named: string; readonly rewriter: Rewriter }
+
+/** Settled → bytes to the client. Resolves when the last byte has left, or nobody is there to take it. */
+export const reply = (stage: Stage): Promise<Finish> | Finish => {
+  const { settled, call, house } = stage
+  if (settled.kind === 'failed') return failedReply(stage, settled)
+  const { answered } = settled
+  const named = answered.group
+  const served: Served = {
+    ...stage,
+    answered,
+    named,
+    rewriter: rewriterFor(call, answered, named, house.seal),
+  }
+  return answered.content.kind === 'document'
+    ? documentReply(served, answered.content)
+    : streamReply(served, answered.content)
+}
+
+const failedReply = (stage: Stage, settled: Extract<Settled, { kind: 'failed' }>): Finish => {
+  const { failure, trail } = settled
+  const { call, received } = stage
+  const headers: Record<string, string> = {}
+  if (trail.timeoutMs !== undefined) headers['x-litellm-timeout'] = String(trail.timeoutMs / 1000)
+  // Clients (Codex above all) retry a 429 only when it says for how long; seconds, never less than the truth.
+  if (failure.retryAfterMs !== undefined || failure.status === 429)
+    headers['retry-after'] = String(Math.max(1, Math.ceil((failure.retryAfterMs ?? 1000) / 1000)))
+  const responseBytes = refuse(received.response, {
+    status: failure.status,
+    error: errorBody(failure, settled.message),
+    headers,
+    callId: received.callId,
+    trail,
+    callIdInBody: call.config.general.includeCallIdInErrorBody,
+  })
+  return {
+    end: failure.class === 'client_gone' ? 'client_left' : 'error',
+    status: failure.class === 'client_gone' ? 499 : failure.status,
+    responseBytes,
+    usage: undefined,
+    costUsd: undefined,
+    failure,
+    firstTokenMs: undefined,
+  }
+}
+
+const costFor = (answered: Answered, usage: Usage | undefined): number | undefined =>
+  usage === undefined ? undefined : costOf(usage, priceOf(answered.deployment, answered.model))
+
+const headFor = (served: Served, usage: Usage | undefined): HeaderPair[] => {
+  const { answered, named, settled, house, call, received } = served
+  const now = house.clock.now()
+  const totalMs = now - call.context.arrivedAt
+  // What the provider and its waits did not take is ours.
+  const away = settled.trail.steps.reduce((sum, step) => sum + step.ms + step.waitedMs, 0)
+  const timing = { totalMs, overheadMs: Math.max(0, totalMs - away), costUsd: costFor(answered, usage) }
+  return [
+    ...commonHeaders(received.callId, settled.trail),
+    ...servedHeaders(answered, named, timing),
+    ...clientHeaders(answered.headers),
+  ]
+}
+
+const documentReply = (served: Served, content: Extract<Content, { kind: 'document' }>): Finish => {
+  const { answered, received, house } = served
+  const segments = content.index === undefined ? [content.bytes] : served.rewriter.document(content.index)
+  const length = segments.reduce((sum, segment) => sum + segment.length, 0)
+  const { response } = received
+  answered.lease.settle({
+    kind: 'success',
+    usage: content.usage,
+    totalMs: house.clock.now() - answered.startedAt,
+    firstTokenMs: undefined,
+  })
+  const head = headFor(served, content.usage)
+  const type = content.index === undefined ? answered.headers['content-type'] : 'application/json'
+  if (type !== undefined && length > 0) head.push(['content-type', type])
+  if (answered.status !== 204) head.push(['content-length', String(length)])
+  response.writeHead(answered.status, flatHeaders(head))
+  const [only] = segments
+  if (segments.length === 1 && only !== undefined) response.end(only)
+  else {
+    response.cork()
+    for (const segment of segments) response.write(segment)
+    response.end()
+    response.uncork()
+  }
+  return {
+    end: 'complete',
+    status: answered.status,
+    responseBytes: length,
+    usage: content.usage,
+    costUsd: costFor(answered, content.usage),
+    failure: undefined,
+    firstTokenMs: undefined,
+  }
+}
+
+const PASSED_WITH_BYTES = ['content-type', 'content-disposition', 'content-length'] as const
+
+const streamHead = (served: Served, raw: boolean): HeaderPair[] => {
+  const head = headFor(served, undefined)
+  if (raw) {
+    const { headers } = served.answered
+    const encoded = headers['content-encoding'] !== undefined
+    for (const name of PASSED_WITH_BYTES) {
+      const value = headers[name]
+      if (value !== undefined && !(encoded && name === 'content-length')) head.push([name, value])
+    }
+    return head
+  }
+  head.push(
+    ['content-type', 'text/event-stream; charset=utf-8'],
+    ['cache-control', 'no-cache'],
+    ['x-accel-buffering', 'no'],
+  )
+  return head
+}
+
+const streamReply = async (
+  served: Served,
+  content: Extract<Content, { kind: 'stream' }>,
+): Promise<Finish> => {
+  const { answered, received, house, call } = served
+  const { response } = received
+  response.writeHead(answered.status, flatHeaders(streamHead(served, content.raw)))
+  const flow = {
+    content,
+    response,
+    rewrite: content.raw ? (event: { bytes: Uint8Array }) => event.bytes : served.rewriter.event,
+    clock: house.clock,
+    departed: received.departed,
+    written: 0,
+  }
+  const end = await relay(flow)
+  const failure = failureOf(served, end)
+  settleLease(served, content, failure)
+  if (failure === undefined) response.end()
+  else if (failure.class !== 'client_gone') endBroken(served, content, failure)
+  const { usage } = content.progress
+  return {
+    end:
+      failure === undefined ? 'complete' : failure.class === 'client_gone' ? 'client_left' : 'upstream_broke',
+    status: answered.status,
+    responseBytes: flow.written,
+    usage,
+    costUsd: costFor(answered, usage),
+    failure,
+    firstTokenMs:
+      answered.firstContentAt === undefined ? undefined : answered.firstContentAt - call.context.arrivedAt,
+  }
+}
+
+const failureOf = (served: Served, end: StreamEnd): Failure | undefined => {
+  const { answered, call, house } = served
+  const { provider } = answered.deployment
+  if (end.kind === 'complete') return undefined
+  if (end.kind === 'client_left') return classify({ kind: 'client_gone' })
+  if (end.kind === 'cut')
+    return classify({ kind: 'unreadable', what: 'cut', status: answered.status, provider })
+  if (end.kind === 'error')
+    return classify({
+      kind: 'response',
+      status: answered.status,
+      headers: answered.headers,
+      body: undefined,
+      provider,
+      errorObject: end.error,
+      inStream: true,
+      sent: true,
+      wallNow: house.clock.wall(),
+    })
+  const hop = { deployment: answered.deployment, model: '', overrides: {} }
+  return classify(troubleSignal(end.trouble, { call, hop, house }, answered.status))
+}
+
+const settleLease = (
+  served: Served,
+  content: Extract<Content, { kind: 'stream' }>,
+  failure: Failure | undefined,
+): void => {
+  const { answered, house } = served
+  const totalMs = house.clock.now() - answered.startedAt
+  if (failure === undefined)
+    answered.lease.settle({
+      kind: 'success',
+      usage: content.progress.usage,
+      totalMs,
+      firstTokenMs:
+        answered.firstContentAt === undefined ? undefined : answered.firstContentAt - answered.startedAt,
+    })
+  else if (failure.class === 'client_gone') answered.lease.settle({ kind: 'neutral' })
+  else answered.lease.settle({ kind: 'failure', failure, totalMs })
+}
+
+/** A truncated answer never looks whole: the dialect's error event, then an orderly end; bytes are cut instead. */
+const endBroken = (served: Served, content: Extract<Content, { kind: 'stream' }>, failure: Failure): void => {
+  const { response } = served.received
+  const frame = content.progress.rules.errorFrame(errorBody(failure, failure.message), content.progress.state)
+  if (frame === '') response.destroy()
+  else response.end(frame)
+}

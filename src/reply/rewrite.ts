@@ -1,0 +1,141 @@
+import type { Answered } from '../attempt/outcome.ts'
+import type { Call } from '../call.ts'
+import type { StreamEvent } from '../dialects/shape.ts'
+import type { Seal } from '../seal.ts'
+import { applyEdits, type Edit } from '../wire/edit.ts'
+import { indexObject, type JsonIndex, valueOf } from '../wire/index.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { encodeEvent } from '../wire/sse.ts'
+
+/**
+ * The two things the gateway changes in an answer, as named edits on the upstream's bytes:
+ * `model` names the group that served, and ids of stored responses and conversations are sealed for their owner.
+ */
+export type Rewriter = {
+  readonly document: (index: JsonIndex) => readonly Uint8Array[]
+  readonly event: (event: StreamEvent) => Uint8Array | string
+}
+
+const STORED_OBJECTS = new Set(['response', 'response.deleted', 'conversation', 'conversation.deleted'])
+
+type Facts = {
+  /** undefined: the route has no model to name. */
+  readonly model: string | undefined
+  readonly sealId: (id: string) => string
+  /** The route's answers carry ids that bind later calls. */
+  readonly binds: boolean
+}
+
+const set = (path: readonly string[], value: string, why: Edit['why']): Edit => ({
+  op: 'set',
+  path,
+  value,
+  why,
+})
+
+/** Ids that bind: the response's own, the one it continues, and its conversation. */
+const idEdits = (object: JsonObject, at: readonly string[], facts: Facts): Edit[] => {
+  const edits: Edit[] = []
+  const seal = (value: Json | undefined, path: readonly string[]): void => {
+    if (typeof value === 'string' && value !== '') edits.push(set(path, facts.sealId(value), 'sealed-id'))
+  }
+  seal(object.id, [...at, 'id'])
+  seal(object.previous_response_id, [...at, 'previous_response_id'])
+  if (isObject(object.conversation)) seal(object.conversation.id, [...at, 'conversation', 'id'])
+  return edits
+}
+
+const documentEdits = (index: JsonIndex, facts: Facts): Edit[] => {
+  const edits: Edit[] = []
+  if (facts.model !== undefined && index.members.has('model') && valueOf(index, 'model') !== facts.model)
+    edits.push(set(['model'], facts.model, 'model'))
+  if (!facts.binds || !STORED_OBJECTS.has(String(valueOf(index, 'object')))) return edits
+  const { id, previous_response_id, conversation } = pick(index)
+  return [...edits, ...idEdits({ id, previous_response_id, conversation }, [], facts)]
+}
+
+const pick = (index: JsonIndex): { id: Json; previous_response_id: Json; conversation: Json } => ({
+  id: valueOf(index, 'id') ?? null,
+  previous_response_id: valueOf(index, 'previous_response_id') ?? null,
+  conversation: valueOf(index, 'conversation') ?? null,
+})
+
+/** Events of the responses dialect carry the whole response object, or its id. */
+const responseEventEdits = (index: JsonIndex, facts: Facts): Edit[] => {
+  const edits: Edit[] = []
+  const bare = valueOf(index, 'response_id')
+  if (typeof bare === 'string') edits.push(set(['response_id'], facts.sealId(bare), 'sealed-id'))
+  const response = valueOf(index, 'response')
+  if (!isObject(response)) return edits
+  if (facts.model !== undefined && typeof response.model === 'string' && response.model !== facts.model)
+    edits.push(set(['response', 'model'], facts.model, 'model'))
+  return [...edits, ...idEdits(response, ['response'], facts)]
+}
+
+const reframed = (event: StreamEvent, data: string): string =>
+  event.event === '' ? `data: ${data}\n\n` : encodeEvent({ event: event.event, data })
+
+const textOf = (segments: readonly Uint8Array[]): string => Buffer.concat(segments).toString('utf8')
+
+/** Chunks of one stream begin alike, up to and with the model: the first is indexed, the others are compared. */
+const modelRewriter = (model: string): ((event: StreamEvent) => Uint8Array | string) => {
+  let prefix: string | undefined
+  let replacement = ''
+  return event => {
+    const { data } = event
+    if (data === undefined || data === '[DONE]' || data.includes('\n')) return event.bytes
+    if (prefix !== undefined && data.startsWith(prefix))
+      return reframed(event, replacement + data.slice(prefix.length))
+    let index: JsonIndex
+    try {
+      index = indexObject(Buffer.from(data))
+    } catch {
+      return event.bytes
+    }
+    const member = index.members.get('model')
+    if (member === undefined || valueOf(index, 'model') === model) return event.bytes
+    const head = Buffer.from(index.bytes.subarray(0, member.end)).toString('utf8')
+    const before = Buffer.from(index.bytes.subarray(0, member.start)).toString('utf8')
+    prefix = head
+    replacement = before + JSON.stringify(model)
+    return reframed(event, replacement + data.slice(head.length))
+  }
+}
+
+const responseRewriter =
+  (facts: Facts): ((event: StreamEvent) => Uint8Array | string) =>
+  event => {
+    const { data } = event
+    if (data === undefined || !(data.includes('"response"') || data.includes('"response_id"')))
+      return event.bytes
+    try {
+      const index = indexObject(Buffer.from(data))
+      const edits = responseEventEdits(index, facts)
+      return edits.length === 0 ? event.bytes : reframed(event, textOf(applyEdits(index, edits)))
+    } catch {
+      return event.bytes
+    }
+  }
+
+/** `named` is the name the client knows the serving group by: the requested one when no fallback happened. */
+export const rewriterFor = (call: Call, answered: Answered, named: string, seal: Seal): Rewriter => {
+  const { route, context } = call
+  const sealed = new Map<string, string>()
+  const facts: Facts = {
+    model: call.model !== '' && (route.model === 'body' || route.model === 'path') ? named : undefined,
+    binds: route.name.startsWith('responses.') || route.name.startsWith('conversations.'),
+    sealId: id => {
+      const known = sealed.get(id)
+      if (known !== undefined) return known
+      const made = seal.seal(id, answered.deployment, context.caller.owner)
+      sealed.set(id, made)
+      return made
+    },
+  }
+  const document = (index: JsonIndex): readonly Uint8Array[] => {
+    const edits = documentEdits(index, facts)
+    return edits.length === 0 ? [index.bytes] : applyEdits(index, edits)
+  }
+  if (facts.binds) return { document, event: responseRewriter(facts) }
+  return { document, event: facts.model === undefined ? event => event.bytes : modelRewriter(facts.model) }
+}

@@ -1,0 +1,95 @@
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
+import type { Config, Deployment } from './config/config.ts'
+
+/** What a sealed id carries. */
+export type Bound = {
+  readonly deployment: Deployment
+  readonly upstreamId: string
+  /** True when the caller is the one it was made for. */
+  readonly mine: boolean
+}
+
+export type Unsealed =
+  | { readonly kind: 'bound'; readonly bound: Bound }
+  | { readonly kind: 'foreign' }
+  | { readonly kind: 'gone' }
+
+const VERSION = 1
+const TAG = 8
+const tagOf = (text: string): Buffer => createHash('sha256').update(text).digest().subarray(0, TAG)
+
+/**
+ * Ids that only their owner may use and that say where their object lives, without a database.
+ * `resp_abc` becomes `resp_` + base64url(version ‖ nonce ‖ AES-256-GCM(deployment, boundary, owner, id)).
+ * The nonce is derived from the content (HMAC), so the same object always has the same id: in every event of a
+ * stream, after a restart, and on every instance that shares the key.
+ */
+export class Seal {
+  readonly #key: Buffer
+  readonly #nonceKey: Buffer
+  readonly #tags = new WeakMap<Config, Map<string, Deployment>>()
+
+  /** `material` is the salt key, else the master key: any string both instances share. */
+  constructor(material: string) {
+    this.#key = Buffer.from(hkdfSync('sha256', material, 'understudy', 'response-id/encrypt', 32))
+    this.#nonceKey = Buffer.from(hkdfSync('sha256', material, 'understudy', 'response-id/nonce', 32))
+  }
+
+  seal(upstreamId: string, deployment: Deployment, owner: string): string {
+    const cut = upstreamId.indexOf('_')
+    const prefix = cut === -1 ? '' : upstreamId.slice(0, cut + 1)
+    const plain = Buffer.concat([
+      tagOf(deployment.id),
+      tagOf(deployment.boundary),
+      tagOf(`owner:${owner}`),
+      Buffer.from(upstreamId),
+    ])
+    const nonce = createHmac('sha256', this.#nonceKey).update(plain).digest().subarray(0, 12)
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce)
+    const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
+    return (
+      prefix + Buffer.concat([Buffer.of(VERSION), nonce, sealed, cipher.getAuthTag()]).toString('base64url')
+    )
+  }
+
+  /** foreign: not made by this gateway. gone: ours, but no deployment of its trust boundary is configured now. */
+  open(id: string, owner: string, config: Config): Unsealed {
+    const plain = this.#decrypt(id)
+    if (plain === undefined) return { kind: 'foreign' }
+    const known = this.#tagsOf(config)
+    const deployment =
+      known.get(plain.subarray(0, TAG).toString('hex')) ??
+      known.get(plain.subarray(TAG, 2 * TAG).toString('hex'))
+    if (deployment === undefined) return { kind: 'gone' }
+    const upstreamId = plain.subarray(3 * TAG).toString('utf8')
+    const mine = plain.subarray(2 * TAG, 3 * TAG).equals(tagOf(`owner:${owner}`))
+    return { kind: 'bound', bound: { deployment, upstreamId, mine } }
+  }
+
+  #decrypt(id: string): Buffer | undefined {
+    const cut = id.indexOf('_')
+    const text = id.slice(cut + 1)
+    if (text.length < 70 || text.length > 2048 || !/^[A-Za-z0-9_-]+$/.test(text)) return undefined
+    const bytes = Buffer.from(text, 'base64url')
+    if (bytes[0] !== VERSION || bytes.length < 13 + 3 * TAG + 16) return undefined
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(1, 13))
+      decipher.setAuthTag(bytes.subarray(-16))
+      return Buffer.concat([decipher.update(bytes.subarray(13, -16)), decipher.final()])
+    } catch {
+      return undefined
+    }
+  }
+
+  #tagsOf(config: Config): Map<string, Deployment> {
+    const cached = this.#tags.get(config)
+    if (cached !== undefined) return cached
+    const tags = new Map<string, Deployment>()
+    // Boundaries first, so that a deployment's own tag wins where both name the same key.
+    for (const deployment of [...config.deployments].reverse())
+      tags.set(tagOf(deployment.boundary).toString('hex'), deployment)
+    for (const deployment of config.deployments) tags.set(tagOf(deployment.id).toString('hex'), deployment)
+    this.#tags.set(config, tags)
+    return tags
+  }
+}
