@@ -157,16 +157,13 @@ const classOf = (facts: Facts, signal: ResponseSignal): FailureClass => {
   return facts.status === undefined ? 'transient' : ofStatus(facts.status, signal)
 }
 
-const statusFor = (facts: Facts, failureClass: FailureClass): number => {
+/** The status as far as anybody said it: by HTTP, by a number in the error, or by a word that stands for one. */
+const saidStatus = (facts: Facts, failureClass: FailureClass): number | undefined => {
   if (facts.status !== undefined) {
     // The request is wrong whatever the server made of it.
     return failureClass === 'caller_fault' && facts.status >= 500 ? 400 : facts.status
   }
-  for (const word of facts.words) {
-    const status = STATUS_OF_WORD.get(word)
-    if (status !== undefined) return status
-  }
-  return STATUS_OF_CLASS[failureClass]
+  return facts.words.map(word => STATUS_OF_WORD.get(word)).find(status => status !== undefined)
 }
 
 /** Agents compact on this word; providers that say it in prose get it too (museum M-109). */
@@ -192,8 +189,9 @@ const waits: ReadonlySet<FailureClass> = new Set(['rate_limit', 'overloaded', 't
 export const classifyResponse = (signal: ResponseSignal): Failure => {
   const facts = factsOf(signal)
   const failureClass = classOf(facts, signal)
-  const status = statusFor(facts, failureClass)
-  const nameless = signal.inStream && facts.status === undefined && failureClass === 'transient'
+  const said = saidStatus(facts, failureClass)
+  const status = said ?? STATUS_OF_CLASS[failureClass]
+  const nameless = signal.inStream && said === undefined && failureClass === 'transient'
   const naming = nameless ? BROKEN_STREAM : namingOf(failureClass, status)
   return {
     class: failureClass,

@@ -1,0 +1,241 @@
+import type { FailureClass } from '../failure.ts'
+
+/**
+ * What providers write when no code says it. All patterns run over the first 2 KB of the message, lower-cased.
+ * Sources: the texts of OpenAI, Azure OpenAI, Anthropic, Gemini, Vertex, Bedrock, Mistral, Groq, DeepSeek, xAI,
+ * Together, Fireworks, OpenRouter, Cohere, Cerebras, Moonshot, DashScope, Hugging Face TGI, vLLM, SGLang, llama.cpp,
+ * LM Studio and Ollama, from their documentation and public issues.
+ */
+type Phrases = readonly RegExp[]
+
+/** The prompt does not fit. Without effect on health, so these may match anywhere in a text. */
+const contextWindow: Phrases = [
+  /maximum (?:context|prompt|input|model) (?:length|limit|size)/,
+  /context[ _-]?(?:length|window|size|limit)[^.]{0,60}(?:exceed|too (?:long|large)|overflow)/,
+  /exceed[^.]{0,80}(?:context[ _-]?(?:length|window|size|limit)|model(?:'s)? token limit|max message tokens)/,
+  /(?:longer|greater|larger) than (?:the )?(?:model'?s )?(?:maximum )?(?:context|model|input) (?:length|size|window)/,
+  /prompt is too long/,
+  /prompt: ?length/,
+  /input is too long/,
+  /too many input tokens/,
+  /total number of tokens[^.]{0,60}cannot exceed/,
+  /(?:token count|input length|input tokens?|prompt)[^.]{0,60}exceeds? (?:the |max)/,
+  /exceeds? (?:the )?max(?:imum)? (?:allowed )?(?:number of )?(?:input |prompt )?(?:tokens|length)/,
+  /input tokens exceed the configured limit/,
+  /inputs`? tokens \+ `?max_new_tokens`? must be/,
+  /current length is \d+ while limit is/,
+  /prompt contains \d+ tokens/,
+  /context the overflows|context overflow/,
+  /reduce the (?:length|number of tokens)[^.]{0,20}(?:messages|prompt|input|completion)/,
+  /decrease input length/,
+  /range of input length should be/,
+  /expected maxlength: \d+, actual/,
+  // A prompt over the whole minute's allowance never fits, however long one waits.
+  /request too large for [^\n]{0,200}(?:tokens per min|tpm)/,
+]
+
+const contentPolicy: Phrases = [
+  /content management policy/,
+  /responsible ?ai ?policy/,
+  /(?:by|of|our|the) safety system/,
+  /violat[a-z]{1,5} [^.]{0,60}(?:usage (?:polic|guideline)|content polic|terms of service|acceptable use)/,
+  /violation of [^.]{0,40}(?:usage (?:polic|guideline)|content polic|terms of service|acceptable use)/,
+  /(?:blocked|rejected|flagged|filtered|refused)[^.]{0,80}(?:content (?:filter|polic|moderation)|safety|moderation|guardrail)/,
+  /content (?:filter|polic|moderation)[^.]{0,60}(?:block|reject|flag|violat|refus|trigger)/,
+  /(?:prompt|input|content) was flagged/,
+  /requires moderation/,
+  /content exists risk/,
+  /inappropriate content/,
+  /considered high risk/,
+  /guardrail[^.]{0,40}(?:interven|block|violat)/,
+  /prohibited[ _]content/,
+]
+
+/** Money or a plan's allowance is gone: waiting a minute does not help. */
+const quota: Phrases = [
+  /credit balance is too low/,
+  /insufficient (?:account )?(?:balance|credits?|funds?|quota)/,
+  /(?:out of|no more|not enough|exhausted)(?: [a-z]{1,12}){0,3} credits/,
+  /requires more credits|purchase (?:more )?credits|prepayment credits/,
+  /used all (?:of )?(?:its |your )?(?:available )?credits/,
+  /exceeded your monthly included credits/,
+  /exceeded your current quota/,
+  /billing (?:hard limit|account[^.]{0,40}(?:disabled|not active|closed))/,
+  /(?:spend|spending|monthly|hard)(?: [a-z]{1,12}){0,2} (?:limit|cap)[^.]{0,30}(?:reached|exceeded)/,
+  /reached (?:your|its|the) (?:specified |monthly )?(?:workspace )?(?:api )?(?:usage|spend|spending) limit/,
+  /account[^.]{0,40}(?:not active|overdue|in arrears|arrearage)/,
+  /payment (?:required|overdue)/,
+  /out of call volume quota/,
+  /key limit exceeded/,
+]
+
+const credential: Phrases = [
+  /(?:invalid|incorrect|wrong|bad|missing|expired|revoked|no)(?: [a-z]{1,12}){0,2} (?:api[ -]?key|access token|bearer token|credentials?|authentication|authorization|signature)/,
+  /api[ -]?key (?:is |was |has )?(?:not valid|invalid|expired|revoked|missing|disabled|not found)/,
+  /security token included in the request/,
+  /(?:organization|account|project) has been (?:disabled|deactivated|suspended)/,
+  /user location is not supported/,
+  /country, region, or territory not supported/,
+]
+
+const modelGone: Phrases = [
+  /^model: /,
+  /models?\b[^\n]{0,200}(?:not found|does not exist|doesn't exist|not exist|no longer (?:available|supported)|deprecated|decommissioned|retired|end of (?:its )?life)/,
+  /\b(?:deployment|engine)\b[^\n]{0,120}(?:not found|does not exist)/,
+  /is not a valid model/,
+  /^invalid model/,
+  /(?:no such|unknown) model/,
+  /no endpoints found/,
+  /unable to access model/,
+  /model identifier is invalid/,
+  /on-demand throughput isn.t supported/,
+  /does not have access to (?:the )?model/,
+]
+
+/** The route, not the model: this deployment may serve every other endpoint well. */
+const unsupported: Phrases = [
+  /not supported in the v1\//,
+  /only (?:supported|available) in v1\//,
+  /^(?:resource )?not found\.?$/,
+  /page not found/,
+  /(?:invalid|unknown|unrecognized)(?: request)? url/,
+  /(?:route|path|endpoint|url) [^.]{0,80}(?:not found|does not exist|is not supported)/,
+  /no (?:such )?route/,
+  /^cannot (?:get|post|put|delete) \//,
+  /method not allowed/,
+  /not implemented/,
+  /operation does not work with the specified model/,
+  /(?:responses|compact|endpoint|api) (?:api )?is not supported (?:for|by)/,
+]
+
+/** An object by its id, which only its owner knows. */
+const foreignObject: Phrases = [
+  /no such (?:file|batch|vector|thread|assistant|run|message|conversation|response|upload|container|fine)/,
+  /(?:previous )?response with id/,
+  /items? with id/,
+  /items are not persisted/,
+  /\b(?:file|batch|vector[ _]store|conversation|container|prompt|upload|fine[- ]tuning job|voice|approval request|thread|assistant)s?\b[^.]{0,120}(?:not found|does not exist|not exist|expired)/,
+]
+
+const overloaded: Phrases = [
+  /overloaded/,
+  /(?:at|over) (?:full )?capacity/,
+  /capacity (?:exceeded|reached|constraint)/,
+  /(?:no|insufficient) capacity/,
+  /(?:server|model|service) (?:is )?(?:currently )?(?:too )?busy/,
+  /model (?:[^ ]{1,80} )?is (?:currently )?loading/,
+  /(?:experiencing|due to) high demand/,
+  /queue is full/,
+]
+
+const rateLimit: Phrases = [
+  /rate[ _-]?limit/,
+  /too many (?:requests|tokens)/,
+  /throttl/,
+  /(?:requests|tokens) per (?:second|minute|min|hour|day)/,
+]
+
+/**
+ * At 400 and 422 the message often quotes the caller. What would bench a deployment must then open the text, where
+ * providers put it and callers cannot.
+ */
+const opening: readonly (readonly [FailureClass, RegExp])[] = [
+  [
+    'quota',
+    /^(?:your credit balance is too low|you have reached your specified|insufficient (?:account )?(?:balance|credits?|funds?|quota)|billing hard limit|access denied, please make sure your account is in good standing|you exceeded your current quota|your account (?:[a-z]{1,12} ){0,4}(?:not active|overdue|in arrears))/,
+  ],
+  [
+    'credential',
+    /^(?:api[ -]?key (?:is )?(?:not valid|invalid|expired|not found)|(?:invalid|incorrect|expired) api[ -]?key|please pass a valid api key|the security token included|this organization has been disabled|user location is not supported)/,
+  ],
+  [
+    'model_gone',
+    /^(?:invalid model\b|model not exist|unknown model|no such model|the provided model identifier is invalid|invocation of model id [^ ]{1,200} with on-demand|(?:the )?(?:requested )?model [^ ]{1,200} (?:does not exist|was not found|not found|is not found|has been (?:decommissioned|deprecated|retired)|is no longer)|[^ ]{1,200} is not a valid model)/,
+  ],
+  [
+    'unsupported',
+    /^(?:the [a-z]{1,40} operation does not work with the specified model|this model is only supported in|this is not a chat model|invalid url|unknown request url)/,
+  ],
+]
+
+type Rule = readonly [FailureClass, Phrases]
+
+const harmless: readonly Rule[] = [
+  ['context_window', contextWindow],
+  ['content_policy', contentPolicy],
+]
+
+/** Which readings are possible at a status, in their order. */
+const rulesAt = (status: number | undefined): readonly Rule[] => {
+  switch (status) {
+    case 401:
+    case 407:
+      return [['quota', quota]]
+    case 402:
+      return []
+    case 403:
+      return [
+        ...harmless,
+        ['quota', quota],
+        ['unsupported', unsupported],
+        ['model_gone', modelGone],
+        ['rate_limit', rateLimit],
+      ]
+    case 404:
+    case 405:
+    case 410:
+      return [
+        ['caller_fault', foreignObject],
+        ['unsupported', unsupported],
+        ['model_gone', modelGone],
+      ]
+    case 413:
+      return [['context_window', contextWindow]]
+    case 429:
+      return [
+        ['context_window', contextWindow.slice(-1)],
+        ['quota', quota],
+      ]
+    default:
+      break
+  }
+  if (status !== undefined && status < 500) return harmless
+  return [
+    ...harmless,
+    ['quota', quota],
+    ['rate_limit', rateLimit],
+    ['overloaded', overloaded],
+    ['credential', credential],
+    ['caller_fault', foreignObject],
+    ['unsupported', unsupported.slice(0, 2)],
+    ['model_gone', modelGone],
+  ]
+}
+
+/** Money and safety said beside a code that alone would read otherwise (a shared "permission denied" or "rate limit"). */
+const aboveWords: readonly Rule[] = [
+  ['content_policy', [/violat[a-z]{1,5} [^.]{0,40}usage guidelines/, /(?:prompt|input|content) was flagged/]],
+  ['context_window', contextWindow.slice(-1)],
+  [
+    'quota',
+    [/prepayment credits/, /used all (?:of )?(?:its |your )?(?:available )?credits/, /spend(?:ing)? cap/],
+  ],
+]
+
+const firstOf = (rules: readonly Rule[], text: string): FailureClass | undefined =>
+  rules.find(([, phrases]) => phrases.some(phrase => phrase.test(text)))?.[0]
+
+const searched = (message: string): string => message.slice(0, 2048).toLowerCase().replaceAll('’', "'").trim()
+
+/** The class that a text means whatever word came with it. */
+export const classAboveWords = (message: string): FailureClass | undefined =>
+  firstOf(aboveWords, searched(message))
+
+/** The class that a text means at a status; undefined status: a stream, or an error inside a 200. */
+export const classOfText = (message: string, status: number | undefined): FailureClass | undefined => {
+  const text = searched(message)
+  const found = firstOf(rulesAt(status), text)
+  if (found !== undefined) return found
+  if (status !== 400 && status !== 422 && status !== undefined) return undefined
+  return opening.find(([, phrase]) => phrase.test(text))?.[0]
+}
