@@ -34,8 +34,13 @@ const frameLength = (bytes: Uint8Array): number => {
   return length
 }
 
-/** Cuts a byte stream into frames, whatever the splits. Throws Error when a checksum is wrong. */
-export const frameReader = (): { readonly push: (chunk: Uint8Array) => readonly Frame[] } => {
+/** The stream cannot be read any further: a checksum or a length is wrong. */
+export type BrokenFrame = { readonly broken: string }
+
+export type FrameReader = { readonly push: (chunk: Uint8Array) => readonly (Frame | BrokenFrame)[] }
+
+/** Cuts a byte stream into frames, whatever the splits. A BrokenFrame comes last, after every good frame before it. */
+export const frameReader = (): FrameReader => {
   let buffer = new Uint8Array(0)
   let held = 0
   const append = (chunk: Uint8Array): void => {
@@ -51,14 +56,18 @@ export const frameReader = (): { readonly push: (chunk: Uint8Array) => readonly 
   return {
     push: chunk => {
       append(chunk)
-      const frames: Frame[] = []
+      const frames: (Frame | BrokenFrame)[] = []
       let at = 0
-      while (held - at >= PRELUDE) {
-        const length = frameLength(buffer.subarray(at, at + PRELUDE))
-        if (held - at < length) break
-        // A copy: the buffer is written again while the frame may still be held.
-        frames.push(decode(buffer.slice(at, at + length)))
-        at += length
+      try {
+        while (held - at >= PRELUDE) {
+          const length = frameLength(buffer.subarray(at, at + PRELUDE))
+          if (held - at < length) break
+          // A copy: the buffer is written again while the frame may still be held.
+          frames.push(decode(buffer.slice(at, at + length)))
+          at += length
+        }
+      } catch (error) {
+        frames.push({ broken: error instanceof Error ? error.message : 'a frame cannot be read' })
       }
       buffer.copyWithin(0, at, held)
       held -= at

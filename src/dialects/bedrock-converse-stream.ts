@@ -45,6 +45,15 @@ const failed = (state: State, error: JsonObject): readonly StreamEvent[] => {
   return [eventOf(JSON.stringify({ error }))]
 }
 
+/** What arrived is not what was sent: the stream ends as failed, and nothing of the broken frame goes on. */
+const unreadable = (state: State, why: string): readonly StreamEvent[] =>
+  failed(state, {
+    message: `The stream from Bedrock cannot be read: ${why}.`,
+    type: 'server_error',
+    param: null,
+    code: 'server_error',
+  })
+
 const done = (state: State): readonly StreamEvent[] => {
   state.closed = true
   return [eventOf('[DONE]')]
@@ -152,9 +161,17 @@ const read = (frame: Frame, state: State, options: StreamOptions): readonly Stre
   }
 }
 
+const readSafely = (frame: Frame, state: State, options: StreamOptions): readonly StreamEvent[] => {
+  try {
+    return read(frame, state, options)
+  } catch {
+    return unreadable(state, 'a frame holds no JSON object')
+  }
+}
+
 /**
- * Frames of /converse-stream as chat.completion.chunk events. Throws Error on a broken frame. [DONE] follows only a
- * messageStop; a stream that breaks off before it ends without one.
+ * Frames of /converse-stream as chat.completion.chunk events. [DONE] follows only a messageStop: a stream that breaks
+ * off before it ends without one, and a broken frame ends it with an error event.
  */
 export const converseStreamDecoder = (options: StreamOptions): StreamDecoder => {
   const frames = frameReader()
@@ -164,7 +181,10 @@ export const converseStreamDecoder = (options: StreamOptions): StreamDecoder => 
       const events: StreamEvent[] = []
       if (state.closed) return events
       for (const frame of frames.push(chunk)) {
-        if (!state.closed) events.push(...read(frame, state, options))
+        if (state.closed) break
+        events.push(
+          ...('broken' in frame ? unreadable(state, frame.broken) : readSafely(frame, state, options)),
+        )
       }
       return events
     },
