@@ -84,10 +84,19 @@ const placeOf = (flavour: Flavour, path: string, query: URLSearchParams): Place 
   if (path.startsWith('/openai/v1/')) return { path: path.slice('/openai/v1'.length), deployment: undefined }
   if (!/^\d{4}-\d{2}-\d{2}(-preview)?$/.test(query.get('api-version') ?? '')) return undefined
   const dated = /^\/openai\/deployments\/([^/]+)(\/.+)$/.exec(path)
-  if (dated !== null) return { path: dated[2] ?? '', deployment: decodeURIComponent(dated[1] ?? '') }
+  if (dated !== null) return { path: dated[2] ?? '', deployment: decoded(dated[1] ?? '') }
   return path.startsWith('/openai/')
     ? { path: path.slice('/openai'.length), deployment: undefined }
     : undefined
+}
+
+/** A segment as it is meant; one that is not percent-encoded properly stands for itself. */
+const decoded = (segment: string): string => {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
 }
 
 const match = (segments: readonly string[], given: readonly string[]): Record<string, string> | undefined => {
@@ -95,7 +104,7 @@ const match = (segments: readonly string[], given: readonly string[]): Record<st
   const params: Record<string, string> = {}
   for (const [index, segment] of segments.entries()) {
     const part = given[index] ?? ''
-    if (segment.startsWith(':') && part !== '') params[segment.slice(1)] = decodeURIComponent(part)
+    if (segment.startsWith(':') && part !== '') params[segment.slice(1)] = decoded(part)
     else if (segment !== part) return undefined
   }
   return params

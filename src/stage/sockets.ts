@@ -76,15 +76,6 @@ export class Line {
     return promise
   }
 
-  /** True once the peer has sent anything that was not consumed; false when it left first. */
-  async firstByte(): Promise<boolean> {
-    while (this.#buffer.length === 0) {
-      if (this.#ended || this.#closing) return false
-      await this.#more()
-    }
-    return true
-  }
-
   /** The next request head. undefined: the peer left between requests. 'malformed': what came is not HTTP/1.1. */
   async head(): Promise<Head | 'malformed' | undefined> {
     for (;;) {

@@ -10,7 +10,7 @@ import { CANONICAL } from './lines.ts'
 import { emptyMemory, idMaker, type Memory, vaultOf } from './memory.ts'
 import { errorBody } from './provider-errors.ts'
 import { type Connection, Hit, Recorder } from './recorder.ts'
-import { StageRefusal } from './refusal.ts'
+import { refuse, StageRefusal } from './refusal.ts'
 import { DEFAULT_MODELS, type Prefill, type Scene } from './scene.ts'
 import { type Head, Line } from './sockets.ts'
 import type { Step } from './step.ts'
@@ -237,12 +237,14 @@ const answerSteps = (house: House, head: Head, hit: Hit): readonly Step[] => {
 
 const play = (inspected: Inspected): Answer => inspected.handler(inspected.ask)
 
+/** Whatever is thrown becomes an answer: a stage that falls over would take the whole rehearsal with it. */
 const attempt = <Result>(action: () => Result): Result | StageRefusal => {
   try {
     return action()
   } catch (error) {
     if (error instanceof StageRefusal) return error
-    throw error
+    const what = error instanceof Error ? error.message : 'unknown'
+    return refuse(500, `The stage itself failed: ${what}`, { type: 'stage_error' })
   }
 }
 
