@@ -72,7 +72,8 @@ export const nearest = (word: string, known: Iterable<string>): string | undefin
   for (const candidate of known) {
     if (Math.abs(candidate.length - word.length) > least) continue
     const cost = distance(word.toLowerCase(), candidate.toLowerCase())
-    if (cost < least) [best, least] = [candidate, cost]
+    // Nothing in common is no likeness, however short the words are.
+    if (cost < least && cost < Math.max(word.length, candidate.length)) [best, least] = [candidate, cost]
   }
   return best
 }
