@@ -227,6 +227,22 @@ describe('against the stage', () => {
     assert.equal(data.at(-1), '[DONE]')
   })
 
+  test('always_include_stream_usage brings the usage chunk too', async () => {
+    const edits = [
+      { op: 'set', path: ['stream_options'], value: { include_usage: true }, why: 'stream-usage' },
+    ] as const
+    for (const [made, expected] of [
+      [edits, true],
+      [[], false],
+    ] as const) {
+      const ask = chat({ stream: true, edits: made })
+      const { bytes } = await exchange(ask)
+      const decoder = connection.reading(ask, stamp).decoder?.()
+      const said = decoder?.push(bytes).some(event => event.data?.includes('"prompt_tokens"'))
+      assert.equal(said, expected)
+    }
+  })
+
   test('a body changed after signing is refused', async () => {
     const draft = connection.draft(chat())
     const headers = headersOf([...draft.headers, ...(await connection.authorize(draft, NOW))])

@@ -9,6 +9,7 @@ import {
   toConverse,
 } from '../dialects/bedrock-converse.ts'
 import { applyEdits, joinSegments } from '../wire/edit.ts'
+import { valueOf as readValue } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Base, parseBase, printBase, segment } from './address.ts'
 import { findKey, firstOf } from './credential.ts'
@@ -195,7 +196,11 @@ const translated = (ask: Ask, id: string): { body: Uint8Array; warnings: Draft['
 }
 
 const includeUsage = (ask: Ask): boolean => {
-  const options = readRequest(ask).stream_options
+  const edited = ask.edits.some(edit => edit.path[0] === 'stream_options')
+  // The whole request is parsed again only when an edit reaches into these options.
+  const untouched =
+    ask.body.kind === 'json' && !edited ? readValue(ask.body.index, 'stream_options') : undefined
+  const options = edited ? readRequest(ask).stream_options : untouched
   return isObject(options) && options.include_usage === true
 }
 

@@ -16,7 +16,7 @@ export type FoundKey =
   | { readonly key: undefined; readonly missing: string }
 
 // A header value is visible ASCII here: a stray newline in a key file must not become a broken or split header.
-const fitsHeader = (value: string): boolean => /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)
+export const fitsHeader = (value: string): boolean => /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)
 
 /** A key from litellm_params.api_key or the environment. `missing` names the mend and never a value. */
 export const findKey = (apiKey: Secret | undefined, env: Env, names: readonly string[]): FoundKey => {

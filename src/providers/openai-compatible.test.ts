@@ -233,6 +233,16 @@ describe('the headers', () => {
     ])
   })
 
+  test('a value of the configuration cannot split a header', () => {
+    assert.throws(() => openai({ key: 'k', organization: 'o\r\nx: y' }), /organization/)
+    const connection = connectTo(providers.openrouter, {
+      key: 'k',
+      env: { OR_SITE_URL: 'https://a', OR_APP_NAME: 'a\nb' },
+    })
+    const found = headersOf(connection.draft(askFor('chat.completions')).headers)
+    assert.deepEqual([found['http-referer'], found['x-title']], ['https://a', undefined])
+  })
+
   test('extra_headers with their own credential keep ours at home', async () => {
     const connection = openai()
     const draft = connection.draft(askFor('chat.completions', { headers: [['authorization', 'Basic abc']] }))

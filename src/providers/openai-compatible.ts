@@ -1,6 +1,6 @@
 import type { Edit } from '../wire/edit.ts'
 import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
-import { type Env, findKey, firstOf } from './credential.ts'
+import { type Env, findKey, firstOf, fitsHeader } from './credential.ts'
 import { dropUnsupported } from './parameters.ts'
 import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
 import { draftHeaders, encodeBody, unlessGiven } from './same-dialect.ts'
@@ -58,8 +58,11 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
   const base = findBase(row, params)
   const found = findKey(params.apiKey, params.env, row.keyEnv)
   const bearer = found.key?.reveal() ?? row.placeholderKey
-  const own = row.headers?.(params.env) ?? []
-  const organization = params.organization
+  const own = (row.headers?.(params.env) ?? []).filter(([, value]) => fitsHeader(value))
+  const organization = params.organization?.trim()
+  if (organization !== undefined && !fitsHeader(organization)) {
+    throw new Error('organization holds characters that no header can carry')
+  }
   return {
     baseUrl: printBase(base),
     credentialId: found.key?.id ?? '',
