@@ -23,6 +23,8 @@ export type Received = {
   readonly config: Config
   /** Aborts when the client leaves before it has its answer. */
   readonly departed: AbortSignal
+  /** Aborts when the gateway's own time is over (the end of a drain). */
+  readonly curtain: AbortSignal
 }
 
 /** What the client asks of the gateway itself, from headers and body. Never forwarded. Milliseconds. */

@@ -55,11 +55,14 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
   return { kind: 'failed', failure: end.outcome.failure, message: end.message, trail }
 }
 
+/** One deployment named by its id is not its whole group: the group's own turn may have been another one's. */
+const keyOf = (stop: Stop): string => (stop.byId ? `id:${stop.candidates[0]?.deployment.id ?? ''}` : stop.group)
+
 /** How a visit ended. `message` is the failure's text with the account of its fallbacks. */
 type End = { readonly outcome: Outcome; readonly named: string; readonly message: string }
 
 const visit = async (walk: Walk, stop: Stop, depth: number): Promise<End> => {
-  walk.visited.add(stop.group)
+  walk.visited.add(keyOf(stop))
   const wish: Wish = wishOf(walk.call, stop)
   const listed = depth < walk.plan.maxDepth
   const mocked = depth === 0 ? mockFailure(walk.call, stop) : undefined
@@ -106,7 +109,7 @@ const fall = async (walk: Walk, from: Fall): Promise<End | undefined> => {
       walk.trail.skipped.push(stop.skipped)
       continue
     }
-    if (walk.visited.has(stop.group)) continue
+    if (walk.visited.has(keyOf(stop))) continue
     note(walk.trail, `fallback ${from.stop.named} → ${stop.named}: ${from.failure.class}`)
     walk.trail.fallbacks += 1
     last = await visit(walk, stop, from.depth + 1)

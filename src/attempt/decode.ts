@@ -24,11 +24,11 @@ export const plainAnswer = (answer: Answer): Answer => {
     pause: answer.pause.bind(answer),
     resume: answer.resume.bind(answer),
     abort: answer.abort.bind(answer),
-    read: sink =>
-      make === undefined
-        ? (answer.abort(),
-          sink.error(new TransportFault('protocol', 'The provider used an unknown content-encoding.', true)))
-        : readThrough(answer, make(), sink),
+    read: sink => {
+      if (make !== undefined) return readThrough(answer, make(), sink)
+      answer.abort()
+      sink.error(new TransportFault('protocol', 'The provider used an unknown content-encoding.', true))
+    },
   }
 }
 

@@ -55,56 +55,52 @@ type Verdict =
 
 const fail = (signal: FailureSignal): Verdict => ({ ok: false, signal })
 
+/** How far an attempt came: what its failure is told with. */
+type Progressed = { readonly startedAt: number; readonly draft?: Draft; readonly status?: number }
+
 /**
  * adapt → send → classify for one deployment. Never throws: whatever happens is an Outcome.
  * A failed attempt settles its lease here; an answered one hands it on.
  */
 export const tryOnce = async (job: Job): Promise<Tried> => {
   const { house, hop, call } = job
-  const startedAt = house.clock.now()
-  const provider = hop.deployment.provider
-  const missing = hop.deployment.connection.missing
-  if (missing !== undefined && hop.deployment.mockResponse === undefined)
-    return failed(job, { kind: 'missing_credential', message: missing, provider }, startedAt)
-  let draft: Draft | undefined
+  const { connection, provider } = hop.deployment
+  let far: Progressed = { startedAt: house.clock.now() }
+  if (connection.missing !== undefined && hop.deployment.mockResponse === undefined)
+    return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
   try {
-    const made = adapt(job.parcel, hop)
-    draft = made.draft
+    const { ask, draft } = adapt(job.parcel, hop)
+    far = { ...far, draft }
     const limits = limitsFor(call, hop.deployment)
-    const sent: Sent = { ask: made.ask, draft, limits, startedAt }
-    const pending = hop.deployment.connection.authorize(draft, new Date(house.clock.wall()))
-    const credential = pending instanceof Promise ? await pending : pending
-    const answer = plainAnswer(
-      await (mockTransport(job) ?? house.transport).send(
-        draft,
-        withCredential(draft, credential),
-        { connectMs: CONNECT_MS, headersMs: limits.limitMs },
-        call.context.departed,
-      ),
-    )
-    const verdict = await readAnswer(job, sent, answer)
-    if (!verdict.ok) return failed(job, verdict.signal, startedAt, draft, answer.status)
-    const { content, firstContentAt } = verdict.read
-    return {
-      outcome: {
-        kind: 'answered',
-        deployment: hop.deployment,
-        model: hop.model,
-        group: job.group,
-        status: answer.status,
-        headers: answer.headers,
-        content,
-        lease: job.lease,
-        startedAt,
-        firstContentAt,
-      },
-      edits: editNames(draft),
-      lost: draft.warnings.map(warning => `${warning.lost}: ${warning.because}`),
-    }
+    const pending = connection.authorize(draft, new Date(house.clock.wall()))
+    const headers = withCredential(draft, pending instanceof Promise ? await pending : pending)
+    const transport = mockTransport(job) ?? house.transport
+    const phases = { connectMs: CONNECT_MS, headersMs: limits.limitMs }
+    const answer = plainAnswer(await transport.send(draft, headers, phases, call.context.departed))
+    far = { ...far, status: answer.status }
+    const verdict = await readAnswer(job, { ask, draft, limits, startedAt: far.startedAt }, answer)
+    return verdict.ok ? answered(job, far, answer, verdict.read) : failed(job, verdict.signal, far)
   } catch (error) {
-    return failed(job, signalOf(error, job, startedAt), startedAt, draft)
+    return failed(job, signalOf(error, job, far.startedAt), far)
   }
 }
+
+const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried => ({
+  outcome: {
+    kind: 'answered',
+    deployment: job.hop.deployment,
+    model: job.hop.model,
+    group: job.group,
+    status: answer.status,
+    headers: answer.headers,
+    content: read.content,
+    lease: job.lease,
+    startedAt: far.startedAt,
+    firstContentAt: read.firstContentAt,
+  },
+  edits: far.draft === undefined ? [] : editNames(far.draft),
+  lost: far.draft?.warnings.map(warning => `${warning.lost}: ${warning.because}`) ?? [],
+})
 
 /** The credential's headers join the draft's only here, after everything that could be looked at was made. */
 export const withCredential = (draft: Draft, credential: readonly HeaderPair[]): readonly HeaderPair[] => {
@@ -142,23 +138,14 @@ const timeoutSignal = (
   }
 }
 
-const failed = (
-  job: Job,
-  signal: FailureSignal,
-  startedAt: number,
-  draft?: Draft,
-  status?: number,
-): Tried => {
+const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
   const failure: Failure = classify(signal)
-  const totalMs = job.house.clock.now() - startedAt
-  job.lease.settle(
-    failure.class === 'client_gone' || failure.class === 'gateway_bug'
-      ? { kind: 'neutral' }
-      : { kind: 'failure', failure, totalMs },
-  )
+  const totalMs = job.house.clock.now() - far.startedAt
+  const neutral = failure.class === 'client_gone' || failure.class === 'gateway_bug'
+  job.lease.settle(neutral ? { kind: 'neutral' } : { kind: 'failure', failure, totalMs })
   return {
-    outcome: { kind: 'failed', failure, upstreamStatus: status },
-    edits: draft === undefined ? [] : editNames(draft),
+    outcome: { kind: 'failed', failure, upstreamStatus: far.status },
+    edits: far.draft === undefined ? [] : editNames(far.draft),
     lost: [],
   }
 }

@@ -2,10 +2,18 @@ import type { Route } from '../routes.ts'
 import { PARAMETERS } from '../stage/parameters.ts'
 
 /** Parameters that some published route of the dialect has. */
-const KNOWN: ReadonlySet<string> = new Set(Object.values(PARAMETERS).flatMap(route => Object.keys(route.parameters)))
+const KNOWN: ReadonlySet<string> = new Set(
+  Object.values(PARAMETERS).flatMap(route => Object.keys(route.parameters)),
+)
 
 /** Routes whose bodies other vendors extend with parameters of their own (top_k, chat_template_kwargs, …). */
-const EXTENDED: ReadonlySet<string> = new Set(['/chat/completions', '/completions', '/responses', '/embeddings', '/rerank'])
+const EXTENDED: ReadonlySet<string> = new Set([
+  '/chat/completions',
+  '/completions',
+  '/responses',
+  '/embeddings',
+  '/rerank',
+])
 
 /**
  * May an operator's default of this name be added to this route's body? A parameter that the dialect publishes for

@@ -24,7 +24,11 @@ const callIdOf = (request: IncomingMessage): string => {
   return typeof sent === 'string' && CALL_ID.test(sent) ? sent : randomUUID()
 }
 
-type Matched = { readonly request: FastifyRequest; readonly response: ServerResponse }
+type Matched = {
+  readonly request: FastifyRequest
+  readonly response: ServerResponse
+  readonly curtain: AbortSignal
+}
 
 const receivedFor = (route: Route, matched: Matched, house: House): Received => {
   const { raw } = matched.request
@@ -47,6 +51,7 @@ const receivedFor = (route: Route, matched: Matched, house: House): Received => 
     arrivedAt: house.clock.now(),
     config: house.config(),
     departed: departure.signal,
+    curtain: matched.curtain,
   }
 }
 
@@ -68,7 +73,9 @@ export const listener = (house: House, traffic: Traffic): FastifyInstance<Server
   const admit = (route: Route, request: FastifyRequest, reply: FastifyReply): void => {
     reply.hijack()
     traffic.enter()
-    enter(receivedFor(route, { request, response: reply.raw }, house)).finally(traffic.leave)
+    enter(receivedFor(route, { request, response: reply.raw, curtain: traffic.curtain }, house)).finally(
+      traffic.leave,
+    )
   }
   const serve = (route: Route): void => {
     for (const url of route.paths)

@@ -55,6 +55,8 @@ export class ConfigRefused extends Error {
   }
 }
 
+/** Error events of the streams that did not finish leave within this. */
+const CURTAIN_MS = 500
 const MEMORY_BYTES = 1024 * 1024 * 1024
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1'])
 
@@ -149,6 +151,8 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     watch.close()
     const closing = app.close()
     await Promise.race([traffic.empty(), new Promise<void>(resolve => clock.after(graceMs, resolve))])
+    traffic.fall()
+    await Promise.race([traffic.empty(), new Promise<void>(resolve => clock.after(CURTAIN_MS, resolve))])
     app.server.closeAllConnections()
     await closing
     await house.transport.close()

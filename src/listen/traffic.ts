@@ -3,12 +3,17 @@ export class Traffic {
   #inside = 0
   #draining = false
   #waiting: (() => void)[] = []
+  readonly #curtain = new AbortController()
 
   get inside(): number {
     return this.#inside
   }
   get draining(): boolean {
     return this.#draining
+  }
+  /** Aborts when the time for finishing is over: open streams end with their dialect's error event. */
+  get curtain(): AbortSignal {
+    return this.#curtain.signal
   }
   readonly enter = (): void => {
     this.#inside += 1
@@ -21,6 +26,10 @@ export class Traffic {
   /** From here on readiness says no. */
   drain(): void {
     this.#draining = true
+  }
+  /** Ends what is still open. */
+  fall(): void {
+    this.#curtain.abort()
   }
   /** Resolves when nobody is inside. */
   empty(): Promise<void> {

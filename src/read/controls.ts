@@ -126,7 +126,7 @@ const seconds = (value: number | undefined): number | undefined =>
 
 const target = (value: Json, param: string): FallbackTarget => {
   if (typeof value === 'string' && value !== '') return { group: value, overrides: {} }
-  if (isObject(value) && typeof value['model'] === 'string') {
+  if (isObject(value) && typeof value.model === 'string') {
     for (const key of CREDENTIAL_KEYS) if (Object.hasOwn(value, key)) throw forbidden(param, key)
     const { model, ...overrides } = value
     return { group: model, overrides }
@@ -239,7 +239,7 @@ export const readControls = (from: ControlSources): Controls => {
     contentPolicyFallbacks: table(peek('content_policy_fallbacks'), 'content_policy_fallbacks'),
     disableFallbacks:
       flag(peek('disable_fallbacks')) ||
-      (keys.has('metadata') && flag(metadataOf(peek, keys)['disable_fallbacks'])),
+      (keys.has('metadata') && flag(metadataOf(peek, keys).disable_fallbacks)),
     dropParams: keys.has('drop_params') ? flag(peek('drop_params')) : undefined,
     additionalDropParams: strings(peek('additional_drop_params')).map(path => dropPath(path)),
     allowedOpenaiParams: strings(peek('allowed_openai_params')),
@@ -269,7 +269,7 @@ export const readTags = (from: ControlSources): readonly string[] => {
           .split(',')
           .map(tag => tag.trim())
           .filter(tag => tag !== '')
-  return [...new Set([...fromHeader, ...strings(peek('tags')), ...strings(metadataOf(peek, keys)['tags'])])]
+  return [...new Set([...fromHeader, ...strings(peek('tags')), ...strings(metadataOf(peek, keys).tags)])]
 }
 
 /** The named edits that keep the controls here. */

@@ -1,12 +1,15 @@
 import type { ServerResponse } from 'node:http'
 import type { Content } from '../attempt/outcome.ts'
 import type { Trouble } from '../attempt/stream.ts'
+import { TransportFault } from '../attempt/transport.ts'
 import type { StreamEvent } from '../dialects/shape.ts'
 import type { Clock } from '../house.ts'
 import type { JsonObject } from '../wire/json.ts'
 
 /** After the terminal event the client is done; the upstream gets this long to close its side for reuse. */
 const LINGER_MS = 1_000
+
+const SHUT_DOWN = new TransportFault('reset', 'The gateway is shutting down.', true)
 
 /** How a relayed stream ended. */
 export type StreamEnd =
@@ -23,6 +26,7 @@ export type Relay = {
   readonly rewrite: (event: StreamEvent) => Uint8Array | string
   readonly clock: Clock
   readonly departed: AbortSignal
+  readonly curtain: AbortSignal
   /** Bytes handed to the client so far. */
   written: number
 }
@@ -48,11 +52,13 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
       if (over) return
       over = true
       flow.departed.removeEventListener('abort', leave)
+      flow.curtain.removeEventListener('abort', drop)
       if (end.kind === 'complete' && progress.terminal) linger()
       else if (end.kind !== 'complete') live.abort()
       resolve(end)
     }
     const leave = (): void => settle({ kind: 'client_left' })
+    const drop = (): void => settle({ kind: 'trouble', trouble: { kind: 'fault', fault: SHUT_DOWN } })
     // A connection that is given back in order is used again; one that does not end is closed.
     const linger = (): void => {
       const cancel = flow.clock.after(LINGER_MS, () => live.abort())
@@ -85,6 +91,7 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
     const trouble = (problem: Trouble): void => settle({ kind: 'trouble', trouble: problem })
 
     flow.departed.addEventListener('abort', leave)
+    flow.curtain.addEventListener('abort', drop)
     if (flow.departed.aborted) return leave()
     live.commit()
     live.listen({

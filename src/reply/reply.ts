@@ -167,6 +167,7 @@ const streamReply = async (
     rewrite: content.raw ? (event: { bytes: Uint8Array }) => event.bytes : served.rewriter.event,
     clock: house.clock,
     departed: received.departed,
+    curtain: received.curtain,
     written: 0,
   }
   const end = await relay(flow)

@@ -57,7 +57,12 @@ const RETRIED = 3 // one attempt and num_retries: 2
 const mock = { mock_testing_fallbacks: true }
 const MOCK = 'mock_testing_fallbacks: true'
 
-const row = (path: string, harm: string, to: Harm, body: SentBody, more: Partial<Row> = {}): Row => ({
+const row = (
+  [path, harm]: readonly [path: string, harm: string],
+  to: Harm,
+  body: SentBody,
+  more: Partial<Row> = {},
+): Row => ({
   path,
   harm,
   to,
@@ -70,64 +75,56 @@ const row = (path: string, harm: string, to: Harm, body: SentBody, more: Partial
 
 /** The case the gateway was born from, and every way its primary can fail. */
 export const ROWS: readonly Row[] = [
-  row('/v1/responses/compact', 'nothing (direct to the backup)', { kind: 'none' }, compact(BACKUP), {
+  row(['/v1/responses/compact', 'nothing (direct to the backup)'], { kind: 'none' }, compact(BACKUP), {
     model: BACKUP,
   }),
-  row('/v1/responses', MOCK, { kind: 'none' }, responses(mock), { controls: ['mock_testing_fallbacks'] }),
-  row('/v1/responses/compact', MOCK, { kind: 'none' }, compact(PRIMARY, mock), {
+  row(['/v1/responses', MOCK], { kind: 'none' }, responses(mock), { controls: ['mock_testing_fallbacks'] }),
+  row(['/v1/responses/compact', MOCK], { kind: 'none' }, compact(PRIMARY, mock), {
     controls: ['mock_testing_fallbacks'],
   }),
-  row('/v1/responses', '503', repeated(status(503)), responses()),
-  row('/v1/responses/compact', '503', repeated(status(503)), compact(PRIMARY)),
-  row('/v1/responses', 'connection refused', { kind: 'refused' }, responses()),
-  row('/v1/responses/compact', 'connection refused', { kind: 'refused' }, compact(PRIMARY)),
-  row('/v1/responses', '429, Retry-After: 1', repeated(status(429, { 'retry-after': '1' })), responses()),
+  row(['/v1/responses', '503'], repeated(status(503)), responses()),
+  row(['/v1/responses/compact', '503'], repeated(status(503)), compact(PRIMARY)),
+  row(['/v1/responses', 'connection refused'], { kind: 'refused' }, responses()),
+  row(['/v1/responses/compact', 'connection refused'], { kind: 'refused' }, compact(PRIMARY)),
+  row(['/v1/responses', '429, Retry-After: 1'], repeated(status(429, { 'retry-after': '1' })), responses()),
   row(
-    '/v1/responses/compact',
-    '429, Retry-After: 1',
+    ['/v1/responses/compact', '429, Retry-After: 1'],
     repeated(status(429, { 'retry-after': '1' })),
     compact(PRIMARY),
   ),
   row(
-    '/v1/responses (stream)',
-    'cut before the first event',
+    ['/v1/responses (stream)', 'cut before the first event'],
     repeated({ kind: 'cut', how: 'fin', afterEvents: 0 }),
     responses({ stream: true }),
   ),
   row(
-    '/v1/responses/compact',
-    'cut before the first byte',
+    ['/v1/responses/compact', 'cut before the first byte'],
     repeated({ kind: 'reset', when: 'before-headers' }),
     compact(PRIMARY),
   ),
   row(
-    '/v1/chat/completions',
-    '503',
+    ['/v1/chat/completions', '503'],
     repeated(status(503)),
     json({ model: PRIMARY, messages: [{ role: 'user', content: 'Say your line.' }], seed: 1 }),
   ),
   row(
-    '/v1/chat/completions (stream)',
-    '503',
+    ['/v1/chat/completions (stream)', '503'],
     repeated(status(503)),
     json({ model: PRIMARY, messages: [{ role: 'user', content: 'Say your line.' }], stream: true }),
   ),
-  row('/v1/embeddings', '503', repeated(status(503)), json({ model: PRIMARY, input: 'Say your line.' })),
+  row(['/v1/embeddings', '503'], repeated(status(503)), json({ model: PRIMARY, input: 'Say your line.' })),
   row(
-    '/v1/images/generations',
-    '503',
+    ['/v1/images/generations', '503'],
     repeated(status(503)),
     json({ model: PRIMARY, prompt: 'An empty stage.' }),
   ),
   row(
-    '/v1/audio/speech',
-    '503',
+    ['/v1/audio/speech', '503'],
     repeated(status(503)),
     json({ model: PRIMARY, input: 'Say your line.', voice: 'alloy' }),
   ),
   row(
-    '/v1/audio/transcriptions',
-    '503',
+    ['/v1/audio/transcriptions', '503'],
     repeated(status(503)),
     form({ model: PRIMARY }, { name: 'file', filename: 'line.wav', content: 'RIFF....WAVE' }),
   ),
