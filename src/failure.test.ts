@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { NAMING_OF_CLASS, NAMING_OF_STATUS, STATUS_OF_CLASS } from './attempt/classify-name.ts'
+import { VERDICTS } from './failure.ts'
+
+const page = readFileSync(new URL('../docs/failures.md', import.meta.url), 'utf8')
+
+/** The body rows of a marked table, cells without back-quotes and padding (an inner space at the end stays). */
+const rowsOf = (mark: string): readonly (readonly string[])[] => {
+  const [, table = assert.fail(`docs/failures.md has no table ${mark}`)] =
+    new RegExp(`<!-- ${mark} -->\n([^]*?)<!-- /${mark} -->`).exec(page) ?? []
+  const lines = table.trim().split('\n').slice(2)
+  return lines.map(line =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map(cell => /^`(.*)`$/.exec(cell.trim())?.[1] ?? cell.trim()),
+  )
+}
+
+test('docs/failures.md prints the verdicts of the code, no more and no fewer', () => {
+  const printed = rowsOf('verdicts').map(([name, retry, fallback, cooldown]) => [
+    name,
+    retry,
+    fallback,
+    cooldown,
+  ])
+  const kept = Object.entries(VERDICTS).map(([name, one]) => [name, one.retry, one.fallback, one.cooldown])
+  assert.deepEqual(printed, kept)
+  for (const row of rowsOf('verdicts')) assert.ok((row[4] ?? '').length > 0, `${row[0]} says what it is`)
+})
+
+test("docs/failures.md prints LiteLLM's names of the code, by status and by class", () => {
+  const shown = (table: typeof NAMING_OF_STATUS | typeof NAMING_OF_CLASS): readonly (readonly string[])[] =>
+    Object.entries(table).map(([key, one]) => [key, one.exception, String(one.status), one.lead])
+  assert.deepEqual(rowsOf('statuses'), shown(NAMING_OF_STATUS))
+  assert.deepEqual(rowsOf('classes'), shown(NAMING_OF_CLASS))
+})
+
+test('docs/failures.md prints the status that each class stands for', () => {
+  assert.deepEqual(
+    rowsOf('silent'),
+    Object.entries(STATUS_OF_CLASS).map(([name, status]) => [name, String(status)]),
+  )
+})
