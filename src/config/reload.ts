@@ -74,6 +74,8 @@ class ConfigWatcher {
   /** Fingerprint and notices of the newest load, accepted or not. */
   #newest: { readonly fingerprint: string | undefined; readonly notices: readonly Notice[] }
   #files: readonly string[]
+  /** Base names of the files and of what they link to. */
+  #names: ReadonlySet<string> = new Set()
   #signature: string | undefined
   #running: Promise<void> = Promise.resolve()
   #cancelSettle: (() => void) | undefined
@@ -89,7 +91,8 @@ class ConfigWatcher {
     this.#accepted = fingerprintOf(config)
     this.#newest = { fingerprint: this.#accepted, notices }
     this.#files = files
-    void this.#follow(this.#files)
+    // In the same queue as the loads: two walks over the folders would undo each other.
+    this.#running = this.#follow(files)
     this.#lookLater()
   }
 
@@ -146,11 +149,11 @@ class ConfigWatcher {
       stop()
       this.#folders.delete(folder)
     }
-    const names = new Set([...files, ...real].map(file => basename(file)))
+    this.#names = new Set([...files, ...real].map(file => basename(file)))
     for (const folder of wanted) {
       if (this.#folders.has(folder)) continue
       const changed = (name: string | undefined): void => {
-        if (this.#concerns(name, names)) this.#settle()
+        if (this.#concerns(name)) this.#settle()
       }
       this.#folders.set(
         folder,
@@ -160,13 +163,8 @@ class ConfigWatcher {
   }
 
   /** Kubernetes swaps a link called ..data; an unnamed change may be anything. */
-  #concerns(name: string | undefined, names: ReadonlySet<string>): boolean {
-    return (
-      name === undefined ||
-      name.startsWith('..') ||
-      names.has(name) ||
-      this.#files.some(file => basename(file) === name)
-    )
+  #concerns(name: string | undefined): boolean {
+    return name === undefined || name.startsWith('..') || this.#names.has(name)
   }
 
   /** The first change starts the wait and later ones join it, so a file that is written all the time still loads. */

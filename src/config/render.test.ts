@@ -48,7 +48,7 @@ test('colour is only where it is asked for, and a file cannot steer the terminal
   const notice = { level: 'error', key: 'a\u001b[2J', place: place(1), text: 'x\r\ny\u2028' } as const
   assert.equal(renderNotices([notice], { color: false }).includes('\u001b'), false)
   assert.match(renderNotices([notice], { color: false }), /a\\u001b\[2J +x\\u000d\\u000ay\\u2028/)
-  assert.match(renderNotices([notice], { color: true }), /\u001b\[31merror/)
+  assert.ok(renderNotices([notice], { color: true }).includes('\u001b[31merror'))
 })
 
 test('the effective plan spells out every default, before the first failure', async () => {
