@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { ROUTES } from '../routes.ts'
+import { indexMultipart } from '../wire/multipart.ts'
 import { askFor, bodyOf, bodyText, connectTo, headersOf, jsonBody, urlOf } from './ask.fixture.ts'
 import { ROWS } from './compatible-rows.ts'
 import { providers } from './index.ts'
@@ -160,16 +161,8 @@ describe('the body', () => {
       '--b\r\nContent-Disposition: form-data; name="model"\r\n\r\ngroup\r\n' +
       '--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n\u0000\u0001\r\n--b--\r\n'
     const bytes = new TextEncoder().encode(text)
-    const at = text.indexOf('group')
-    const file = text.indexOf('\u0000')
-    const index = {
-      boundary: 'b',
-      parts: [
-        { name: 'model', filename: undefined, contentType: undefined, start: at, end: at + 5 },
-        { name: 'file', filename: 'a.wav', contentType: undefined, start: file, end: file + 2 },
-      ],
-    }
-    const body = { kind: 'multipart', bytes, index, contentType: 'multipart/form-data; boundary=b' } as const
+    const contentType = 'multipart/form-data; boundary=b'
+    const body = { kind: 'multipart', bytes, index: indexMultipart(bytes, contentType), contentType } as const
     const draft = openai().draft(askFor('audio.transcriptions', { body, model: 'whisper' }))
     const sent = bodyText(draft)
     assert.match(sent, /name="model"\r\n\r\nwhisper\r\n/)
@@ -178,6 +171,7 @@ describe('the body', () => {
     assert.equal(headersOf(draft.headers)['content-type'], 'multipart/form-data; boundary=b')
     const same = openai().draft(askFor('audio.transcriptions', { body, model: 'group' }))
     assert.deepEqual(same.body, [bytes])
+    assert.throws(() => openai().draft(askFor('audio.transcriptions', { body, model: 'x--b' })), Unsupported)
   })
 
   test('raw bytes pass, an empty body has no content-type', () => {

@@ -3,8 +3,8 @@ import type { Edit } from '../wire/edit.ts'
 import { applyEdits } from '../wire/edit.ts'
 import { stringOf } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
-import { editMultipart } from '../wire/multipart.ts'
-import type { Ask, Draft, HeaderPair } from './provider.ts'
+import { editMultipart, fieldOf, MultipartFault, type MultipartIndex } from '../wire/multipart.ts'
+import { type Ask, type Draft, type HeaderPair, Unsupported } from './provider.ts'
 
 /**
  * The body for a provider that speaks the client's own dialect: the client's bytes and named edits, nothing else.
@@ -24,9 +24,7 @@ export const hasKey = (ask: Ask, key: string): boolean => {
 
 const clientModel = (ask: Ask): string | undefined => {
   if (ask.body.kind === 'json') return stringOf(ask.body.index, 'model')
-  if (ask.body.kind !== 'multipart') return undefined
-  const part = ask.body.index.parts.find(each => each.name === 'model' && each.filename === undefined)
-  return part && new TextDecoder().decode(ask.body.bytes.subarray(part.start, part.end))
+  return ask.body.kind === 'multipart' ? fieldOf(ask.body.index, ask.body.bytes, 'model') : undefined
 }
 
 /** The body's `model` after the gateway's edits: a string, or undefined when it is absent or no string. */
@@ -69,6 +67,20 @@ const formEdits = (edits: readonly Edit[]) => {
   return { set, drop: [...drop], made }
 }
 
+/** The form with its edits. A boundary that occurs in a new value is a form that cannot carry it. */
+const editedForm = (
+  bytes: Uint8Array,
+  index: MultipartIndex,
+  { set, drop }: ReturnType<typeof formEdits>,
+) => {
+  try {
+    return editMultipart(bytes, index, { set, drop })
+  } catch (error) {
+    if (error instanceof MultipartFault) throw new Unsupported(error.message)
+    throw error
+  }
+}
+
 export type Encoded = {
   readonly body: readonly Uint8Array[]
   readonly edits: readonly Edit[]
@@ -84,9 +96,12 @@ export const encodeBody = (ask: Ask, model: string, more: readonly Edit[] = []):
     return { body: applyEdits(body.index, edits), edits, contentType: 'application/json' }
   }
   if (body.kind === 'multipart') {
-    const { set, drop, made } = formEdits(edits)
-    const segments = made.length === 0 ? [body.bytes] : editMultipart(body.bytes, body.index, { set, drop })
-    return { body: segments, edits: made, contentType: body.contentType }
+    const form = formEdits(edits)
+    return {
+      body: editedForm(body.bytes, body.index, form),
+      edits: form.made,
+      contentType: body.contentType,
+    }
   }
   if (body.kind === 'raw' && body.bytes.length > 0) {
     return { body: [body.bytes], edits: [], contentType: body.contentType || 'application/octet-stream' }
