@@ -3,7 +3,7 @@ import { undiciTransport } from '../attempt/undici-transport.ts'
 import type { Config, Notice } from '../config/config.ts'
 import { type LoadResult, loadConfig } from '../config/load.ts'
 import { watchConfig } from '../config/reload.ts'
-import type { House } from '../house.ts'
+import type { Clock, Dice, House } from '../house.ts'
 import { providers } from '../providers/index.ts'
 import { MemoryBudget } from '../read/memory.ts'
 import { createJournal } from '../record/log.ts'
@@ -34,6 +34,9 @@ export type ServeOptions = {
   readonly print?: (text: string) => void
   /** Hears the load report before anything listens. */
   readonly onReport?: (notices: readonly Notice[]) => void
+  /** Default: the system's. Rehearsals bring their own, so that waiting and chance can be written down. */
+  readonly clock?: Clock
+  readonly dice?: Dice
 }
 
 export type Served = {
@@ -105,8 +108,7 @@ const sealFor = (config: Config): Seal => {
 export const serve = async (options: ServeOptions): Promise<Served> => {
   const loaded = await load(options)
   options.onReport?.(loaded.notices)
-  const clock = systemClock()
-  const dice = systemDice()
+  const { clock = systemClock(), dice = systemDice() } = options
   const journal = createJournal({
     dataDir: options.dataDir,
     stdout: options.stdout,
