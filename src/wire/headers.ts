@@ -1,0 +1,111 @@
+import type { HeaderPair } from '../providers/provider.ts'
+
+/** Rules on header names, which are lower case here as Node gives them. Pure: names and values in, pairs out. */
+
+/** RFC 9110 section 7.6.1 and its forerunners: they speak of one connection and end there. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
+
+const joined = (value: string | readonly string[] | undefined): string =>
+  typeof value === 'string' ? value : (value ?? []).join(', ')
+
+/** The hop-by-hop names of one message: the fixed ones and those its `connection` header lists. */
+const connectionNames = (headers: Headers): ReadonlySet<string> => {
+  const listed = joined(headers.connection)
+  if (listed === '') return HOP_BY_HOP
+  return new Set([...HOP_BY_HOP, ...listed.split(',').map(name => name.trim().toLowerCase())])
+}
+
+const MAX_VALUE = 4096
+
+/**
+ * The value without control characters and without anything outside latin1, at most 4096 characters. Node throws on
+ * such a value, and a line break in one would begin a header of the sender's choice. Never throws.
+ */
+export const safeHeaderValue = (value: string): string =>
+  // Cut first, so that the work is bounded; twice the room, so that what is removed is seldom missed.
+  String(value)
+    .slice(0, 2 * MAX_VALUE)
+    .replace(/[^\x20-\x7e\xa0-\xff]/g, '')
+    .trim()
+    .slice(0, MAX_VALUE)
+
+/** What a client says to the provider and not to us. */
+const ALWAYS: ReadonlySet<string> = new Set([
+  'anthropic-beta',
+  'anthropic-version',
+  'idempotency-key',
+  'openai-beta',
+])
+
+/** x- names that are ours, the client library's, or the network's in front of us; or that would steer the provider. */
+const KEPT_HERE =
+  /^x-(?:stainless|litellm-|forwarded|real-ip$|pass-accept-encoding$|amz-|http-method|method-override$)/
+
+/** A credential is known by its name, wherever the word stands: losing a harmless header is the smaller harm. */
+const CREDENTIAL =
+  /token|secret|passw|credential|authori[sz]|cookie|jwt|oidc|saml|api-?_?key|(?:^|[-_])(?:access)?(?:auth|key|pwd|signature|assertion|bearer)(?:$|[-_])/
+
+export type Forwarding = { readonly forwardClientHeaders: boolean; readonly forwardOpenaiOrgId: boolean }
+
+const passes = (name: string, options: Forwarding): boolean => {
+  if (ALWAYS.has(name)) return true
+  if (name === 'openai-organization') return options.forwardOpenaiOrgId
+  return (
+    options.forwardClientHeaders && name.startsWith('x-') && !KEPT_HERE.test(name) && !CREDENTIAL.test(name)
+  )
+}
+
+/**
+ * The client's headers that may go to a provider: protocol versions, betas and the idempotency key always;
+ * x- headers with forward_client_headers_to_llm_api; openai-organization with forward_openai_org_id. Whatever names
+ * a credential, a connection or the gateway stays, whichever options are on.
+ */
+export const upstreamHeaders = (clientHeaders: Headers, options: Forwarding): HeaderPair[] => {
+  const hops = connectionNames(clientHeaders)
+  const pairs: HeaderPair[] = []
+  for (const [name, value] of Object.entries(clientHeaders)) {
+    if (value === undefined || !passes(name, options) || hops.has(name)) continue
+    const safe = safeHeaderValue(joined(value))
+    if (safe !== '') pairs.push([name, safe])
+  }
+  return pairs
+}
+
+/** They describe bytes that we send anew, or would plant a provider's cookie in the client. */
+const NOT_RETURNED: ReadonlySet<string> = new Set(['content-encoding', 'content-length', 'set-cookie'])
+
+/** These come back under their own name too: client libraries read them. */
+const UNPREFIXED =
+  /^(?:x-ratelimit-(?:limit|remaining|reset)-(?:requests|tokens)|x-request-id|openai-(?:processing-ms|version|model))$/
+
+const PREFIX = 'llm_provider-'
+
+/**
+ * A provider's headers as the client gets them: each as `llm_provider-<name>`, rate limits and request id also under
+ * their own name. A provider that is such a gateway itself has prefixed already.
+ */
+export const clientHeaders = (upstream: Readonly<Record<string, string>>): HeaderPair[] => {
+  const hops = connectionNames(upstream)
+  const pairs: HeaderPair[] = []
+  for (const [name, value] of Object.entries(upstream)) {
+    if (hops.has(name) || NOT_RETURNED.has(name)) continue
+    const safe = safeHeaderValue(value)
+    if (safe === '') continue
+    pairs.push([name.startsWith(PREFIX) ? name : PREFIX + name, safe])
+    if (UNPREFIXED.test(name)) pairs.push([name, safe])
+  }
+  return pairs
+}
