@@ -6,6 +6,9 @@ import { type Stage, type StageOptions, startStage } from '../../src/stage/stage
 import type { Json, JsonObject } from '../../src/wire/json.ts'
 import { openRaw, type RawClient, type RawRequest } from './raw.ts'
 
+/** Whose end undoes what was started: a test, or a whole file (`{ after }` of node:test). */
+export type Owner = Pick<TestContext, 'after'>
+
 /** What the gateway under test is started with. */
 export type StartOptions = {
   readonly configPath: string
@@ -77,7 +80,7 @@ const serveHere: Start = async options => {
 }
 
 /** An empty directory that is removed when the test ends. */
-export const temporaryDirectory = async (t: TestContext): Promise<string> => {
+export const temporaryDirectory = async (t: Owner): Promise<string> => {
   const path = await mkdtemp(join(tmpdir(), 'understudy-test-'))
   t.after(() => rm(path, { recursive: true, force: true }))
   return path
@@ -115,10 +118,7 @@ const startAll = async <Set extends StageSet>(
 }
 
 /** Starts stages and a gateway in front of them; everything is closed and removed when the test ends. */
-export const play = async <Set extends StageSet>(
-  t: TestContext,
-  options: PlayOptions<Set>,
-): Promise<Play<Set>> => {
+export const play = async <Set extends StageSet>(t: Owner, options: PlayOptions<Set>): Promise<Play<Set>> => {
   const wanted = options.stages
   // Undone in reverse: clients leave, the gateway closes, then its stages, and last its directory.
   const undo = new AsyncDisposableStack()
