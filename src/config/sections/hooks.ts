@@ -1,7 +1,7 @@
 import { didYouMean, join, type Report } from '../report.ts'
 import { child, isUnset, type MapNode, type Node, text } from '../tree.ts'
 
-/** LiteLLM's built-in callbacks (behaviour map 11), to tell a misspelt name from a known one. */
+/** LiteLLM's built-in callbacks, to tell a misspelt name from a known one. */
 const CALLBACKS: ReadonlySet<string> = new Set(
   `agentops anthropic_cache_control_hook argilla arize arize_phoenix athina aws_sqs azure_sentinel azure_storage
   bitbucket braintrust cloudzero datadog datadog_llm_observability datadog_metrics deepeval dotprompt dynamic_rate_limiter

@@ -12,7 +12,7 @@ const RANKED = new Set(['*', '+', '?', '\\', '^', '$', '|', '(', ')'])
 /** LiteLLM's own text of the pattern: its length and special characters decide which pattern is asked first. */
 const pythonPattern = (name: string): string => name.replace(PYTHON_SPECIAL, '\\$&').replaceAll('\\*', '(.*)')
 
-/** Anchored at the start and not at the end, as in LiteLLM (behaviour map 1.7). Each star is one capture. */
+/** Anchored at the start and not at the end, as in LiteLLM. Each star is one capture. */
 export const compilePattern = (name: string): RegExp =>
   new RegExp(
     `^${name

@@ -9,7 +9,7 @@ type Names = Readonly<Record<string, ExceptionName | 'Default'>>
 const fields = (suffix: string, names: readonly (ExceptionName | 'Default')[]): Names =>
   record(names.map(name => [`${name === 'Timeout' ? 'TimeoutError' : name}${suffix}`, name] as const))
 
-/** The fields of LiteLLM's RetryPolicy (behaviour map 2.6). */
+/** The fields of LiteLLM's RetryPolicy. */
 export const RETRY_FIELDS = fields('Retries', [
   'BadRequestError',
   'AuthenticationError',
@@ -22,7 +22,7 @@ export const RETRY_FIELDS = fields('Retries', [
   'Default',
 ])
 
-/** The fields of LiteLLM's AllowedFailsPolicy (behaviour map 2.5). */
+/** The fields of LiteLLM's AllowedFailsPolicy. */
 export const ALLOWED_FAILS_FIELDS = fields('AllowedFails', [
   'ContentPolicyViolationError',
   'BadRequestError',

@@ -14,7 +14,7 @@ type Written = {
 }
 
 /**
- * LiteLLM's rules (behaviour map 12): custom_llm_provider wins; then the prefix before the first '/'; then a known
+ * LiteLLM's rules: custom_llm_provider wins; then the prefix before the first '/'; then a known
  * host in api_base; then the well-known bare names.
  */
 export const resolveProvider = (written: Written, providers: Providers): Resolved | Unresolved => {

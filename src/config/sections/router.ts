@@ -143,7 +143,7 @@ const readStrategy = (written: string | undefined, router: MapNode, report: Repo
   return 'simple-shuffle'
 }
 
-/** LiteLLM's library default; the same number in the file is not told apart from it (behaviour map 2.5 B). */
+/** LiteLLM's library default; the same number in the file is not told apart from it. */
 const DEFAULT_ALLOWED_FAILS = 3
 
 const readAllowedFails = (value: number | undefined, sources: RouterSources): number | undefined => {
