@@ -1,5 +1,6 @@
 import type { Call } from '../call.ts'
 import type { Deployment, ExceptionPolicy } from '../config/config.ts'
+import { policyEntry } from '../config/policy.ts'
 import { type Failure, VERDICTS } from '../failure.ts'
 import type { House } from '../house.ts'
 import type { Stop } from '../plan/plan.ts'
@@ -230,7 +231,7 @@ const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
   const last = play.trail.steps.at(-1)
   if (failure.class === 'client_gone' || failure.class === 'gateway_bug') return false
   const policy = policyOf(play)
-  const byPolicy = policy?.[failure.exception] ?? policy?.Default
+  const byPolicy = policyEntry(policy, failure.exception) ?? policy?.Default
   const allowed = byPolicy ?? level.retries ?? 0
   play.trail.maxRetries = allowed
   const rule = byPolicy === undefined ? VERDICTS[failure.class].retry : 'any'

@@ -1,5 +1,6 @@
-import type { Deployment, ExceptionPolicy, RouterSettings } from '../config/config.ts'
-import { type ExceptionName, type Failure, VERDICTS } from '../failure.ts'
+import type { Deployment, RouterSettings } from '../config/config.ts'
+import { policyEntry } from '../config/policy.ts'
+import { type Failure, VERDICTS } from '../failure.ts'
 
 /**
  * When a failure puts a deployment to rest, and for how long: LiteLLM's rules (router_utils/cooldown_handlers.py),
@@ -33,18 +34,6 @@ const LIBRARY_COOLDOWN_MS = 5_000
 const ZERO_MS = 1e-6
 /** An upstream may not bench itself for ever: after this long one request goes and asks again. */
 export const LONGEST_RETRY_AFTER_MS = 3_600_000
-
-/** Exceptions that are also another one: an entry for the general class covers them. */
-const GENERAL_CLASS: Readonly<Partial<Record<ExceptionName, ExceptionName>>> = {
-  ContentPolicyViolationError: 'BadRequestError',
-  ContextWindowExceededError: 'BadRequestError',
-  UnsupportedParamsError: 'BadRequestError',
-}
-
-const policyEntry = (policy: ExceptionPolicy | undefined, exception: ExceptionName): number | undefined => {
-  const general = GENERAL_CLASS[exception]
-  return policy?.[exception] ?? (general === undefined ? undefined : policy?.[general])
-}
 
 const unlessNegative = (ms: number | undefined): number | undefined =>
   ms !== undefined && ms >= 0 ? ms : undefined
