@@ -3,6 +3,7 @@ import { textOf } from './bytes.ts'
 import type { Json } from './json.ts'
 import {
   JsonFault,
+  type Key,
   OPEN_ARRAY,
   OPEN_OBJECT,
   skipArray,
@@ -56,8 +57,8 @@ export { JsonFault }
 const MAX_DEPTH = 200
 
 /** Escaped names compare decoded: "mod\u0065l" is `model` to every parser behind us. */
-const keyOf = (bytes: Uint8Array, keyStart: number, keyEnd: number, escaped: boolean): string =>
-  escaped ? (JSON.parse(textOf(bytes, keyStart, keyEnd)) as string) : textOf(bytes, keyStart + 1, keyEnd - 1)
+const keyOf = (bytes: Uint8Array, { start, end, escaped }: Key): string =>
+  escaped ? (JSON.parse(textOf(bytes, start, end)) as string) : textOf(bytes, start + 1, end - 1)
 
 const shown = (key: string): string => JSON.stringify(key.length > 80 ? `${key.slice(0, 80)}…` : key)
 
@@ -122,13 +123,13 @@ export const indexObject = (bytes: Uint8Array, limits?: { readonly maxDepth: num
   const members = new Map<string, Member>()
   const scan = startScan(bytes, limits?.maxDepth ?? MAX_DEPTH)
   const end = skipObject(scan, start, 1, {
-    member: (keyStart, keyEnd, escaped, from, to) => {
-      const key = keyOf(bytes, keyStart, keyEnd, escaped)
+    member: (name, from, to) => {
+      const key = keyOf(bytes, name)
       const before = members.size
-      members.set(key, { key, keyStart, start: from, end: to })
+      members.set(key, { key, keyStart: name.start, start: from, end: to })
       if (members.size > before) return
-      const message = `The body gives the key ${shown(key)} twice (again at byte ${keyStart}); once is allowed.`
-      throw new JsonFault('duplicate-key', keyStart, message, key)
+      const message = `The body gives the key ${shown(key)} twice (again at byte ${name.start}); once is allowed.`
+      throw new JsonFault('duplicate-key', name.start, message, key)
     },
   })
   const rest = skipSpace(bytes, end)
@@ -145,8 +146,8 @@ export const indexValue = (bytes: Uint8Array, { start, end }: Span): ValueIndex 
   const scan = startScan(bytes.subarray(0, end), Number.POSITIVE_INFINITY)
   if (bytes[start] === OPEN_OBJECT) {
     const members: Member[] = []
-    const member = (keyStart: number, keyEnd: number, escaped: boolean, from: number, to: number): void => {
-      members.push({ key: keyOf(bytes, keyStart, keyEnd, escaped), keyStart, start: from, end: to })
+    const member = (name: Key, from: number, to: number): void => {
+      members.push({ key: keyOf(bytes, name), keyStart: name.start, start: from, end: to })
     }
     return { kind: 'object', start, end: skipObject(scan, start, 1, { member }), members }
   }

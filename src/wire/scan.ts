@@ -32,9 +32,12 @@ export type Scan = {
   nextControl: number
 }
 
+/** A member's name by offsets, quotes included; `escaped` when it holds a backslash. */
+export type Key = { readonly start: number; readonly end: number; readonly escaped: boolean }
+
+/** Told of each thing directly inside a container; [start, end) is the value. */
 export type Visit = {
-  /** `keyStart` is the opening quote, [start, end) the value. */
-  readonly member?: (keyStart: number, keyEnd: number, escaped: boolean, start: number, end: number) => void
+  readonly member?: (key: Key, start: number, end: number) => void
   readonly element?: (start: number, end: number) => void
 }
 
@@ -244,7 +247,7 @@ export const skipObject = (scan: Scan, open: number, depth: number, visit?: Visi
     if (bytes[at] !== COLON) throw syntaxFault(scan, at, "':' after a member name")
     const start = skipSpace(bytes, at + 1)
     const end = skipValue(scan, start, depth)
-    visit?.member?.(keyStart, keyEnd, escaped, start, end)
+    visit?.member?.({ start: keyStart, end: keyEnd, escaped }, start, end)
     at = skipSpace(bytes, end)
     const byte = bytes[at]
     if (byte === CLOSE_OBJECT) return at + 1
