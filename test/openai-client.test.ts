@@ -304,7 +304,7 @@ for (const act of [...CHAT, ...RESPONSES, ...VECTORS, ...IMAGES, ...AUDIO]) {
     assert.ok(house.stages.lead.requests.length > 0)
   })
   test(`${act.name}: answered by the backup when the primary fails`, async () => {
-    house.stages.lead.script([], { then: { kind: 'status', status: 503 } })
+    house.stages.lead.script(Array(8).fill({ kind: 'status', status: 503 }))
     await act.run(house.client, act.group, second(act.group))
     const calls = house.stages.lead.requests.length
     assert.ok(calls > 0)

@@ -1,13 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { type Stage, type StageOptions, startStage } from '../../src/stage/stage.ts'
 import type { Json, JsonObject } from '../../src/wire/json.ts'
 import { openRaw, type RawClient, type RawRequest } from './raw.ts'
 
 /** Whose end undoes what was started: a test, or a whole file (`{ after }` of node:test). */
-export type Owner = Pick<TestContext, 'after'>
+export type Owner = { readonly after: (undo: () => Promise<void>) => void }
 
 /** What the gateway under test is started with. */
 export type StartOptions = {
