@@ -53,12 +53,18 @@ export type Route = {
 }
 
 const both = (path: string): readonly string[] => [`/v1${path}`, path]
-const responsesPaths = (path: string): readonly string[] => [...both(path), `/openai/v1${path}`]
-const modelPaths = (path: string): readonly string[] => [
+/** The last form is the Azure client's: its dated paths have no deployment for these routes. */
+const responsesPaths = (path: string): readonly string[] => [
+  ...both(path),
+  `/openai/v1${path}`,
+  `/openai${path}`,
+]
+/** Paths of the Azure client, which writes the model into them. */
+const deploymentPaths = (path: string): readonly string[] => [
   ...both(path),
   `/openai/deployments/:model${path}`,
-  `/engines/:model${path}`,
 ]
+const modelPaths = (path: string): readonly string[] => [...deploymentPaths(path), `/engines/:model${path}`]
 
 const crossing = { crossing: 'groups', because: '' } as const
 const vectors = {
@@ -143,7 +149,7 @@ export const ROUTES: readonly Route[] = [
   call({
     name: 'images.generations',
     method: 'POST',
-    paths: both('/images/generations'),
+    paths: deploymentPaths('/images/generations'),
     upstream: '/images/generations',
     shape: 'images',
     streams: true,
@@ -153,7 +159,7 @@ export const ROUTES: readonly Route[] = [
   call({
     name: 'images.edits',
     method: 'POST',
-    paths: both('/images/edits'),
+    paths: deploymentPaths('/images/edits'),
     upstream: '/images/edits',
     shape: 'images',
     body: 'multipart',
@@ -164,7 +170,7 @@ export const ROUTES: readonly Route[] = [
   call({
     name: 'images.variations',
     method: 'POST',
-    paths: both('/images/variations'),
+    paths: deploymentPaths('/images/variations'),
     upstream: '/images/variations',
     shape: 'images',
     body: 'multipart',
@@ -174,7 +180,7 @@ export const ROUTES: readonly Route[] = [
   call({
     name: 'audio.speech',
     method: 'POST',
-    paths: both('/audio/speech'),
+    paths: deploymentPaths('/audio/speech'),
     upstream: '/audio/speech',
     shape: 'speech',
     streams: true,
@@ -183,7 +189,7 @@ export const ROUTES: readonly Route[] = [
   call({
     name: 'audio.transcriptions',
     method: 'POST',
-    paths: both('/audio/transcriptions'),
+    paths: deploymentPaths('/audio/transcriptions'),
     upstream: '/audio/transcriptions',
     shape: 'transcription',
     body: 'multipart',
@@ -193,7 +199,7 @@ export const ROUTES: readonly Route[] = [
   call({
     name: 'audio.translations',
     method: 'POST',
-    paths: both('/audio/translations'),
+    paths: deploymentPaths('/audio/translations'),
     upstream: '/audio/translations',
     shape: 'transcription',
     body: 'multipart',

@@ -56,7 +56,8 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
 }
 
 /** One deployment named by its id is not its whole group: the group's own turn may have been another one's. */
-const keyOf = (stop: Stop): string => (stop.byId ? `id:${stop.candidates[0]?.deployment.id ?? ''}` : stop.group)
+const keyOf = (stop: Stop): string =>
+  stop.byId ? `id:${stop.candidates[0]?.deployment.id ?? ''}` : stop.group
 
 /** How a visit ended. `message` is the failure's text with the account of its fallbacks. */
 type End = { readonly outcome: Outcome; readonly named: string; readonly message: string }
@@ -123,6 +124,7 @@ const accountOf = (walk: Walk, from: Fall, nested: string | undefined): string =
     message: from.failure.message,
     group: from.stop.named,
     following: from.following,
+    general: walk.call.config.router.fallbacks,
     nested,
     nestedOnly: from.depth > 0,
     exposeDebug: walk.call.config.litellm.exposeRouterDebugInErrors,

@@ -6,6 +6,7 @@ import type { House } from '../house.ts'
 import { type Ask, type Draft, type HeaderPair, type Reading, Unsupported } from '../providers/provider.ts'
 import type { Lease } from '../shared/board.ts'
 import { indexObject, type JsonIndex } from '../wire/index.ts'
+import type { JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
 import { BYTES, wholeChunks } from './bytes.ts'
@@ -13,13 +14,13 @@ import { classify, type FailureSignal } from './classify.ts'
 import { collect } from './collect.ts'
 import { plainAnswer } from './decode.ts'
 import { gate } from './gate.ts'
-import { lazyObject } from './lazy.ts'
 import { CONNECT_MS, limitsFor, type PhaseLimits } from './limits.ts'
 import { mockTransport } from './mock.ts'
 import { type Content, editNames, type Outcome } from './outcome.ts'
 import { Progress } from './progress.ts'
 import { LiveStream, type Trouble } from './stream.ts'
 import { type Answer, TransportFault } from './transport.ts'
+import { viewOf } from './view.ts'
 
 /** Error bodies are read up to this size. */
 const ERROR_BYTES = 1024 * 1024
@@ -216,9 +217,8 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
         : { kind: 'transport', fault: got.fault, provider },
     )
   const type = answer.headers['content-type'] ?? ''
-  const document = (bytes: Uint8Array, index: JsonIndex | undefined): Verdict => {
-    const seen = index === undefined ? undefined : lazyObject(index)
-    const usage = seen === undefined ? undefined : SHAPES[route.shape].usageOf(seen)
+  const document = (bytes: Uint8Array, index?: JsonIndex, view?: JsonObject): Verdict => {
+    const usage = view === undefined ? undefined : SHAPES[route.shape].usageOf(view)
     return { ok: true, read: { content: { kind: 'document', bytes, index, usage } } }
   }
   // Subtitles and plain transcripts are text by request; a deletion may answer with nothing at all.
@@ -228,10 +228,10 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
     got.bytes.length > 0 &&
     !job.call.stream
   )
-    return document(got.bytes, undefined)
+    return document(got.bytes)
   if (got.bytes.length === 0)
     return route.shape === 'resource' || route.crossing === 'never'
-      ? document(got.bytes, undefined)
+      ? document(got.bytes)
       : unreadable('empty')
   if (job.call.stream || type.startsWith('text/event-stream')) {
     // An error that came as plain JSON is worth more than the complaint about its type.
@@ -245,8 +245,10 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   } catch {
     return unreadable('not_json')
   }
-  const hidden = SHAPES[route.shape].errorInside(lazyObject(index))
-  return hidden === undefined ? document(bytes, index) : fail(hiddenSignal(job, answer, hidden))
+  const view = viewOf(index)
+  // What is read back (a stored response that failed) is the answer; only what was asked to be done can fail inside.
+  const hidden = route.method === 'GET' ? undefined : SHAPES[route.shape].errorInside(view)
+  return hidden === undefined ? document(bytes, index, view) : fail(hiddenSignal(job, answer, hidden))
 }
 
 const errorIn = (
@@ -254,7 +256,7 @@ const errorIn = (
   shape: Call['route']['shape'],
 ): ReturnType<(typeof SHAPES)['chat']['errorInside']> => {
   try {
-    return SHAPES[shape].errorInside(lazyObject(indexObject(bytes)))
+    return SHAPES[shape].errorInside(viewOf(indexObject(bytes)))
   } catch {
     return undefined
   }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Config } from '../config/config.ts'
 import type { Secret } from '../config/secret.ts'
@@ -7,7 +7,7 @@ import type { Caller } from './caller.ts'
 
 const CARRIERS = ['authorization', 'x-litellm-api-key', 'x-api-key', 'api-key', 'x-goog-api-key'] as const
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+const digest = (text: string): Buffer => hash('sha256', text, 'buffer')
 
 /** `Authorization` may carry the key bare, as Bearer or as Basic's cousin that some clients invent. */
 const keyOf = (value: string): string => {
@@ -15,15 +15,17 @@ const keyOf = (value: string): string => {
   return (match?.[1] ?? value).trim()
 }
 
-/** Every key the request presents, whatever the carrier (behaviour map 8.1). */
-const presented = (headers: IncomingHttpHeaders, keyHeaderName: string | undefined): Set<string> => {
-  const keys = new Set<string>()
-  const names = keyHeaderName === undefined ? CARRIERS : [...CARRIERS, keyHeaderName.toLowerCase()]
-  for (const name of names) {
+/** The keys the request presents, whatever the carrier (behaviour map 8.1): the first, and another that differs. */
+const presented = (headers: IncomingHttpHeaders, keyHeaderName: string | undefined): readonly string[] => {
+  const keys: string[] = []
+  const look = (name: string): void => {
     const value = headers[name]
-    if (typeof value === 'string' && value !== '') keys.add(keyOf(value))
+    if (typeof value !== 'string' || value === '') return
+    const key = keyOf(value)
+    if (key !== '' && !keys.includes(key)) keys.push(key)
   }
-  keys.delete('')
+  for (const name of CARRIERS) look(name)
+  if (keyHeaderName !== undefined) look(keyHeaderName)
   return keys
 }
 
@@ -32,21 +34,26 @@ const refuse = (message: string): Refusal => new Refusal(401, message, { type: '
 const masked = (key: string): string =>
   key.startsWith('sk-') && key.length >= 12 ? `sk-...${key.slice(-4)}` : '****'
 
-const masters = new WeakMap<Secret, { digest: Buffer; caller: Caller }>()
+const masters = new WeakMap<Secret, { bytes: Buffer; caller: Caller }>()
 
-const masterOf = (secret: Secret): { digest: Buffer; caller: Caller } => {
+const masterOf = (secret: Secret): { bytes: Buffer; caller: Caller } => {
   const known = masters.get(secret)
   if (known !== undefined) return known
-  const hash = digest(secret.reveal())
   const caller: Caller = {
     admin: true,
-    keyHash: hash.toString('hex'),
+    keyHash: digest(secret.reveal()).toString('hex'),
     owner: 'default_user_id',
     mayUse: () => true,
   }
-  const made = { digest: hash, caller }
+  const made = { bytes: Buffer.from(secret.reveal()), caller }
   masters.set(secret, made)
   return made
+}
+
+/** Takes as long for a wrong key as for the right one; only the length, which is no secret, is looked at first. */
+const same = (key: string, master: Buffer): boolean => {
+  const given = Buffer.from(key)
+  return given.length === master.length && timingSafeEqual(given, master)
 }
 
 /** The caller of an endpoint that the operator opened: owns nothing and may use no model group. */
@@ -54,7 +61,7 @@ export const ANYONE: Caller = { admin: false, keyHash: '', owner: 'anyone', mayU
 
 /**
  * Who is calling? Denies by default; runs before a byte of the body is read.
- * Keys are compared as SHA-256 digests in constant time, so neither length nor prefix leaks.
+ * Keys are compared in constant time; a virtual key will be looked up by its SHA-256, never by itself.
  */
 export const authenticate = (headers: IncomingHttpHeaders, config: Config): Caller => {
   const keys = presented(headers, config.general.keyHeaderName)
@@ -66,7 +73,7 @@ export const authenticate = (headers: IncomingHttpHeaders, config: Config): Call
   const secret = config.general.masterKey
   if (secret !== undefined) {
     const master = masterOf(secret)
-    if (timingSafeEqual(digest(key), master.digest)) return master.caller
+    if (same(key, master.bytes)) return master.caller
   }
   if (!key.startsWith('sk-'))
     throw refuse(

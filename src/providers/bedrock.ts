@@ -9,7 +9,7 @@ import {
   toConverse,
 } from '../dialects/bedrock-converse.ts'
 import { applyEdits, joinSegments } from '../wire/edit.ts'
-import { valueOf as readValue } from '../wire/index.ts'
+import { valueAt as readValue } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Base, parseBase, printBase, segment } from './address.ts'
 import { findKey, firstOf } from './credential.ts'

@@ -1,5 +1,5 @@
 import type { Edit } from '../wire/edit.ts'
-import { valueOf as readValue } from '../wire/index.ts'
+import { valueAt as readValue } from '../wire/index.ts'
 import type { Base } from './address.ts'
 import type { OpenAiCompatible } from './openai-compatible.ts'
 import type { Ask } from './provider.ts'

@@ -221,8 +221,31 @@ const metadataOf = (peek: Peek, keys: ReadonlySet<string>): JsonObject => {
   return isObject(value) ? value : {}
 }
 
+const NO_CONTROLS: Controls = {
+  numRetries: undefined,
+  timeoutMs: undefined,
+  streamTimeoutMs: undefined,
+  fallbacks: undefined,
+  contextWindowFallbacks: undefined,
+  contentPolicyFallbacks: undefined,
+  disableFallbacks: false,
+  dropParams: undefined,
+  additionalDropParams: [],
+  allowedOpenaiParams: [],
+  allowedRegion: undefined,
+  mock: NO_MOCK,
+}
+
+const CONTROL_HEADERS = ['x-litellm-num-retries', 'x-litellm-timeout', 'x-litellm-stream-timeout']
+
+/** Most requests ask nothing of the gateway. */
+const plain = ({ keys, headers }: ControlSources): boolean =>
+  !keys.some(key => key === 'metadata' || CONTROL_KEYS.has(key)) &&
+  CONTROL_HEADERS.every(name => headers[name] === undefined)
+
 /** Header first, then body: LiteLLM's precedence for one request. */
 export const readControls = (from: ControlSources): Controls => {
+  if (plain(from)) return NO_CONTROLS
   const keys = new Set(from.keys)
   const peek: Peek = key => (keys.has(key) ? from.peek(key) : undefined)
   const { headers } = from
@@ -257,8 +280,11 @@ const dropPath = (path: string): readonly string[] => {
   }
 }
 
+const NO_TAGS: readonly string[] = []
+
 /** Tags for tag routing: header, body `tags`, metadata.tags (behaviour map 2.8, 4.5). */
 export const readTags = (from: ControlSources): readonly string[] => {
+  if (from.headers['x-litellm-tags'] === undefined && plain(from)) return NO_TAGS
   const keys = new Set(from.keys)
   const peek: Peek = key => (keys.has(key) ? from.peek(key) : undefined)
   const listed = header(from.headers, 'x-litellm-tags')

@@ -1,6 +1,6 @@
 import { Refusal } from '../failure.ts'
 import type { BodyKind, Route } from '../routes.ts'
-import { indexObject, JsonFault, valueOf } from '../wire/index.ts'
+import { indexObject, JsonFault, valueAt } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
 import { fieldOf, indexMultipart, MultipartFault } from '../wire/multipart.ts'
 import type { ClientBody } from './body.ts'
@@ -68,7 +68,7 @@ export const keysOf = (body: ClientBody): readonly string[] => {
 export const peekAt =
   (body: ClientBody) =>
   (key: string): Json | undefined => {
-    if (body.kind === 'json') return valueOf(body.index, key)
+    if (body.kind === 'json') return valueAt(body.index, key)
     if (body.kind === 'multipart') return fieldOf(body.index, body.bytes, key)
     return undefined
   }

@@ -1,5 +1,6 @@
 import type { Answered } from '../attempt/outcome.ts'
 import type { Trail } from '../attempt/settled.ts'
+import type { Deployment } from '../config/config.ts'
 import type { HeaderPair } from '../providers/provider.ts'
 import { VERSION } from '../version.ts'
 import { safeHeaderValue } from '../wire/headers.ts'
@@ -25,19 +26,31 @@ export type Timing = {
   readonly costUsd: number | undefined
 }
 
-/** Who served, and what it took. */
-export const servedHeaders = (answered: Answered, named: string, timing: Timing): HeaderPair[] => {
-  const { deployment } = answered
+const constant = new WeakMap<Deployment, readonly HeaderPair[]>()
+
+/** What a deployment's headers always say, made once. */
+const deploymentHeaders = (deployment: Deployment): readonly HeaderPair[] => {
+  const known = constant.get(deployment)
+  if (known !== undefined) return known
   const pairs: HeaderPair[] = [
     ['x-litellm-model-id', safeHeaderValue(deployment.id)],
     ['x-litellm-model-name', safeHeaderValue(deployment.litellmModel)],
-    ['x-litellm-model-group', safeHeaderValue(named)],
     ['x-litellm-model-api-base', safeHeaderValue(deployment.connection.baseUrl)],
-    ['x-litellm-response-duration-ms', timing.totalMs.toFixed(3)],
-    ['x-litellm-overhead-duration-ms', timing.overheadMs.toFixed(3)],
   ]
   if (deployment.region !== undefined)
     pairs.push(['x-litellm-model-region', safeHeaderValue(deployment.region)])
+  constant.set(deployment, pairs)
+  return pairs
+}
+
+/** Who served, and what it took. */
+export const servedHeaders = (answered: Answered, named: string, timing: Timing): HeaderPair[] => {
+  const pairs: HeaderPair[] = [
+    ...deploymentHeaders(answered.deployment),
+    ['x-litellm-model-group', safeHeaderValue(named)],
+    ['x-litellm-response-duration-ms', timing.totalMs.toFixed(3)],
+    ['x-litellm-overhead-duration-ms', timing.overheadMs.toFixed(3)],
+  ]
   if (timing.costUsd !== undefined) pairs.push(['x-litellm-response-cost', String(timing.costUsd)])
   return pairs
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { classify } from '../attempt/classify.ts'
 import { troubleSignal } from '../attempt/once.ts'
 import type { Answered, Content } from '../attempt/outcome.ts'
@@ -9,6 +10,7 @@ import type { House } from '../house.ts'
 import type { HeaderPair } from '../providers/provider.ts'
 import { costOf, priceOf } from '../record/price.ts'
 import type { RequestEnd } from '../record/trail.ts'
+import { joinSegments } from '../wire/edit.ts'
 import { clientHeaders } from '../wire/headers.ts'
 import { errorBody } from './error-text.ts'
 import { commonHeaders, flatHeaders, servedHeaders } from './headers.ts'
@@ -114,14 +116,7 @@ const documentReply = (served: Served, content: Extract<Content, { kind: 'docume
   if (type !== undefined && length > 0) head.push(['content-type', type])
   if (answered.status !== 204) head.push(['content-length', String(length)])
   response.writeHead(answered.status, flatHeaders(head))
-  const [only] = segments
-  if (segments.length === 1 && only !== undefined) response.end(only)
-  else {
-    response.cork()
-    for (const segment of segments) response.write(segment)
-    response.end()
-    response.uncork()
-  }
+  writeWhole(response, segments, length)
   return {
     end: 'complete',
     status: answered.status,
@@ -131,6 +126,22 @@ const documentReply = (served: Served, content: Extract<Content, { kind: 'docume
     failure: undefined,
     firstTokenMs: undefined,
   }
+}
+
+/** Up to this size the head and the body leave in one write. */
+const ONE_WRITE_BYTES = 32 * 1024
+
+const writeWhole = (response: ServerResponse, segments: readonly Uint8Array[], length: number): void => {
+  // Node joins a head with a body that is text: as latin1 every byte stays itself.
+  if (length <= ONE_WRITE_BYTES) {
+    const bytes = joinSegments(segments)
+    response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'), 'latin1')
+    return
+  }
+  response.cork()
+  for (const segment of segments) response.write(segment)
+  response.end()
+  response.uncork()
 }
 
 const PASSED_WITH_BYTES = ['content-type', 'content-disposition', 'content-length'] as const

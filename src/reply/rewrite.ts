@@ -3,7 +3,7 @@ import type { Call } from '../call.ts'
 import type { StreamEvent } from '../dialects/shape.ts'
 import type { Seal } from '../seal.ts'
 import { applyEdits, type Edit } from '../wire/edit.ts'
-import { indexObject, type JsonIndex, valueOf } from '../wire/index.ts'
+import { indexObject, type JsonIndex, valueAt } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { encodeEvent } from '../wire/sse.ts'
 
@@ -47,25 +47,25 @@ const idEdits = (object: JsonObject, at: readonly string[], facts: Facts): Edit[
 
 const documentEdits = (index: JsonIndex, facts: Facts): Edit[] => {
   const edits: Edit[] = []
-  if (facts.model !== undefined && index.members.has('model') && valueOf(index, 'model') !== facts.model)
+  if (facts.model !== undefined && index.members.has('model') && valueAt(index, 'model') !== facts.model)
     edits.push(set(['model'], facts.model, 'model'))
-  if (!facts.binds || !STORED_OBJECTS.has(String(valueOf(index, 'object')))) return edits
+  if (!facts.binds || !STORED_OBJECTS.has(String(valueAt(index, 'object')))) return edits
   const { id, previous_response_id, conversation } = pick(index)
   return [...edits, ...idEdits({ id, previous_response_id, conversation }, [], facts)]
 }
 
 const pick = (index: JsonIndex): { id: Json; previous_response_id: Json; conversation: Json } => ({
-  id: valueOf(index, 'id') ?? null,
-  previous_response_id: valueOf(index, 'previous_response_id') ?? null,
-  conversation: valueOf(index, 'conversation') ?? null,
+  id: valueAt(index, 'id') ?? null,
+  previous_response_id: valueAt(index, 'previous_response_id') ?? null,
+  conversation: valueAt(index, 'conversation') ?? null,
 })
 
 /** Events of the responses dialect carry the whole response object, or its id. */
 const responseEventEdits = (index: JsonIndex, facts: Facts): Edit[] => {
   const edits: Edit[] = []
-  const bare = valueOf(index, 'response_id')
+  const bare = valueAt(index, 'response_id')
   if (typeof bare === 'string') edits.push(set(['response_id'], facts.sealId(bare), 'sealed-id'))
-  const response = valueOf(index, 'response')
+  const response = valueAt(index, 'response')
   if (!isObject(response)) return edits
   if (facts.model !== undefined && typeof response.model === 'string' && response.model !== facts.model)
     edits.push(set(['response', 'model'], facts.model, 'model'))
@@ -93,7 +93,7 @@ const modelRewriter = (model: string): ((event: StreamEvent) => Uint8Array | str
       return event.bytes
     }
     const member = index.members.get('model')
-    if (member === undefined || valueOf(index, 'model') === model) return event.bytes
+    if (member === undefined || valueAt(index, 'model') === model) return event.bytes
     const head = Buffer.from(index.bytes.subarray(0, member.end)).toString('utf8')
     const before = Buffer.from(index.bytes.subarray(0, member.start)).toString('utf8')
     prefix = head

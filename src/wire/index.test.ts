@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 // biome-ignore lint/suspicious/noShadowRestrictedNames: the name of the function under test
-import { has, indexObject, indexValue, JsonFault, kindOf, stringOf, valueOf } from './index.ts'
+import { has, indexObject, indexValue, JsonFault, kindOf, stringOf, valueAt } from './index.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -56,10 +56,10 @@ test('values are read by key, decoded from UTF-8 and escapes', () => {
     bytesOf('{"a":"é\\u00e9😀","b":[1,{"c":null}],"d":-0.5e1,"e":true,"f":null,"g":{}}'),
   )
   assert.equal(stringOf(index, 'a'), 'éé😀')
-  assert.deepEqual(valueOf(index, 'b'), [1, { c: null }])
-  assert.equal(valueOf(index, 'd'), -5)
+  assert.deepEqual(valueAt(index, 'b'), [1, { c: null }])
+  assert.equal(valueAt(index, 'd'), -5)
   assert.equal(stringOf(index, 'd'), undefined)
-  assert.equal(valueOf(index, 'missing'), undefined)
+  assert.equal(valueAt(index, 'missing'), undefined)
   assert.equal(has(index, 'e'), true)
   assert.equal(has(index, 'toString'), false)
   assert.deepEqual(
@@ -75,7 +75,7 @@ test('a key spelled with escapes is the key it decodes to', () => {
 test('__proto__ and constructor are keys like any other', () => {
   const index = indexObject(bytesOf('{"__proto__":{"admin":true},"constructor":1}'))
   assert.deepEqual([...index.members.keys()], ['__proto__', 'constructor'])
-  assert.deepEqual(valueOf(index, '__proto__'), { admin: true })
+  assert.deepEqual(valueAt(index, '__proto__'), { admin: true })
   assert.equal(({} as { admin?: boolean }).admin, undefined)
 })
 
@@ -152,7 +152,7 @@ test('long strings end where they end: quotes, escapes and control characters fa
     const index = indexObject(bytesOf(text))
     assert.equal(stringOf(index, 'a'), `${plain}"${plain}\\`)
     assert.equal(stringOf(index, 'b'), `${plain}é`)
-    assert.deepEqual(valueOf(index, 'c'), [plain])
+    assert.deepEqual(valueAt(index, 'c'), [plain])
     for (const control of ['\0', '\n', '\x1f']) {
       assert.equal(faultOf(bytesOf(`{"a":"${plain}${control}${plain}"}`)).offset, 6 + length)
     }
@@ -203,7 +203,7 @@ test('property: the members of any object are those JSON.parse finds, value by v
       const index = indexObject(bytesOf(text))
       const parsed = JSON.parse(text) as Record<string, unknown>
       assert.deepEqual(new Set(index.members.keys()), new Set(Object.keys(parsed)))
-      for (const key of Object.keys(parsed)) assert.deepEqual(valueOf(index, key), parsed[key])
+      for (const key of Object.keys(parsed)) assert.deepEqual(valueAt(index, key), parsed[key])
     }),
   )
 })

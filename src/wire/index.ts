@@ -165,14 +165,14 @@ export const has = (index: JsonIndex, key: string): boolean => index.members.has
 
 /** The value of a top-level key, built from its slice alone. */
 // biome-ignore lint/suspicious/noShadowRestrictedNames: reads as what it is, and nothing here calls the global one
-export const valueOf = (index: JsonIndex, key: string): Json | undefined => {
+export const valueAt = (index: JsonIndex, key: string): Json | undefined => {
   const member = index.members.get(key)
   return member && (JSON.parse(textOf(index.bytes, member.start, member.end)) as Json)
 }
 
 /** The value when it is a string, else undefined. */
 export const stringOf = (index: JsonIndex, key: string): string | undefined =>
-  kindOf(index, key) === 'string' ? (valueOf(index, key) as string) : undefined
+  kindOf(index, key) === 'string' ? (valueAt(index, key) as string) : undefined
 
 const KINDS: Readonly<Record<number, JsonKind>> = {
   34: 'string',
