@@ -49,7 +49,7 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
     timeoutMs: undefined,
   }
   const walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, visited: new Set() }
-  const end = await visit(walk, plan.first, 0)
+  const end = await visit(walk, plan.first, { depth: 0, more: false })
   if (end.outcome.kind === 'answered')
     return { kind: 'answered', answered: end.outcome, trail, named: end.named }
   return { kind: 'failed', failure: end.outcome.failure, message: end.message, trail }
@@ -62,48 +62,49 @@ const keyOf = (stop: Stop): string =>
 /** How a visit ended. `message` is the failure's text with the account of its fallbacks. */
 type End = { readonly outcome: Outcome; readonly named: string; readonly message: string }
 
-const visit = async (walk: Walk, stop: Stop, depth: number): Promise<End> => {
+/** Where in the tree of fallbacks a visit is: hops from the first group, and whether an outer list still has targets. */
+type Spot = { readonly depth: number; readonly more: boolean }
+
+const visit = async (walk: Walk, stop: Stop, { depth, more }: Spot): Promise<End> => {
   walk.visited.add(keyOf(stop))
   const wish: Wish = wishOf(walk.call, stop)
   const listed = depth < walk.plan.maxDepth
   const mocked = depth === 0 ? mockFailure(walk.call, stop) : undefined
-  const hasFallback = listed && depth === 0 && couldFall(walk, stop)
+  const hasFallback = (failure: Failure): boolean =>
+    more || (listed && isOpen(walk, walk.plan.follow(stop, failure).targets))
   const outcome = mocked ?? (await playGroup({ ...walk, stop, wish, hasFallback }))
   if (outcome.kind === 'answered') return { outcome, named: stop.named, message: '' }
   const { failure } = outcome
   const following = walk.plan.follow(stop, failure)
   if (!listed || failure.class === 'client_gone' || failure.class === 'gateway_bug')
     return { outcome, named: stop.named, message: failure.message }
-  const inner = await fall(walk, { stop, failure, following, depth })
+  const inner = await fall(walk, { stop, failure, following, depth, more })
   if (inner?.outcome.kind === 'answered') return inner
   return {
     outcome,
     named: stop.named,
-    message: accountOf(walk, { stop, failure, following, depth }, inner?.message),
+    message: accountOf(walk, { stop, failure, following, depth, more }, inner?.message),
   }
 }
 
-const couldFall = (walk: Walk, stop: Stop): boolean => {
-  const { router } = walk.call.config
-  if (walk.call.controls.disableFallbacks || walk.call.route.crossing === 'never') return false
-  return (
-    walk.call.controls.fallbacks !== undefined ||
-    (router.fallbacks?.has(stop.group) ?? false) ||
-    (router.fallbacks?.has('*') ?? false)
-  )
-}
+/** Does any of these targets still lead to a group that may be asked? */
+const isOpen = (walk: Walk, targets: Following['targets']): boolean =>
+  (targets ?? []).some(target => {
+    const stop = walk.plan.stopFor(target)
+    return !('skipped' in stop) && !walk.visited.has(keyOf(stop))
+  })
 
-type Fall = {
+type Fall = Spot & {
   readonly stop: Stop
   readonly failure: Failure
   readonly following: Following
-  readonly depth: number
 }
 
 /** The listed targets in order, each with its own fallbacks before the next (depth first, as LiteLLM recurses). */
 const fall = async (walk: Walk, from: Fall): Promise<End | undefined> => {
   let last: End | undefined
-  for (const target of from.following.targets ?? []) {
+  const targets = from.following.targets ?? []
+  for (const [place, target] of targets.entries()) {
     if (walk.call.context.departed.aborted) return last
     const stop = walk.plan.stopFor(target)
     if ('skipped' in stop) {
@@ -113,7 +114,8 @@ const fall = async (walk: Walk, from: Fall): Promise<End | undefined> => {
     if (walk.visited.has(keyOf(stop))) continue
     note(walk.trail, `fallback ${from.stop.named} → ${stop.named}: ${from.failure.class}`)
     walk.trail.fallbacks += 1
-    last = await visit(walk, stop, from.depth + 1)
+    const more = from.more || isOpen(walk, targets.slice(place + 1))
+    last = await visit(walk, stop, { depth: from.depth + 1, more })
     if (last.outcome.kind === 'answered' || last.outcome.failure.class === 'client_gone') return last
   }
   return last

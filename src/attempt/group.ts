@@ -14,7 +14,7 @@ import { backoffMs } from './backoff.ts'
 import { classify } from './classify.ts'
 import { limitsFor } from './limits.ts'
 import { tryOnce } from './once.ts'
-import type { Outcome } from './outcome.ts'
+import type { Failed, Outcome } from './outcome.ts'
 import type { Trail } from './settled.ts'
 
 /** A longer Retry-After is not slept through: the next group is asked, or the client is told. */
@@ -29,8 +29,8 @@ export type Play = {
   readonly wish: Wish
   readonly trail: Trail
   readonly house: House
-  /** Another group may be asked when this one fails. */
-  readonly hasFallback: boolean
+  /** Another group will be asked when this one ends with this failure. */
+  readonly hasFallback: (failure: Failure) => boolean
 }
 
 /** What one order level remembers of its attempts. */
@@ -41,7 +41,7 @@ type Level = {
   readonly mayRepeat: Set<string>
   attempts: number
   retries: number | undefined
-  last: Outcome | undefined
+  last: Failed | undefined
 }
 
 /** LiteLLM's order fallback skips these: another deployment of the group would refuse as well. */
@@ -96,10 +96,15 @@ const playLevel = async (
     if (choice.kind === 'nothing') return level.last ?? before ?? nothingLeft(play, choice)
     const waited = await waitFor(play, level, choice.candidate)
     if (waited === undefined) return level.last ?? gone()
-    level.last = await attemptOn(play, level, choice, waited)
-    if (level.last.kind === 'answered') return level.last
-    if (!mayRetry(play, level, level.last.failure)) return level.last
-    play.trail.retries += 1
+    if (level.last !== undefined) {
+      // Counted when it is made: a wait that was not worth it is no retry.
+      play.trail.retries += 1
+      note(play.trail, `retry: ${level.last.failure.class}${waited > 0 ? `, ${Math.round(waited)} ms` : ''}`)
+    }
+    const outcome = await attemptOn(play, level, choice, waited)
+    if (outcome.kind === 'answered') return outcome
+    level.last = outcome
+    if (!mayRetry(play, level, outcome.failure)) return outcome
   }
 }
 
@@ -149,7 +154,8 @@ const waitFor = async (play: Play, level: Level, candidate: Candidate): Promise<
   // The first attempt at a lone, limited deployment is not held back by us: its provider may have recovered.
   const wait = level.attempts === 0 ? 0 : Math.max(pause, notBefore - now)
   if (wait <= 0) return 0
-  const longest = play.hasFallback ? Math.max(WAIT_WITH_FALLBACK_MS, floor) : LONGEST_WAIT_MS
+  const elsewhere = level.last !== undefined && play.hasFallback(level.last.failure)
+  const longest = elsewhere ? Math.max(WAIT_WITH_FALLBACK_MS, floor) : LONGEST_WAIT_MS
   if (wait > longest) return undefined
   const stayed = await sleep(wait, play)
   return stayed ? wait : undefined
@@ -237,9 +243,7 @@ const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
   const rule = byPolicy === undefined ? VERDICTS[failure.class].retry : 'any'
   if (rule === 'never' || level.attempts > allowed) return false
   if (rule === 'any' && last !== undefined) level.mayRepeat.add(last.deployment)
-  if (choose(play, level).kind === 'nothing') return false
-  note(play.trail, `retry: ${failure.class}`)
-  return true
+  return choose(play, level).kind === 'picked'
 }
 
 /** Why the next step followed, written on the step before it. */
