@@ -59,6 +59,35 @@ const eventField = (value: unknown): unknown => {
 const eventFields = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, eventField(value)]))
 
+type FileNews = {
+  readonly failed: (path: string, error: Error, lines: string) => void
+  readonly wrote: (path: string, dropped: number) => void
+}
+
+/** The request log's file; undefined without a data directory. */
+const requestFile = (options: JournalOptions, news: FileNews): Sink | undefined => {
+  if (options.dataDir === undefined) return undefined
+  const path = requestLogPath(options.dataDir)
+  const maxBytes = options.maxFileBytes ?? MAX_FILE_BYTES
+  return new Sink({
+    target: new RotatingFile({ path, maxBytes, keep: KEEP_FILES }),
+    maxPending: MAX_PENDING,
+    failed: (error, lines) => news.failed(path, error, lines),
+    wrote: dropped => news.wrote(path, dropped),
+  })
+}
+
+const eventLogger = ({ level, now }: JournalOptions, out: Sink) =>
+  pino(
+    {
+      level,
+      base: { kind: 'event' },
+      timestamp: () => `,"time":${now()}`,
+      formatters: { level: label => ({ level: label }) },
+    },
+    { write: line => out.add(line) },
+  )
+
 export const createJournal = (options: JournalOptions): Journal => {
   const { now } = options
   /** Until this wall time the file counts as broken and its lines go to standard output. */
@@ -73,15 +102,7 @@ export const createJournal = (options: JournalOptions): Journal => {
         event('warn', 'log lines were dropped: standard output is read too slowly', { dropped })
     },
   })
-  const logger = pino(
-    {
-      level: options.level,
-      base: { kind: 'event' },
-      timestamp: () => `,"time":${now()}`,
-      formatters: { level: label => ({ level: label }) },
-    },
-    { write: line => out.add(line) },
-  )
+  const logger = eventLogger(options, out)
   const event: Journal['event'] = (level, message, fields = {}) =>
     logger[level](eventFields(fields), tidy(message))
 
@@ -89,34 +110,20 @@ export const createJournal = (options: JournalOptions): Journal => {
   /** True when standard output had the lines anyway. */
   const mirrored = shown('info')
 
-  const path = options.dataDir === undefined ? undefined : requestLogPath(options.dataDir)
-  const file =
-    path === undefined
-      ? undefined
-      : new Sink({
-          target: new RotatingFile({
-            path,
-            maxBytes: options.maxFileBytes ?? MAX_FILE_BYTES,
-            keep: KEEP_FILES,
-          }),
-          maxPending: MAX_PENDING,
-          failed: (error, lines) => {
-            // One warning for one breakdown, not one for each batch of a full disk.
-            if (brokenUntil === undefined) {
-              event('warn', 'the request log cannot be written; its lines go to standard output', {
-                path,
-                error,
-              })
-            }
-            brokenUntil = now() + RETRY_FILE_MS
-            if (!mirrored) out.add(lines)
-          },
-          wrote: dropped => {
-            if (brokenUntil !== undefined) event('info', 'the request log is written again', { path })
-            brokenUntil = undefined
-            if (dropped > 0) event('warn', 'request lines were dropped: the disk is too slow', { dropped })
-          },
-        })
+  const file = requestFile(options, {
+    failed: (path, error, lines) => {
+      // One warning for one breakdown, not one for each batch of a full disk.
+      if (brokenUntil === undefined)
+        event('warn', 'the request log cannot be written; its lines go to standard output', { path, error })
+      brokenUntil = now() + RETRY_FILE_MS
+      if (!mirrored) out.add(lines)
+    },
+    wrote: (path, dropped) => {
+      if (brokenUntil !== undefined) event('info', 'the request log is written again', { path })
+      brokenUntil = undefined
+      if (dropped > 0) event('warn', 'request lines were dropped: the disk is too slow', { dropped })
+    },
+  })
 
   const request = (record: RequestRecord): void => {
     const level = levelOf(record)

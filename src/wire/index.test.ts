@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-// biome-ignore lint/suspicious/noShadowRestrictedNames: the name of the function under test
 import { has, indexObject, indexValue, JsonFault, kindOf, stringOf, valueAt } from './index.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -164,7 +164,6 @@ export const indexValue = (bytes: Uint8Array, { start, end }: Span): ValueIndex 
 export const has = (index: JsonIndex, key: string): boolean => index.members.has(key)
 
 /** The value of a top-level key, built from its slice alone. */
-// biome-ignore lint/suspicious/noShadowRestrictedNames: reads as what it is, and nothing here calls the global one
 export const valueAt = (index: JsonIndex, key: string): Json | undefined => {
   const member = index.members.get(key)
   return member && (JSON.parse(textOf(index.bytes, member.start, member.end)) as Json)
