@@ -45,7 +45,13 @@ export type UnreadableSignal = {
 /** Everything that can end an attempt, or keep it from starting. */
 export type FailureSignal =
   | ResponseSignal
-  | { readonly kind: 'transport'; readonly fault: TransportFault; readonly provider: ProviderTag }
+  | {
+      readonly kind: 'transport'
+      readonly fault: TransportFault
+      readonly provider: ProviderTag
+      /** The answer had begun to stream: LiteLLM has a name of its own for that. */
+      readonly inStream?: true
+    }
   | TimeoutSignal
   | UnreadableSignal
   | {

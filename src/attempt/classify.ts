@@ -53,7 +53,7 @@ const classifyTimeout = (signal: TimeoutSignal): Failure => {
   )
 }
 
-const classifyTransport = (fault: TransportFault, tag: string): Failure => {
+const classifyTransport = (fault: TransportFault, tag: string, inStream: boolean): Failure => {
   // Only the gateway aborts, and only when nobody is listening any more.
   if (fault.kind === 'aborted') return clientGone()
   const more = { possiblyBilled: fault.sent && fault.kind !== 'connect_timeout' }
@@ -61,7 +61,7 @@ const classifyTransport = (fault: TransportFault, tag: string): Failure => {
     const failureClass = fault.kind === 'headers_timeout' ? 'timeout_headers' : 'transport'
     return plain({ class: failureClass, status: 408, exception: 'Timeout', message: timedOut }, more)
   }
-  const naming = namingOf('transport', 500)
+  const naming = inStream ? BROKEN_STREAM : namingOf('transport', 500)
   return plain(named('transport', naming, prefixed(naming, tag, 'Connection error.')), more)
 }
 
@@ -117,7 +117,7 @@ const decide = (signal: FailureSignal): Failure => {
     case 'response':
       return classifyResponse(signal)
     case 'transport':
-      return classifyTransport(signal.fault, signal.provider.exception)
+      return classifyTransport(signal.fault, signal.provider.exception, signal.inStream === true)
     case 'timeout':
       return classifyTimeout(signal)
     case 'unreadable':

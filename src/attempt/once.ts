@@ -320,7 +320,7 @@ export const troubleSignal = (
   if (trouble.kind === 'fault')
     return trouble.fault.kind === 'aborted'
       ? { kind: 'client_gone' }
-      : { kind: 'transport', fault: trouble.fault, provider }
+      : { kind: 'transport', fault: trouble.fault, provider, inStream: true }
   if (trouble.kind === 'timeout') return timeoutSignal(job as Job, trouble.phase, trouble.tookMs)
   return {
     kind: 'unreadable',

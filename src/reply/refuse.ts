@@ -28,6 +28,8 @@ export const refuse = (response: ServerResponse, complaint: Complaint): number =
   }
   const pairs: HeaderPair[] = [
     ...commonHeaders(callId, complaint.trail),
+    // Client libraries show this one with an error: it is what `understudy explain` asks for.
+    ['x-request-id', callId],
     ...Object.entries(complaint.headers).map(([name, value]): HeaderPair => [name, safeHeaderValue(value)]),
     ['content-type', 'application/json'],
     ['content-length', String(body.length)],

@@ -12,6 +12,7 @@ import { costOf, priceOf } from '../record/price.ts'
 import type { RequestEnd } from '../record/trail.ts'
 import { joinSegments } from '../wire/edit.ts'
 import { clientHeaders } from '../wire/headers.ts'
+import { sseDecoder } from '../wire/sse.ts'
 import { errorBody } from './error-text.ts'
 import { commonHeaders, flatHeaders, servedHeaders } from './headers.ts'
 import { refuse } from './refuse.ts'
@@ -246,6 +247,8 @@ const settleLease = (
 const endBroken = (served: Served, content: Extract<Content, { kind: 'stream' }>, failure: Failure): void => {
   const { response } = served.received
   const frame = content.progress.rules.errorFrame(errorBody(failure, failure.message), content.progress.state)
-  if (frame === '') response.destroy()
-  else response.end(frame)
+  if (frame === '') return void response.destroy()
+  // The frame repeats what the provider had sent of the answer: its ids and its model's name are changed like any event's.
+  for (const event of sseDecoder().push(Buffer.from(frame))) response.write(served.rewriter.event(event))
+  response.end()
 }
