@@ -18,6 +18,7 @@ export const plainAnswer = (answer: Answer): Answer => {
   const encoding = answer.headers['content-encoding']?.trim().toLowerCase()
   if (encoding === undefined || encoding === '' || encoding === 'identity') return answer
   const make = DECODERS[encoding]
+  if (make !== undefined) return new DecodedAnswer(answer, make())
   return {
     status: answer.status,
     headers: answer.headers,
@@ -25,38 +26,71 @@ export const plainAnswer = (answer: Answer): Answer => {
     resume: answer.resume.bind(answer),
     abort: answer.abort.bind(answer),
     read: sink => {
-      if (make !== undefined) return readThrough(answer, make(), sink)
       answer.abort()
       sink.error(new TransportFault('protocol', 'The provider used an unknown content-encoding.', true))
     },
   }
 }
 
-const readThrough = (answer: Answer, decoder: Transform, sink: Sink): void => {
-  let over = false
-  const fail = (error: Error): void => {
-    if (over) return
-    over = true
-    answer.abort()
-    decoder.destroy()
-    sink.error(error)
+/** Back-pressure reaches through the decoder: a few bytes that unfold into millions wait as those few bytes. */
+class DecodedAnswer implements Answer {
+  readonly status: number
+  readonly headers: Answer['headers']
+  readonly #answer: Answer
+  readonly #decoder: Transform
+  #over = false
+  #paused = false
+
+  constructor(answer: Answer, decoder: Transform) {
+    this.status = answer.status
+    this.headers = answer.headers
+    this.#answer = answer
+    this.#decoder = decoder
   }
-  decoder.on('data', (chunk: Buffer) => {
-    if (!over) sink.data(chunk)
-  })
-  decoder.on('end', () => {
-    if (over) return
-    over = true
-    sink.end()
-  })
-  // A cut or corrupt compressed body is a cut answer, never a short one.
-  decoder.on('error', () => fail(new TransportFault('reset', 'The compressed answer broke off.', true)))
-  decoder.on('drain', () => answer.resume())
-  answer.read({
-    data: chunk => {
-      if (!over && !decoder.write(chunk)) answer.pause()
-    },
-    end: () => decoder.end(),
-    error: fail,
-  })
+
+  read(sink: Sink): void {
+    const decoder = this.#decoder
+    const fail = (error: Error): void => {
+      if (this.#over) return
+      this.abort()
+      sink.error(error)
+    }
+    decoder.on('data', (chunk: Buffer) => {
+      if (!this.#over) sink.data(chunk)
+    })
+    decoder.on('end', () => {
+      if (this.#over) return
+      this.#over = true
+      sink.end()
+    })
+    // A cut or corrupt compressed body is a cut answer, never a short one.
+    decoder.on('error', () => fail(new TransportFault('reset', 'The compressed answer broke off.', true)))
+    decoder.on('drain', () => {
+      if (!this.#paused) this.#answer.resume()
+    })
+    // Listening for data sets a stream flowing: a pause from before holds.
+    if (this.#paused) decoder.pause()
+    this.#answer.read({
+      data: chunk => {
+        if (!this.#over && !decoder.write(chunk)) this.#answer.pause()
+      },
+      end: () => decoder.end(),
+      error: fail,
+    })
+  }
+  pause(): void {
+    this.#paused = true
+    this.#decoder.pause()
+    this.#answer.pause()
+  }
+  resume(): void {
+    this.#paused = false
+    this.#decoder.resume()
+    if (!this.#decoder.writableNeedDrain) this.#answer.resume()
+  }
+  abort(): void {
+    this.#over = true
+    this.#answer.abort()
+    this.#decoder.destroy()
+  }
 }

@@ -23,7 +23,11 @@ export class Progress {
     }
     if (sight.kind === 'error') return sight
     if (sight.usage !== undefined) this.usage = sight.usage
-    if (sight.kind === 'content') this.content = true
+    if (sight.kind === 'content') {
+      this.content = true
+      // Of several choices one had finished: the answer goes on, and breaking off now would cut it.
+      this.final = false
+    }
     if (sight.kind === 'final') this.final = true
     if (sight.kind === 'terminal') this.terminal = true
     return sight
