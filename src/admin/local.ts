@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
 import { authenticate } from '../authenticate/authenticate.ts'
 import type { Caller } from '../authenticate/caller.ts'
 import type { Config } from '../config/config.ts'
@@ -75,7 +75,10 @@ export const LOCAL_ROUTES: readonly LocalRoute[] = [
 ]
 
 export type LocalRequest = {
-  readonly request: FastifyRequest
+  readonly request: IncomingMessage
+  readonly params: Readonly<Record<string, string>>
+  /** Raw query string without '?'. */
+  readonly query: string
   readonly house: House
   readonly traffic: Traffic
 }
@@ -92,9 +95,8 @@ export const answerLocally = async (route: LocalRoute, from: LocalRequest): Prom
   const config = house.config()
   try {
     const caller = route.open ? undefined : authenticate(request.headers, config)
-    const params = request.params as Record<string, string>
-    const query = request.query as Record<string, string | undefined>
-    return await route.answer({ house, traffic, config, caller, params, query })
+    const query = Object.fromEntries(new URLSearchParams(from.query))
+    return await route.answer({ house, traffic, config, caller, params: from.params, query })
   } catch (error) {
     if (error instanceof Refusal) return refusal(error)
     house.event('error', 'A local route failed.', { route: route.name, error })

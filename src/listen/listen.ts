@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import { answerLocally, LOCAL_ROUTES, type LocalRoute } from '../admin/local.ts'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import findMyWay from 'find-my-way'
+import { answerLocally, json, LOCAL_ROUTES, type LocalAnswer } from '../admin/local.ts'
 import type { Received } from '../call.ts'
 import { gateway } from '../gateway.ts'
 import type { House } from '../house.ts'
@@ -9,8 +9,10 @@ import { endpointRoute, NATIVE_ROUTES } from '../passthrough/routes.ts'
 import { ROUTES, type Route } from '../routes.ts'
 import type { Traffic } from './traffic.ts'
 
-/** A body may start 5 minutes late and a header block be 64 KB; both are the slow and the chatty client's limits. */
+/** A whole request may take this long to arrive, its head this long: the slow client's limits. */
 const REQUEST_TIMEOUT_MS = 300_000
+const HEADERS_TIMEOUT_MS = 30_000
+/** Longer than a load balancer's own idle limit, so that it never writes to a socket we are closing. */
 const KEEP_ALIVE_MS = 75_000
 const HEADER_BYTES = 64 * 1024
 /** Sealed ids are long. */
@@ -24,97 +26,115 @@ const callIdOf = (request: IncomingMessage): string => {
   return typeof sent === 'string' && CALL_ID.test(sent) ? sent : randomUUID()
 }
 
-type Matched = {
-  readonly request: FastifyRequest
+/** One request at the door, its path matched. */
+type Visitor = {
+  readonly request: IncomingMessage
   readonly response: ServerResponse
-  readonly curtain: AbortSignal
+  readonly path: string
+  readonly query: string
+  readonly params: Readonly<Record<string, string>>
 }
 
-const receivedFor = (route: Route, matched: Matched, house: House): Received => {
-  const { raw } = matched.request
-  const url = raw.url ?? '/'
-  const cut = url.indexOf('?')
+type Handler = (visitor: Visitor) => void
+
+const receivedFor = (route: Route, visitor: Visitor, house: House, traffic: Traffic): Received => {
+  const { request, response, params, path, query } = visitor
   const departure = new AbortController()
-  const { response } = matched
   // 'close' before the answer is written whole means that nobody is there to read the rest.
   response.on('close', () => {
     if (!response.writableFinished) departure.abort()
   })
   return {
     route,
-    params: matched.request.params as Record<string, string>,
-    query: cut === -1 ? '' : url.slice(cut + 1),
-    path: cut === -1 ? url : url.slice(0, cut),
-    request: raw,
+    params,
+    query,
+    path,
+    request,
     response,
-    callId: callIdOf(raw),
+    callId: callIdOf(request),
     arrivedAt: house.clock.now(),
     config: house.config(),
     departed: departure.signal,
-    curtain: matched.curtain,
+    curtain: traffic.curtain,
   }
 }
 
-/** The HTTP door: Fastify matches the path, then hands over the raw request; bodies are the read stage's. */
-export const listener = (house: House, traffic: Traffic): FastifyInstance<Server> => {
-  const app = fastify({
-    logger: false,
-    exposeHeadRoutes: false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_LENGTH },
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    forceCloseConnections: 'idle',
-    http: { maxHeaderSize: HEADER_BYTES, noDelay: true },
-  })
-  app.removeAllContentTypeParsers()
-  // Nothing reads a body before the caller is known.
-  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  const enter = gateway(house)
-  const admit = (route: Route, request: FastifyRequest, reply: FastifyReply): void => {
-    reply.hijack()
-    traffic.enter()
-    enter(receivedFor(route, { request, response: reply.raw, curtain: traffic.curtain }, house)).finally(
-      traffic.leave,
-    )
-  }
-  const serve = (route: Route): void => {
-    for (const url of route.paths)
-      app.route({
-        method: route.method,
-        url,
-        // Taken over before Fastify looks at the body: its content-type stage is not needed and not paid for.
-        onRequest: (request, reply) => admit(route, request, reply),
-        handler: () => {},
-      })
-  }
-  for (const route of ROUTES) serve(route)
-  for (const route of NATIVE_ROUTES) serve(route)
-  for (const local of LOCAL_ROUTES) serveLocal(app, local, house, traffic)
-  app.setNotFoundHandler((request, reply) => {
-    const [path = ''] = request.url.split('?', 1)
-    const found = endpointRoute(house.config(), request.method, path)
-    if (found === undefined) return reply.code(404).send({ detail: 'Not Found' })
-    Object.assign(request.params as object, { '*': found.rest })
-    return admit(found.route, request, reply)
-  })
-  app.setErrorHandler((error, _request, reply) => {
-    house.event('warn', 'A request was refused by the HTTP layer.', { error })
-    const status = (error as { statusCode?: number }).statusCode ?? 500
-    const message = status < 500 ? 'Malformed request.' : 'Internal server error'
-    const type = status < 500 ? 'invalid_request_error' : 'internal_server_error'
-    reply.code(status).send({ error: { message, type, param: null, code: String(status) } })
-  })
-  return app as unknown as FastifyInstance<Server>
+const send = (response: ServerResponse, answer: LocalAnswer): void => {
+  response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) })
+  response.end(answer.body)
 }
 
-const serveLocal = (app: FastifyInstance, local: LocalRoute, house: House, traffic: Traffic): void => {
-  for (const url of local.paths)
-    app.route({
-      method: local.method,
-      url,
-      handler: async (request, reply) => {
-        const answer = await answerLocally(local, { request, house, traffic })
-        return reply.code(answer.status).headers(answer.headers).send(answer.body)
-      },
+const refused = (status: number, message: string, type: string): LocalAnswer =>
+  json({ error: { message, type, param: null, code: String(status) } }, status)
+
+const CLOSING = refused(
+  503,
+  'The gateway is shutting down; another instance will answer.',
+  'server_shutting_down',
+)
+const FULL = refused(503, 'The gateway has as many requests in flight as it may have.', 'server_overloaded')
+const LOST: LocalAnswer = json({ detail: 'Not Found' }, 404)
+
+/** Every route of the house in one radix tree. */
+const directory = (house: House, traffic: Traffic): findMyWay.Instance<findMyWay.HTTPVersion.V1> => {
+  const router = findMyWay({ ignoreTrailingSlash: true, maxParamLength: PARAM_LENGTH })
+  const add = (method: Route['method'], paths: readonly string[], handler: Handler): void => {
+    for (const path of paths) router.on(method, path, () => {}, { handler })
+  }
+  const admit = admission(house, traffic)
+  for (const route of [...ROUTES, ...NATIVE_ROUTES])
+    add(route.method, route.paths, visitor => admit(route, visitor))
+  for (const local of LOCAL_ROUTES)
+    add(local.method, local.paths, visitor => {
+      const asked = { ...visitor, house, traffic }
+      void answerLocally(local, asked).then(answer => send(visitor.response, answer))
     })
+  return router
+}
+
+/** Lets a call in, or tells it to go elsewhere: while draining, and over max_in_flight_requests_per_worker. */
+const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Visitor) => void) => {
+  const enter = gateway(house)
+  return (route, visitor) => {
+    const most = house.config().general.maxInFlight
+    const turnedAway = traffic.draining
+      ? CLOSING
+      : most !== undefined && traffic.inside >= most
+        ? FULL
+        : undefined
+    if (turnedAway !== undefined) {
+      const headers = { ...turnedAway.headers, 'retry-after': '1', connection: 'close' }
+      return send(visitor.response, { ...turnedAway, headers })
+    }
+    traffic.enter()
+    void enter(receivedFor(route, visitor, house, traffic)).finally(traffic.leave)
+  }
+}
+
+/** The HTTP door: matches the path, then hands over the raw request. Nothing reads a body before the caller is known. */
+export const listener = (house: House, traffic: Traffic): Server => {
+  const router = directory(house, traffic)
+  const admit = admission(house, traffic)
+  const options = {
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: HEADER_BYTES,
+    noDelay: true,
+  }
+  return createServer(options, (request, response) => {
+    const url = request.url ?? '/'
+    const cut = url.indexOf('?')
+    const path = cut === -1 ? url : url.slice(0, cut)
+    const query = cut === -1 ? '' : url.slice(cut + 1)
+    const method = request.method as Route['method']
+    const found = router.find(method, path)
+    if (found !== null) {
+      const { handler } = found.store as { handler: Handler }
+      return handler({ request, response, path, query, params: found.params as Record<string, string> })
+    }
+    const endpoint = endpointRoute(house.config(), method, path)
+    if (endpoint === undefined) return send(response, LOST)
+    admit(endpoint.route, { request, response, path, query, params: { '*': endpoint.rest } })
+  })
 }
