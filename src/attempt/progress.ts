@@ -17,11 +17,12 @@ export class Progress {
 
   note(event: StreamEvent): Sight {
     const sight = this.rules.sight(event)
+    // An event that ends the answer as an error does not go to the client: the frame in its place takes its number.
+    if (sight.kind === 'error') return sight
     if (event.data !== undefined) {
       this.#firstData ??= event.data
       this.#lastData = event.data
     }
-    if (sight.kind === 'error') return sight
     if (sight.usage !== undefined) this.usage = sight.usage
     if (sight.kind === 'content') {
       this.content = true
