@@ -54,12 +54,15 @@ const defaultEdits = (
   return edits
 }
 
-const overrideEdits = (overrides: JsonObject): Edit[] =>
-  Object.entries(overrides).map(([key, value]) =>
-    value === null
-      ? { op: 'drop', path: [key], why: 'fallback-override' }
-      : set([key], value, 'fallback-override'),
-  )
+/** A value that the route does not publish is not added to it: a fallback entry serves every endpoint. */
+const overrideEdits = (overrides: JsonObject, route: Route, present: ReadonlySet<string>): Edit[] =>
+  Object.entries(overrides)
+    .filter(([key]) => present.has(key) || accepts(route, key))
+    .map(([key, value]) =>
+      value === null
+        ? { op: 'drop', path: [key], why: 'fallback-override' }
+        : set([key], value, 'fallback-override'),
+    )
 
 const usageEdit = (parcel: Parcel, present: ReadonlySet<string>): Edit[] => {
   const { route, body } = parcel
@@ -92,7 +95,7 @@ export const editsFor = (parcel: Parcel, hop: Hop): readonly Edit[] => {
       : Object.entries(deployment.extraBody).map(([key, value]) =>
           set([key], value, 'deployment-extra-body'),
         )),
-    ...overrideEdits(overrides),
+    ...overrideEdits(overrides, route, present),
     ...usageEdit(parcel, present),
     ...dropped.map((path): Edit => ({ op: 'drop', path, why: 'additional-drop-params' })),
   ]

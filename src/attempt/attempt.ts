@@ -59,6 +59,10 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
 const keyOf = (stop: Stop): string =>
   stop.byId ? `id:${stop.candidates[0]?.deployment.id ?? ''}` : stop.group
 
+/** A dict fallback may bring limits of its own for its hop. */
+const withControls = (call: Call, { overrides: { controls } }: Stop): Call =>
+  Object.keys(controls).length === 0 ? call : { ...call, controls: { ...call.controls, ...controls } }
+
 /** How a visit ended. `message` is the failure's text with the account of its fallbacks. */
 type End = { readonly outcome: Outcome; readonly named: string; readonly message: string }
 
@@ -67,12 +71,13 @@ type Spot = { readonly depth: number; readonly more: boolean }
 
 const visit = async (walk: Walk, stop: Stop, { depth, more }: Spot): Promise<End> => {
   walk.visited.add(keyOf(stop))
-  const wish: Wish = wishOf(walk.call, stop)
+  const call = withControls(walk.call, stop)
+  const wish: Wish = wishOf(call, stop)
   const listed = depth < walk.plan.maxDepth
   const mocked = depth === 0 ? mockFailure(walk.call, stop) : undefined
   const hasFallback = (failure: Failure): boolean =>
     more || (listed && isOpen(walk, walk.plan.follow(stop, failure).targets))
-  const outcome = mocked ?? (await playGroup({ ...walk, stop, wish, hasFallback }))
+  const outcome = mocked ?? (await playGroup({ ...walk, call, stop, wish, hasFallback }))
   if (outcome.kind === 'answered') return { outcome, named: stop.named, message: '' }
   const { failure } = outcome
   const following = walk.plan.follow(stop, failure)

@@ -198,7 +198,7 @@ const attemptOn = async (
   const job = {
     call,
     parcel: play.parcel,
-    hop: { deployment, model, overrides: stop.overrides },
+    hop: { deployment, model, overrides: stop.overrides.body },
     group: stop.named,
     lease,
     house,

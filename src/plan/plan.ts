@@ -2,7 +2,7 @@ import type { Call } from '../call.ts'
 import type { Config, Deployment, FallbackTable, FallbackTarget } from '../config/config.ts'
 import { type Failure, Refusal, VERDICTS } from '../failure.ts'
 import type { Route } from '../routes.ts'
-import type { JsonObject } from '../wire/json.ts'
+import { NO_OVERRIDES, type Overrides, splitOverrides } from './overrides.ts'
 import { fallbacksFor, resolveGroup } from './resolve.ts'
 import type { Candidate, Pin } from './wish.ts'
 
@@ -14,7 +14,7 @@ export type Stop = {
   readonly named: string
   readonly candidates: readonly Candidate[]
   /** Values of a dict fallback. */
-  readonly overrides: JsonObject
+  readonly overrides: Overrides
   /** The target names one deployment by id: its cooldown is ignored. */
   readonly byId: boolean
 }
@@ -74,7 +74,7 @@ const only = (candidate: Candidate, named: string): Stop => ({
   group: candidate.deployment.group,
   named,
   candidates: [candidate],
-  overrides: {},
+  overrides: NO_OVERRIDES,
   byId: false,
 })
 
@@ -128,7 +128,7 @@ const firstStop = (call: Call): Stop => {
   if (found === undefined) throw unknownModel(name)
   const candidates = pin === undefined ? found.candidates : reachable(found.candidates, pin)
   if (pin !== undefined && candidates.length === 0) throw lostState(pin, call)
-  return { group: found.group, named: name, candidates, overrides: {}, byId: found.byId }
+  return { group: found.group, named: name, candidates, overrides: NO_OVERRIDES, byId: found.byId }
 }
 
 const resolveDefault = (config: Config): ReturnType<typeof resolveGroup> => {
@@ -215,7 +215,7 @@ export const makePlan = (call: Call): Plan => {
       group: found.group,
       named: target.group,
       candidates,
-      overrides: target.overrides,
+      overrides: splitOverrides(target.overrides),
       byId: found.byId,
     }
   }

@@ -68,7 +68,7 @@ export const CONTROL_KEYS: ReadonlySet<string> = new Set([
 ])
 
 /** A client that names a host or a key could have the provider's credential sent to it. */
-const CREDENTIAL_KEYS = [
+export const CREDENTIAL_KEYS = [
   'api_base',
   'base_url',
   'api_key',
@@ -260,9 +260,7 @@ export const readControls = (from: ControlSources): Controls => {
     fallbacks: targets(peek('fallbacks')),
     contextWindowFallbacks: table(peek('context_window_fallbacks'), 'context_window_fallbacks'),
     contentPolicyFallbacks: table(peek('content_policy_fallbacks'), 'content_policy_fallbacks'),
-    disableFallbacks:
-      flag(peek('disable_fallbacks')) ||
-      (keys.has('metadata') && flag(metadataOf(peek, keys).disable_fallbacks)),
+    disableFallbacks: flag(peek('disable_fallbacks')) || flag(metadataOf(peek, keys).disable_fallbacks),
     dropParams: keys.has('drop_params') ? flag(peek('drop_params')) : undefined,
     additionalDropParams: strings(peek('additional_drop_params')).map(path => dropPath(path)),
     allowedOpenaiParams: strings(peek('allowed_openai_params')),

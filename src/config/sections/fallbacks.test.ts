@@ -160,3 +160,15 @@ test('a source may be an alias, a prefixless name, or a name a wildcard serves',
 `
   assert.deepEqual(lines((await loadText(`${LIST}${settings}`)).notices, 'warning'), [])
 })
+
+test('a dict fallback cannot move its group to another address: the report says so and how to', async () => {
+  const settings =
+    'router_settings: {fallbacks: [{a: [{model: b, api_base: "https://other.test", seed: 1}]}]}'
+  const { notices } = await loadText(`${LIST}${settings}`)
+  const [said, ...more] = lines(notices, 'later').filter(line => line.includes('fallbacks'))
+  assert.match(
+    said ?? '',
+    /router_settings\.fallbacks\[0\]\.a\[0\]\.api_base .*give b another entry in model_list/,
+  )
+  assert.deepEqual(more, [])
+})

@@ -7,6 +7,9 @@ import { isLookedUp, type Names } from './names.ts'
 export type Written = { readonly path: readonly PropertyKey[]; readonly entry: Entry }
 
 type Reading = { readonly names: Names; readonly report: Report }
+/** Values that LiteLLM accepts here and does not use either. */
+const OF_CONNECTION = new Set(['api_base', 'base_url', 'api_key', 'api_version', 'organization'])
+
 type Table = Map<string, readonly FallbackTarget[]>
 
 /**
@@ -92,6 +95,13 @@ const readTarget = (
     return undefined
   }
   const others = node.kind === 'map' ? [...node.entries.values()].filter(each => each.key !== 'model') : []
+  for (const each of others)
+    if (OF_CONNECTION.has(each.key))
+      report.later(
+        join(...path, each.key),
+        each.place,
+        `a fallback goes to the address and with the key of its group: give ${group} another entry in model_list under a name of its own, and name that here`,
+      )
   return { group, overrides: record(others.map(each => [each.key, plain(each.value)])) }
 }
 
