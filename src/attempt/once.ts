@@ -3,13 +3,13 @@ import { SHAPES } from '../dialects/index.ts'
 import type { StreamDecoder, StreamRules } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
 import type { House } from '../house.ts'
-import { type Ask, type Draft, type HeaderPair, type Reading, Unsupported } from '../providers/provider.ts'
+import { type Ask, type Draft, type HeaderPair, type Reading, type Stamp, Unsupported } from '../providers/provider.ts'
 import type { Lease } from '../shared/board.ts'
 import { indexObject, type JsonIndex } from '../wire/index.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
-import { BYTES, wholeChunks } from './bytes.ts'
+import { BYTES, SOUND, wholeChunks } from './bytes.ts'
 import { classify, type FailureSignal } from './classify.ts'
 import { collect } from './collect.ts'
 import { plainAnswer } from './decode.ts'
@@ -151,8 +151,14 @@ const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
   }
 }
 
+/** Names and dates an answer whose own dialect has neither; from the house, so that a run can be replayed. */
+const stampOf = ({ dice, clock }: House): Stamp => ({
+  unique: Math.floor(dice.random() * 2 ** 52).toString(36),
+  created: Math.floor(clock.wall() / 1000),
+})
+
 const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict> => {
-  const reading = job.hop.deployment.connection.reading(sent.ask)
+  const reading = job.hop.deployment.connection.reading(sent.ask, stampOf(job.house))
   if (answer.status >= 300 && job.call.route.verbatim !== true) return readError(job, sent, answer, reading)
   const type = answer.headers['content-type'] ?? ''
   const { route, stream } = job.call
@@ -164,7 +170,11 @@ const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict
     return fail({ kind: 'unreadable', what: 'html', status: answer.status, provider })
   }
   if (route.shape === 'raw' || (route.shape === 'speech' && !type.startsWith('application/json')))
-    return readStream(job, sent, answer, { decoder: wholeChunks(), rules: BYTES, raw: true })
+    return readStream(job, sent, answer, {
+      decoder: wholeChunks(),
+      rules: route.shape === 'speech' ? SOUND : BYTES,
+      raw: true,
+    })
   return readDocument(job, sent, answer, reading)
 }
 
@@ -230,9 +240,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   )
     return document(got.bytes)
   if (got.bytes.length === 0)
-    return route.shape === 'resource' || route.crossing === 'never'
-      ? document(got.bytes)
-      : unreadable('empty')
+    return route.crossing === 'never' && !job.call.stream ? document(got.bytes) : unreadable('empty')
   if (job.call.stream || type.startsWith('text/event-stream')) {
     // An error that came as plain JSON is worth more than the complaint about its type.
     const hidden = errorIn(got.bytes, route.shape)
