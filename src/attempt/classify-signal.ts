@@ -1,5 +1,5 @@
 import type { Choice } from '../plan/wish.ts'
-import type { JsonObject } from '../wire/json.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
 import type { TransportFault } from './transport.ts'
 
 /** The provider as messages name it: `OpenAIException`, `AzureException`, … */
@@ -32,6 +32,8 @@ export type TimeoutSignal = {
   readonly tookMs: number
   /** The limit was the caller's own. */
   readonly byClient: boolean
+  /** The deployment's own limits as its configuration writes them. */
+  readonly written?: { readonly requestTimeout: Json; readonly timeout: Json }
   readonly provider: ProviderTag
 }
 

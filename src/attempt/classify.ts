@@ -37,6 +37,12 @@ const pythonSeconds = (ms: number, digits: number): string => {
 
 const timedOut = 'litellm.Timeout: APITimeoutError - Request timed out.'
 
+/** LiteLLM's account of where a limit may have come from. */
+const writtenLimits = ({ written }: TimeoutSignal): string =>
+  written === undefined
+    ? ''
+    : `\n\nDeployment Info: request_timeout: ${written.requestTimeout ?? 'None'}\ntimeout: ${written.timeout ?? 'None'}`
+
 const classifyTimeout = (signal: TimeoutSignal): Failure => {
   const { phase } = signal
   const ownClass: FailureClass =
@@ -47,7 +53,7 @@ const classifyTimeout = (signal: TimeoutSignal): Failure => {
       class: signal.byClient ? 'timeout_client' : ownClass,
       status: 408,
       exception: 'Timeout',
-      message: `${timedOut} Error_str: Request timed out. - ${spent}`,
+      message: `${timedOut} Error_str: Request timed out. - ${spent}${writtenLimits(signal)}`,
     },
     { possiblyBilled: true },
   )

@@ -3,7 +3,14 @@ import { SHAPES } from '../dialects/index.ts'
 import type { StreamDecoder, StreamRules } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
 import type { House } from '../house.ts'
-import { type Ask, type Draft, type HeaderPair, type Reading, type Stamp, Unsupported } from '../providers/provider.ts'
+import {
+  type Ask,
+  type Draft,
+  type HeaderPair,
+  type Reading,
+  type Stamp,
+  Unsupported,
+} from '../providers/provider.ts'
 import type { Lease } from '../shared/board.ts'
 import { indexObject, type JsonIndex } from '../wire/index.ts'
 import type { JsonObject } from '../wire/json.ts'
@@ -128,14 +135,17 @@ const timeoutSignal = (
   phase: 'headers' | 'first_token' | 'idle' | 'total',
   tookMs: number,
 ): FailureSignal => {
-  const limits = limitsFor(job.call, job.hop.deployment)
+  const { deployment } = job.hop
+  const limits = limitsFor(job.call, deployment)
+  const { request_timeout: requestTimeout = null, timeout = null } = deployment.shown
   return {
     kind: 'timeout',
     phase,
     limitMs: limits.limitMs ?? 0,
     tookMs,
     byClient: limits.byClient,
-    provider: job.hop.deployment.provider,
+    written: { requestTimeout, timeout },
+    provider: deployment.provider,
   }
 }
 
