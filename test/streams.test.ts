@@ -303,6 +303,7 @@ const FLOOD_WORDS = 800
 const WORD_BYTES = 64 * 1024
 /** What the kernel's buffers on both sides of the gateway and one pool of streams may hold. */
 const IN_FLIGHT_BYTES = 16 * 1024 * 1024
+const SILENCE_SECONDS = 1
 
 test('a client that does not read holds the provider back, and gets every byte once it reads', async t => {
   const on = await play(t, {
@@ -311,7 +312,10 @@ test('a client that does not read holds the provider back, and gets every byte o
       calm: {},
     },
     config: ({ flood, calm }) => ({
-      model_list: [deployment('flood', flood, 'gpt-4.1'), deployment('calm', calm, 'gpt-4.1')],
+      model_list: [
+        deployment('flood', flood, 'gpt-4.1', { stream_timeout: SILENCE_SECONDS }),
+        deployment('calm', calm, 'gpt-4.1'),
+      ],
       router_settings: { num_retries: 0, disable_cooldowns: true },
     }),
   })
@@ -337,6 +341,14 @@ test('a client that does not read holds the provider back, and gets every byte o
         sent = hit.answered.bytes
       }
       if (fault.kind === 'ok') assert.ok(sent > 0 && sent < IN_FLIGHT_BYTES, `${sent} bytes were taken`)
+      // A client that does not read is not a provider that stalls: longer than stream_timeout is not too long.
+      on.stages.calm.script([{ kind: 'stall', when: 'before-headers' }])
+      const late = await on.ask('/v1/chat/completions', {
+        model: 'calm',
+        messages,
+        timeout: SILENCE_SECONDS * 1.5,
+      })
+      assert.equal(late.status, 408)
       client.resume()
       await client.head()
       let words = 0

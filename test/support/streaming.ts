@@ -13,8 +13,8 @@ export type Streaming = Play<StreamingStages> & Inside
 const HASTY_SECONDS = 0.3
 
 /**
- * One gateway with three groups for each kind: `chat` on the lead alone, `hasty-chat` the same with a short
- * stream_timeout, and `safe-chat` on the lead with `spare-chat` on the backup to fall back to.
+ * One gateway with three groups for each kind: `chat` on the lead alone, `hasty-chat` the same with short
+ * limits, and `safe-chat` on the lead with `spare-chat` on the backup to fall back to.
  */
 export const playStreaming = async (t: TestContext): Promise<Streaming> => {
   const gateway = inside()
@@ -23,7 +23,7 @@ export const playStreaming = async (t: TestContext): Promise<Streaming> => {
     config: ({ lead, backup }) => ({
       model_list: STREAM_KINDS.flatMap(({ name, model }) => [
         deployment(name, lead, model),
-        deployment(`hasty-${name}`, lead, model, { stream_timeout: HASTY_SECONDS }),
+        deployment(`hasty-${name}`, lead, model, { stream_timeout: HASTY_SECONDS, timeout: HASTY_SECONDS }),
         deployment(`safe-${name}`, lead, model),
         deployment(`spare-${name}`, backup, model),
       ]),
