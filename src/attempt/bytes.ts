@@ -13,3 +13,6 @@ export const BYTES: StreamRules = {
   endsWithoutTerminal: true,
   endIsEnd: true,
 }
+
+/** A file may be empty; speech that says nothing is a failure that looks like an answer. */
+export const SOUND: StreamRules = { ...BYTES, neverEmpty: true }

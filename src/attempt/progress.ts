@@ -36,7 +36,9 @@ export class Progress {
 
   /** The answer is whole although the upstream closed without (or before) its terminator. */
   get whole(): boolean {
-    return this.terminal || this.rules.endIsEnd === true || (this.final && this.rules.endsWithoutTerminal)
+    const { endIsEnd, neverEmpty, endsWithoutTerminal } = this.rules
+    const ended = endIsEnd === true && (this.content || neverEmpty !== true)
+    return this.terminal || ended || (this.final && endsWithoutTerminal)
   }
 
   /** Parsed only when a stream breaks: what the error frame must continue from. */

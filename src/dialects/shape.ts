@@ -66,6 +66,8 @@ export type StreamRules = {
   readonly endsWithoutTerminal: boolean
   /** Plain bytes: where the upstream ends, the answer ends (a short body is the transport's to notice). */
   readonly endIsEnd?: true
+  /** An answer without a single byte is none, however properly it ended. */
+  readonly neverEmpty?: true
 }
 
 /** What the relay remembers of a stream so that the error frame is valid in its dialect. */
