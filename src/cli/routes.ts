@@ -25,12 +25,15 @@ const fallbackOf = (route: Route): string => {
   return route.crossing === 'same-model' ? 'same model only' : 'no: owned'
 }
 
+/** Pass-through hands every HTTP answer on as it is: only where none came is there something to try again. */
+const loopOf = (route: Route): string => (route.verbatim === true ? 'broken connections only' : 'yes')
+
 export const routeLine = (route: Route): RouteLine => ({
   method: route.method,
   path: route.paths[0] ?? '',
-  retry: route.verbatim === true ? 'no: verbatim' : 'yes',
+  retry: loopOf(route),
   fallback: fallbackOf(route),
-  cooldown: route.verbatim === true ? 'no: verbatim' : 'yes',
+  cooldown: loopOf(route),
   gate: gateOf(route),
 })
 
