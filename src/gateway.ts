@@ -1,6 +1,6 @@
 import { attempt } from './attempt/attempt.ts'
 import type { Settled } from './attempt/settled.ts'
-import { ANYONE, authenticate } from './authenticate/authenticate.ts'
+import { ANYONE, authenticate, isPublic } from './authenticate/authenticate.ts'
 import type { Call, Received } from './call.ts'
 import type { House } from './house.ts'
 import { read } from './read/read.ts'
@@ -22,11 +22,10 @@ export const gateway =
     let finish: Finish
     let release = (): void => {}
     try {
-      const caller =
-        received.route.open === true ? ANYONE : authenticate(received.request.headers, received.config)
+      const caller = isPublic(received) ? ANYONE : authenticate(received.request.headers, received.config)
       const intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       release = intake.release
-      call = read(received, caller, intake.bytes, house.seal)
+      call = read(received, caller, intake.bytes, house)
       settled = await attempt(call, house)
       finish = await reply({ received, call, settled, house })
     } catch (error) {

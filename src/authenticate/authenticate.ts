@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Received } from '../call.ts'
 import type { Config } from '../config/config.ts'
 import type { Secret } from '../config/secret.ts'
 import { Refusal } from '../failure.ts'
@@ -56,8 +57,15 @@ const same = (key: string, master: Buffer): boolean => {
   return given.length === master.length && timingSafeEqual(given, master)
 }
 
-/** The caller of an endpoint that the operator opened: owns nothing and may use no model group. */
-export const ANYONE: Caller = { admin: false, keyHash: '', owner: 'anyone', mayUse: () => false }
+/** The caller of a route that the operator opened (`auth: false`, public_routes): whatever it reaches is public. */
+export const ANYONE: Caller = { admin: false, keyHash: '', owner: 'anyone', mayUse: () => true }
+
+/** Opened by the operator: a pass-through endpoint with `auth: false`, or a path of general_settings.public_routes. */
+export const isPublic = ({ route, path, config }: Pick<Received, 'route' | 'path' | 'config'>): boolean =>
+  route.open === true ||
+  config.general.publicRoutes.some(one =>
+    one.endsWith('*') ? path.startsWith(one.slice(0, -1)) : path === one,
+  )
 
 /**
  * Who is calling? Denies by default; runs before a byte of the body is read.

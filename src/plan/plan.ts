@@ -45,6 +45,12 @@ const unknownModel = (model: string): Refusal =>
     param: 'model',
   })
 
+const denied = (model: string): Refusal =>
+  new Refusal(403, `key not allowed to access model. Tried to access ${model}`, {
+    type: 'key_model_access_denied',
+    param: 'model',
+  })
+
 const modeFits = (deployment: Deployment, route: Route): boolean =>
   deployment.info.mode === undefined || route.modes.length === 0 || route.modes.includes(deployment.info.mode)
 
@@ -126,6 +132,7 @@ const firstStop = (call: Call): Stop => {
   // An unknown name is served by the first default fallback, as LiteLLM does, before it is refused.
   const found = resolveGroup(name, config) ?? resolveDefault(config)
   if (found === undefined) throw unknownModel(name)
+  if (!call.context.caller.mayUse(found.group)) throw denied(name)
   const candidates = pin === undefined ? found.candidates : reachable(found.candidates, pin)
   if (pin !== undefined && candidates.length === 0) throw lostState(pin, call)
   return { group: found.group, named: name, candidates, overrides: NO_OVERRIDES, byId: found.byId }
@@ -140,6 +147,9 @@ const resolveDefault = (config: Config): ReturnType<typeof resolveGroup> => {
 const reachable = (candidates: readonly Candidate[], pin: Pin): readonly Candidate[] =>
   candidates.filter(one => one.deployment.id === pin.deploymentId || one.deployment.boundary === pin.boundary)
 
+const sharesBoundary = (candidate: Candidate, others: readonly Candidate[]): boolean =>
+  others.some(other => other.deployment.boundary === candidate.deployment.boundary)
+
 /** Never a foreign id sent upstream: the client is told in the words it knows, and sends its whole input again. */
 const lostState = (pin: Pin, call: Call): Refusal =>
   pin.because === 'previous_response_id'
@@ -152,10 +162,11 @@ const lostState = (pin: Pin, call: Call): Refusal =>
           code: 'previous_response_not_found',
         },
       )
-    : new Refusal(404, `The conversation is held by a provider that model '${call.model}' does not use.`, {
-        type: 'invalid_request_error',
-        param: pin.because,
-      })
+    : new Refusal(
+        pin.because === 'conversation' ? 404 : 400,
+        `'${pin.because}' is bound to a provider that model '${call.model}' does not use.`,
+        { type: 'invalid_request_error', param: pin.because },
+      )
 
 /** Two deployments of one model: vectors of one may be searched with those of the other. */
 const sameModel = (one: Candidate, other: Candidate): boolean => {
@@ -201,7 +212,8 @@ export const makePlan = (call: Call): Plan => {
     const found = resolveGroup(target.group, config)
     if (found === undefined) return { skipped: `no group is named ${target.group}` }
     // Every hop is authorised again: a fallback is no way around the key's models.
-    if (!context.caller.mayUse(found.group)) return { skipped: `the key may not use ${target.group}` }
+    if (config.general.enforceFallbackModelAccess && !context.caller.mayUse(found.group))
+      return { skipped: `the key may not use ${target.group}` }
     let candidates = found.candidates.filter(one => modeFits(one.deployment, route))
     if (candidates.length === 0) return { skipped: `${target.group} does not serve ${route.name}` }
     const [lead] = first.candidates
@@ -209,6 +221,7 @@ export const makePlan = (call: Call): Plan => {
       candidates = candidates.filter(one => sameModel(lead, one))
     if (candidates.length === 0) return { skipped: `${target.group} is another embedding model` }
     if (call.pin !== undefined) candidates = [...reachable(candidates, call.pin)]
+    else if (call.unowned) candidates = candidates.filter(one => sharesBoundary(one, first.candidates))
     if (candidates.length === 0)
       return { skipped: `${target.group} cannot read the state this call refers to` }
     return {

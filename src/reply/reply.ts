@@ -4,9 +4,10 @@ import { troubleSignal } from '../attempt/once.ts'
 import type { Answered, Content } from '../attempt/outcome.ts'
 import type { Settled } from '../attempt/settled.ts'
 import type { Call, Received } from '../call.ts'
-import type { Usage } from '../dialects/shape.ts'
+import type { StreamEvent, Usage } from '../dialects/shape.ts'
 import type { Failure, Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
+import { bindsCiphertext, rememberCiphertext } from '../plan/encrypted.ts'
 import type { HeaderPair } from '../providers/provider.ts'
 import { costOf, priceOf } from '../record/price.ts'
 import type { RequestEnd } from '../record/trail.ts'
@@ -101,8 +102,24 @@ const headFor = (served: Served, usage: Usage | undefined): HeaderPair[] => {
   ]
 }
 
+const learnCiphertext = ({ call, answered, house }: Served, bytes: Uint8Array): void => {
+  if (bindsCiphertext(call.config, call.route.shape))
+    rememberCiphertext(bytes, answered.deployment.id, house.board)
+}
+
+/** What happens to each event on its way to the client. */
+const rewriteOf = (served: Served, raw: boolean): ((event: StreamEvent) => Uint8Array | string) => {
+  if (raw) return event => event.bytes
+  if (!bindsCiphertext(served.call.config, served.call.route.shape)) return served.rewriter.event
+  return event => {
+    learnCiphertext(served, event.bytes)
+    return served.rewriter.event(event)
+  }
+}
+
 const documentReply = (served: Served, content: Extract<Content, { kind: 'document' }>): Finish => {
   const { answered, received, house } = served
+  learnCiphertext(served, content.bytes)
   const segments = content.index === undefined ? [content.bytes] : served.rewriter.document(content.index)
   const length = segments.reduce((sum, segment) => sum + segment.length, 0)
   const { response } = received
@@ -176,7 +193,7 @@ const streamReply = async (
   const flow = {
     content,
     response,
-    rewrite: content.raw ? (event: { bytes: Uint8Array }) => event.bytes : served.rewriter.event,
+    rewrite: rewriteOf(served, content.raw),
     clock: house.clock,
     departed: received.departed,
     curtain: received.curtain,

@@ -25,10 +25,11 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
     default_fallbacks: [],
   }),
   honoured('expose_router_debug_in_errors', 'false removes groups and fallbacks from error texts.', true),
-  honoured(
+  fixed(
     'return_response_headers',
-    "Passes the provider's response headers on as `llm_provider-*`.",
-    false,
+    "The provider's response headers always come back as `llm_provider-*`.",
+    true,
+    true,
   ),
   ...each(later, 'No callback runs yet; nothing is sent to it.', {
     success_callback: [],

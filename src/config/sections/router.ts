@@ -187,6 +187,12 @@ const readChecks = (words: readonly string[], router: MapNode, report: Report): 
     const at = (items?.kind === 'list' ? items.items[index]?.place : undefined) ?? place
     if (word === 'router_budget_limiting')
       report.later(key, at, 'Budgets are not enforced yet: spending is NOT limited.')
+    if (word === 'forward_client_headers_by_model_group')
+      report.later(
+        key,
+        at,
+        'Use general_settings.forward_client_headers_to_llm_api; no header is forwarded by group yet.',
+      )
     if (!isCheck(word)) {
       const hint = didYouMean(word, CHECKS) || ` Write one of ${[...CHECKS].join(', ')}.`
       report.error(key, at, `there is no such check.${hint}`)
