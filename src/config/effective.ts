@@ -16,6 +16,29 @@ export const renderPlan = (config: Config): string => {
   return `${blocks.join('\n\n')}\n`
 }
 
+/** One line a group: how many deployments, how often each is tried, who steps in. At most `most` lines. */
+export const renderOutline = (config: Config, most: number): string => {
+  const names = [...config.groups.keys(), ...patternNames(config)]
+  const shown = names.slice(0, most)
+  const width = Math.max(0, ...shown.map(name => name.length))
+  const lines = shown.map(name => {
+    const steps = stepsOf(config, config.router.fallbacks, name)
+    const parts = [
+      plural(membersOf(config, name).length, 'deployment'),
+      config.router.numRetries === 0 ? 'no retries' : `up to ${plural(config.router.numRetries, 'retry')}`,
+      steps.length === 0 ? 'no fallback' : `then ${steps.map(step => `→ ${step}`).join(' ')}`,
+    ]
+    return `${name.padEnd(width)}  ${parts.join(', ')}\n`
+  })
+  const rest = names.length - shown.length
+  return `${lines.join('')}${rest > 0 ? `and ${plural(rest, 'more group')}\n` : ''}`
+}
+
+const plural = (number: number, word: string): string => {
+  if (number === 1) return `1 ${word}`
+  return `${number} ${word.endsWith('y') ? `${word.slice(0, -1)}ies` : `${word}s`}`
+}
+
 const patternNames = (config: Config): string[] =>
   config.patterns.map(({ deployments }) => deployments[0]?.group ?? '').filter(name => name !== '')
 
@@ -76,9 +99,9 @@ const retries = (router: RouterSettings, name: string): string => {
 
 /**
  * The groups in the order they are tried: each target brings its own fallbacks, none is visited twice, and
- * max_fallbacks bounds the depth. A typed list that lacks the group means no fallback at all.
+ * max_fallbacks bounds the depth.
  */
-const chain = (config: Config, table: FallbackTable | undefined, name: string, typed = false): string => {
+const stepsOf = (config: Config, table: FallbackTable | undefined, name: string): readonly string[] => {
   const visited = new Set([name])
   const follow = (from: string, depth: number): void => {
     if (depth >= config.router.maxFallbacks) return
@@ -90,7 +113,12 @@ const chain = (config: Config, table: FallbackTable | undefined, name: string, t
     }
   }
   follow(name, 0)
-  const steps = [...visited].slice(1)
+  return [...visited].slice(1)
+}
+
+/** A typed list that lacks the group means no fallback at all. */
+const chain = (config: Config, table: FallbackTable | undefined, name: string, typed = false): string => {
+  const steps = stepsOf(config, table, name)
   if (steps.length === 0) return typed ? 'none: the list has no entry for this group' : 'none'
   return steps.map(step => `→ ${step}`).join(' ')
 }

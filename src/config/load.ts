@@ -23,6 +23,8 @@ export type LoadOptions = {
   readonly path: string
   readonly env: Environment
   readonly providers: Readonly<Record<string, Provider>>
+  /** A configuration without a master key is an error: for a gateway that is already up. */
+  readonly needsKey?: boolean
   /** For tests; the default reads at most 10 MB of UTF-8 from disk. */
   readonly readFile?: ReadFile
 }
@@ -45,6 +47,12 @@ export const loadConfig = async (options: LoadOptions): Promise<LoadResult> => {
   const report = makeReport()
   const files = await loadFiles(options.path, options.readFile ?? readTextFile, options.env, report)
   const built = files.root && buildSafely(files.root, options, report)
+  if (options.needsKey === true && built !== undefined && built.general.masterKey === undefined)
+    report.error(
+      'general_settings.master_key',
+      undefined,
+      'the master key is gone, and without it nobody could use the gateway: put it back, or restart to have one made',
+    )
   const notices = Object.freeze(report.notices())
   const paths = Object.freeze(files.files)
   const accepted = built !== undefined && !report.failed()

@@ -92,22 +92,29 @@ const directory = (house: House, traffic: Traffic): findMyWay.Instance<findMyWay
   return router
 }
 
-/** Lets a call in, or tells it to go elsewhere: while draining, and over max_in_flight_requests_per_worker. */
+/** Lets a call in, or tells it to go elsewhere: once the door is shut, and over max_in_flight_requests_per_worker. */
 const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Visitor) => void) => {
   const enter = gateway(house)
   return (route, visitor) => {
+    const { response } = visitor
     const most = house.config().general.maxInFlight
-    const turnedAway = traffic.draining
+    const turnedAway = traffic.shut
       ? CLOSING
       : most !== undefined && traffic.inside >= most
         ? FULL
         : undefined
     if (turnedAway !== undefined) {
       const headers = { ...turnedAway.headers, 'retry-after': '1', connection: 'close' }
-      return send(visitor.response, { ...turnedAway, headers })
+      return send(response, { ...turnedAway, headers })
     }
+    // A client that keeps its connection would come back to an instance that is about to leave.
+    if (traffic.draining) response.shouldKeepAlive = false
     traffic.enter()
-    void enter(receivedFor(route, visitor, house, traffic)).finally(traffic.leave)
+    void enter(receivedFor(route, visitor, house, traffic)).finally(() => {
+      // The answer is made, but a slow reader may still be taking it: a drain waits for the last byte.
+      if (response.closed) traffic.leave()
+      else response.once('close', traffic.leave)
+    })
   }
 }
 

@@ -1,18 +1,17 @@
 import { once } from 'node:events'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { undiciTransport } from '../attempt/undici-transport.ts'
 import type { Config, Notice } from '../config/config.ts'
-import { type LoadResult, loadConfig } from '../config/load.ts'
 import { watchConfig } from '../config/reload.ts'
 import type { Clock, Dice, House } from '../house.ts'
-import { providers } from '../providers/index.ts'
 import { MemoryBudget } from '../read/memory.ts'
 import { createJournal } from '../record/log.ts'
 import { Seal } from '../seal.ts'
 import { createBoard } from '../shared/board.ts'
 import { systemClock, systemDice } from '../shared/clock.ts'
-import { ownMasterKey } from './data-dir.ts'
 import { listener } from './listen.ts'
+import { type Prepared, type PrepareOptions, prepare } from './prepare.ts'
 import { Traffic } from './traffic.ts'
 
 export type ServeOptions = PrepareOptions & {
@@ -53,10 +52,32 @@ const sealFor = (config: Config): Seal => {
   return new Seal(material.reveal())
 }
 
+type Door = { readonly server: Server; readonly traffic: Traffic; readonly clock: Clock }
+
+/** Readiness says no; then the door shuts; then calls inside finish; then streams that did not are ended; then nobody is left. */
+const empty = async (
+  { server, traffic, clock }: Door,
+  { noticeMs, graceMs }: { readonly noticeMs: number; readonly graceMs: number },
+): Promise<void> => {
+  const pass = (ms: number): Promise<void> => new Promise(resolve => clock.after(ms, resolve))
+  traffic.drain()
+  if (noticeMs > 0) await pass(noticeMs)
+  traffic.shutDoor()
+  const closed = once(server, 'close')
+  server.close()
+  server.closeIdleConnections()
+  await Promise.race([traffic.empty(), pass(graceMs)])
+  traffic.fall()
+  await Promise.race([traffic.empty(), pass(CURTAIN_MS)])
+  server.closeAllConnections()
+  await closed
+}
+
 /** Starts one gateway process: configuration, house, door. Throws ConfigRefused before anything listens. */
 export const serve = async (options: ServeOptions): Promise<Served> => {
-  const loaded = await load(options)
-  options.onReport?.(loaded.notices)
+  const prepared = await prepare(options)
+  options.onPrepared?.(prepared)
+  const { load, loaded, host } = prepared
   const { clock = systemClock(), dice = systemDice() } = options
   const journal = createJournal({
     dataDir: options.dataDir,
@@ -65,8 +86,8 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     now: clock.wall,
   })
   const watch = watchConfig({
-    load: { path: options.configPath, env: loaded.env, providers },
-    loaded: loaded.result,
+    load,
+    loaded,
     clock,
     onNotices: (notices, accepted) => changed(notices, accepted),
   })
@@ -78,7 +99,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     dice,
     board,
     transport: undiciTransport({ clock }),
-    seal: sealFor(loaded.result.config),
+    seal: sealFor(loaded.config),
     memory: new MemoryBudget(options.memoryBytes ?? MEMORY_BYTES),
     journal,
     event: (level, message, fields) => journal.event(level, message, fields ?? {}),
@@ -94,21 +115,12 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   }
   const traffic = new Traffic()
   const server = listener(house, traffic)
-  const host = options.host ?? (loaded.ownKey ? '127.0.0.1' : '0.0.0.0')
   server.listen({ port: options.port, host, ...(options.reusePort === true ? { reusePort: true } : {}) })
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const close = async (graceMs = 10_000): Promise<void> => {
-    traffic.drain()
     watch.close()
-    const closed = once(server, 'close')
-    server.close()
-    server.closeIdleConnections()
-    await Promise.race([traffic.empty(), new Promise<void>(resolve => clock.after(graceMs, resolve))])
-    traffic.fall()
-    await Promise.race([traffic.empty(), new Promise<void>(resolve => clock.after(CURTAIN_MS, resolve))])
-    server.closeAllConnections()
-    await closed
+    await empty({ server, traffic, clock }, { noticeMs: options.noticeMs ?? 0, graceMs })
     await house.transport.close()
     await journal.close()
   }
@@ -116,7 +128,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     house,
     traffic,
-    notices: loaded.notices,
+    notices: prepared.notices,
     reload: () => watch.reload(),
     close,
   }

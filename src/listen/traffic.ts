@@ -2,6 +2,7 @@
 export class Traffic {
   #inside = 0
   #draining = false
+  #shut = false
   #waiting: (() => void)[] = []
   readonly #curtain = new AbortController()
 
@@ -10,6 +11,10 @@ export class Traffic {
   }
   get draining(): boolean {
     return this.#draining
+  }
+  /** No call is let in any more. */
+  get shut(): boolean {
+    return this.#shut
   }
   /** Aborts when the time for finishing is over: open streams end with their dialect's error event. */
   get curtain(): AbortSignal {
@@ -26,6 +31,11 @@ export class Traffic {
   /** From here on readiness says no. */
   drain(): void {
     this.#draining = true
+  }
+  /** From here on nobody is let in. */
+  shutDoor(): void {
+    this.#draining = true
+    this.#shut = true
   }
   /** Ends what is still open. */
   fall(): void {

@@ -1,28 +1,91 @@
-import cluster, { type Worker } from 'node:cluster'
+import { type ChildProcess, fork } from 'node:child_process'
+import { createServer } from 'node:net'
+import { type Prepared, prepare } from './prepare.ts'
 import { type Served, type ServeOptions, serve } from './serve.ts'
 
-/** A worker that dies sooner than this after its start is not started again at once. */
+/** Set for the processes that `--workers` starts; together with an open channel to the parent it makes a worker. */
+const WORKER_VARIABLE = 'UNDERSTUDY_WORKER'
+/** A worker that dies is replaced after this long; doubled for each death in a row, up to the longest. */
 const RESTART_MS = 1_000
+const LONGEST_RESTART_MS = 30_000
+/** A worker that lived this long was well; its death starts the count anew. */
+const WELL_MS = 60_000
+/** Ctrl-C in a terminal reaches a process twice when npm or the launcher passes it on as well. */
+const ECHO_MS = 500
 
 export type Running = {
   /** Resolves with the exit code when everything has ended. */
   readonly ended: Promise<number>
 }
 
-export type RunOptions = ServeOptions & {
+export type Listening = { readonly url: string; readonly workers: number; readonly prepared: Prepared }
+
+export type RunOptions = Omit<ServeOptions, 'onPrepared' | 'reusePort'> & {
   readonly workers: number
   /** How long a stream may go on after SIGTERM. */
   readonly graceMs: number
-  readonly print: (text: string) => void
+  /** Hears what was loaded before anything listens, in the first process only. */
+  readonly onPrepared: (prepared: Prepared) => void
+  /** Hears that the gateway listens, in the first process only. */
+  readonly onListening: (listening: Listening) => void
+  /** Something the operator should see: a drain, a worker that died. */
+  readonly onNews: (text: string) => void
 }
 
-/** One process: serves until SIGTERM or SIGINT, reloads on SIGHUP, drains, exits 0. A second signal ends at once. */
+export const isWorker = (): boolean =>
+  process.env[WORKER_VARIABLE] !== undefined && process.send !== undefined
+
+/** Runs `once` at the first SIGTERM or SIGINT and `again` at the next one. */
+const onLeave = (once: () => void, again: () => void): void => {
+  let first: { readonly signal: NodeJS.Signals; readonly at: number } | undefined
+  const leave = (signal: NodeJS.Signals): void => {
+    const now = performance.now()
+    if (first === undefined) {
+      first = { signal, at: now }
+      once()
+    } else if (signal !== 'SIGINT' || first.signal !== 'SIGINT' || now - first.at > ECHO_MS) again()
+  }
+  process.on('SIGTERM', leave)
+  process.on('SIGINT', leave)
+}
+
+const drainText = (inside: number, graceMs: number): string =>
+  inside === 0
+    ? 'Stopping.'
+    : `Stopping: ${inside} ${inside === 1 ? 'call' : 'calls'} may finish within ${graceMs / 1000} s.`
+
+/** One process: serves until SIGTERM or SIGINT, reloads on SIGHUP, drains, ends with 0. A second signal ends at once. */
 const runOne = async (options: RunOptions): Promise<Running> => {
-  const served: Served = await serve(options)
+  let prepared: Prepared | undefined
+  const served: Served = await serve({
+    ...options,
+    onPrepared: loaded => {
+      prepared = loaded
+      options.onPrepared(loaded)
+    },
+  })
+  const ended = new Promise<number>(resolve => {
+    const leave = (): void => {
+      options.onNews(drainText(served.traffic.inside, options.graceMs))
+      served.close(options.graceMs).then(
+        () => resolve(0),
+        () => resolve(1),
+      )
+    }
+    onLeave(leave, () => process.exit(1))
+  })
+  process.on('SIGHUP', () => void served.reload())
+  if (prepared !== undefined) options.onListening({ url: served.url, workers: 1, prepared })
+  return { ended }
+}
+
+/** A process of several: its parent speaks for it and passes the signals on. */
+const runWorker = async (options: RunOptions): Promise<Running> => {
+  const served = await serve({ ...options, onPrepared: () => {}, reusePort: true })
   const ended = new Promise<number>(resolve => {
     let leaving = false
     const leave = (): void => {
-      if (leaving) process.exit(1)
+      if (leaving) return process.exit(1)
       leaving = true
       served.close(options.graceMs).then(
         () => resolve(0),
@@ -30,68 +93,136 @@ const runOne = async (options: RunOptions): Promise<Running> => {
       )
     }
     process.on('SIGTERM', leave)
-    process.on('SIGINT', leave)
-    process.on('SIGHUP', () => void served.reload())
-    process.on('disconnect', leave)
+    // A parent that was killed passes nothing on any more: without it a worker finishes what it has and ends.
+    process.on('disconnect', () => leaving || leave())
   })
-  if (cluster.isPrimary) options.print(`Understudy listens on ${served.url}`)
-  else process.send?.({ url: served.url })
+  // A terminal's Ctrl-C goes to every process; the parent makes a SIGTERM of it.
+  process.on('SIGINT', () => {})
+  process.on('SIGHUP', () => void served.reload())
+  process.send?.({ url: served.url })
   return { ended }
 }
 
 /**
- * N processes on one port. The kernel spreads connections over their sockets (SO_REUSEPORT); the parent only
- * watches: it passes signals on, replaces a worker that died, and leaves when the last one has.
+ * The port, chosen when it is 0. Workers share theirs (SO_REUSEPORT), so another gateway on the same port would share
+ * it unnoticed; one plain bind tells. Rejects with EADDRINUSE when it is taken.
  */
-const runParent = (options: RunOptions): Running => {
-  let leaving = false
-  let announced = false
-  const pass = (signal: NodeJS.Signals): void => {
-    for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill(signal)
-  }
-  const start = (): Worker => {
-    const born = Date.now()
-    const worker = cluster.fork()
-    worker.on('message', (message: { url?: string }) => {
-      if (message.url === undefined || announced) return
-      announced = true
-      options.print(`Understudy listens on ${message.url} with ${options.workers} workers`)
+const reservePort = (port: number, host: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.on('error', reject)
+    probe.listen({ port, host, exclusive: true }, () => {
+      const address = probe.address()
+      const found = typeof address === 'object' && address !== null ? address.port : port
+      probe.close(() => resolve(found))
     })
-    worker.on('exit', code => {
-      if (leaving) return finish()
-      // A configuration that no worker accepts ends the parent too, instead of a loop of restarts.
-      if (!announced) return end(code === 0 ? 1 : code)
-      setTimeout(start, Math.max(0, RESTART_MS - (Date.now() - born)))
-    })
-    return worker
-  }
-  let end: (code: number) => void = () => {}
-  const finish = (): void => {
-    if (Object.keys(cluster.workers ?? {}).length === 0) end(0)
-  }
-  const ended = new Promise<number>(resolve => {
-    end = code => {
-      leaving = true
-      pass('SIGTERM')
-      resolve(code)
-    }
   })
-  const leave = (signal: NodeJS.Signals): void => {
-    leaving = true
-    pass(signal)
-  }
-  process.on('SIGTERM', () => leave('SIGTERM'))
-  process.on('SIGINT', () => leave('SIGTERM'))
-  process.on('SIGHUP', () => pass('SIGHUP'))
-  for (let n = 0; n < options.workers; n++) start()
-  return { ended }
+
+const startWorker = (port: number): ChildProcess => {
+  const [script = '', ...args] = process.argv.slice(1)
+  return fork(script, [...args, '--port', String(port)], {
+    env: { ...process.env, [WORKER_VARIABLE]: '1' },
+  })
 }
 
-/** The load report is one worker's to print. */
-const quiet = (options: RunOptions): RunOptions =>
-  cluster.worker === undefined || cluster.worker.id === 1 ? options : { ...options, onReport: () => {} }
+const howEnded = (code: number | null, signal: NodeJS.Signals | null): string =>
+  signal === null ? `exit code ${code}` : signal
 
-export const run = async (options: RunOptions): Promise<Running> =>
-  options.workers > 1 && cluster.isPrimary
-    ? runParent(options)
-    : runOne({ ...quiet(options), reusePort: options.workers > 1 })
+type Crew = {
+  readonly port: number
+  readonly prepared: Prepared
+  readonly options: RunOptions
+  readonly members: Set<ChildProcess>
+}
+
+/** Keeps `workers` processes alive until told to leave; resolves with the exit code when the last one has ended. */
+class Parent {
+  readonly ended: Promise<number>
+  readonly #crew: Crew
+  readonly #end: (code: number) => void
+  #leaving = false
+  #code = 0
+  #up = 0
+  #deaths = 0
+
+  constructor(crew: Crew) {
+    this.#crew = crew
+    const { promise, resolve } = Promise.withResolvers<number>()
+    this.ended = promise
+    this.#end = resolve
+    for (let n = 0; n < crew.options.workers; n++) this.#start()
+  }
+
+  pass(signal: NodeJS.Signals): void {
+    for (const worker of this.#crew.members) worker.kill(signal)
+  }
+
+  leave(code: number): void {
+    this.#leaving = true
+    this.#code = Math.max(this.#code, code)
+    this.pass('SIGTERM')
+    if (this.#crew.members.size === 0) this.#end(this.#code)
+  }
+
+  #start(): void {
+    if (this.#leaving) return
+    const { port, members, options, prepared } = this.#crew
+    const born = performance.now()
+    const worker = startWorker(port)
+    members.add(worker)
+    worker.on('message', (message: { url?: string }) => {
+      if (message.url === undefined) return
+      this.#up += 1
+      if (this.#up === options.workers)
+        options.onListening({ url: message.url, workers: options.workers, prepared })
+    })
+    worker.on('exit', (code, signal) => {
+      members.delete(worker)
+      this.#gone(performance.now() - born, howEnded(code, signal))
+    })
+  }
+
+  #gone(livedMs: number, how: string): void {
+    if (this.#leaving) {
+      if (this.#crew.members.size === 0) this.#end(this.#code)
+      return
+    }
+    const { options } = this.#crew
+    // Before all of them were up it is the start that failed: no loop of restarts.
+    if (this.#up < options.workers) {
+      options.onNews(`A worker did not start (${how}).`)
+      return this.leave(1)
+    }
+    this.#deaths = livedMs > WELL_MS ? 1 : this.#deaths + 1
+    const wait = Math.min(LONGEST_RESTART_MS, RESTART_MS * 2 ** (this.#deaths - 1))
+    options.onNews(`A worker ended (${how}); another one starts in ${wait / 1000} s.`)
+    setTimeout(() => this.#start(), wait)
+  }
+}
+
+/**
+ * N processes on one port. The kernel spreads connections over their sockets; the parent only watches: it passes
+ * signals on, replaces a worker that died, and leaves when the last one has.
+ */
+const runParent = async (options: RunOptions): Promise<Running> => {
+  // The parent reads the file first, so that one process reports, makes the key and refuses.
+  const prepared = await prepare(options)
+  options.onPrepared(prepared)
+  const port = await reservePort(options.port, prepared.host)
+  const parent = new Parent({ port, prepared, options, members: new Set() })
+  onLeave(
+    () => {
+      options.onNews(`Stopping: calls inside may finish within ${options.graceMs / 1000} s.`)
+      parent.leave(0)
+    },
+    () => parent.leave(1),
+  )
+  process.on('SIGHUP', () => parent.pass('SIGHUP'))
+  return { ended: parent.ended }
+}
+
+/** Serves until told to leave, in one process or several. Rejects with ConfigRefused, or with the error of listening. */
+export const run = (options: RunOptions): Promise<Running> => {
+  if (isWorker()) return runWorker(options)
+  return options.workers > 1 ? runParent(options) : runOne(options)
+}
