@@ -72,6 +72,10 @@ export type Call = {
   /** Edits that hold for every hop: gateway controls dropped, sealed ids opened. */
   readonly edits: readonly Edit[]
   readonly pin: Pin | undefined
+  /** Provider's ids that the request refers to → as the client wrote them. */
+  readonly echoes: ReadonlyMap<string, string>
+  /** The request refers to state that was not made through this gateway: only who is asked first can be its owner. */
+  readonly unowned: boolean
   readonly config: Config
   readonly context: Context
 }

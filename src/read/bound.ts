@@ -54,16 +54,32 @@ export const openId = (id: string, param: string, opener: Opener): Opened => {
   }
 }
 
-export type BoundBody = { readonly edits: readonly Edit[]; readonly pin: Pin | undefined }
+/** What a request refers to, opened. */
+export type References = {
+  readonly edits: readonly Edit[]
+  readonly pin: Pin | undefined
+  /** Provider's id → the client's: an answer that repeats it repeats what the client sent. */
+  readonly echoes: ReadonlyMap<string, string>
+  /** An id was passed on that this gateway did not make: who holds it is not known. */
+  readonly unowned: boolean
+}
+
+export const NO_REFERENCES: References = { edits: [], pin: undefined, echoes: new Map(), unowned: false }
 
 /** previous_response_id and conversation of a body: hard affinity, opened by the named edit `sealed-id`. */
-export const openBody = (peek: (key: string) => Json | undefined, opener: Opener): BoundBody => {
+export const openBody = (peek: (key: string) => Json | undefined, opener: Opener): References => {
   const edits: Edit[] = []
+  const echoes = new Map<string, string>()
   let pin: Pin | undefined
+  let unowned = false
   const open = (id: string, param: string, path: readonly string[]): void => {
     const opened = openId(id, param, opener)
+    echoes.set(opened.upstreamId, id)
     if (opened.upstreamId !== id) edits.push({ op: 'set', path, value: opened.upstreamId, why: 'sealed-id' })
-    if (opened.pin === undefined) return
+    if (opened.pin === undefined) {
+      unowned = true
+      return
+    }
     if (pin !== undefined && pin.boundary !== opened.pin.boundary)
       throw new Refusal(
         400,
@@ -83,5 +99,5 @@ export const openBody = (peek: (key: string) => Json | undefined, opener: Opener
     open(conversation, 'conversation', ['conversation'])
   else if (isObject(conversation) && typeof conversation.id === 'string')
     open(conversation.id, 'conversation', ['conversation', 'id'])
-  return { edits, pin }
+  return { edits, pin, echoes, unowned }
 }

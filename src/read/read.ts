@@ -2,13 +2,14 @@ import type { Caller } from '../authenticate/caller.ts'
 import type { Call, Controls, Received } from '../call.ts'
 import { Context } from '../context.ts'
 import { Refusal } from '../failure.ts'
+import { bindsCiphertext, pinOfCiphertext } from '../plan/encrypted.ts'
 import type { Pin } from '../plan/wish.ts'
 import type { Seal } from '../seal.ts'
-import type { Edit } from '../wire/edit.ts'
+import type { Board } from '../shared/board.ts'
 import { upstreamHeaders } from '../wire/headers.ts'
 import type { Json } from '../wire/json.ts'
 import type { ClientBody } from './body.ts'
-import { type Opener, openBody, openId } from './bound.ts'
+import { NO_REFERENCES, type Opener, openBody, openId, type References } from './bound.ts'
 import { controlEdits, readControls, readTags, refuseCredentials } from './controls.ts'
 import { keysOf, parseBody, peekAt } from './parse.ts'
 import { readQuery } from './query.ts'
@@ -88,16 +89,21 @@ const wantsStream = (
   )
 }
 
-/** Path ids opened: the provider's own ids, and the deployment that must answer. */
-const openParams = (
-  received: Received,
-  opener: Opener,
-): { params: Record<string, string>; pin: Pin | undefined } => {
-  const params = { ...received.params }
-  if (received.route.model !== 'sealed-id' || params.id === undefined) return { params, pin: undefined }
-  const opened = openId(params.id, 'response_id', opener)
-  params.id = opened.upstreamId
-  return { params, pin: opened.pin }
+type Opened = References & { readonly params: Received['params'] }
+
+/** Ids of the path or of the body, opened: the provider's own ids, and the deployment that must answer. */
+const openReferences = (received: Received, looked: Looked, opener: Opener): Opened => {
+  const { params, route } = received
+  if (route.model === 'sealed-id' && params.id !== undefined) {
+    const { upstreamId, pin } = openId(params.id, 'response_id', opener)
+    const echoes = new Map([[upstreamId, params.id]])
+    return { params: { ...params, id: upstreamId }, edits: [], pin, echoes, unowned: pin === undefined }
+  }
+  const refers =
+    route.shape === 'responses' || route.shape === 'compaction' || route.name.startsWith('responses.')
+  if (!refers) return { params, ...NO_REFERENCES }
+  const peek = (key: string): Json | undefined => (looked.keys.includes(key) ? looked.peek(key) : undefined)
+  return { params, ...openBody(peek, opener) }
 }
 
 const ownerProviderOf = (looked: Looked, query: (name: string) => string | undefined): string | undefined => {
@@ -139,8 +145,16 @@ const contextOf = (received: Received, caller: Caller, looked: Looked, tags: rea
   })
 }
 
+/** What the house remembers that an id or a ciphertext of the request may refer to. */
+export type Memory = { readonly seal: Seal; readonly board: Pick<Board, 'recall'> }
+
+const pinOf = ({ route, config }: Received, body: ClientBody, { board }: Memory): Pin | undefined =>
+  body.kind === 'json' && bindsCiphertext(config, route.shape)
+    ? pinOfCiphertext(body.bytes, config, board)
+    : undefined
+
 /** Bytes and headers → Call. Everything the client may have got wrong is refused here, before anything is spent. */
-export const read = (received: Received, caller: Caller, bytes: Uint8Array, seal: Seal): Call => {
+export const read = (received: Received, caller: Caller, bytes: Uint8Array, memory: Memory): Call => {
   const { route, config, request } = received
   const looked = look(bytes, received)
   refuseCredentials(looked.keys, looked.peek)
@@ -153,17 +167,11 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, seal
     mockAllowed: caller.admin || config.general.allowMockTesting,
   }
   const controls: Controls = readControls(sources)
-  const opener = { seal, config, caller }
-  const inPath = openParams(received, opener)
-  const inBody =
-    route.shape === 'responses' || route.shape === 'compaction' || route.name.startsWith('responses.')
-      ? openBody(key => (looked.keys.includes(key) ? looked.peek(key) : undefined), opener)
-      : { edits: [], pin: undefined }
-  const edits: readonly Edit[] = [...controlEdits(looked.keys), ...inBody.edits]
+  const opened = openReferences(received, looked, { seal: memory.seal, config, caller })
   return {
     route,
     method: request.method ?? route.method,
-    params: inPath.params,
+    params: opened.params,
     query: query.forward,
     body: looked.body,
     headers: upstreamHeaders(request.headers, config.general),
@@ -171,8 +179,10 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, seal
     ownerProvider: ownerProviderOf(looked, query.get),
     stream: wantsStream(received, looked, query.get),
     controls,
-    edits,
-    pin: inPath.pin ?? inBody.pin,
+    edits: [...controlEdits(looked.keys), ...opened.edits],
+    pin: opened.pin ?? pinOf(received, looked.body, memory),
+    echoes: opened.echoes,
+    unowned: opened.unowned,
     config,
     context: contextOf(received, caller, looked, readTags(sources)),
   }

@@ -16,7 +16,13 @@ export type Rewriter = {
   readonly event: (event: StreamEvent) => Uint8Array | string
 }
 
-const STORED_OBJECTS = new Set(['response', 'response.deleted', 'conversation', 'conversation.deleted'])
+const STORED_OBJECTS = new Set([
+  'response',
+  'response.compaction',
+  'response.deleted',
+  'conversation',
+  'conversation.deleted',
+])
 
 type Facts = {
   /** undefined: the route has no model to name. */
@@ -120,7 +126,7 @@ const responseRewriter =
 /** `named` is the name the client knows the serving group by: the requested one when no fallback happened. */
 export const rewriterFor = (call: Call, answered: Answered, named: string, seal: Seal): Rewriter => {
   const { route, context } = call
-  const sealed = new Map<string, string>()
+  const sealed = new Map(call.echoes)
   const facts: Facts = {
     model: call.model !== '' && (route.model === 'body' || route.model === 'path') ? named : undefined,
     binds: route.name.startsWith('responses.') || route.name.startsWith('conversations.'),
