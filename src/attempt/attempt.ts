@@ -5,6 +5,7 @@ import { type Following, makePlan, type Plan, type Stop } from '../plan/plan.ts'
 import type { Wish } from '../plan/wish.ts'
 import { decorate } from '../reply/error-text.ts'
 import type { Parcel } from './adapt.ts'
+import { classify } from './classify.ts'
 import { note, playGroup } from './group.ts'
 import { mockFailure } from './mock.ts'
 import type { Outcome } from './outcome.ts'
@@ -52,6 +53,11 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
   const end = await visit(walk, plan.first, { depth: 0, more: false })
   if (end.outcome.kind === 'answered')
     return { kind: 'answered', answered: end.outcome, trail, named: end.named }
+  // Whatever failed before, and wherever the client left meanwhile: nobody is there to be told of it.
+  if (call.context.departed.aborted) {
+    const failure = classify({ kind: 'client_gone' })
+    return { kind: 'failed', failure, message: failure.message, trail }
+  }
   return { kind: 'failed', failure: end.outcome.failure, message: end.message, trail }
 }
 
