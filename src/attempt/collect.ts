@@ -22,6 +22,7 @@ export const collect = (answer: Answer, limits: CollectLimits): Promise<Collecte
     const chunks: Uint8Array[] = []
     let size = 0
     let over = false
+    let cancel = (): void => {}
     const settle = (result: Collected): void => {
       if (over) return
       over = true
@@ -29,10 +30,6 @@ export const collect = (answer: Answer, limits: CollectLimits): Promise<Collecte
       if (result.kind === 'timeout' || result.kind === 'oversize') answer.abort()
       resolve(result)
     }
-    const cancel =
-      limits.totalMs === undefined
-        ? () => {}
-        : limits.clock.after(limits.totalMs, () => settle({ kind: 'timeout' }))
     answer.read({
       data: chunk => {
         size += chunk.length
@@ -41,15 +38,15 @@ export const collect = (answer: Answer, limits: CollectLimits): Promise<Collecte
       },
       end: () => {
         const [only] = chunks
-        settle({
-          kind: 'whole',
-          bytes: only === undefined ? NO_BYTES : chunks.length === 1 ? only : Buffer.concat(chunks),
-        })
+        const bytes = only === undefined ? NO_BYTES : chunks.length === 1 ? only : Buffer.concat(chunks)
+        settle({ kind: 'whole', bytes })
       },
-      error: error =>
-        settle({
-          kind: 'fault',
-          fault: error instanceof TransportFault ? error : new TransportFault('reset', error.message, true),
-        }),
+      error: error => settle({ kind: 'fault', fault: asFault(error) }),
     })
+    // A small answer has come whole with its head: it needs no timer.
+    if (!over && limits.totalMs !== undefined)
+      cancel = limits.clock.after(limits.totalMs, () => settle({ kind: 'timeout' }))
   })
+
+const asFault = (error: Error): TransportFault =>
+  error instanceof TransportFault ? error : new TransportFault('reset', error.message, true)

@@ -22,7 +22,7 @@ import { collect } from './collect.ts'
 import { plainAnswer } from './decode.ts'
 import { gate } from './gate.ts'
 import { CONNECT_MS, limitsFor, type PhaseLimits } from './limits.ts'
-import { mockTransport } from './mock.ts'
+import { isRehearsed, mockTransport } from './mock.ts'
 import { type Content, editNames, type Outcome } from './outcome.ts'
 import { Progress } from './progress.ts'
 import { LiveStream, type Trouble } from './stream.ts'
@@ -152,7 +152,8 @@ const timeoutSignal = (
 const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
   const failure: Failure = classify(signal)
   const totalMs = job.house.clock.now() - far.startedAt
-  const neutral = failure.class === 'client_gone' || failure.class === 'gateway_bug'
+  const ours = failure.class === 'client_gone' || failure.class === 'gateway_bug'
+  const neutral = ours || isRehearsed(job.call)
   job.lease.settle(neutral ? { kind: 'neutral' } : { kind: 'failure', failure, totalMs })
   return {
     outcome: { kind: 'failed', failure, upstreamStatus: far.status },
@@ -163,8 +164,12 @@ const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
 
 /** Names and dates an answer whose own dialect has neither; from the house, so that a run can be replayed. */
 const stampOf = ({ dice, clock }: House): Stamp => ({
-  unique: Math.floor(dice.random() * 2 ** 52).toString(36),
-  created: Math.floor(clock.wall() / 1000),
+  get unique() {
+    return Math.floor(dice.random() * 2 ** 52).toString(36)
+  },
+  get created() {
+    return Math.floor(clock.wall() / 1000)
+  },
 })
 
 const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict> => {

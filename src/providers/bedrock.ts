@@ -205,7 +205,8 @@ const includeUsage = (ask: Ask): boolean => {
 }
 
 const readingOf = (ask: Ask, stamp: Stamp): Reading => {
-  const options = { model: ask.model, stamp }
+  // Read once: every chunk of one answer carries the same id and time.
+  const options = { model: ask.model, stamp: { unique: stamp.unique, created: stamp.created } }
   return {
     decoder: () => converseStreamDecoder({ ...options, includeUsage: includeUsage(ask) }),
     streamType: STREAM_TYPE,
