@@ -16,6 +16,10 @@ export type Unsealed =
 
 const VERSION = 1
 const TAG = 8
+/** What stands before the first underscore tells clients the kind of an object, and is kept. */
+const PREFIX = /^[A-Za-z]{1,16}_/
+/** Characters of a sealed id; a provider's own may be half as long. */
+const LONGEST = 4096
 const tagOf = (text: string): Buffer => createHash('sha256').update(text).digest().subarray(0, TAG)
 
 /**
@@ -36,8 +40,7 @@ export class Seal {
   }
 
   seal(upstreamId: string, deployment: Deployment, owner: string): string {
-    const cut = upstreamId.indexOf('_')
-    const prefix = cut === -1 ? '' : upstreamId.slice(0, cut + 1)
+    const prefix = PREFIX.exec(upstreamId)?.[0] ?? ''
     const plain = Buffer.concat([
       tagOf(deployment.id),
       tagOf(deployment.boundary),
@@ -66,10 +69,15 @@ export class Seal {
     return { kind: 'bound', bound: { deployment, upstreamId, mine } }
   }
 
+  /** An id without a prefix may hold the sign that ends one: whichever reading is authentic is the right one. */
   #decrypt(id: string): Buffer | undefined {
-    const cut = id.indexOf('_')
-    const text = id.slice(cut + 1)
-    if (text.length < 70 || text.length > 2048 || !/^[A-Za-z0-9_-]+$/.test(text)) return undefined
+    if (id.length > LONGEST) return undefined
+    const prefix = PREFIX.exec(id)?.[0] ?? ''
+    return this.#decipher(id.slice(prefix.length)) ?? (prefix === '' ? undefined : this.#decipher(id))
+  }
+
+  #decipher(text: string): Buffer | undefined {
+    if (text.length < 70 || !/^[A-Za-z0-9_-]+$/.test(text)) return undefined
     const bytes = Buffer.from(text, 'base64url')
     if (bytes[0] !== VERSION || bytes.length < 13 + 3 * TAG + 16) return undefined
     try {
