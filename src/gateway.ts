@@ -22,7 +22,7 @@ export const gateway =
     let finish: Finish
     let release = (): void => {}
     try {
-      const caller = isPublic(received) ? ANYONE : authenticate(received.request.headers, received.config)
+      const caller = isPublic(received) ? ANYONE : authenticate(received.request, received.config)
       const intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       release = intake.release
       call = read(received, caller, intake.bytes, house)

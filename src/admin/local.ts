@@ -94,7 +94,7 @@ export const answerLocally = async (route: LocalRoute, from: LocalRequest): Prom
   const { house, traffic, request } = from
   const config = house.config()
   try {
-    const caller = route.open ? undefined : authenticate(request.headers, config)
+    const caller = route.open ? undefined : authenticate(request, config)
     const query = Object.fromEntries(new URLSearchParams(from.query))
     return await route.answer({ house, traffic, config, caller, params: from.params, query })
   } catch (error) {

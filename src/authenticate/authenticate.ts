@@ -1,12 +1,16 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Received } from '../call.ts'
 import type { Config } from '../config/config.ts'
 import type { Secret } from '../config/secret.ts'
 import { Refusal } from '../failure.ts'
 import type { Caller } from './caller.ts'
 
-const CARRIERS = ['authorization', 'x-litellm-api-key', 'x-api-key', 'api-key', 'x-goog-api-key'] as const
+const AUTHORIZATION = 'authorization'
+const CARRIERS = ['x-litellm-api-key', 'x-api-key', 'api-key', 'x-goog-api-key'] as const
+
+/** The head of a request, parsed and as it came. */
+export type Head = Pick<IncomingMessage, 'headers' | 'rawHeaders'>
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer')
 
@@ -16,17 +20,23 @@ const keyOf = (value: string): string => {
   return (match?.[1] ?? value).trim()
 }
 
+const isAuthorization = (name: string | undefined): boolean =>
+  name?.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION
+
 /** The keys the request presents, whatever the carrier (behaviour map 8.1): the first, and another that differs. */
-const presented = (headers: IncomingHttpHeaders, keyHeaderName: string | undefined): readonly string[] => {
+const presented = (head: Head, keyHeaderName: string | undefined): readonly string[] => {
+  const { headers, rawHeaders } = head
   const keys: string[] = []
-  const look = (name: string): void => {
-    const value = headers[name]
+  const look = (value: string | readonly string[] | undefined): void => {
     if (typeof value !== 'string' || value === '') return
     const key = keyOf(value)
     if (key !== '' && !keys.includes(key)) keys.push(key)
   }
-  for (const name of CARRIERS) look(name)
-  if (keyHeaderName !== undefined) look(keyHeaderName)
+  // Of several Authorization headers Node keeps the first; a proxy in front may have judged by another one.
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (isAuthorization(rawHeaders[at])) look(rawHeaders[at + 1])
+  for (const name of CARRIERS) look(headers[name])
+  if (keyHeaderName !== undefined) look(headers[keyHeaderName])
   return keys
 }
 
@@ -71,8 +81,8 @@ export const isPublic = ({ route, path, config }: Pick<Received, 'route' | 'path
  * Who is calling? Denies by default; runs before a byte of the body is read.
  * Keys are compared in constant time; a virtual key will be looked up by its SHA-256, never by itself.
  */
-export const authenticate = (headers: IncomingHttpHeaders, config: Config): Caller => {
-  const keys = presented(headers, config.general.keyHeaderName)
+export const authenticate = (head: Head, config: Config): Caller => {
+  const keys = presented(head, config.general.keyHeaderName)
   const [key, other] = keys
   if (key === undefined) throw refuse('Authentication Error, No api key passed in.')
   // Two different keys on one request: whichever we took, some rule would have been checked against the other.

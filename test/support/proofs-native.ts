@@ -21,7 +21,7 @@ const nativeRequest = (route: Route): ClientRequest => {
     method: route.method,
     path: `${prefix}${root}${posted ? 'embeddings' : 'files?limit=1'}`,
     headers: posted ? [['content-type', 'application/json']] : [],
-    body: posted ? Buffer.from('{"model":"text-embedding-3-small", "input" : "one"}') : undefined,
+    ...(posted ? { body: Buffer.from('{"model":"text-embedding-3-small", "input" : "one"}') } : {}),
   }
 }
 

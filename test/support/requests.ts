@@ -10,7 +10,7 @@ export type ClientRequest = {
   /** Path and query. */
   readonly path: string
   readonly headers: readonly (readonly [name: string, value: string])[]
-  readonly body: Buffer | undefined
+  readonly body?: Buffer
 }
 
 /** An object that its provider owns, made through the gateway before the request that is about it. */
@@ -96,7 +96,7 @@ const bodyOf = (recipe: Recipe, cue: Cue, named: boolean): Pick<ClientRequest, '
     const type = `multipart/form-data; boundary=${BOUNDARY}`
     return { headers: [['content-type', type]], body: formBody([...texts, ...recipe.form(props)]) }
   }
-  if (recipe.json === undefined) return { headers: [], body: undefined }
+  if (recipe.json === undefined) return { headers: [] }
   const body = JSON.stringify({ ...model, ...recipe.json(props), ...more })
   return { headers: [['content-type', 'application/json']], body: Buffer.from(body) }
 }
