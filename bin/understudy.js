@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 const built = new URL('../dist/main.js', import.meta.url)
 const source = new URL('../src/main.ts', import.meta.url)
-const entry = existsSync(built) ? built : source
+// The package has no sources; a checkout runs its own, whatever an earlier build left behind.
+const entry = existsSync(source) ? source : built
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 if (major > 22 || (major === 22 && minor >= 19)) {
