@@ -13,7 +13,10 @@ export type Parcel = Pick<
   Call,
   'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits'
 > & {
-  readonly dropParams: boolean
+  /** What the request says of drop_params; undefined: it says nothing. */
+  readonly dropParams: boolean | undefined
+  /** litellm_settings.drop_params, for a deployment that says nothing either. */
+  readonly dropParamsOtherwise: boolean
   readonly additionalDropParams: readonly (readonly string[])[]
   readonly allowedParams: readonly string[]
   /** always_include_stream_usage */
@@ -114,7 +117,7 @@ export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
     model: hop.model,
     edits: editsFor(parcel, hop),
     stream: parcel.stream,
-    dropParams: parcel.dropParams,
+    dropParams: parcel.dropParams ?? deployment.dropParams ?? parcel.dropParamsOtherwise,
     allowedParams: [...deployment.allowedOpenaiParams, ...parcel.allowedParams],
   }
   return { ask, draft: deployment.connection.draft(ask) }

@@ -7,7 +7,7 @@ import { decorate } from '../reply/error-text.ts'
 import type { Parcel } from './adapt.ts'
 import { classify } from './classify.ts'
 import { note, playGroup } from './group.ts'
-import { mockFailure } from './mock.ts'
+import { mockFailure, mockFirstAttempt } from './mock.ts'
 import type { Outcome } from './outcome.ts'
 import type { Settled, Trail } from './settled.ts'
 import { wishOf } from './wish-of.ts'
@@ -32,7 +32,8 @@ const parcelOf = (call: Call): Parcel => ({
   headers: call.headers,
   stream: call.stream,
   edits: call.edits,
-  dropParams: call.controls.dropParams ?? call.config.litellm.dropParams,
+  dropParams: call.controls.dropParams,
+  dropParamsOtherwise: call.config.litellm.dropParams,
   additionalDropParams: call.controls.additionalDropParams,
   allowedParams: call.controls.allowedOpenaiParams,
   askUsage: call.config.general.alwaysIncludeStreamUsage,
@@ -81,9 +82,10 @@ const visit = async (walk: Walk, stop: Stop, { depth, more }: Spot): Promise<End
   const wish: Wish = wishOf(call, stop)
   const listed = depth < walk.plan.maxDepth
   const mocked = depth === 0 ? mockFailure(walk.call, stop) : undefined
+  const pretended = depth === 0 ? mockFirstAttempt(call, stop) : undefined
   const hasFallback = (failure: Failure): boolean =>
     more || (listed && isOpen(walk, walk.plan.follow(stop, failure).targets))
-  const outcome = mocked ?? (await playGroup({ ...walk, call, stop, wish, hasFallback }))
+  const outcome = mocked ?? (await playGroup({ ...walk, call, stop, wish, hasFallback, pretended }))
   if (outcome.kind === 'answered') return { outcome, named: stop.named, message: '' }
   const { failure } = outcome
   const following = walk.plan.follow(stop, failure)

@@ -31,6 +31,8 @@ export type Play = {
   readonly house: House
   /** Another group will be asked when this one ends with this failure. */
   readonly hasFallback: (failure: Failure) => boolean
+  /** The outcome of a first attempt that nobody makes: a rehearsal. */
+  readonly pretended?: Failed | undefined
 }
 
 /** What one order level remembers of its attempts. */
@@ -81,14 +83,16 @@ const playLevel = async (
   order: number | undefined,
   before: Outcome | undefined,
 ): Promise<Outcome> => {
+  const pretended = before === undefined ? play.pretended : undefined
   const level: Level = {
     order,
     tried: new Set(),
     mayRepeat: new Set(),
-    attempts: 0,
+    attempts: pretended === undefined ? 0 : 1,
     retries: undefined,
-    last: undefined,
+    last: pretended,
   }
+  if (pretended !== undefined && !mayRetry(play, level, pretended.failure)) return pretended
   for (;;) {
     if (play.call.context.departed.aborted) return level.last ?? gone()
     const choice = choose(play, level)
@@ -238,7 +242,8 @@ const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
   if (failure.class === 'client_gone' || failure.class === 'gateway_bug') return false
   const policy = policyOf(play)
   const byPolicy = policyEntry(policy, failure.exception) ?? policy?.Default
-  const allowed = byPolicy ?? level.retries ?? 0
+  const allowed =
+    byPolicy ?? level.retries ?? play.call.controls.numRetries ?? play.call.config.router.numRetries
   play.trail.maxRetries = allowed
   const rule = byPolicy === undefined ? VERDICTS[failure.class].retry : 'any'
   if (rule === 'never' || level.attempts > allowed) return false

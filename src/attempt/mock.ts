@@ -3,14 +3,20 @@ import type { ExceptionName } from '../failure.ts'
 import type { House } from '../house.ts'
 import type { Stop } from '../plan/plan.ts'
 import type { Draft } from '../providers/provider.ts'
-import { mockException } from '../reply/error-text.ts'
+import { type MockKind, mockException } from '../reply/error-text.ts'
 import { cannedAnswer } from './mock-answers.ts'
 import type { Job } from './once.ts'
-import type { Outcome } from './outcome.ts'
+import type { Failed } from './outcome.ts'
 import { type Answer, type Limits, type Transport, TransportFault } from './transport.ts'
 
+const failedBy = (kind: MockKind, { config }: Call, stop: Stop): Failed => ({
+  kind: 'failed',
+  failure: mockException(kind, stop.named, config.router),
+  upstreamStatus: undefined,
+})
+
 /** mock_testing_*: the first group fails before any attempt, so that the way after it is rehearsed for real. */
-export const mockFailure = (call: Call, stop: Stop): Outcome | undefined => {
+export const mockFailure = (call: Call, stop: Stop): Failed | undefined => {
   const { mock } = call.controls
   const kind = mock.fallbacks
     ? 'fallbacks'
@@ -19,13 +25,16 @@ export const mockFailure = (call: Call, stop: Stop): Outcome | undefined => {
       : mock.contentPolicyFallbacks
         ? 'content_policy'
         : undefined
-  if (kind === undefined) return undefined
-  return {
-    kind: 'failed',
-    failure: mockException(kind, stop.named, call.config.router),
-    upstreamStatus: undefined,
-  }
+  return kind === undefined ? undefined : failedBy(kind, call, stop)
 }
+
+/** mock_testing_rate_limit_error: the first attempt of the first group, without a deployment; its retries are real. */
+export const mockFirstAttempt = (call: Call, stop: Stop): Failed | undefined =>
+  call.controls.mock.rateLimit ? failedBy('rate_limit', call, stop) : undefined
+
+/** The request asked for its own failures: they say nothing about a deployment. */
+export const isRehearsed = ({ controls: { mock } }: Call): boolean =>
+  mock.timeout || mock.response !== undefined
 
 /** An answer that comes from here: the deployment has a mock_response, or an admin asked for one. */
 const textOf = (job: Job): string | undefined => {
@@ -101,7 +110,7 @@ const waiting = (ms: number, house: House, signal: AbortSignal): Promise<void> =
 export const mockTransport = (job: Job): Transport | undefined => {
   const { house, call } = job
   const { mock } = call.controls
-  const text = mock.rateLimit ? 'litellm.RateLimitError' : textOf(job)
+  const text = textOf(job)
   if (text === undefined && !mock.timeout && mock.delayMs === 0) return undefined
   const send = async (
     draft: Draft,
