@@ -182,7 +182,7 @@ const phases: readonly Phase[] = [
   },
 ]
 
-const inFlight = (on: Theatre): number =>
+const inFlight = (on: Inside): number =>
   on
     .served()
     .house.board.snapshot()
@@ -255,6 +255,52 @@ test('a client that leaves', async t => {
   })
   await t.test('while it waits for a parallel slot: the slot goes to the next', () => slotGoesOn(on))
   await t.test('without having read a stream that fills every buffer', () => leavesUnread(on))
+})
+
+/** More than the kernel takes for a client that does not read. */
+const LONG_LINE = 'x'.repeat(40 * 1024 * 1024)
+
+const longAnswer = async (t: TestContext) => {
+  const gateway = inside()
+  const on = await play(t, {
+    stages: { lead: { says: LONG_LINE } },
+    config: ({ lead }) => ({ model_list: [deployment('long', lead, 'gpt-4.1')] }),
+    start: gateway.start,
+  })
+  const client = await on.send({
+    path: '/v1/chat/completions',
+    headers: [
+      ['authorization', `Bearer ${MASTER_KEY}`],
+      ['x-litellm-call-id', 'long'],
+    ],
+    body: { model: 'long', messages: [{ role: 'user', content: 'Hello' }] },
+  })
+  client.pause()
+  await (await on.stages.lead.waitForRequest(1)).finished
+  // The attempt is over: the answer waits for its reader.
+  await until(
+    'the answer is being written',
+    () => gateway.served().traffic.inside === 1 && inFlight(gateway) === 0,
+  )
+  return { on: { ...on, ...gateway }, client }
+}
+
+test('a whole answer that is not read to its end was not delivered', async t => {
+  const { on, client } = await longAnswer(t)
+  assert.deepEqual(await on.records(), [])
+  client.leave()
+  await until('the call is over', () => on.served().traffic.inside === 0, NOTICED_MS * 4)
+  assert.equal(recordOf(await on.records(), 'long').end, 'client_left')
+})
+
+test('a slow reader gets its whole answer although the gateway closes meanwhile', async t => {
+  const { on, client } = await longAnswer(t)
+  const closing = on.close(10_000)
+  client.resume()
+  assert.equal((await client.head()).status, 200)
+  assert.ok((await client.body()).length > LONG_LINE.length)
+  client.leave()
+  await closing
 })
 
 const slotGoesOn = async (on: Theatre): Promise<void> => {

@@ -14,6 +14,7 @@ import type { RequestEnd } from '../record/trail.ts'
 import { joinSegments } from '../wire/edit.ts'
 import { clientHeaders } from '../wire/headers.ts'
 import { sseDecoder } from '../wire/sse.ts'
+import { conclude } from './conclude.ts'
 import { errorBody } from './error-text.ts'
 import { commonHeaders, flatHeaders, servedHeaders } from './headers.ts'
 import { refuse } from './refuse.ts'
@@ -117,7 +118,10 @@ const rewriteOf = (served: Served, raw: boolean): ((event: StreamEvent) => Uint8
   }
 }
 
-const documentReply = (served: Served, content: Extract<Content, { kind: 'document' }>): Finish => {
+const documentReply = (
+  served: Served,
+  content: Extract<Content, { kind: 'document' }>,
+): Promise<Finish> | Finish => {
   const { answered, received, house } = served
   learnCiphertext(served, content.bytes)
   const segments = content.index === undefined ? [content.bytes] : served.rewriter.document(content.index)
@@ -134,8 +138,7 @@ const documentReply = (served: Served, content: Extract<Content, { kind: 'docume
   if (type !== undefined && length > 0) head.push(['content-type', type])
   if (answered.status !== 204) head.push(['content-length', String(length)])
   response.writeHead(answered.status, flatHeaders(head))
-  writeWhole(response, segments, length)
-  return {
+  const finish: Finish = {
     end: 'complete',
     status: answered.status,
     responseBytes: length,
@@ -144,22 +147,30 @@ const documentReply = (served: Served, content: Extract<Content, { kind: 'docume
     failure: undefined,
     firstTokenMs: undefined,
   }
+  return writeWhole({ response, segments, length, finish })
 }
 
 /** Up to this size the head and the body leave in one write. */
 const ONE_WRITE_BYTES = 32 * 1024
 
-const writeWhole = (response: ServerResponse, segments: readonly Uint8Array[], length: number): void => {
+type Whole = {
+  readonly response: ServerResponse
+  readonly segments: readonly Uint8Array[]
+  readonly length: number
+  readonly finish: Finish
+}
+
+const writeWhole = ({ response, segments, length, finish }: Whole): Promise<Finish> | Finish => {
   // Node joins a head with a body that is text: as latin1 every byte stays itself.
   if (length <= ONE_WRITE_BYTES) {
     const bytes = joinSegments(segments)
     response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'), 'latin1')
-    return
+    return conclude(response, finish)
   }
   response.cork()
   for (const segment of segments) response.write(segment)
-  response.end()
   response.uncork()
+  return conclude(response, finish)
 }
 
 const PASSED_WITH_BYTES = ['content-type', 'content-disposition', 'content-length'] as const
@@ -202,10 +213,9 @@ const streamReply = async (
   const end = await relay(flow)
   const failure = failureOf(served, end)
   settleLease(served, content, failure)
-  if (failure === undefined) response.end()
-  else if (failure.class !== 'client_gone') endBroken(served, content, failure)
+  if (failure !== undefined && failure.class !== 'client_gone') endBroken(served, content, failure)
   const { usage } = content.progress
-  return {
+  return conclude(response, {
     end:
       failure === undefined ? 'complete' : failure.class === 'client_gone' ? 'client_left' : 'upstream_broke',
     status: answered.status,
@@ -215,7 +225,7 @@ const streamReply = async (
     failure,
     firstTokenMs:
       answered.firstContentAt === undefined ? undefined : answered.firstContentAt - call.context.arrivedAt,
-  }
+  })
 }
 
 const failureOf = (served: Served, end: StreamEnd): Failure | undefined => {
