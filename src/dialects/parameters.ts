@@ -1,5 +1,5 @@
 import type { Route } from '../routes.ts'
-import { PARAMETERS } from '../stage/parameters.ts'
+import { PARAMETERS } from './openai-parameters.ts'
 
 /** Parameters that some published route of the dialect has. */
 const KNOWN: ReadonlySet<string> = new Set(

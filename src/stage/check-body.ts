@@ -1,8 +1,8 @@
+import type { RouteParameters } from '../dialects/openai-parameters.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Flavour, ITEM_KEYS, NEWER_ITEM_KEYS } from './columns.ts'
 import type { Field } from './form.ts'
 import { parseForm } from './form.ts'
-import type { RouteParameters } from './parameters.ts'
 import { invalidType, missingParameter, refuse, unknownParameter } from './refusal.ts'
 import { duplicateKey } from './strict-json.ts'
 

@@ -1,4 +1,4 @@
-import { PARAMETERS, type RouteParameters, type TypeList } from './parameters.ts'
+import { PARAMETERS, type RouteParameters, type TypeList } from '../dialects/openai-parameters.ts'
 
 /** Which provider a stage plays. */
 export type Flavour = 'openai' | 'azure'

@@ -1,6 +1,6 @@
 /**
  * What each model route accepts at the top level of its body, as published by OpenAI (OpenAPI description 2.3.0,
- * August 2026): names, JSON types, which are required. Facts only. A stage refuses everything else.
+ * August 2026): names, JSON types, which are required. Facts only: a stage refuses everything else, and a default is added only where it is published.
  */
 
 /** JSON types joined by ' | ': 'string | array | null'. In a form every value is text and is read by its type. */
