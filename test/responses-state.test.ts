@@ -270,6 +270,7 @@ for (const fault of [
         assert.equal(error.status, 'status' in fault ? fault.status : 500)
         if (error.status === 429) assert.equal(error.headers?.get('retry-after'), '3')
         assert.match(error.message, /OpenAIException - /)
+        assert.equal(error.headers?.get('x-litellm-attempted-fallbacks'), '0')
       }
       assert.equal(home.requests.length, 3)
       assertSeen(house, ...(home === left ? [3, 0, 0] : [0, 3, 0]))
