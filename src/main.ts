@@ -116,4 +116,6 @@ program
     }),
   )
 
+// `understudy routes | head` closes our output early: that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 await program.parseAsync()

@@ -1,5 +1,5 @@
 import type { Call } from '../call.ts'
-import type { Failure } from '../failure.ts'
+import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
 import { type Following, makePlan, type Plan, type Stop } from '../plan/plan.ts'
 import type { Wish } from '../plan/wish.ts'
@@ -83,12 +83,12 @@ const visit = async (walk: Walk, stop: Stop, { depth, more }: Spot): Promise<End
   const listed = depth < walk.plan.maxDepth
   const mocked = depth === 0 ? mockFailure(walk.call, stop) : undefined
   const pretended = depth === 0 ? mockFirstAttempt(call, stop) : undefined
-  const hasFallback = (failure: Failure): boolean =>
+  const hasFallback = (failure: FailureClass): boolean =>
     more || (listed && isOpen(walk, walk.plan.follow(stop, failure).targets))
   const outcome = mocked ?? (await playGroup({ ...walk, call, stop, wish, hasFallback, pretended }))
   if (outcome.kind === 'answered') return { outcome, named: stop.named, message: '' }
   const { failure } = outcome
-  const following = walk.plan.follow(stop, failure)
+  const following = walk.plan.follow(stop, failure.class)
   if (!listed || failure.class === 'client_gone' || failure.class === 'gateway_bug')
     return { outcome, named: stop.named, message: failure.message }
   const inner = await fall(walk, { stop, failure, following, depth, more })

@@ -1,7 +1,7 @@
 import type { Call } from '../call.ts'
 import type { Deployment, ExceptionPolicy } from '../config/config.ts'
 import { policyEntry } from '../config/policy.ts'
-import { type Failure, VERDICTS } from '../failure.ts'
+import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
 import type { House } from '../house.ts'
 import type { Stop } from '../plan/plan.ts'
 import { type Desk, orderLevels, rememberServed, select } from '../plan/select.ts'
@@ -30,7 +30,7 @@ export type Play = {
   readonly trail: Trail
   readonly house: House
   /** Another group will be asked when this one ends with this failure. */
-  readonly hasFallback: (failure: Failure) => boolean
+  readonly hasFallback: (failure: FailureClass) => boolean
   /** The outcome of a first attempt that nobody makes: a rehearsal. */
   readonly pretended?: Failed | undefined
 }
@@ -158,7 +158,7 @@ const waitFor = async (play: Play, level: Level, candidate: Candidate): Promise<
   // The first attempt at a lone, limited deployment is not held back by us: its provider may have recovered.
   const wait = level.attempts === 0 ? 0 : Math.max(pause, notBefore - now)
   if (wait <= 0) return 0
-  const elsewhere = level.last !== undefined && play.hasFallback(level.last.failure)
+  const elsewhere = level.last !== undefined && play.hasFallback(level.last.failure.class)
   const longest = elsewhere ? Math.max(WAIT_WITH_FALLBACK_MS, floor) : LONGEST_WAIT_MS
   if (wait > longest) return undefined
   const stayed = await sleep(wait, play)
@@ -206,6 +206,7 @@ const attemptOn = async (
     group: stop.named,
     lease,
     house,
+    filteredFails: () => play.hasFallback('content_policy'),
   }
   const tried = await tryOnce(job)
   const { outcome } = tried

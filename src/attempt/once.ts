@@ -46,6 +46,8 @@ export type Job = {
   readonly group: string
   readonly lease: Lease
   readonly house: House
+  /** Another group stands by for answers that a content filter emptied. */
+  readonly filteredFails: () => boolean
 }
 
 type Sent = {
@@ -271,8 +273,14 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   const view = viewOf(index)
   // What is read back (a stored response that failed) is the answer; only what was asked to be done can fail inside.
   const hidden = route.method === 'GET' ? undefined : SHAPES[route.shape].errorInside(view)
-  return hidden === undefined ? document(bytes, index, view) : fail(hiddenSignal(job, answer, hidden))
+  if (hidden !== undefined) return fail(hiddenSignal(job, answer, hidden))
+  if (SHAPES[route.shape].filtered?.(view) === true && job.filteredFails())
+    return fail(hiddenSignal(job, answer, FILTERED))
+  return document(bytes, index, view)
 }
+
+/** behaviour map 3.3, in LiteLLM's words. */
+const FILTERED: JsonObject = { message: 'Response output was blocked.', code: 'content_policy_violation' }
 
 const errorIn = (
   bytes: Uint8Array,

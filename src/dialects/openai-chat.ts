@@ -102,9 +102,15 @@ export const errorInsideChoices = (answer: JsonObject): JsonObject | undefined =
   return choiceError(choices)
 }
 
+/** LiteLLM: an answer that ends with finish_reason content_filter is a content-policy violation. */
+export const filteredChoice = ({ choices }: JsonObject): boolean =>
+  Array.isArray(choices) &&
+  choices.some((choice: Json) => isObject(choice) && choice.finish_reason === 'content_filter')
+
 export const chat: Shape = {
   name: 'chat',
   errorInside: errorInsideChoices,
+  filtered: filteredChoice,
   usageOf: answer => usageFrom(answer.usage),
   stream: {
     sight: event =>

@@ -1,5 +1,5 @@
 import { flatTest, leading, leadingTo, someText, trailing } from './flat-event.ts'
-import { chunkErrorFrame, errorInsideChoices, sightOfChunk } from './openai-chat.ts'
+import { chunkErrorFrame, errorInsideChoices, filteredChoice, sightOfChunk } from './openai-chat.ts'
 import { content, textOf, usageFrom } from './read-json.ts'
 import type { Shape } from './shape.ts'
 
@@ -11,6 +11,7 @@ const isPlainText = flatTest(
 export const completions: Shape = {
   name: 'completions',
   errorInside: errorInsideChoices,
+  filtered: filteredChoice,
   usageOf: answer => usageFrom(answer.usage),
   stream: {
     sight: event =>

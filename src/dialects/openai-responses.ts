@@ -183,9 +183,13 @@ const errorInside = (answer: JsonObject): JsonObject | undefined => {
   return answer.status === 'failed' ? errorOfResponse(answer) : undefined
 }
 
+const filtered = ({ status, incomplete_details: why }: JsonObject): boolean =>
+  status === 'incomplete' && isObject(why) && why.reason === 'content_filter'
+
 export const responses: Shape = {
   name: 'responses',
   errorInside,
+  filtered,
   usageOf: answer => usageFrom(answer.usage),
   stream: {
     sight: sightOfResponseEvent,

@@ -54,6 +54,8 @@ export type Shape = {
   /** Non-stream JSON answers: undefined = a real answer; an object = the error hidden inside the 200. */
   readonly errorInside: (answer: JsonObject) => JsonObject | undefined
   readonly usageOf: (answer: JsonObject) => Usage | undefined
+  /** A whole answer that a content filter emptied: a refusal where the operator has another group for it. */
+  readonly filtered?: (answer: JsonObject) => boolean
   /** Stream rules; undefined when the endpoint never streams events. */
   readonly stream: StreamRules | undefined
 }

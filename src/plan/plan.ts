@@ -1,6 +1,6 @@
 import type { Call } from '../call.ts'
 import type { Config, Deployment, FallbackTable, FallbackTarget } from '../config/config.ts'
-import { type Failure, Refusal, VERDICTS } from '../failure.ts'
+import { type FailureClass, Refusal, VERDICTS } from '../failure.ts'
 import type { Route } from '../routes.ts'
 import { NO_OVERRIDES, type Overrides, splitOverrides } from './overrides.ts'
 import { fallbacksFor, resolveGroup } from './resolve.ts'
@@ -34,7 +34,7 @@ export type Plan = {
   readonly pin: Pin | undefined
   /** At how many hops from the first group the way ends. */
   readonly maxDepth: number
-  readonly follow: (stop: Stop, failure: Failure) => Following
+  readonly follow: (stop: Stop, failure: FailureClass) => Following
   /** A target as a stop, or why it may not be one. */
   readonly stopFor: (target: FallbackTarget) => Stop | { readonly skipped: string }
 }
@@ -81,7 +81,8 @@ const only = (candidate: Candidate, named: string): Stop => ({
   named,
   candidates: [candidate],
   overrides: NO_OVERRIDES,
-  byId: false,
+  // Reading back what one provider owns is not about its model: a rest of the model is no reason to refuse.
+  byId: true,
 })
 
 const firstOwned = (call: Call): Stop => {
@@ -179,7 +180,7 @@ const sameModel = (one: Candidate, other: Candidate): boolean => {
 const NOTHING: Following = { kind: 'none', targets: undefined, table: undefined }
 
 /** behaviour map 3.3: the request's own list first, then the typed list, then the general one. */
-const listFor = (call: Call, first: Stop, stop: Stop, failure: Failure): Following => {
+const listFor = (call: Call, first: Stop, stop: Stop, failure: FailureClass): Following => {
   const { controls, config } = call
   const { router } = config
   const entry = (table: FallbackTable | undefined): readonly FallbackTarget[] | undefined =>
@@ -187,7 +188,7 @@ const listFor = (call: Call, first: Stop, stop: Stop, failure: Failure): Followi
   if (controls.fallbacks !== undefined && stop === first)
     return { kind: 'request', targets: controls.fallbacks, table: undefined }
   const generic: Following = { kind: 'generic', targets: entry(router.fallbacks), table: router.fallbacks }
-  const rule = VERDICTS[failure.class].fallback
+  const rule = VERDICTS[failure].fallback
   if (rule === 'generic') return generic
   if (rule === 'none') return NOTHING
   if (rule === 'context_window') {
