@@ -4,6 +4,8 @@ import type { Stage } from '../../src/stage/stage.ts'
 import type { Json, JsonObject } from '../../src/wire/json.ts'
 import type { Start } from './harness.ts'
 
+const EPOCH = Date.UTC(2026, 0, 1)
+
 export type Steady = {
   readonly start: Start
   /** Moves the gateway's clock forward: cooldowns and minutes end, timers that run keep their time. */
@@ -18,13 +20,16 @@ export type Steady = {
  */
 export const steady = (roll: () => number = () => 0): Steady => {
   const system = systemClock()
+  const started = system.now()
   let passed = 0
+  const now = () => system.now() + passed
   let running: Served | undefined
   return {
     start: async options => {
       running = await serve({
         ...options,
-        clock: { ...system, now: () => system.now() + passed, wall: () => system.wall() + passed },
+        // A minute begins with the test: what is counted per minute is not cut in two by the hour it runs at.
+        clock: { ...system, now, wall: () => EPOCH + now() - started },
         dice: { random: roll },
       })
       return running
