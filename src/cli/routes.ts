@@ -26,14 +26,25 @@ const fallbackOf = (route: Route): string => {
 }
 
 /** Pass-through hands every HTTP answer on as it is: only where none came is there something to try again. */
-const loopOf = (route: Route): string => (route.verbatim === true ? 'broken connections only' : 'yes')
+const retryOf = (route: Route): string => (route.verbatim === true ? 'broken connections only' : 'yes')
+
+/**
+ * What one provider owns is asked of it whether it rests or not: nobody else knows it. Its failures count all the
+ * same, for the model calls of its group.
+ */
+const cooldownOf = (route: Route): string => {
+  if (route.crossing !== 'never') return 'yes'
+  return route.verbatim === true
+    ? 'broken connections count; asked all the same'
+    : 'counts; asked all the same'
+}
 
 export const routeLine = (route: Route): RouteLine => ({
   method: route.method,
   path: route.paths[0] ?? '',
-  retry: loopOf(route),
+  retry: retryOf(route),
   fallback: fallbackOf(route),
-  cooldown: loopOf(route),
+  cooldown: cooldownOf(route),
   gate: gateOf(route),
 })
 

@@ -9,14 +9,18 @@ export type Query = {
 
 const EMPTY: Query = { forward: '', get: () => undefined }
 
-export const readQuery = (raw: string): Query => {
+/** A pass-through call speaks to the provider: only a key stays here. */
+const OURS_IN_PASSING: ReadonlySet<string> = new Set(['key'])
+
+export const readQuery = (raw: string, verbatim = false): Query => {
   if (raw === '') return EMPTY
   const parsed = new URLSearchParams(raw)
+  const ours = verbatim ? OURS_IN_PASSING : OURS
   const forward = raw
     .split('&')
     .filter(pair => {
       const name = pair.split('=', 1)[0] ?? ''
-      return name !== '' && !OURS.has(decodeSafely(name))
+      return name !== '' && !ours.has(decodeSafely(name))
     })
     .join('&')
   return { forward, get: name => parsed.get(name) ?? undefined }

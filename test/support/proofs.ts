@@ -7,7 +7,7 @@ import { assertErrorShape, endingOf, isStream, outline } from './answers.ts'
 import { assertNothingRefused } from './canary.ts'
 import { backupOf, type Cast, hurriedOf, leadOf, pairOf } from './cast.ts'
 import type { Reply } from './harness.ts'
-import { requestFor } from './requests.ts'
+import { requestFor, routeNamed } from './requests.ts'
 
 /**
  * One promise of the endpoint table each, shown on one row. A proof returns the words of the table's cell, so that
@@ -109,23 +109,48 @@ export const proveFallback = async (scene: Scene): Promise<string> => {
   return crossing === 'groups' ? 'any group' : 'same model only'
 }
 
-/** After a failure the deployment rests: the next request goes to its sibling, or nowhere when it owns the object. */
-export const proveCooldown = async (scene: Scene): Promise<string> => {
+const assertRests = async (scene: Scene, group: string): Promise<void> => {
+  const { cast, route } = scene
+  const asked = cast.lead.requests.length
+  const reply = await cast.send(requestFor(route, { group, stream: scene.stream }))
+  assert.equal(reply.status, 200, reply.text.slice(0, 500))
+  assert.equal(cast.lead.requests.length, asked, 'a resting deployment was asked')
+  assert.ok(cast.spare.requests.length > 0)
+  assert.equal(cast.backup.requests.length, 0)
+}
+
+/** The owner is asked again although it failed, and its failure is known to the model calls of its group. */
+const proveOwnerCooldown = async (scene: Scene): Promise<void> => {
   const { cast, route, stream } = scene
   const group = pairOf(route, stream)
-  const owned = route.crossing === 'never'
   const props = await cast.props(route, group)
   const more = await cast.props(route, group)
   cast.clear()
   cast.lead.script([{ kind: 'status', status: 500 }])
-  const first = await cast.send(requestFor(route, { group, props, stream }), owned ? NO_RETRY : [])
-  assert.equal(first.status, owned ? 500 : 200, first.text.slice(0, 500))
-  const second = await cast.send(requestFor(route, { group, props: more, stream }))
-  assert.equal(cast.lead.requests.length, 1, 'a resting deployment was asked')
-  assert.equal(cast.spare.requests.length, owned ? 0 : 2)
-  assert.equal(cast.backup.requests.length, 0)
-  if (owned) assert.ok(second.status >= 400 && second.headers['retry-after'] !== undefined, second.text)
-  else assert.equal(second.status, 200, second.text.slice(0, 500))
+  const failed = await cast.send(requestFor(route, { group, props, stream }), NO_RETRY)
+  assertErrorShape(failed, 500)
+  await assertRests({ cast, route: routeNamed('chat.completions'), stream: false }, group)
+  const strangers = cast.spare.requests.length
+  const next = await cast.send(requestFor(route, { group, props: more, stream }))
+  assert.equal(next.status, 200, next.text.slice(0, 500))
+  assert.equal(cast.lead.requests.length, 2)
+  assert.equal(cast.spare.requests.length, strangers, 'a stranger was asked')
+}
+
+/** After a failure the deployment rests: the next request goes to its sibling. An owner is asked all the same. */
+export const proveCooldown = async (scene: Scene): Promise<string> => {
+  const { cast, route, stream } = scene
+  if (route.crossing === 'never') {
+    await proveOwnerCooldown(scene)
+    return 'counts; asked all the same'
+  }
+  const group = pairOf(route, stream)
+  cast.clear()
+  cast.lead.script([{ kind: 'status', status: 500 }])
+  const first = await cast.send(requestFor(route, { group, stream }))
+  assert.equal(first.status, 200, first.text.slice(0, 500))
+  assert.deepEqual([cast.lead.requests.length, cast.spare.requests.length], [1, 1])
+  await assertRests(scene, group)
   return 'yes'
 }
 
