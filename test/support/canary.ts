@@ -14,16 +14,19 @@ export const plant = (place: string, prefix = ''): Canary => {
   }
 }
 
+/** What is searched of a request that reached a provider: a Hit of a stage, or the same of another counterpart. */
+export type Arrived = Pick<Hit, 'method' | 'target' | 'headers' | 'body'>
+
 export type CanaryOptions = {
   /** Places that may hold it: a credential in the one header its provider makes. */
-  readonly except?: (canary: Canary, hit: Hit, where: Where) => boolean
+  readonly except?: (canary: Canary, hit: Arrived, where: Where) => boolean
 }
 
 /** Where in a request a canary sat: the request line, one header, or the body. */
 export type Where = { readonly kind: 'target' | 'body' } | { readonly kind: 'header'; readonly name: string }
 
 /** How a string may be spelled on the wire without being a different string. */
-const spellings = (text: string): readonly string[] => [
+export const spellings = (text: string): readonly string[] => [
   text,
   encodeURIComponent(text),
   Buffer.from(text).toString('base64').replace(/=+$/, ''),
@@ -31,7 +34,7 @@ const spellings = (text: string): readonly string[] => [
   Buffer.from(text).toString('hex'),
 ]
 
-const placesOf = (hit: Hit): readonly (readonly [Where, string])[] => [
+const placesOf = (hit: Arrived): readonly (readonly [Where, string])[] => [
   [{ kind: 'target' }, `${hit.method} ${hit.target}`],
   ...hit.headers.map(
     ([name, value]) => [{ kind: 'header', name: name.toLowerCase() }, `${name}: ${value}`] as const,
@@ -45,19 +48,20 @@ const placesOf = (hit: Hit): readonly (readonly [Where, string])[] => [
  * a search through nothing proves nothing.
  */
 export const assertNoCanary = (
-  hits: readonly Hit[],
+  hits: readonly Arrived[],
   canaries: readonly Canary[],
   options: CanaryOptions = {},
 ): void => {
   if (hits.length === 0) throw new Error('no request reached the stage, so nothing was searched')
-  for (const hit of hits) {
+  const sought = canaries.map(canary => [canary, spellings(canary.text)] as const)
+  for (const [index, hit] of hits.entries()) {
     for (const [where, text] of placesOf(hit)) {
-      for (const canary of canaries) {
-        if (!spellings(canary.text).some(spelling => text.includes(spelling))) continue
+      for (const [canary, spelled] of sought) {
+        if (!spelled.some(spelling => text.includes(spelling))) continue
         if (options.except?.(canary, hit, where) === true) continue
         const spot = where.kind === 'header' ? `header ${where.name}` : where.kind
         throw new Error(
-          `the canary of '${canary.place}' surfaced in the ${spot} of ${hit.method} ${hit.path} (request ${hit.index + 1})`,
+          `the canary of '${canary.place}' surfaced in the ${spot} of ${hit.method} ${hit.target} (request ${index + 1})`,
         )
       }
     }

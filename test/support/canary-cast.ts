@@ -1,0 +1,286 @@
+import { readFile } from 'node:fs/promises'
+import type { TestContext } from 'node:test'
+import { type Served, serve } from '../../src/listen/serve.ts'
+import { requestLogPath } from '../../src/record/log.ts'
+import { ROUTES, type Route } from '../../src/routes.ts'
+import { type BedrockRequest, type BedrockStage, startBedrockStage } from '../../src/stage/bedrock.ts'
+import type { Fault } from '../../src/stage/faults.ts'
+import type { Hit } from '../../src/stage/recorder.ts'
+import type { Stage } from '../../src/stage/stage.ts'
+import type { JsonObject } from '../../src/wire/json.ts'
+import { type Aviary, openAviary, plantedHeaders } from './canaries.ts'
+import type { Arrived, Canary, Where } from './canary.ts'
+import { type Play, play, type Reply, replyOf } from './harness.ts'
+import { type ClientRequest, modelOf, type Props, propsFor } from './requests.ts'
+
+/** The kinds of provider, in the order in which a request meets them when each one before has failed. */
+export const KINDS = ['first', 'twin', 'v1', 'classic', 'compatible', 'bedrock'] as const
+export type Kind = (typeof KINDS)[number]
+type StageKind = Exclude<Kind, 'bedrock'>
+
+export type CanaryCast = {
+  readonly aviary: Aviary
+  readonly play: Play<Readonly<Record<StageKind, object>>>
+  readonly stages: Readonly<Record<StageKind, Stage>>
+  readonly bedrock: BedrockStage
+  /** first, twin and v1; then classic; then compatible; then, for chat, bedrock. */
+  readonly star: (route: Route) => string
+  /** One deployment of this kind, no fallbacks. */
+  readonly solo: (kind: Kind, route: Route) => string
+  readonly send: (request: ClientRequest) => Promise<Reply>
+  readonly props: (route: Route, group: string) => Promise<Props>
+  /** What reached providers since the last clear, by kind. */
+  readonly arrived: () => ReadonlyMap<Kind, readonly Arrived[]>
+  /** Why stages refused what they got; empty when they took everything. */
+  readonly refused: () => readonly string[]
+  readonly clear: () => void
+  readonly fail: (kind: Kind, times: number) => void
+  /** Everything clients were sent, heads and bodies, since the start. */
+  readonly told: readonly Reply[]
+  readonly log: () => Promise<string>
+}
+
+const BEDROCK_MODEL = 'anthropic.claude-3-5-sonnet-20240620-v1:0'
+const CHAT = ['chat.completions']
+
+/** Routes that Azure's dated API does not have. */
+export const notClassic = (route: Route): boolean => /^(?:moderations|rerank)/.test(route.name)
+
+type Named = { readonly groups: Map<string, string>; readonly aviary: Aviary }
+
+/** A group name that occurs nowhere else: the same for the same role, every time. */
+const groupNamed = ({ groups, aviary }: Named, role: string): string => {
+  const known = groups.get(role)
+  if (known !== undefined) return known
+  const made = aviary.hide(`the group name ${role}`, 'group/')
+  groups.set(role, made)
+  return made
+}
+
+type Raised = Named & {
+  readonly stages: Readonly<Record<StageKind, Stage>>
+  readonly bedrock: BedrockStage
+}
+
+const connectionOf = ({ stages, bedrock, aviary }: Raised, kind: Kind, model: string): JsonObject => {
+  if (kind === 'bedrock')
+    return {
+      model: `bedrock/${BEDROCK_MODEL}`,
+      aws_bedrock_runtime_endpoint: bedrock.url,
+      aws_region_name: 'us-east-1',
+      aws_access_key_id: aviary.all.find(one => one.place === 'aws access key id')?.text ?? '',
+      aws_secret_access_key: aviary.all.find(one => one.place === 'aws secret access key')?.text ?? '',
+      aws_session_token: aviary.all.find(one => one.place === 'aws session token')?.text ?? '',
+    }
+  const stage = stages[kind]
+  if (kind === 'v1')
+    return { model: `azure/${model}`, api_base: stage.baseUrl, api_key: stage.key, api_version: 'v1' }
+  if (kind === 'classic')
+    return { model: `azure/${model}`, api_base: stage.origin, api_key: stage.key, api_version: '2024-10-21' }
+  const provider = kind === 'compatible' ? 'hosted_vllm' : 'openai'
+  return { model: `${provider}/${model}`, api_base: stage.baseUrl, api_key: stage.key }
+}
+
+/** A deployment with a canary in everything that only the gateway has to know of it. */
+const entry = (raised: Raised, group: string, kind: Kind, model: string): JsonObject => {
+  const { hide } = raised.aviary
+  const place = `${kind} in ${group}`
+  return {
+    model_name: group,
+    litellm_params: {
+      ...connectionOf(raised, kind, model),
+      ...(kind === 'v1' ? { order: 2 } : { order: 1 }),
+      tags: [hide(`the tags of ${place}`)],
+      region_name: hide(`the region of ${place}`),
+      rpm: 100_000,
+      tpm: 100_000_000,
+      max_parallel_requests: 50,
+    },
+    model_info: {
+      id: hide(`the id of ${place}`),
+      base_model: model,
+      description: hide(`the description of ${place}`),
+      team_id: hide(`the team of ${place}`),
+      created_by: hide(`the maker of ${place}`),
+      access_groups: [hide(`the access group of ${place}`)],
+    },
+  }
+}
+
+const models = (): readonly string[] => [...new Set(ROUTES.map(modelOf))]
+
+const configFor = (raised: Raised): object => {
+  const name = (role: string): string => groupNamed(raised, role)
+  const of = (group: string, model: string, ...kinds: readonly Kind[]): JsonObject[] =>
+    kinds.map(kind => entry(raised, name(group), kind, model))
+  const chat = ROUTES.filter(route => CHAT.includes(route.name)).map(modelOf)
+  const { hide } = raised.aviary
+  return {
+    model_list: models().flatMap(model => [
+      ...of(`star ${model}`, model, 'first', 'twin', 'v1'),
+      ...of(`second ${model}`, model, 'classic'),
+      ...of(`third ${model}`, model, 'compatible'),
+      ...KINDS.filter(kind => kind !== 'bedrock' || chat.includes(model)).flatMap(kind =>
+        of(`solo ${kind} ${model}`, model, kind),
+      ),
+      ...(chat.includes(model) ? of('fourth', model, 'bedrock') : []),
+    ]),
+    router_settings: {
+      num_retries: 1,
+      disable_cooldowns: true,
+      model_group_alias: { [hide('an alias')]: name(`star ${models()[0]}`) },
+      fallbacks: models().flatMap(model => [
+        { [name(`star ${model}`)]: [name(`second ${model}`)] },
+        { [name(`second ${model}`)]: [name(`third ${model}`)] },
+        ...(chat.includes(model) ? [{ [name(`third ${model}`)]: [name('fourth')] }] : []),
+      ]),
+    },
+    general_settings: { litellm_key_header_name: 'x-house-key' },
+    environment_variables: { A_SECRET_OF_THE_HOUSE: hide('an environment variable') },
+    credential_list: [
+      {
+        credential_name: hide('a credential name'),
+        credential_values: { api_key: hide('an unused credential', 'sk-') },
+      },
+    ],
+  }
+}
+
+const stageOptions = (aviary: Aviary) => {
+  const key = (kind: StageKind): string => aviary.hide(`the key of ${kind}`, 'sk-')
+  const azure = { flavour: 'azure', models: ['*'] } as const
+  return {
+    first: { key: key('first') },
+    twin: { key: key('twin') },
+    v1: { ...azure, key: key('v1') },
+    classic: { ...azure, key: key('classic') },
+    compatible: { key: key('compatible') },
+  } as const
+}
+
+const raiseBedrock = async (t: TestContext, aviary: Aviary): Promise<BedrockStage> => {
+  const stage = await startBedrockStage({
+    accessKeyId: aviary.hide('aws access key id', 'AKIA'),
+    secretAccessKey: aviary.hide('aws secret access key'),
+    sessionToken: aviary.hide('aws session token'),
+  })
+  t.after(() => stage.close())
+  return stage
+}
+
+const bedrockHits = (requests: readonly BedrockRequest[], from: number): readonly Arrived[] =>
+  requests.slice(from)
+
+const FAILED: Fault = { kind: 'status', status: 500 }
+
+/** One gateway, five kinds of provider, and a canary in everything that is none of their business. */
+export const raiseCanaries = async (t: TestContext): Promise<CanaryCast> => {
+  const aviary = openAviary()
+  const named = { groups: new Map<string, string>(), aviary }
+  const masterKey = aviary.hide('the master key', 'sk-')
+  const bedrock = await raiseBedrock(t, aviary)
+  let served: Served | undefined
+  const started = await play(t, {
+    stages: stageOptions(aviary),
+    config: stages => configFor({ ...named, stages, bedrock }),
+    env: { LITELLM_MASTER_KEY: masterKey, UNRELATED_SECRET: aviary.hide('the process environment') },
+    start: async options => {
+      served = await serve({ ...options, dice: { random: () => 0 } })
+      return served
+    },
+  })
+  const { stages } = started
+  aviary.watch('the data directory', started.dataDir)
+  aviary.watch('the address of the gateway', new URL(started.url).host)
+  const headers = plantedHeaders(aviary, masterKey)
+  const told: Reply[] = []
+  const send: CanaryCast['send'] = async ({ method, path, headers: own, body }) => {
+    const client = await started.send({
+      method,
+      path,
+      headers: [...headers, ...own],
+      ...(body === undefined ? {} : { body }),
+    })
+    const reply = await replyOf(client)
+    told.push(reply)
+    return reply
+  }
+  let bedrockFrom = 0
+  const clear = (): void => {
+    for (const stage of Object.values(stages)) stage.clear()
+    bedrockFrom = bedrock.requests.length
+  }
+  return {
+    aviary,
+    play: started,
+    stages,
+    bedrock,
+    star: route => groupNamed(named, `star ${modelOf(route)}`),
+    solo: (kind, route) => groupNamed(named, `solo ${kind} ${modelOf(route)}`),
+    send,
+    props: (route, group) => {
+      clear()
+      return propsFor(route, group, send)
+    },
+    arrived: () => {
+      const seen = new Map<Kind, readonly Arrived[]>()
+      for (const kind of KINDS)
+        seen.set(
+          kind,
+          kind === 'bedrock' ? bedrockHits(bedrock.requests, bedrockFrom) : stages[kind].requests,
+        )
+      return seen
+    },
+    refused: () => [
+      ...Object.values(stages).flatMap(stage =>
+        stage.requests.flatMap((hit: Hit) =>
+          hit.refusal === undefined
+            ? []
+            : [`${stage.name}, ${hit.method} ${hit.target}: ${hit.refusal.message}`],
+        ),
+      ),
+      ...bedrock.requests
+        .slice(bedrockFrom)
+        .flatMap(({ refused }) =>
+          refused === undefined || refused === 'InternalServerException' ? [] : [`bedrock: ${refused}`],
+        ),
+    ],
+    clear,
+    fail: (kind, times) => {
+      for (let count = 0; kind === 'bedrock' && count < times; count++)
+        bedrock.script({
+          kind: 'status',
+          status: 500,
+          type: 'InternalServerException',
+          message: 'Try again.',
+        })
+      if (kind !== 'bedrock') stages[kind].script(Array.from({ length: times }, () => FAILED))
+    },
+    told,
+    log: async () => {
+      await served?.house.journal.flush()
+      return readFile(requestLogPath(started.dataDir), 'utf8')
+    },
+  }
+}
+
+/** Where each provider puts its own credential, and nothing else may be. */
+const CREDENTIAL_HEADERS: Readonly<Record<Kind, readonly string[]>> = {
+  first: ['authorization'],
+  twin: ['authorization'],
+  v1: ['api-key'],
+  classic: ['api-key'],
+  compatible: ['authorization'],
+  bedrock: ['authorization', 'x-amz-security-token'],
+}
+
+const AWS: Readonly<Record<string, string>> = {
+  authorization: 'aws access key id',
+  'x-amz-security-token': 'aws session token',
+}
+
+/** A credential is in the header that its own provider makes, towards its own address, and nowhere else. */
+export const isOwnCredential = (kind: Kind, canary: Canary, where: Where): boolean => {
+  if (where.kind !== 'header' || !CREDENTIAL_HEADERS[kind].includes(where.name)) return false
+  return canary.place === (kind === 'bedrock' ? AWS[where.name] : `the key of ${kind}`)
+}
