@@ -24,6 +24,7 @@ export type FailureClass =
   | 'no_deployment' // nothing was left to try: all cooling or filtered out
   | 'gateway_bug' // our own fault; never blamed on a deployment
   | 'client_gone' // nobody is listening any more
+  | 'shutdown' // the gateway ended before the call did
 
 /** any: the same deployment may be tried again; sibling: only another one; never: not inside this group. */
 export type RetryRule = 'any' | 'sibling' | 'never'
@@ -59,6 +60,7 @@ export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
   no_deployment: { retry: 'never', fallback: 'generic', cooldown: 'none' },
   gateway_bug: { retry: 'never', fallback: 'none', cooldown: 'none' },
   client_gone: { retry: 'never', fallback: 'none', cooldown: 'none' },
+  shutdown: { retry: 'never', fallback: 'none', cooldown: 'none' },
 }
 
 /** LiteLLM's exception classes (behaviour map 7.1): they name policies and prefix messages. */

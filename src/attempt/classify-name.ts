@@ -56,6 +56,7 @@ export const STATUS_OF_CLASS: Readonly<Record<FailureClass, number>> = {
   no_deployment: 429,
   gateway_bug: 500,
   client_gone: 499,
+  shutdown: 503,
 }
 
 /** A stream that broke, and an error in one that names no kind. */

@@ -70,3 +70,4 @@ export type FailureSignal =
     }
   | { readonly kind: 'bug' }
   | { readonly kind: 'client_gone' }
+  | { readonly kind: 'shutdown' }

@@ -112,6 +112,17 @@ const clientGone = (): Failure =>
     message: 'litellm.APIError: The client closed the connection.',
   })
 
+const shutdown = (): Failure =>
+  plain(
+    {
+      class: 'shutdown',
+      status: 503,
+      exception: 'ServiceUnavailableError',
+      message: 'The gateway is shutting down before this answer was complete. Send the request again.',
+    },
+    { type: 'server_shutting_down', retryAfterMs: 1_000 },
+  )
+
 const gatewayBug = (): Failure =>
   plain(
     { class: 'gateway_bug', status: 500, exception: 'InternalServerError', message: 'Internal server error' },
@@ -143,6 +154,8 @@ const decide = (signal: FailureSignal): Failure => {
       return gatewayBug()
     case 'client_gone':
       return clientGone()
+    case 'shutdown':
+      return shutdown()
   }
 }
 

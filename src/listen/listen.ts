@@ -37,9 +37,10 @@ type Visitor = {
 
 type Handler = (visitor: Visitor) => void
 
-const receivedFor = (route: Route, visitor: Visitor, house: House, traffic: Traffic): Received => {
+type Entry = { readonly house: House; readonly curtain: AbortSignal; readonly departure: AbortController }
+
+const receivedFor = (route: Route, visitor: Visitor, { house, curtain, departure }: Entry): Received => {
   const { request, response, params, path, query } = visitor
-  const departure = new AbortController()
   // 'close' before the answer is written whole means that nobody is there to read the rest.
   response.on('close', () => {
     if (!response.writableFinished) departure.abort()
@@ -55,7 +56,7 @@ const receivedFor = (route: Route, visitor: Visitor, house: House, traffic: Traf
     arrivedAt: house.clock.now(),
     config: house.config(),
     departed: departure.signal,
-    curtain: traffic.curtain,
+    curtain,
   }
 }
 
@@ -109,11 +110,12 @@ const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Vis
     }
     // A client that keeps its connection would come back to an instance that is about to leave.
     if (traffic.draining) response.shouldKeepAlive = false
-    traffic.enter()
-    void enter(receivedFor(route, visitor, house, traffic)).finally(() => {
+    const departure = new AbortController()
+    const leave = traffic.enter(departure)
+    void enter(receivedFor(route, visitor, { house, curtain: traffic.curtain, departure })).finally(() => {
       // The answer is made, but a slow reader may still be taking it: a drain waits for the last byte.
-      if (response.closed) traffic.leave()
-      else response.once('close', traffic.leave)
+      if (response.closed) leave()
+      else response.once('close', leave)
     })
   }
 }

@@ -1,13 +1,13 @@
-/** How many calls are inside, and whether the door is closing. */
+/** Who is inside, and whether the door is closing. */
 export class Traffic {
-  #inside = 0
+  readonly #inside = new Set<AbortController>()
   #draining = false
   #shut = false
   #waiting: (() => void)[] = []
   readonly #curtain = new AbortController()
 
   get inside(): number {
-    return this.#inside
+    return this.#inside.size
   }
   get draining(): boolean {
     return this.#draining
@@ -20,13 +20,14 @@ export class Traffic {
   get curtain(): AbortSignal {
     return this.#curtain.signal
   }
-  readonly enter = (): void => {
-    this.#inside += 1
-  }
-  readonly leave = (): void => {
-    this.#inside -= 1
-    if (this.#inside > 0) return
-    for (const tell of this.#waiting.splice(0)) tell()
+  /** Counts a call in; aborting `departure` ends its attempts. The returned function counts it out, once. */
+  enter(departure: AbortController): () => void {
+    this.#inside.add(departure)
+    return () => {
+      this.#inside.delete(departure)
+      if (this.#inside.size > 0) return
+      for (const tell of this.#waiting.splice(0)) tell()
+    }
   }
   /** From here on readiness says no. */
   drain(): void {
@@ -39,10 +40,12 @@ export class Traffic {
   }
   /** Ends what is still open. */
   fall(): void {
+    // Streams that run hear of the curtain first and end by it; what has no answer yet then gives up its attempts.
     this.#curtain.abort()
+    for (const departure of this.#inside) departure.abort()
   }
   /** Resolves when nobody is inside. */
   empty(): Promise<void> {
-    return this.#inside === 0 ? Promise.resolve() : new Promise(resolve => this.#waiting.push(resolve))
+    return this.#inside.size === 0 ? Promise.resolve() : new Promise(resolve => this.#waiting.push(resolve))
   }
 }

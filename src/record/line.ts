@@ -51,7 +51,8 @@ const stepFields = (step: Step) => ({
 
 /** A client's fault is not news for the operator: only what the gateway or a provider did wrong rises. */
 export const levelOf = (record: RequestRecord): Level => {
-  if (record.status >= 500 || record.end === 'upstream_broke') return 'error'
+  const status = record.error?.status ?? record.status
+  if (status >= 500 || record.end === 'upstream_broke') return 'error'
   return record.retries > 0 || record.fallbacks > 0 ? 'warn' : 'info'
 }
 

@@ -1,4 +1,4 @@
-import { write as fdWrite, writeSync as fdWriteSync } from 'node:fs'
+import { appendFileSync, write as fdWrite, writeSync as fdWriteSync, mkdirSync } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, stat } from 'node:fs/promises'
 import { dirname, extname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -83,7 +83,10 @@ export class RotatingFile implements Target {
   }
 
   writeSync(chunk: Buffer): void {
-    if (this.#handle !== undefined) fdWriteSync(this.#handle.fd, chunk)
+    if (this.#handle !== undefined) return void fdWriteSync(this.#handle.fd, chunk)
+    // The process ends before its first batch was due.
+    mkdirSync(dirname(this.#options.path), { recursive: true, mode: 0o700 })
+    appendFileSync(this.#options.path, chunk, { mode: 0o600 })
   }
 
   async close(): Promise<void> {

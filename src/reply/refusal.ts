@@ -11,19 +11,17 @@ export const answerRefusal = (received: Received, error: unknown, house: House):
   const refusal = error instanceof Refusal ? error : INTERNAL
   if (!(error instanceof Refusal))
     house.event('error', 'A request failed inside the gateway.', { callId: received.callId, error })
-  const left = refusal.status === 499 || received.departed.aborted
-  // The body was not read to its end: the connection cannot be used for another request.
-  const unread = !received.request.complete && received.request.headers['content-length'] !== undefined
-  const headers = { ...refusal.headers, ...(unread ? { connection: 'close' } : {}) }
+  const left = refusal.status === 499 || received.response.destroyed
   const responseBytes = left
     ? 0
     : refuse(received.response, {
         status: refusal.status,
         error: { message: refusal.message, type: refusal.type, param: refusal.param, code: refusal.code },
-        headers,
+        headers: refusal.headers,
         callId: received.callId,
         trail: undefined,
         callIdInBody: received.config.general.includeCallIdInErrorBody,
+        unread: { request: received.request, clock: house.clock },
       })
   return {
     end: left ? 'client_left' : refusal.status === 500 ? 'error' : 'refused',

@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Content } from '../attempt/outcome.ts'
 import type { Trouble } from '../attempt/stream.ts'
-import { TransportFault } from '../attempt/transport.ts'
 import type { StreamEvent } from '../dialects/shape.ts'
 import type { Clock } from '../house.ts'
 import type { JsonObject } from '../wire/json.ts'
@@ -9,12 +8,12 @@ import type { JsonObject } from '../wire/json.ts'
 /** After the terminal event the client is done; the upstream gets this long to close its side for reuse. */
 const LINGER_MS = 1_000
 
-const SHUT_DOWN = new TransportFault('reset', 'The gateway is shutting down.', true)
-
 /** How a relayed stream ended. */
 export type StreamEnd =
   | { readonly kind: 'complete' }
   | { readonly kind: 'client_left' }
+  /** The gateway's own time was over. */
+  | { readonly kind: 'curtain' }
   | { readonly kind: 'error'; readonly error: JsonObject }
   | { readonly kind: 'trouble'; readonly trouble: Trouble }
   /** The upstream closed without its terminal event. */
@@ -58,7 +57,7 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
       resolve(end)
     }
     const leave = (): void => settle({ kind: 'client_left' })
-    const drop = (): void => settle({ kind: 'trouble', trouble: { kind: 'fault', fault: SHUT_DOWN } })
+    const drop = (): void => settle({ kind: 'curtain' })
     // A connection that is given back in order is used again; one that does not end is closed.
     const linger = (): void => {
       const cancel = flow.clock.after(LINGER_MS, () => live.abort())

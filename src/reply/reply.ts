@@ -60,8 +60,11 @@ export const reply = (stage: Stage): Promise<Finish> | Finish => {
 }
 
 const failedReply = (stage: Stage, settled: Extract<Settled, { kind: 'failed' }>): Finish => {
-  const { failure, trail } = settled
+  const { trail } = settled
   const { call, received } = stage
+  // At the end of a drain attempts are given up as if the client had left, but it is still there.
+  const ours = settled.failure.class === 'client_gone' && received.curtain.aborted
+  const failure = ours ? classify({ kind: 'shutdown' }) : settled.failure
   const headers: Record<string, string> = {}
   if (trail.timeoutMs !== undefined) headers['x-litellm-timeout'] = String(trail.timeoutMs / 1000)
   // Clients (Codex above all) retry a 429 only when it says for how long; seconds, never less than the truth.
@@ -69,7 +72,7 @@ const failedReply = (stage: Stage, settled: Extract<Settled, { kind: 'failed' }>
     headers['retry-after'] = String(Math.max(1, Math.ceil((failure.retryAfterMs ?? 1000) / 1000)))
   const responseBytes = refuse(received.response, {
     status: failure.status,
-    error: errorBody(failure, settled.message),
+    error: errorBody(failure, ours ? failure.message : settled.message),
     headers,
     callId: received.callId,
     trail,
@@ -216,8 +219,7 @@ const streamReply = async (
   if (failure !== undefined && failure.class !== 'client_gone') endBroken(served, content, failure)
   const { usage } = content.progress
   return conclude(response, {
-    end:
-      failure === undefined ? 'complete' : failure.class === 'client_gone' ? 'client_left' : 'upstream_broke',
+    end: endOf(failure),
     status: answered.status,
     responseBytes: flow.written,
     usage,
@@ -228,11 +230,18 @@ const streamReply = async (
   })
 }
 
+const endOf = (failure: Failure | undefined): RequestEnd => {
+  if (failure === undefined) return 'complete'
+  if (failure.class === 'client_gone') return 'client_left'
+  return failure.class === 'shutdown' ? 'error' : 'upstream_broke'
+}
+
 const failureOf = (served: Served, end: StreamEnd): Failure | undefined => {
   const { answered, call, house } = served
   const { provider } = answered.deployment
   if (end.kind === 'complete') return undefined
   if (end.kind === 'client_left') return classify({ kind: 'client_gone' })
+  if (end.kind === 'curtain') return classify({ kind: 'shutdown' })
   if (end.kind === 'cut')
     return classify({ kind: 'unreadable', what: 'cut', status: answered.status, provider })
   if (end.kind === 'error')

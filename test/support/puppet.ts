@@ -8,12 +8,15 @@ export class PuppetCall {
   readonly body: Buffer
   /** Settles when the peer closes the connection before the answer is over. */
   readonly left: Promise<void>
+  /** Settles when the whole answer is with the kernel. */
+  readonly taken: Promise<void>
   readonly #response: ServerResponse
 
   constructor(request: IncomingMessage, body: Buffer, response: ServerResponse) {
     this.request = request
     this.body = body
     this.#response = response
+    this.taken = new Promise(resolve => response.on('finish', resolve))
     this.left = new Promise(resolve => {
       response.on('close', () => {
         if (!response.writableFinished) resolve()
