@@ -4,6 +4,7 @@ import type { ErrorBody } from '../dialects/shape.ts'
 import type { HeaderPair } from '../providers/provider.ts'
 import { safeHeaderValue } from '../wire/headers.ts'
 import { commonHeaders, flatHeaders } from './headers.ts'
+import { endAfter, isTooLong, type Unread } from './linger.ts'
 
 /** An error in the caller's dialect, with what its headers say. */
 export type Complaint = {
@@ -14,6 +15,8 @@ export type Complaint = {
   readonly trail: Trail | undefined
   /** general_settings.include_call_id_in_error_body */
   readonly callIdInBody: boolean
+  /** The request that may still be on its way. */
+  readonly unread?: Unread
 }
 
 /** Writes the error; returns how many body bytes the client gets. */
@@ -26,6 +29,7 @@ export const refuse = (response: ServerResponse, complaint: Complaint): number =
     response.destroy()
     return 0
   }
+  const unread = complaint.unread !== undefined && isTooLong(complaint.unread) ? complaint.unread : undefined
   const pairs: HeaderPair[] = [
     ...commonHeaders(callId, complaint.trail),
     // Client libraries show this one with an error: it is what `understudy explain` asks for.
@@ -34,7 +38,12 @@ export const refuse = (response: ServerResponse, complaint: Complaint): number =
     ['content-type', 'application/json'],
     ['content-length', String(body.length)],
   ]
+  if (unread !== undefined) pairs.push(['connection', 'close'])
   response.writeHead(complaint.status, flatHeaders(pairs))
-  response.end(body)
+  if (unread === undefined) response.end(body)
+  else {
+    response.write(body)
+    endAfter(unread, response)
+  }
   return body.length
 }
