@@ -296,10 +296,19 @@ export const readTags = (from: ControlSources): readonly string[] => {
   return [...new Set([...fromHeader, ...strings(peek('tags')), ...strings(metadataOf(peek, keys).tags)])]
 }
 
+/** Members of the client's metadata that are for the gateway. As text they are the client's own, as providers demand. */
+const METADATA_CONTROLS = ['tags', 'disable_fallbacks', 'guardrails', 'spend_logs_metadata'] as const
+
 /** The named edits that keep the controls here. */
-export const controlEdits = (keys: readonly string[]): readonly Edit[] => {
+export const controlEdits = (keys: readonly string[], peek: Peek): readonly Edit[] => {
   const found: Edit[] = []
-  for (const key of keys)
-    if (CONTROL_KEYS.has(key)) found.push({ op: 'drop', path: [key], why: 'gateway-controls' })
+  const drop = (...path: readonly string[]): void => {
+    found.push({ op: 'drop', path, why: 'gateway-controls' })
+  }
+  for (const key of keys) if (CONTROL_KEYS.has(key)) drop(key)
+  const metadata = keys.includes('metadata') ? peek('metadata') : undefined
+  if (isObject(metadata))
+    for (const key of METADATA_CONTROLS)
+      if (Object.hasOwn(metadata, key) && typeof metadata[key] !== 'string') drop('metadata', key)
   return found
 }

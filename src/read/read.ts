@@ -179,7 +179,10 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
     ownerProvider: ownerProviderOf(looked, query.get),
     stream: wantsStream(received, looked, query.get),
     controls,
-    edits: [...controlEdits(looked.keys), ...opened.edits],
+    edits: [
+      ...controlEdits(looked.keys, route.crossing === 'never' ? () => undefined : looked.peek),
+      ...opened.edits,
+    ],
     pin: opened.pin ?? pinOf(received, looked.body, memory),
     echoes: opened.echoes,
     unowned: opened.unowned,
