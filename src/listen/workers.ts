@@ -11,7 +11,7 @@ const LONGEST_RESTART_MS = 30_000
 /** A worker that lived this long was well; its death starts the count anew. */
 const WELL_MS = 60_000
 /** Ctrl-C in a terminal reaches a process twice when npm or the launcher passes it on as well. */
-const ECHO_MS = 500
+const ECHO_MS = 1_000
 
 export type Running = {
   /** Resolves with the exit code when everything has ended. */
