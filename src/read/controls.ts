@@ -86,24 +86,43 @@ const NESTED = [
   'litellm_metadata',
 ] as const
 
-const forbidden = (where: string, key: string): Refusal => {
-  const param = where === '' ? key : `${where}.${key}`
-  return new Refusal(
+/** A form has fields of text only: there a list or an object is written as JSON. */
+const structured = (value: Json | undefined): Json | undefined => {
+  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value
+  try {
+    return JSON.parse(value) as Json
+  } catch {
+    return value
+  }
+}
+
+const forbidden = (param: string): Refusal =>
+  new Refusal(
     400,
     `Clients may not choose the provider's address or credential: remove '${param}' from the request. An administrator sets it in the configuration of the deployment.`,
     { type: 'invalid_request_error', param },
   )
+
+/** One object of the request, `where` it stands, and what it holds at the places LiteLLM would read. */
+const refuseWithin = (where: string, keys: Iterable<string>, peek: Peek): void => {
+  const present = new Set(keys)
+  for (const key of CREDENTIAL_KEYS) if (present.has(key)) throw forbidden(where + key)
+  for (const outer of NESTED) {
+    const value = present.has(outer) ? structured(peek(outer)) : undefined
+    if (!isObject(value)) continue
+    for (const key of CREDENTIAL_KEYS)
+      if (Object.hasOwn(value, key)) throw forbidden(`${where}${outer}.${key}`)
+  }
 }
 
-/** Throws when the body tries to steer the gateway to another host or key, at any place LiteLLM would read it. */
-export const refuseCredentials = (keys: Iterable<string>, peek: Peek): void => {
-  const present = new Set(keys)
-  for (const key of CREDENTIAL_KEYS) if (present.has(key)) throw forbidden('', key)
-  for (const outer of NESTED) {
-    const value = present.has(outer) ? peek(outer) : undefined
-    if (!isObject(value)) continue
-    for (const key of CREDENTIAL_KEYS) if (Object.hasOwn(value, key)) throw forbidden(outer, key)
-  }
+/** Throws when the request tries to steer the gateway to another host or key, in its body or its query. */
+export const refuseCredentials = (
+  keys: Iterable<string>,
+  peek: Peek,
+  query: (name: string) => string | undefined,
+): void => {
+  refuseWithin('', keys, peek)
+  for (const key of CREDENTIAL_KEYS) if (query(key) !== undefined) throw forbidden(key)
 }
 
 const bad = (param: string, text: string): Refusal =>
@@ -127,20 +146,22 @@ const seconds = (value: number | undefined): number | undefined =>
 const target = (value: Json, param: string): FallbackTarget => {
   if (typeof value === 'string' && value !== '') return { group: value, overrides: {} }
   if (isObject(value) && typeof value.model === 'string') {
-    for (const key of CREDENTIAL_KEYS) if (Object.hasOwn(value, key)) throw forbidden(param, key)
+    refuseWithin(`${param}.`, Object.keys(value), key => value[key])
     const { model, ...overrides } = value
     return { group: model, overrides }
   }
   throw bad(param, "each fallback is a model name, or an object with 'model' and the values it overrides.")
 }
 
-const targets = (value: Json | undefined): readonly FallbackTarget[] | undefined => {
+const targets = (written: Json | undefined): readonly FallbackTarget[] | undefined => {
+  const value = structured(written)
   if (value === undefined || value === null) return undefined
   if (!Array.isArray(value)) throw bad('fallbacks', 'must be a list of model names or objects.')
   return value.map((item: Json, at) => target(item, `fallbacks[${at}]`))
 }
 
-const table = (value: Json | undefined, param: string): FallbackTable | undefined => {
+const table = (written: Json | undefined, param: string): FallbackTable | undefined => {
+  const value = structured(written)
   if (value === undefined || value === null) return undefined
   if (!Array.isArray(value)) throw bad(param, 'must be a list like [{"group": ["fallback"]}].')
   const found = new Map<string, readonly FallbackTarget[]>()
@@ -155,8 +176,10 @@ const table = (value: Json | undefined, param: string): FallbackTable | undefine
   return found
 }
 
-const strings = (value: Json | undefined): readonly string[] =>
-  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
+const strings = (written: Json | undefined): readonly string[] => {
+  const value = structured(written)
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
+}
 
 const header = (headers: IncomingHttpHeaders, name: string): string | undefined => {
   const value = headers[name]
@@ -213,11 +236,12 @@ export type ControlSources = {
 }
 
 const metadataOf = (peek: Peek, keys: ReadonlySet<string>): JsonObject => {
-  const value = keys.has('litellm_metadata')
+  const written = keys.has('litellm_metadata')
     ? peek('litellm_metadata')
     : keys.has('metadata')
       ? peek('metadata')
       : undefined
+  const value = structured(written)
   return isObject(value) ? value : {}
 }
 

@@ -157,8 +157,9 @@ const pinOf = ({ route, config }: Received, body: ClientBody, { board }: Memory)
 export const read = (received: Received, caller: Caller, bytes: Uint8Array, memory: Memory): Call => {
   const { route, config, request } = received
   const looked = look(bytes, received)
-  refuseCredentials(looked.keys, looked.peek)
-  const query = readQuery(received.query)
+  const query = readQuery(received.query, route.verbatim)
+  // What passes through speaks to the provider in the provider's own words.
+  refuseCredentials(looked.keys, looked.peek, route.verbatim === true ? () => undefined : query.get)
   const model = modelOf(received, looked, query.get)
   const sources = {
     headers: request.headers,
