@@ -1,5 +1,6 @@
 import { classify } from '../attempt/classify.ts'
 import { collect } from '../attempt/collect.ts'
+import { concealed } from '../attempt/conceal.ts'
 import { plainAnswer } from '../attempt/decode.ts'
 import { CONNECT_MS } from '../attempt/limits.ts'
 import { withCredential } from '../attempt/once.ts'
@@ -53,14 +54,15 @@ const probe = async (deployment: Deployment, house: House): Promise<string | und
   }
   try {
     const draft = connection.draft(ask)
-    const headers = withCredential(draft, await connection.authorize(draft, new Date(house.clock.wall())))
+    const credential = await connection.authorize(draft, new Date(house.clock.wall()))
+    const headers = withCredential(draft, credential)
     const limits = { connectMs: CONNECT_MS, headersMs: PROBE_MS }
     const answer = plainAnswer(
       await house.transport.send(draft, headers, limits, AbortSignal.timeout(PROBE_MS)),
     )
     const got = await collect(answer, { clock: house.clock, maxBytes: 1024 * 1024, totalMs: PROBE_MS })
     if (answer.status < 400 && got.kind === 'whole') return undefined
-    return classify({
+    const failure = classify({
       kind: 'response',
       status: answer.status,
       headers: answer.headers,
@@ -69,7 +71,8 @@ const probe = async (deployment: Deployment, house: House): Promise<string | und
       inStream: false,
       sent: true,
       wallNow: house.clock.wall(),
-    }).message
+    })
+    return concealed(failure, credential).message
   } catch (error) {
     const fault =
       error instanceof TransportFault ? error : new TransportFault('protocol', 'The probe failed.', false)

@@ -19,6 +19,7 @@ import { adapt, type Hop, type Parcel } from './adapt.ts'
 import { BYTES, SOUND, wholeChunks } from './bytes.ts'
 import { classify, type FailureSignal } from './classify.ts'
 import { collect } from './collect.ts'
+import { concealed } from './conceal.ts'
 import { plainAnswer } from './decode.ts'
 import { gate } from './gate.ts'
 import { CONNECT_MS, limitsFor, type PhaseLimits } from './limits.ts'
@@ -66,7 +67,12 @@ type Verdict =
 const fail = (signal: FailureSignal): Verdict => ({ ok: false, signal })
 
 /** How far an attempt came: what its failure is told with. */
-type Progressed = { readonly startedAt: number; readonly draft?: Draft; readonly status?: number }
+type Progressed = {
+  readonly startedAt: number
+  readonly draft?: Draft
+  readonly credential?: readonly HeaderPair[]
+  readonly status?: number
+}
 
 /**
  * adapt → send → classify for one deployment. Never throws: whatever happens is an Outcome.
@@ -83,7 +89,9 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     far = { ...far, draft }
     const limits = limitsFor(call, hop.deployment)
     const pending = connection.authorize(draft, new Date(house.clock.wall()))
-    const headers = withCredential(draft, pending instanceof Promise ? await pending : pending)
+    const credential = pending instanceof Promise ? await pending : pending
+    far = { ...far, credential }
+    const headers = withCredential(draft, credential)
     const transport = mockTransport(job) ?? house.transport
     const phases = { connectMs: CONNECT_MS, headersMs: limits.limitMs }
     const answer = plainAnswer(await transport.send(draft, headers, phases, call.context.departed))
@@ -107,6 +115,7 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
     lease: job.lease,
     startedAt: far.startedAt,
     firstContentAt: read.firstContentAt,
+    conceal: failure => concealed(failure, far.credential ?? []),
   },
   edits: far.draft === undefined ? [] : editNames(far.draft),
   lost: far.draft?.warnings.map(warning => `${warning.lost}: ${warning.because}`) ?? [],
@@ -152,7 +161,7 @@ const timeoutSignal = (
 }
 
 const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
-  const failure: Failure = classify(signal)
+  const failure: Failure = concealed(classify(signal), far.credential ?? [])
   const totalMs = job.house.clock.now() - far.startedAt
   const ours = failure.class === 'client_gone' || failure.class === 'gateway_bug'
   const neutral = ours || isRehearsed(job.call)

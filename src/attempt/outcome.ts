@@ -23,6 +23,8 @@ export type Answered = {
   readonly lease: Lease
   readonly startedAt: number
   readonly firstContentAt: number | undefined
+  /** A later failure of this answer without the credential that was sent for it. */
+  readonly conceal: (failure: Failure) => Failure
 }
 
 export type Content =

@@ -214,7 +214,8 @@ const streamReply = async (
     written: 0,
   }
   const end = await relay(flow)
-  const failure = failureOf(served, end)
+  const broken = failureOf(served, end)
+  const failure = broken === undefined ? undefined : answered.conceal(broken)
   settleLease(served, content, failure)
   if (failure !== undefined && failure.class !== 'client_gone') endBroken(served, content, failure)
   const { usage } = content.progress
