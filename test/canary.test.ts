@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { NATIVE_ROUTES } from '../src/passthrough/routes.ts'
 import { ROUTES, type Route } from '../src/routes.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { plantedControls } from './support/canaries.ts'
@@ -12,6 +13,7 @@ import {
   notClassic,
   raiseCanaries,
 } from './support/canary-cast.ts'
+import { nativeRequest } from './support/proofs-native.ts'
 import { requestFor, streamsOf } from './support/requests.ts'
 
 /** No byte that reached a provider holds anything that was planted, and no provider found fault with what it got. */
@@ -49,8 +51,8 @@ type About = Pick<Parameters<typeof requestFor>[1], 'group' | 'props' | 'stream'
 
 /** Sends one request with everything planted in it. */
 const sendAbout = async ({ cast, route, controls }: Scene, about: About): Promise<void> => {
-  const query = {}
-  const reply = await cast.send(requestFor(route, { ...about, more: { ...controls, ...about.more }, query }))
+  const more = { ...controls, ...about.more }
+  const reply = await cast.send(requestFor(route, { ...about, more, query: cast.query }))
   assert.equal(reply.status, 200, reply.text.slice(0, 500))
 }
 
@@ -124,5 +126,16 @@ test('nothing that is the gateway’s own reaches any provider on any route over
         playNamed(scene),
       )
     }
+  }
+  for (const route of NATIVE_ROUTES.filter(({ method }) => method === 'GET' || method === 'POST')) {
+    await t.test(`${route.method} ${route.paths[0]}`, async () => {
+      cast.clear()
+      const request = nativeRequest(route)
+      const joint = request.path.includes('?') ? '&' : '?'
+      const reply = await cast.send({ ...request, path: `${request.path}${joint}key=${cast.query.key}` })
+      assert.equal(reply.status, 200, reply.text)
+      assert.deepEqual(countsOf(cast), { [request.path.startsWith('/azure/') ? 'v1' : 'first']: 1 })
+      assertClean(cast)
+    })
   }
 })
