@@ -40,6 +40,13 @@ test('each option opens what it names', () => {
   assert.deepEqual(namesOf(headers, { ...CLOSED, forwardClientHeaders: true }), own)
 })
 
+test('the header in which our own key comes stays here, whatever its name', () => {
+  const options = { ...OPEN, keyHeaderName: 'x-caller' }
+  assert.deepEqual(namesOf(all(['x-caller', 'x-trace']), options), ['x-trace'])
+  const beta = { ...OPEN, keyHeaderName: 'openai-beta' }
+  assert.deepEqual(namesOf(all(['openai-beta', 'x-trace']), beta), ['x-trace'])
+})
+
 test('credentials, cookies, addresses and connection headers never pass', () => {
   const never = [
     'authorization',

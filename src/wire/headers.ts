@@ -58,9 +58,15 @@ const KEPT_HERE =
 const CREDENTIAL =
   /token|secret|passw|credential|authori[sz]|cookie|jwt|oidc|saml|api-?_?key|(?:^|[-_])(?:access)?(?:auth|key|pwd|signature|assertion|bearer)(?:$|[-_])/
 
-export type Forwarding = { readonly forwardClientHeaders: boolean; readonly forwardOpenaiOrgId: boolean }
+export type Forwarding = {
+  readonly forwardClientHeaders: boolean
+  readonly forwardOpenaiOrgId: boolean
+  /** The header in which this gateway's own key comes, lower case: whatever it is called, it stays here. */
+  readonly keyHeaderName?: string | undefined
+}
 
 const passes = (name: string, options: Forwarding): boolean => {
+  if (name === options.keyHeaderName) return false
   if (ALWAYS.has(name)) return true
   if (name === 'openai-organization') return options.forwardOpenaiOrgId
   return (
