@@ -193,6 +193,21 @@ test('BadRequestErrorRetries sends what was too long for one deployment to the o
   assert.equal((reply.json().error as JsonObject).code, 'context_length_exceeded')
 })
 
+test('a file that says nothing but who is who: two retries, and the next group', async t => {
+  const theatre = await play(t, {
+    stages,
+    start: steady().start,
+    config: ({ stage }) => ({
+      model_list: [deployment('star', stage, 'm'), deployment('second', stage, 'ok')],
+      litellm_settings: { fallbacks: [{ star: ['second'] }] },
+    }),
+  })
+  const { stage } = theatre.stages
+  failing(stage, 'm', 503)
+  assert.equal((await theatre.ask('/v1/chat/completions', chat('star'))).status, 200)
+  assert.deepEqual(asked(stage), ['m', 'm', 'm', 'ok'])
+})
+
 test('siblings are tried before anyone is asked again', async t => {
   const models = ['m1', 'm2', 'm3']
   const theatre = await play(t, {

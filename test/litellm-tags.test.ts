@@ -173,6 +173,7 @@ test('a deployment whose mode is another is neither a sibling nor a fallback of 
   failing(stage, 'whisper-1', 401)
   const reply = await theatre.ask('/v1/audio/transcriptions', undefined, form('ears'))
   assert.equal(reply.status, 200, reply.text)
+  assert.equal(reply.headers['x-litellm-attempted-fallbacks'], '1', 'who cannot serve was not tried')
   assert.deepEqual(
     stage.requests.map(hit => /name="model"\r\n\r\n([^\r]*)/.exec(hit.text)?.[1]),
     ['whisper-1', 'gpt-4o-transcribe'],

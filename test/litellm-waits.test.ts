@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { requestLogPath } from '../src/record/log.ts'
+import type { RequestRecord } from '../src/record/trail.ts'
 import type { Stage } from '../src/stage/stage.ts'
 import type { JsonObject } from '../src/wire/json.ts'
-import { deployment, play } from './support/harness.ts'
+import { deployment, MASTER_KEY, play } from './support/harness.ts'
 import { asked, chat, failing, response, steady } from './support/steady.ts'
 
 /** When the next attempt is made: Retry-After, rate-limit domains, order levels. */
@@ -210,6 +213,67 @@ test('order: each level has its own retries, and a refusal of the request itself
   })
   assert.equal((await theatre.ask('/v1/chat/completions', chat('star'))).status, 200)
   assert.deepEqual(asked(stage), ['d1', 'd2'], 'a model retired at one provider is served by the next')
+})
+
+test('retry_after is the floor of the sleep at the same deployment; a sibling is asked without any', async t => {
+  const theatre = await play(t, {
+    stages,
+    start: steady().start,
+    config: ({ stage }) => ({
+      model_list: [
+        deployment('lone', stage, 'm'),
+        deployment('pair', stage, 'p1', { weight: 1 }),
+        deployment('pair', stage, 'p2', { weight: 0 }),
+      ],
+      router_settings: { num_retries: 1, retry_after: 0.2, disable_cooldowns: true },
+    }),
+  })
+  const { stage } = theatre.stages
+  for (const model of ['m', 'p1', 'p2']) failing(stage, model, 500)
+  for (const group of ['lone', 'pair']) await theatre.ask('/v1/chat/completions', chat(group))
+  assert.deepEqual(asked(stage), ['m', 'm', 'p1', 'p2'])
+  assert.ok(gap(stage, 0, 1) >= 198)
+  assert.ok(gap(stage, 2, 3) < 150)
+})
+
+test('the log tells the whole way: every attempt, its outcome, and why the next one followed', async t => {
+  const house = steady()
+  const theatre = await play(t, {
+    stages,
+    start: house.start,
+    config: ({ stage }) => ({
+      model_list: [
+        deployment('star', stage, 'd1', { order: 1 }),
+        deployment('star', stage, 'd2', { order: 2 }),
+        deployment('second', stage, 'ok'),
+      ],
+      router_settings: { num_retries: 1, disable_cooldowns: true, fallbacks: [{ star: ['second'] }] },
+    }),
+  })
+  const { stage } = theatre.stages
+  stage.script([limited('retry-after-ms', '30'), { kind: 'reset', when: 'before-headers' }], { model: 'd1' })
+  failing(stage, 'd2', 401)
+  await theatre.ask('/v1/chat/completions', chat('star'))
+  await house.served().house.journal.flush()
+  const log = await readFile(requestLogPath(theatre.dataDir), 'utf8')
+  const line = JSON.parse(log.trim()) as RequestRecord
+  assert.deepEqual(
+    line.steps.map(step => [
+      step.group,
+      step.model,
+      step.outcome,
+      step.status ?? 0,
+      step.next.replace(/\d+ ms/, 'N ms'),
+    ]),
+    [
+      ['star', 'openai/d1', 'rate_limit', 429, 'retry: rate_limit, N ms'],
+      ['star', 'openai/d1', 'transport', 0, 'next order: transport'],
+      ['star', 'openai/d2', 'credential', 401, 'fallback star → second: credential'],
+      ['second', 'openai/ok', 'answered', 200, 'end'],
+    ],
+  )
+  assert.deepEqual([line.retries, line.fallbacks, line.status, line.servedGroup], [1, 1, 200, 'second'])
+  for (const text of [stage.key, 'Line, please.', MASTER_KEY]) assert.ok(!log.includes(text))
 })
 
 test("no retry at all when every deployment of the group is cooling: the provider's own error is the answer", async t => {

@@ -100,16 +100,24 @@ const playLevel = async (
     if (choice.kind === 'nothing') return level.last ?? before ?? nothingLeft(play, choice)
     const waited = await waitFor(play, level, choice.candidate)
     if (waited === undefined) return level.last ?? gone()
-    if (level.last !== undefined) {
-      // Counted when it is made: a wait that was not worth it is no retry.
-      play.trail.retries += 1
-      note(play.trail, `retry: ${level.last.failure.class}${waited > 0 ? `, ${Math.round(waited)} ms` : ''}`)
-    }
+    tellWhy(play.trail, { last: level.last, before, waited })
     const outcome = await attemptOn(play, level, choice, waited)
     if (outcome.kind === 'answered') return outcome
     level.last = outcome
     if (!mayRetry(play, level, outcome.failure)) return outcome
   }
+}
+
+/** A retry is counted when it is made: a wait that was not worth it is none. */
+const tellWhy = (
+  trail: Trail,
+  from: { readonly last: Failed | undefined; readonly before: Outcome | undefined; readonly waited: number },
+): void => {
+  const { last, before, waited } = from
+  if (last !== undefined) {
+    trail.retries += 1
+    note(trail, `retry: ${last.failure.class}${waited > 0 ? `, ${Math.round(waited)} ms` : ''}`)
+  } else if (before?.kind === 'failed') note(trail, `next order: ${before.failure.class}`)
 }
 
 const choose = (play: Play, level: Level): Choice =>
@@ -234,7 +242,9 @@ const attemptOn = async (
 
 const policyOf = (play: Play): ExceptionPolicy | undefined => {
   const { router } = play.call.config
-  return router.modelGroupRetryPolicy.get(play.stop.group) ?? router.retryPolicy
+  const { named, group } = play.stop
+  const own = router.modelGroupRetryPolicy
+  return own.get(named) ?? own.get(group) ?? router.retryPolicy
 }
 
 /** behaviour map 2.6: a policy number replaces both the count and the rule of the class. */
