@@ -343,3 +343,35 @@ test('enforce_model_rate_limits: rpm is a hard limit, told with its numbers', as
   house.pass(MINUTE)
   assert.equal((await theatre.ask(CHAT, chat('star'))).status, 200)
 })
+
+test('what only its owner can read goes before every soft affinity, whatever the order of the list', async t => {
+  const checks = ['deployment_affinity', 'responses_api_deployment_check', 'session_affinity']
+  for (const listed of [checks, checks.toReversed(), []]) {
+    const theatre = await play(t, {
+      stages: { one: { models: ['*'] }, other: { models: ['*'] } },
+      start: seeded().start,
+      config: ({ one, other }) => ({
+        model_list: [deployment('star', one, 'm1'), deployment('star', other, 'm2')],
+        router_settings: { optional_pre_call_checks: listed, num_retries: 0, disable_cooldowns: true },
+      }),
+    })
+    const { one, other } = theatre.stages
+    failing(other, 'm2', 500)
+    let begun = await theatre.ask('/v1/responses', response('star', { num_retries: 1 }), session('s'))
+    assert.equal(begun.status, 200)
+    const { id } = begun.json() as { id: string }
+    other.clear()
+    failing(one, 'm1', 500)
+    // Key and session now belong to the other deployment.
+    begun = await theatre.ask('/v1/responses', response('star', { num_retries: 1 }), session('s'))
+    assert.equal(begun.status, 200)
+    one.clear()
+    other.clear()
+    for (let round = 0; round < 4; round += 1) {
+      const more = response('star', { previous_response_id: id, stream: round % 2 === 0 })
+      assert.equal((await theatre.ask('/v1/responses', more, session('s'))).status, 200)
+    }
+    assert.deepEqual([one.requests.length, other.requests.length], [4, 0])
+    await theatre.close()
+  }
+})
