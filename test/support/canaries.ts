@@ -58,13 +58,25 @@ const SHAPED: Readonly<Record<string, (hide: Aviary['hide']) => Json | undefined
   litellm_params: hide => ({ metadata: { team: hide('litellm_params.metadata') } }),
 }
 
+/** Names that LiteLLM reads from a body or writes into one; a provider knows none of them. Kept apart from the code. */
+const LITELLM_NAMES = `
+  num_retries timeout request_timeout stream_timeout fallbacks context_window_fallbacks content_policy_fallbacks
+  disable_fallbacks max_fallbacks mock_testing_fallbacks mock_testing_context_fallbacks
+  mock_testing_content_policy_fallbacks mock_testing_rate_limit_error mock_timeout mock_delay mock_response
+  mock_tool_calls drop_params additional_drop_params allowed_openai_params allowed_model_region litellm_metadata
+  litellm_call_id litellm_session_id litellm_trace_id litellm_logging_obj litellm_params proxy_server_request
+  secret_fields standard_logging_object tags guardrails disable_global_guardrails applied_guardrails
+  applied_policies cache caching priority callbacks service_callback logger_fn litellm_disabled_callbacks
+  target_model_names no-log input_cost_per_token output_cost_per_token base_model model_info
+  spend_logs_metadata custom_llm_provider`.split(/\s+/)
+
 /**
  * Every control that a body may hold for the gateway. A control that is added later is planted as text without
  * anybody thinking of it; forms carry the ones that are text.
  */
 export const plantedControls = ({ hide }: Aviary): JsonObject => {
   const planted: Record<string, Json> = {}
-  for (const key of CONTROL_KEYS) {
+  for (const key of new Set([...LITELLM_NAMES, ...CONTROL_KEYS].filter(name => name !== ''))) {
     const shape = SHAPED[key]
     const value = shape === undefined ? hide(`the body's ${key}`) : shape(hide)
     if (value !== undefined) planted[key] = value
