@@ -45,8 +45,10 @@ const STAGES = {
 export const leadOf = (route: Route): string => `lead/${route.name}`
 /** Another provider, another name for the model. */
 export const backupOf = (route: Route): string => `backup/${route.name}`
-/** As `lead`, with a short stream_timeout. */
+/** As `lead`, with a stream_timeout that no answer is meant to meet. */
 export const hurriedOf = (route: Route): string => `hurried/${route.name}`
+/** As `lead`, with one that a healthy answer meets on a busy machine, too. */
+export const haltingOf = (route: Route): string => `halting/${route.name}`
 /** Two deployments that rest after one failure; one group a variant, because a rest lasts. */
 export const pairOf = (route: Route, stream: boolean): string =>
   `pair${stream ? '-stream' : ''}/${route.name}`
@@ -55,8 +57,8 @@ export const OTHER_VECTORS = 'other/embeddings'
 /** Has no other fallback than that. */
 export const STRANDED_VECTORS = 'stranded/embeddings'
 
-/** Far more than a healthy local answer takes, and the longest any test here waits for a silent one. */
-const HURRY_SECONDS = 0.15
+const HURRY_SECONDS = 0.1
+const HALT_SECONDS = 0.6
 
 const resting = { model_info: { allowed_fails: 0, cooldown_time: 600 } }
 
@@ -67,6 +69,7 @@ const groupsFor = (route: Route, { lead, spare, backup }: Stages): JsonObject[] 
   return [
     deployment(leadOf(route), lead, model),
     deployment(hurriedOf(route), lead, model, { stream_timeout: HURRY_SECONDS }),
+    deployment(haltingOf(route), lead, model, { stream_timeout: HALT_SECONDS }),
     {
       ...deployment(backupOf(route), backup, `prod-${model}`),
       model_info: { base_model: model },
@@ -90,7 +93,11 @@ const configFor = (stages: Stages): object => ({
       ...ROUTES.flatMap(route => {
         // A group that may not serve stands in front: it must be passed over, not end the way.
         const targets = [...(route.name === 'embeddings' ? [OTHER_VECTORS] : []), backupOf(route)]
-        return [{ [leadOf(route)]: targets }, { [hurriedOf(route)]: targets }]
+        return [
+          { [leadOf(route)]: targets },
+          { [hurriedOf(route)]: targets },
+          { [haltingOf(route)]: targets },
+        ]
       }),
       { [STRANDED_VECTORS]: [OTHER_VECTORS] },
     ],

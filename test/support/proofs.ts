@@ -5,7 +5,7 @@ import type { Hit } from '../../src/stage/recorder.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { assertErrorShape, endingOf, isStream, outline } from './answers.ts'
 import { assertNothingRefused } from './canary.ts'
-import { backupOf, type Cast, hurriedOf, leadOf, pairOf } from './cast.ts'
+import { backupOf, type Cast, haltingOf, hurriedOf, leadOf, pairOf } from './cast.ts'
 import type { Reply } from './harness.ts'
 import { requestFor, routeNamed } from './requests.ts'
 
@@ -246,8 +246,9 @@ export const proveStreamGate = async (scene: Scene): Promise<string> => {
     assert.equal(cast.lead.requests.length, 1, `${name}: tried again after content`)
     assert.equal(cast.backup.requests.length, 0, `${name}: went on elsewhere after content`)
   }
-  const stalled = await play(scene, hurriedOf(route), { kind: 'stall', when: 'mid-stream', afterContent: 1 })
+  const stalled = await play(scene, haltingOf(route), { kind: 'stall', when: 'mid-stream', afterContent: 1 })
   assertBroken(stalled, route, 'silence after content')
+  assert.equal(cast.backup.requests.length, 0)
   return 'first content event'
 }
 

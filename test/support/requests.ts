@@ -178,5 +178,5 @@ export const propsFor = async (route: Route, group: string, send: Send): Promise
   return made
 }
 
-/** Every group name these requests need for one provider: the route's own, in table order. */
+/** The variants of an endpoint: without a stream, and with one where it has one. */
 export const streamsOf = (route: Route): readonly boolean[] => (route.streams ? [false, true] : [false])
