@@ -279,6 +279,31 @@ test('only the model changes in a chunk: numbers, escapes and spaces stay as the
   )
 })
 
+test("whole events behind the end are not the client's, in the same breath or later", async t => {
+  const { puppet, open } = await puppetPlay(t)
+  const end = `data: ${chunkOf('{}', '"stop"')}\n\ndata: [DONE]\n\n`
+  const late = `data: ${chunkOf('{"content":"late"}')}\n\ndata: [DONE]\n\n`
+  for (const inOne of [true, false]) {
+    const client = await open()
+    const call = await puppet.next()
+    call.events()
+    await call.write(`data: ${chunkOf('{"content":"x"}')}\n\n`)
+    await client.head()
+    await client.event()
+    if (inOne) await call.write(end + late)
+    else {
+      await call.write(end)
+      await call.write(late)
+    }
+    const rest = await client.events()
+    assert.deepEqual(
+      rest.map(event => event.data),
+      [chunkOf('{}', '"stop"').replace('"m"', '"g"'), '[DONE]'],
+    )
+    call.end()
+  }
+})
+
 test('an answer of several choices is whole only when each of them has finished', async t => {
   const { puppet, open } = await puppetPlay(t)
   const of = (index: number, delta: string, finish = 'null') =>

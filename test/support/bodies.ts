@@ -31,6 +31,8 @@ export const open = async (
         deployment('ear', lead, 'whisper-1'),
         deployment('second-ear', backup, 'whisper-1'),
         deployment('voice', lead, 'tts-1'),
+        // Any other name goes to the lead: what must not, is stopped by its form alone.
+        deployment('*', lead, '*'),
       ],
       router_settings: {
         num_retries: 1,
