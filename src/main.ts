@@ -7,6 +7,10 @@ import { VERSION } from './version.ts'
 const out = (text: string): void => void process.stdout.write(text)
 const err = (text: string): void => void process.stderr.write(text)
 
+// Whoever read the console may be gone; that ends no gateway.
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})
+
 const configOf = (given: string | undefined): string => given ?? process.env.CONFIG_FILE_PATH ?? 'config.yaml'
 
 const checkCommand = async (file: string | undefined): Promise<number> => {

@@ -79,7 +79,8 @@ const recordsOf = async (gateway: Served): Promise<readonly Line[]> =>
 
 /** A socket that is closing may take one more connection into its backlog; then nobody is let in. */
 const refusesConnections = async (url: string): Promise<void> => {
-  for (let tries = 0; tries < 100; tries++) {
+  const late = performance.now() + 10_000
+  while (performance.now() < late) {
     const client = await openRaw(url).catch((error: NodeJS.ErrnoException) => error)
     if (client instanceof Error) {
       if (client.code === 'ECONNREFUSED') return
@@ -262,4 +263,17 @@ test("a terminal's Ctrl-C that arrives twice, as through npm, is one", async t =
   const events = await client.events()
   assert.equal(events.at(-1)?.data, '[DONE]')
   assert.deepEqual(await gateway.ended, { code: 0, signal: null })
+})
+
+test('a console that nobody reads any more does not end the gateway before its calls', async t => {
+  const { puppet, gateway } = await onStrings(t)
+  const { client, call } = await openChat(gateway, puppet)
+  gateway.deafen()
+  gateway.kill('SIGTERM')
+  await refusesConnections(gateway.url)
+  call.end(DONE)
+  const events = await client.events()
+  assert.equal(events.at(-1)?.data, '[DONE]')
+  assert.deepEqual(await gateway.ended, { code: 0, signal: null })
+  assert.equal((await recordsOf(gateway)).length, 1)
 })

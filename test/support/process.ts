@@ -22,6 +22,8 @@ export type Spawned = {
   readonly logged: (pattern: RegExp) => Promise<RegExpExecArray>
   readonly kill: (signal: NodeJS.Signals) => void
   readonly stdin: (text: string) => void
+  /** From here on nobody reads what the process says. */
+  readonly deafen: () => void
   readonly ended: Promise<Ended>
 }
 
@@ -113,6 +115,10 @@ export const understudy = (t: Owner, options: SpawnOptions): Spawned => {
     said: pattern => error.match(pattern),
     logged: pattern => out.match(pattern),
     kill: signal => void child.kill(signal),
+    deafen: () => {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    },
     stdin: text => void child.stdin.end(text),
     ended,
   }
