@@ -78,12 +78,9 @@ const numberedOn = (before: readonly SeenEvent[], failed: SeenEvent | undefined)
 
 /** Before content nothing was sent, so the failure is an HTTP error like any other. */
 const failsInTheOpen = async (on: Streaming, kind: StreamKind): Promise<void> => {
-  const early: readonly { readonly fault: Fault; readonly status: number; readonly hasty?: true }[] = [
+  const early: readonly { readonly fault: Fault; readonly status: number }[] = [
     { fault: { kind: 'error-event', error: { ...ERROR, code: 429 }, afterContent: 0 }, status: 429 },
     { fault: { kind: 'error-event', error: ERROR, afterContent: 0 }, status: 500 },
-    { fault: { kind: 'stall', when: 'after-lifecycle' }, status: 408, hasty: true },
-    { fault: { kind: 'stall', when: 'before-first-event' }, status: 408, hasty: true },
-    { fault: { kind: 'stall', when: 'before-headers' }, status: 408, hasty: true },
     { fault: { kind: 'cut', how: 'fin', afterContent: 0 }, status: 500 },
     { fault: { kind: 'cut', how: 'clean-chunk-end', afterContent: 0 }, status: 500 },
     { fault: { kind: 'malformed-event', afterEvents: 0 }, status: 500 },
@@ -91,18 +88,29 @@ const failsInTheOpen = async (on: Streaming, kind: StreamKind): Promise<void> =>
     { fault: { kind: 'empty' }, status: 500 },
     { fault: { kind: 'error-in-200', error: ERROR }, status: 500 },
   ]
-  for (const { fault, status, hasty } of early) {
+  for (const { fault, status } of early) {
     on.stages.lead.script([fault])
-    const answer = await streamWhole(on, kind, hasty === true ? `hasty-${kind.name}` : kind.name)
+    const answer = await streamWhole(on, kind)
     const what = JSON.stringify(fault)
     assert.notEqual(answer.status, 200, what)
     assert.equal(Math.floor(answer.status / 100), Math.floor(status / 100), `${answer.status}: ${what}`)
-    if (status === 429 || status === 408) assert.equal(answer.status, status, what)
+    if (status === 429) assert.equal(answer.status, status, what)
     assert.equal(answer.headers.get('content-type'), 'application/json')
     const { error } = JSON.parse(answer.bytes.toString()) as { error: JsonObject }
     assert.equal(typeof error.message, 'string')
     assert.equal(error.code, String(answer.status))
   }
+}
+
+/** Silence is measured in each phase: to the head, to the first event, to the first content. */
+const silenceFails = async (on: Streaming, kind: StreamKind): Promise<void> => {
+  const moments = ['before-headers', 'before-first-event', 'after-lifecycle'] as const
+  on.stages.lead.script(moments.map(when => ({ kind: 'stall', when })))
+  const answers = await Promise.all(moments.map(() => streamWhole(on, kind, `hasty-${kind.name}`)))
+  assert.deepEqual(
+    answers.map(({ status, headers }) => [status, headers.get('content-type')]),
+    moments.map(() => [408, 'application/json']),
+  )
 }
 
 /** And with somewhere to go, the client sees the whole answer of the next group and nothing of the first. */
@@ -170,6 +178,7 @@ test('a stream that breaks', async t => {
     await t.test(`${kind.name}, broken before content: an HTTP error, not a 200`, () =>
       failsInTheOpen(on, kind),
     )
+    await t.test(`${kind.name}, silent before content: 408, not a 200`, () => silenceFails(on, kind))
     await t.test(`${kind.name}, broken before content: the fallback's answer is whole`, () =>
       fallsBackUnseen(on, kind),
     )

@@ -10,7 +10,7 @@ export type StreamingStages = { readonly lead: object; readonly backup: object }
 export type Streaming = Play<StreamingStages> & Inside
 
 /** Long enough for a busy machine, short enough to wait for. */
-const HASTY_SECONDS = 0.3
+const HASTY_SECONDS = 0.5
 
 /**
  * One gateway with three groups for each kind: `chat` on the lead alone, `hasty-chat` the same with short
