@@ -28,7 +28,7 @@ export type ShapeName =
 export type Route = {
   readonly name: string
   readonly method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'PATCH' | 'HEAD'
-  /** Fastify paths, the canonical one first. `*` in `:model` places may hold slashes. */
+  /** Radix-tree paths, the canonical one first. `*` in `:model` places may hold slashes. */
   readonly paths: readonly string[]
   /** Path under the provider's base URL, `:id` pieces filled from the params. */
   readonly upstream: string
@@ -46,6 +46,8 @@ export type Route = {
   readonly modes: readonly string[]
   /** Pass-through: any HTTP answer is the answer, its error body included; only a broken transport fails. */
   readonly verbatim?: true
+  /** The client's own headers go along, credentials and connection headers excepted. */
+  readonly forwardsHeaders?: true
   /** No key is asked for: the operator said `auth: false` on a pass-through endpoint. */
   readonly open?: true
   /** Pass-through: the deployment that stands for the target. Undefined: none is configured. */

@@ -312,18 +312,26 @@ test('without state the same call crosses as ever', async () => {
   assert.equal((await client.responses.create(nothing)).model, 'abroad')
 })
 
-test('what a fallback made is the fallback’s: its follow-up goes there, and not through the group first asked', async () => {
+test('what a fallback made is continued there, under the model that the client goes on asking for', async () => {
   left.script([{ kind: 'status', status: 503 }])
   const made = await create('mine')
   assert.equal(made.model, 'abroad')
   clear(house)
   assert.equal((await client.responses.retrieve(made.id)).id, made.id)
   await create('abroad', { previous_response_id: made.id })
-  assertSeen(house, 0, 0, 2)
-  const elsewhere = await failing(create('mine', { previous_response_id: made.id }))
+  const next = await create('mine', { previous_response_id: made.id })
+  assert.equal(next.model, 'abroad')
+  assert.equal(next.previous_response_id, made.id)
+  assertSeen(house, 0, 0, 3)
+})
+
+test('a model that no fallback connects with the owner is told that it has no such response', async () => {
+  const made = await create('abroad')
+  clear(house)
+  const elsewhere = await failing(create('yours', { previous_response_id: made.id }))
   assert.ok(elsewhere instanceof OpenAI.BadRequestError)
   assert.equal(elsewhere.code, 'previous_response_not_found')
-  assertSeen(house, 0, 0, 2)
+  assertSeen(house, 0, 0, 0)
 })
 
 test('a stored response that its provider has lost is told in the provider’s words, and asked of no other account', async () => {

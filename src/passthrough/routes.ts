@@ -48,6 +48,7 @@ export const endpointRoute = (
     const route: Route = {
       ...row(`passthrough${endpoint.path.replaceAll('/', '.')}`, verb, endpoint.path),
       ...(endpoint.auth ? {} : { open: true as const }),
+      ...(endpoint.forwardHeaders ? { forwardsHeaders: true as const } : {}),
       target: () => endpointDeployment(endpoint, config),
     }
     return { route, rest }

@@ -135,8 +135,43 @@ const firstStop = (call: Call): Stop => {
   if (found === undefined) throw unknownModel(name)
   if (!call.context.caller.mayUse(found.group)) throw denied(name)
   const candidates = pin === undefined ? found.candidates : reachable(found.candidates, pin)
-  if (pin !== undefined && candidates.length === 0) throw lostState(pin, call)
+  if (pin !== undefined && candidates.length === 0) {
+    const home = homeOf(call, found.group, pin)
+    if (home === undefined) throw lostState(pin, call)
+    return home
+  }
   return { group: found.group, named: name, candidates, overrides: NO_OVERRIDES, byId: found.byId }
+}
+
+/** Every group that the fallbacks of `group` may lead to. */
+const fallbackGroups = (call: Call, group: string): ReadonlySet<string> => {
+  const { router } = call.config
+  const tables = [router.fallbacks, router.contextWindowFallbacks, router.contentPolicyFallbacks]
+  const found = new Set<string>()
+  const walk = (named: string, depth: number): void => {
+    const own = depth === 0 ? (call.controls.fallbacks ?? []) : []
+    const listed = tables.flatMap(table => fallbacksFor(table, named, named, call.config) ?? [])
+    for (const target of [...own, ...listed]) {
+      const resolved = resolveGroup(target.group, call.config)
+      if (resolved === undefined || found.has(resolved.group)) continue
+      found.add(resolved.group)
+      if (depth + 1 < router.maxFallbacks) walk(resolved.group, depth + 1)
+    }
+  }
+  walk(group, 0)
+  return found
+}
+
+/**
+ * What a fallback made is continued where it was made: the client goes on asking for the model it knows.
+ * Only where the way could have led, and only for a key that may go there.
+ */
+const homeOf = (call: Call, group: string, pin: Pin): Stop | undefined => {
+  const owner = call.config.byId.get(pin.deploymentId)
+  if (owner === undefined || !call.context.caller.mayUse(owner.group)) return undefined
+  if (!fallbackGroups(call, group).has(owner.group)) return undefined
+  const candidates = reachable(resolveGroup(owner.group, call.config)?.candidates ?? [], pin)
+  return { group: owner.group, named: owner.group, candidates, overrides: NO_OVERRIDES, byId: false }
 }
 
 const resolveDefault = (config: Config): ReturnType<typeof resolveGroup> => {

@@ -270,4 +270,10 @@ const connect = (params: ProviderParams): Connection => {
   }
 }
 
-export const bedrock: Provider = { name: 'bedrock', exception: 'BedrockException', params: PARAMS, connect }
+export const bedrock: Provider = {
+  name: 'bedrock',
+  exception: 'BedrockException',
+  ownsResources: false,
+  params: PARAMS,
+  connect,
+}

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Controls, Mock } from '../call.ts'
 import type { FallbackTable, FallbackTarget } from '../config/config.ts'
+import { accepts } from '../dialects/parameters.ts'
 import { Refusal } from '../failure.ts'
+import type { Route } from '../routes.ts'
 import type { Edit } from '../wire/edit.ts'
 import { parsePath } from '../wire/edit.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
@@ -324,12 +326,14 @@ export const readTags = (from: ControlSources): readonly string[] => {
 const METADATA_CONTROLS = ['tags', 'disable_fallbacks', 'guardrails', 'spend_logs_metadata'] as const
 
 /** The named edits that keep the controls here. */
-export const controlEdits = (keys: readonly string[], peek: Peek): readonly Edit[] => {
+export const controlEdits = (keys: readonly string[], peek: Peek, route: Route): readonly Edit[] => {
   const found: Edit[] = []
   const drop = (...path: readonly string[]): void => {
     found.push({ op: 'drop', path, why: 'gateway-controls' })
   }
   for (const key of keys) if (CONTROL_KEYS.has(key)) drop(key)
+  // On files and batches `model` names the owner: the provider's own call has no such parameter.
+  if (route.model === 'owner' && keys.includes('model') && !accepts(route, 'model')) drop('model')
   const metadata = keys.includes('metadata') ? peek('metadata') : undefined
   if (isObject(metadata))
     for (const key of METADATA_CONTROLS)

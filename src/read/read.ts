@@ -6,7 +6,7 @@ import { bindsCiphertext, pinOfCiphertext } from '../plan/encrypted.ts'
 import type { Pin } from '../plan/wish.ts'
 import type { Seal } from '../seal.ts'
 import type { Board } from '../shared/board.ts'
-import { upstreamHeaders } from '../wire/headers.ts'
+import { type Forwarding, upstreamHeaders } from '../wire/headers.ts'
 import type { Json } from '../wire/json.ts'
 import type { ClientBody } from './body.ts'
 import { NO_REFERENCES, type Opener, openBody, openId, type References } from './bound.ts'
@@ -145,6 +145,13 @@ const contextOf = (received: Received, caller: Caller, looked: Looked, tags: rea
   })
 }
 
+const forwardingOf = ({ route, config: { general } }: Received): Forwarding => ({
+  forwardClientHeaders: general.forwardClientHeaders,
+  forwardOpenaiOrgId: general.forwardOpenaiOrgId,
+  keyHeaderName: general.keyHeaderName,
+  everyHeader: route.forwardsHeaders,
+})
+
 /** What the house remembers that an id or a ciphertext of the request may refer to. */
 export type Memory = { readonly seal: Seal; readonly board: Pick<Board, 'recall'> }
 
@@ -175,13 +182,13 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
     params: opened.params,
     query: query.forward,
     body: looked.body,
-    headers: upstreamHeaders(request.headers, config.general),
+    headers: upstreamHeaders(request.headers, forwardingOf(received)),
     model,
     ownerProvider: ownerProviderOf(looked, query.get),
     stream: wantsStream(received, looked, query.get),
     controls,
     edits: [
-      ...controlEdits(looked.keys, route.crossing === 'never' ? () => undefined : looked.peek),
+      ...controlEdits(looked.keys, route.crossing === 'never' ? () => undefined : looked.peek, route),
       ...opened.edits,
     ],
     pin: opened.pin ?? pinOf(received, looked.body, memory),

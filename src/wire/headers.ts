@@ -24,7 +24,8 @@ const joined = (value: string | readonly string[] | undefined): string =>
 /** The hop-by-hop names of one message: the fixed ones and those its `connection` header lists. */
 const connectionNames = (headers: Headers): ReadonlySet<string> => {
   const listed = joined(headers.connection)
-  if (listed === '') return HOP_BY_HOP
+  // What nearly every message says names nothing new.
+  if (listed === '' || listed === 'keep-alive' || listed === 'close') return HOP_BY_HOP
   return new Set([...HOP_BY_HOP, ...listed.split(',').map(name => name.trim().toLowerCase())])
 }
 
@@ -61,6 +62,8 @@ const CREDENTIAL =
 export type Forwarding = {
   readonly forwardClientHeaders: boolean
   readonly forwardOpenaiOrgId: boolean
+  /** forward_headers of a pass-through endpoint: every header that is not a credential, a connection's or ours. */
+  readonly everyHeader?: true | undefined
   /** The header in which this gateway's own key comes, lower case: whatever it is called, it stays here. */
   readonly keyHeaderName?: string | undefined
 }
@@ -69,9 +72,8 @@ const passes = (name: string, options: Forwarding): boolean => {
   if (name === options.keyHeaderName) return false
   if (ALWAYS.has(name)) return true
   if (name === 'openai-organization') return options.forwardOpenaiOrgId
-  return (
-    options.forwardClientHeaders && name.startsWith('x-') && !KEPT_HERE.test(name) && !CREDENTIAL.test(name)
-  )
+  const asked = options.everyHeader === true || (options.forwardClientHeaders && name.startsWith('x-'))
+  return asked && name !== 'host' && !KEPT_HERE.test(name) && !CREDENTIAL.test(name)
 }
 
 /**
