@@ -5,6 +5,7 @@ import { access, chmod, chown, constants, readdir, readFile, stat, writeFile } f
 import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { startStage } from '../src/stage/stage.ts'
 import { VERSION } from '../src/version.ts'
 import { deployment, MASTER_KEY, temporaryDirectory } from './support/harness.ts'
@@ -306,6 +307,25 @@ test('the launcher brings its own Node, passes signals on and hands back the exi
   running.kill('SIGHUP')
   running.kill('SIGTERM')
   assert.deepEqual(await running.ended, { code: 0, signal: null })
+})
+
+test('npm start hands its flags on', async t => {
+  const folder = await folderWith(t)
+  const running = understudy(t, {
+    command: ['npm', 'start'],
+    args: [
+      '--',
+      ...['--config', join(folder, 'config.yaml'), '--port', '0', '--host', '127.0.0.1'],
+      ...['--data-dir', join(folder, 'data')],
+    ],
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    env: { HOME: folder },
+  })
+  const [, url = ''] = await running.said(/listens on (http:\S+)/)
+  assert.equal(await alive(url), '"I\'m alive!"')
+  running.kill('SIGTERM')
+  await running.said(/Stopping\./)
+  await running.ended
 })
 
 test('the gateway writes inside its data directory only, as any user', async t => {
