@@ -309,7 +309,7 @@ test('the launcher brings its own Node, passes signals on and hands back the exi
   assert.deepEqual(await running.ended, { code: 0, signal: null })
 })
 
-test('npm start hands its flags on', async t => {
+test('npm start hands its flags and signals on', async t => {
   const folder = await folderWith(t)
   const running = understudy(t, {
     command: ['npm', 'start'],
@@ -325,7 +325,7 @@ test('npm start hands its flags on', async t => {
   assert.equal(await alive(url), '"I\'m alive!"')
   running.kill('SIGTERM')
   await running.said(/Stopping\./)
-  await running.ended
+  assert.equal((await running.ended).code, 0)
 })
 
 test('the gateway writes inside its data directory only, as any user', async t => {

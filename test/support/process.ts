@@ -106,6 +106,9 @@ export const understudy = (t: Owner, options: SpawnOptions): Spawned => {
   })
   t.after(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    // A process of its own that outlives it may still hold the other ends.
+    child.stdout.destroy()
+    child.stderr.destroy()
     await ended
   })
   return {
