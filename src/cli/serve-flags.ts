@@ -11,6 +11,8 @@ export type ServeFlags = {
   readonly workers: number
   readonly grace: number
   readonly notice: number
+  /** Megabytes. */
+  readonly bodyMemory?: number
   readonly level?: LogLevel
   /** LiteLLM's spellings, by their own names. */
   readonly [spelling: string]: unknown
@@ -27,6 +29,7 @@ export const whole =
 
 export const PORT_RANGE = whole(0, 65_535)
 const WORKERS_RANGE = whole(1, 256)
+const MEGABYTES_RANGE = whole(1, 1_048_576)
 /** A day. */
 const SECONDS_RANGE = whole(0, 86_400)
 
@@ -112,6 +115,11 @@ export const addServeOptions = (command: Command): Command => {
       'how long calls are still accepted after SIGTERM, while readiness says no',
       SECONDS_RANGE,
       0,
+    )
+    .option(
+      '--body-memory <megabytes>',
+      'memory for request bodies (default: 1024, at most a quarter of what there is)',
+      MEGABYTES_RANGE,
     )
     .addOption(
       new Option(

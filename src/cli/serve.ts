@@ -82,6 +82,7 @@ export const serve = async (flags: ServeFlags, command: ServeCommand): Promise<n
       workers: wanted.workers,
       graceMs: flags.grace * 1000,
       noticeMs: flags.notice * 1000,
+      ...(flags.bodyMemory === undefined ? {} : { memoryBytes: flags.bodyMemory * 1024 * 1024 }),
       onPrepared: prepared => report(prepared, command),
       onListening: listening => greet(listening, dataDir, command),
       onNews: text => tell(`${text}\n`),

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { totalmem } from 'node:os'
 import { undiciTransport } from '../attempt/undici-transport.ts'
 import type { Config, Notice } from '../config/config.ts'
 import { watchConfig } from '../config/reload.ts'
@@ -21,7 +22,7 @@ export type ServeOptions = PrepareOptions & {
   readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Several processes on one port. */
   readonly reusePort?: boolean
-  /** Bytes of request bodies held at once; default 1 GiB. */
+  /** Bytes of request bodies held at once; default `usualMemory()`. */
   readonly memoryBytes?: number
   /** How long calls are still accepted after `close`, while readiness says no; milliseconds, default 0. */
   readonly noticeMs?: number
@@ -45,6 +46,13 @@ export type Served = {
 /** Error events of the streams that did not finish leave within this. */
 const CURTAIN_MS = 500
 const MEMORY_BYTES = 1024 * 1024 * 1024
+
+/** 1 GiB, but never more than a quarter of what the container or the machine has. */
+export const usualMemory = (): number => {
+  // 0: no limit is known; without a limit it may be a number larger than any memory.
+  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return Math.min(MEMORY_BYTES, Math.floor(Math.min(limit, totalmem()) / 4))
+}
 
 const sealFor = (config: Config): Seal => {
   const material = config.general.saltKey ?? config.general.masterKey
@@ -100,7 +108,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     board,
     transport: undiciTransport({ clock }),
     seal: sealFor(loaded.config),
-    memory: new MemoryBudget(options.memoryBytes ?? MEMORY_BYTES),
+    memory: new MemoryBudget(options.memoryBytes ?? usualMemory()),
     journal,
     event: (level, message, fields) => journal.event(level, message, fields ?? {}),
   }

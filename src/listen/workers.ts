@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createServer } from 'node:net'
 import { type Prepared, prepare } from './prepare.ts'
-import { type Served, type ServeOptions, serve } from './serve.ts'
+import { type Served, type ServeOptions, serve, usualMemory } from './serve.ts'
 
 /** Set for the processes that `--workers` starts; together with an open channel to the parent it makes a worker. */
 const WORKER_VARIABLE = 'UNDERSTUDY_WORKER'
@@ -81,7 +81,9 @@ const runOne = async (options: RunOptions): Promise<Running> => {
 
 /** A process of several: its parent speaks for it and passes the signals on. */
 const runWorker = async (options: RunOptions): Promise<Running> => {
-  const served = await serve({ ...options, onPrepared: () => {}, reusePort: true })
+  // One allowance, shared out: every worker holds its own bodies.
+  const memoryBytes = Math.floor((options.memoryBytes ?? usualMemory()) / options.workers)
+  const served = await serve({ ...options, memoryBytes, onPrepared: () => {}, reusePort: true })
   const ended = new Promise<number>(resolve => {
     let leaving = false
     const leave = (): void => {

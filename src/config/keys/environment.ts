@@ -1,6 +1,14 @@
 import { honoured, type KeyRow, later } from './row.ts'
 
+const NO_TLS = 'TLS is not served yet: the gateway speaks plain HTTP. Put a TLS proxy in front.'
+
 export const ENVIRONMENT: readonly KeyRow[] = [
+  honoured('CONFIG_FILE_PATH', 'The file, when `--config` is absent.'),
+  honoured('PORT', 'When `--port` is absent.'),
+  honoured('HOST', 'When `--host` is absent.'),
+  honoured('NUM_WORKERS', 'When `--workers` is absent.'),
+  honoured('UNDERSTUDY_DATA_DIR', 'When `--data-dir` is absent.'),
+  honoured('LITELLM_LOG', 'When `--level` is absent: DEBUG, INFO, WARNING, ERROR or CRITICAL.'),
   honoured('LITELLM_MASTER_KEY', 'When `general_settings.master_key` is absent.'),
   honoured('UNDERSTUDY_MASTER_KEY', 'When LITELLM_MASTER_KEY is absent too.'),
   honoured('LITELLM_SALT_KEY', 'Key material for sealed ids.'),
@@ -10,6 +18,9 @@ export const ENVIRONMENT: readonly KeyRow[] = [
   honoured('ROUTER_MAX_FALLBACKS', 'When `router_settings.max_fallbacks` is absent.'),
   honoured('DEFAULT_COOLDOWN_TIME_SECONDS', 'When `cooldown_time` is absent.'),
   honoured('DEFAULT_ALLOWED_FAILS', 'The value of `allowed_fails` that counts as not written, instead of 3.'),
+  later('SSL_KEYFILE_PATH', NO_TLS),
+  later('SSL_CERTFILE_PATH', NO_TLS),
+  later('LIMIT_CONCURRENCY', 'Write general_settings.max_in_flight_requests_per_worker.'),
   later('DATABASE_URL', 'There is no external database yet; nothing is stored in it.'),
   later('STORE_MODEL_IN_DB', 'Models come from the file only.'),
   later('REDIS_HOST', 'Instances share no state yet: cooldowns and usage are per instance.'),
