@@ -5,6 +5,7 @@ import type { Pin } from './plan/wish.ts'
 import type { HeaderPair } from './providers/provider.ts'
 import type { ClientBody } from './read/body.ts'
 import type { Route } from './routes.ts'
+import type { Signal } from './signal.ts'
 import type { Edit } from './wire/edit.ts'
 
 /** The nouns of the one way through. Each stage returns a richer one and changes nothing it was given. */
@@ -22,9 +23,9 @@ export type Received = {
   readonly arrivedAt: number
   readonly config: Config
   /** Aborts when the client leaves before it has its answer. */
-  readonly departed: AbortSignal
+  readonly departed: Signal
   /** Aborts when the gateway's own time is over (the end of a drain). */
-  readonly curtain: AbortSignal
+  readonly curtain: Signal
 }
 
 /** What the client asks of the gateway itself, from headers and body. Never forwarded. Milliseconds. */

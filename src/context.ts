@@ -1,4 +1,5 @@
 import type { Caller } from './authenticate/caller.ts'
+import type { Signal } from './signal.ts'
 
 /** What the gateway knows about a call and the provider must never learn. */
 export type Facts = {
@@ -12,7 +13,7 @@ export type Facts = {
   readonly endUser: string | undefined
   readonly tags: readonly string[]
   /** Aborts when the client leaves. */
-  readonly departed: AbortSignal
+  readonly departed: Signal
 }
 
 /**
@@ -45,7 +46,7 @@ export class Context {
   get tags(): readonly string[] {
     return this.#facts.tags
   }
-  get departed(): AbortSignal {
+  get departed(): Signal {
     return this.#facts.departed
   }
   toJSON(): never {

@@ -98,7 +98,8 @@ const playLevel = async (
     const choice = choose(play, level)
     // The provider's own error says more than "nothing left to try".
     if (choice.kind === 'nothing') return level.last ?? before ?? nothingLeft(play, choice)
-    const waited = await waitFor(play, level, choice.candidate)
+    const waiting = waitFor(play, level, choice.candidate)
+    const waited = waiting instanceof Promise ? await waiting : waiting
     if (waited === undefined) return level.last ?? gone()
     tellWhy(play.trail, { last: level.last, before, waited })
     const outcome = await attemptOn(play, level, choice, waited)
@@ -155,22 +156,26 @@ const nothingLeft = (play: Play, choice: Extract<Choice, { kind: 'nothing' }>): 
  * How long before this candidate may be asked; sleeps that long. 0 for a deployment that was not tried yet and whose
  * rate-limit domain is free. Undefined: not worth waiting for, or the client left meanwhile.
  */
-const waitFor = async (play: Play, level: Level, candidate: Candidate): Promise<number | undefined> => {
+const waitFor = (
+  play: Play,
+  level: Level,
+  candidate: Candidate,
+): Promise<number | undefined> | number | undefined => {
+  // The first attempt at a lone, limited deployment is not held back by us: its provider may have recovered.
+  if (level.attempts === 0) return 0
   const { house, call } = play
   const now = house.clock.now()
   // Retry-After is a lower bound for the whole domain, whoever was told.
   const notBefore = house.board.domainNotBefore(candidate.deployment.domain) ?? now
   const fresh = !level.tried.has(candidate.deployment.id)
   const floor = call.config.router.retryAfterMs
-  const pause = level.attempts === 0 || fresh ? 0 : backoffMs(level.attempts - 1, house.dice, floor)
-  // The first attempt at a lone, limited deployment is not held back by us: its provider may have recovered.
-  const wait = level.attempts === 0 ? 0 : Math.max(pause, notBefore - now)
+  const pause = fresh ? 0 : backoffMs(level.attempts - 1, house.dice, floor)
+  const wait = Math.max(pause, notBefore - now)
   if (wait <= 0) return 0
   const elsewhere = level.last !== undefined && play.hasFallback(level.last.failure.class)
   const longest = elsewhere ? Math.max(WAIT_WITH_FALLBACK_MS, floor) : LONGEST_WAIT_MS
   if (wait > longest) return undefined
-  const stayed = await sleep(wait, play)
-  return stayed ? wait : undefined
+  return sleep(wait, play).then(stayed => (stayed ? wait : undefined))
 }
 
 const sleep = (ms: number, { house, call }: Play): Promise<boolean> =>
@@ -197,7 +202,8 @@ const attemptOn = async (
   const { deployment, model } = choice.candidate
   let lease: Lease
   try {
-    lease = await house.board.admit(deployment, stop.group, call.context.departed)
+    const admitted = house.board.admit(deployment, stop.group, call.context.departed)
+    lease = admitted instanceof Promise ? await admitted : admitted
   } catch {
     return gone()
   }

@@ -4,6 +4,7 @@ import type { House } from '../house.ts'
 import type { Stop } from '../plan/plan.ts'
 import type { Draft } from '../providers/provider.ts'
 import { type MockKind, mockException } from '../reply/error-text.ts'
+import type { Signal } from '../signal.ts'
 import { cannedAnswer } from './mock-answers.ts'
 import type { Job } from './once.ts'
 import type { Failed } from './outcome.ts'
@@ -97,7 +98,7 @@ const answering = (status: number, type: string, body: Uint8Array): Answer => {
   }
 }
 
-const waiting = (ms: number, house: House, signal: AbortSignal): Promise<void> =>
+const waiting = (ms: number, house: House, signal: Signal): Promise<void> =>
   new Promise((resolve, reject) => {
     const cancel = house.clock.after(ms, resolve)
     signal.addEventListener('abort', () => {
@@ -116,7 +117,7 @@ export const mockTransport = (job: Job): Transport | undefined => {
     draft: Draft,
     headers: Parameters<Transport['send']>[1],
     limits: Limits,
-    signal: AbortSignal,
+    signal: Signal,
   ): Promise<Answer> => {
     if (mock.delayMs > 0) await waiting(mock.delayMs, house, signal)
     if (mock.timeout) {

@@ -28,7 +28,7 @@ import { type Content, editNames, type Outcome } from './outcome.ts'
 import { Progress } from './progress.ts'
 import { LiveStream, type Trouble } from './stream.ts'
 import { type Answer, TransportFault } from './transport.ts'
-import { viewOf } from './view.ts'
+import { usageView, viewOf } from './view.ts'
 
 /** Error bodies are read up to this size. */
 const ERROR_BYTES = 1024 * 1024
@@ -174,14 +174,12 @@ const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
 }
 
 /** Names and dates an answer whose own dialect has neither; from the house, so that a run can be replayed. */
-const stampOf = ({ dice, clock }: House): Stamp => ({
-  get unique() {
-    return Math.floor(dice.random() * 2 ** 52).toString(36)
-  },
-  get created() {
-    return Math.floor(clock.wall() / 1000)
-  },
-})
+const stampOf =
+  ({ dice, clock }: House) =>
+  (): Stamp => ({
+    unique: Math.floor(dice.random() * 2 ** 52).toString(36),
+    created: Math.floor(clock.wall() / 1000),
+  })
 
 const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict> => {
   const reading = job.hop.deployment.connection.reading(sent.ask, stampOf(job.house))
@@ -253,8 +251,8 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
         : { kind: 'transport', fault: got.fault, provider },
     )
   const type = answer.headers['content-type'] ?? ''
-  const document = (bytes: Uint8Array, index?: JsonIndex, view?: JsonObject): Verdict => {
-    const usage = view === undefined ? undefined : SHAPES[route.shape].usageOf(view)
+  const document = (bytes: Uint8Array, index?: JsonIndex): Verdict => {
+    const usage = index === undefined ? undefined : SHAPES[route.shape].usageOf(usageView(index))
     return { ok: true, read: { content: { kind: 'document', bytes, index, usage } } }
   }
   // Subtitles and plain transcripts are text by request; a deletion may answer with nothing at all.
@@ -279,13 +277,14 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   } catch {
     return unreadable('not_json')
   }
-  const view = viewOf(index)
   // What is read back (a stored response that failed) is the answer; only what was asked to be done can fail inside.
-  const hidden = route.method === 'GET' ? undefined : SHAPES[route.shape].errorInside(view)
+  const shape = SHAPES[route.shape]
+  if (route.method === 'GET' || shape.calm?.(index) === true) return document(bytes, index)
+  const view = viewOf(index)
+  const hidden = shape.errorInside(view)
   if (hidden !== undefined) return fail(hiddenSignal(job, answer, hidden))
-  if (SHAPES[route.shape].filtered?.(view) === true && job.filteredFails())
-    return fail(hiddenSignal(job, answer, FILTERED))
-  return document(bytes, index, view)
+  if (shape.filtered?.(view) === true && job.filteredFails()) return fail(hiddenSignal(job, answer, FILTERED))
+  return document(bytes, index)
 }
 
 /** behaviour map 3.3, in LiteLLM's words. */

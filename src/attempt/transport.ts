@@ -1,4 +1,5 @@
 import type { Draft, HeaderPair } from '../providers/provider.ts'
+import type { Signal } from '../signal.ts'
 
 /** Limits of one exchange, in milliseconds; undefined = none. */
 export type Limits = {
@@ -33,7 +34,7 @@ export type Transport = {
     draft: Draft,
     headers: readonly HeaderPair[],
     limits: Limits,
-    signal: AbortSignal,
+    signal: Signal,
   ) => Promise<Answer>
   readonly close: () => Promise<void>
 }

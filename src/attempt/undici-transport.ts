@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
-import type { Dispatcher, Agent as UndiciAgent } from 'undici'
+import type { Dispatcher, Pool as UndiciPool } from 'undici'
 import type { Clock } from '../house.ts'
 import type { Draft, HeaderPair } from '../providers/provider.ts'
+import type { Signal } from '../signal.ts'
 import { byteLengthOf, joinSegments } from '../wire/edit.ts'
 import {
   type Answer,
@@ -16,8 +17,7 @@ import {
  * undici's dispatcher without the rest of the package (fetch, WebSocket, caches): 8 MB and 50 ms less at start.
  * The version is pinned, and the package has no exports map; docs/dependencies.md says so.
  */
-const Agent = createRequire(import.meta.url)('undici/lib/dispatcher/agent.js') as typeof UndiciAgent
-type Agent = UndiciAgent
+const Pool = createRequire(import.meta.url)('undici/lib/dispatcher/pool.js') as typeof UndiciPool
 
 /** Bodies up to this size are joined into one write; larger ones go out segment by segment, uncopied. */
 const JOIN_BYTES = 64 * 1024
@@ -77,12 +77,12 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   #closed = false
   #settleHead: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined
   readonly #cancelTimer: () => void
-  readonly #signal: AbortSignal
+  readonly #signal: Signal
   readonly #onAbort = (): void => this.#fail(new TransportFault('aborted', 'The client left.', this.#sent))
 
   constructor(
     settle: { resolve: (answer: Answer) => void; reject: (error: Error) => void },
-    limits: { clock: Clock; headersMs: number | undefined; signal: AbortSignal },
+    limits: { clock: Clock; headersMs: number | undefined; signal: Signal },
   ) {
     this.#settleHead = settle
     this.#signal = limits.signal
@@ -191,11 +191,12 @@ export type TransportOptions = {
 
 /** The one place that speaks to providers: undici's dispatch, which retries nothing and follows no redirect. */
 export const undiciTransport = (options: TransportOptions): Transport => {
-  const agents = new Map<number, Agent>()
-  const agentFor = (connectMs: number): Agent => {
-    const known = agents.get(connectMs)
+  // Origins come from the configuration, so there are as many pools as it ever named.
+  const pools = new Map<string, UndiciPool>()
+  const poolFor = (origin: string, connectMs: number): UndiciPool => {
+    const known = pools.get(origin)
     if (known !== undefined) return known
-    const made = new Agent({
+    const made = new Pool(origin, {
       connections: options.connections ?? null,
       pipelining: 1,
       // Every limit is the gateway's own (one clock, one rule per phase), so undici's are off.
@@ -206,11 +207,11 @@ export const undiciTransport = (options: TransportOptions): Transport => {
       connect: { timeout: connectMs },
       allowH2: false,
     })
-    agents.set(connectMs, made)
+    pools.set(origin, made)
     return made
   }
   return {
-    send: (draft: Draft, headers: readonly HeaderPair[], limits: Limits, signal: AbortSignal) =>
+    send: (draft: Draft, headers: readonly HeaderPair[], limits: Limits, signal: Signal) =>
       new Promise<Answer>((resolve, reject) => {
         if (signal.aborted) return reject(new TransportFault('aborted', 'The client left.', false))
         const length = byteLengthOf(draft.body)
@@ -220,9 +221,8 @@ export const undiciTransport = (options: TransportOptions): Transport => {
           { resolve, reject },
           { clock: options.clock, headersMs: limits.headersMs, signal },
         )
-        agentFor(limits.connectMs).dispatch(
+        poolFor(draft.origin, limits.connectMs).dispatch(
           {
-            origin: draft.origin,
             path: draft.path,
             method: draft.method as Dispatcher.HttpMethod,
             headers: flatten(headers, draft.body.length === 0 && draft.method === 'GET' ? undefined : length),
@@ -232,7 +232,7 @@ export const undiciTransport = (options: TransportOptions): Transport => {
         )
       }),
     close: async () => {
-      await Promise.all([...agents.values()].map(agent => agent.destroy()))
+      await Promise.all([...pools.values()].map(pool => pool.destroy()))
     },
   }
 }

@@ -1,5 +1,5 @@
 import { type JsonIndex, valueAt } from '../wire/index.ts'
-import type { JsonObject } from '../wire/json.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
 
 /** Up to this size parsing the whole is cheaper than parsing on demand. */
 const WHOLE_BYTES = 32 * 1024
@@ -17,5 +17,18 @@ export const viewOf = (index: JsonIndex): JsonObject => {
   const view = {}
   for (const key of index.members.keys())
     Object.defineProperty(view, key, { enumerable: true, configurable: true, get: () => valueAt(index, key) })
+  return view
+}
+
+/** Where the dialects say what was used. */
+const USAGE_KEYS = ['usage', 'duration'] as const
+
+/** The members that tell the usage, and no others. */
+export const usageView = (index: JsonIndex): JsonObject => {
+  const view: Record<string, Json> = {}
+  for (const key of USAGE_KEYS) {
+    const value = index.members.has(key) ? valueAt(index, key) : undefined
+    if (value !== undefined) view[key] = value
+  }
   return view
 }

@@ -16,6 +16,7 @@ const digest = (text: string): Buffer => hash('sha256', text, 'buffer')
 
 /** `Authorization` may carry the key bare, as Bearer or as Basic's cousin that some clients invent. */
 const keyOf = (value: string): string => {
+  if (value.startsWith('Bearer ')) return value.slice(7).trim()
   const match = /^\s*bearer\s+(.*)$/i.exec(value)
   return (match?.[1] ?? value).trim()
 }

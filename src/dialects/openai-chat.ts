@@ -1,3 +1,4 @@
+import type { JsonIndex } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import { flatTest, leading, leadingTo, member, someText, trailing } from './flat-event.ts'
@@ -102,6 +103,18 @@ export const errorInsideChoices = (answer: JsonObject): JsonObject | undefined =
   return choiceError(choices)
 }
 
+const ALARMS = ['"error', '"content_filter"'].map(word => Buffer.from(word))
+
+/** Choices are there, and no word that an error or a filtered end is told with (an escaped one is no news). */
+export const calmChoices = ({ bytes, members }: JsonIndex): boolean => {
+  const choices = members.get('choices')
+  // `[{}]` at the least: an empty list is no answer.
+  if (choices === undefined || bytes[choices.start] !== 0x5b || choices.end - choices.start < 4) return false
+  const { buffer, byteOffset, length } = bytes
+  const look = Buffer.from(buffer, byteOffset, length)
+  return ALARMS.every(word => look.indexOf(word) === -1)
+}
+
 /** LiteLLM: an answer that ends with finish_reason content_filter is a content-policy violation. */
 export const filteredChoice = ({ choices }: JsonObject): boolean =>
   Array.isArray(choices) &&
@@ -110,6 +123,7 @@ export const filteredChoice = ({ choices }: JsonObject): boolean =>
 export const chat: Shape = {
   name: 'chat',
   errorInside: errorInsideChoices,
+  calm: calmChoices,
   filtered: filteredChoice,
   usageOf: answer => usageFrom(answer.usage),
   stream: {

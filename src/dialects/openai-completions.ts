@@ -1,5 +1,11 @@
 import { flatTest, leading, leadingTo, someText, trailing } from './flat-event.ts'
-import { chunkErrorFrame, errorInsideChoices, filteredChoice, sightOfChunk } from './openai-chat.ts'
+import {
+  calmChoices,
+  chunkErrorFrame,
+  errorInsideChoices,
+  filteredChoice,
+  sightOfChunk,
+} from './openai-chat.ts'
 import { content, textOf, usageFrom } from './read-json.ts'
 import type { Shape } from './shape.ts'
 
@@ -11,6 +17,7 @@ const isPlainText = flatTest(
 export const completions: Shape = {
   name: 'completions',
   errorInside: errorInsideChoices,
+  calm: calmChoices,
   filtered: filteredChoice,
   usageOf: answer => usageFrom(answer.usage),
   stream: {

@@ -1,3 +1,4 @@
+import type { JsonIndex } from '../wire/index.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 
 /** Tokens as the provider counted them; `undefined` members were not reported. */
@@ -53,6 +54,8 @@ export type Shape = {
   readonly name: string
   /** Non-stream JSON answers: undefined = a real answer; an object = the error hidden inside the 200. */
   readonly errorInside: (answer: JsonObject) => JsonObject | undefined
+  /** A quick look at the bytes: true when there can be no error inside, so that the whole need not be parsed. */
+  readonly calm?: (answer: JsonIndex) => boolean
   readonly usageOf: (answer: JsonObject) => Usage | undefined
   /** A whole answer that a content filter emptied: a refusal where the operator has another group for it. */
   readonly filtered?: (answer: JsonObject) => boolean

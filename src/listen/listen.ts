@@ -7,6 +7,7 @@ import { gateway } from '../gateway.ts'
 import type { House } from '../house.ts'
 import { endpointRoute, NATIVE_ROUTES } from '../passthrough/routes.ts'
 import { ROUTES, type Route } from '../routes.ts'
+import { Departure } from '../signal.ts'
 import type { Traffic } from './traffic.ts'
 
 /** A whole request may take this long to arrive, its head this long: the slow client's limits. */
@@ -37,7 +38,7 @@ type Visitor = {
 
 type Handler = (visitor: Visitor) => void
 
-type Entry = { readonly house: House; readonly curtain: AbortSignal; readonly departure: AbortController }
+type Entry = { readonly house: House; readonly curtain: AbortSignal; readonly departure: Departure }
 
 const receivedFor = (route: Route, visitor: Visitor, { house, curtain, departure }: Entry): Received => {
   const { request, response, params, path, query } = visitor
@@ -55,7 +56,7 @@ const receivedFor = (route: Route, visitor: Visitor, { house, curtain, departure
     callId: callIdOf(request),
     arrivedAt: house.clock.now(),
     config: house.config(),
-    departed: departure.signal,
+    departed: departure,
     curtain,
   }
 }
@@ -76,11 +77,18 @@ const CLOSING = refused(
 const FULL = refused(503, 'The gateway has as many requests in flight as it may have.', 'server_overloaded')
 const LOST: LocalAnswer = json({ detail: 'Not Found' }, 404)
 
-/** Every route of the house in one radix tree. */
-const directory = (house: House, traffic: Traffic): findMyWay.Instance<findMyWay.HTTPVersion.V1> => {
+type Found = { readonly handler: Handler; readonly params: Readonly<Record<string, string>> }
+type Directory = (method: string, path: string) => Found | undefined
+
+/** Every route of the house in one radix tree; paths without parameters are found without it. */
+const directory = (house: House, traffic: Traffic): Directory => {
   const router = findMyWay({ ignoreTrailingSlash: true, maxParamLength: PARAM_LENGTH })
+  const exact = new Map<string, Found>()
   const add = (method: Route['method'], paths: readonly string[], handler: Handler): void => {
-    for (const path of paths) router.on(method, path, () => {}, { handler })
+    for (const path of paths) {
+      router.on(method, path, () => {}, { handler })
+      if (!/[:*]/.test(path)) exact.set(`${method} ${path}`, { handler, params: {} })
+    }
   }
   const admit = admission(house, traffic)
   for (const route of [...ROUTES, ...NATIVE_ROUTES])
@@ -90,7 +98,14 @@ const directory = (house: House, traffic: Traffic): findMyWay.Instance<findMyWay
       const asked = { ...visitor, house, traffic }
       void answerLocally(local, asked).then(answer => send(visitor.response, answer))
     })
-  return router
+  return (method, path) => {
+    const known = exact.get(`${method} ${path}`)
+    if (known !== undefined) return known
+    const found = router.find(method as Route['method'], path)
+    if (found === null) return undefined
+    const { handler } = found.store as { handler: Handler }
+    return { handler, params: found.params as Record<string, string> }
+  }
 }
 
 /** Lets a call in, or tells it to go elsewhere: once the door is shut, and over max_in_flight_requests_per_worker. */
@@ -110,7 +125,7 @@ const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Vis
     }
     // A client that keeps its connection would come back to an instance that is about to leave.
     if (traffic.draining) response.shouldKeepAlive = false
-    const departure = new AbortController()
+    const departure = new Departure()
     const leave = traffic.enter(departure)
     void enter(receivedFor(route, visitor, { house, curtain: traffic.curtain, departure })).finally(() => {
       // The answer is made, but a slow reader may still be taking it: a drain waits for the last byte.
@@ -122,7 +137,7 @@ const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Vis
 
 /** The HTTP door: matches the path, then hands over the raw request. Nothing reads a body before the caller is known. */
 export const listener = (house: House, traffic: Traffic): Server => {
-  const router = directory(house, traffic)
+  const find = directory(house, traffic)
   const admit = admission(house, traffic)
   const options = {
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -136,12 +151,9 @@ export const listener = (house: House, traffic: Traffic): Server => {
     const cut = url.indexOf('?')
     const path = cut === -1 ? url : url.slice(0, cut)
     const query = cut === -1 ? '' : url.slice(cut + 1)
-    const method = request.method as Route['method']
-    const found = router.find(method, path)
-    if (found !== null) {
-      const { handler } = found.store as { handler: Handler }
-      return handler({ request, response, path, query, params: found.params as Record<string, string> })
-    }
+    const { method = '' } = request
+    const found = find(method, path)
+    if (found !== undefined) return found.handler({ request, response, path, query, params: found.params })
     const endpoint = endpointRoute(house.config(), method, path)
     if (endpoint === undefined) return send(response, LOST)
     admit(endpoint.route, { request, response, path, query, params: { '*': endpoint.rest } })

@@ -1,6 +1,8 @@
+import type { Departure } from '../signal.ts'
+
 /** Who is inside, and whether the door is closing. */
 export class Traffic {
-  readonly #inside = new Set<AbortController>()
+  readonly #inside = new Set<Departure>()
   #draining = false
   #shut = false
   #waiting: (() => void)[] = []
@@ -21,7 +23,7 @@ export class Traffic {
     return this.#curtain.signal
   }
   /** Counts a call in; aborting `departure` ends its attempts. The returned function counts it out, once. */
-  enter(departure: AbortController): () => void {
+  enter(departure: Departure): () => void {
     this.#inside.add(departure)
     return () => {
       this.#inside.delete(departure)

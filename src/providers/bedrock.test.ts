@@ -186,7 +186,7 @@ describe('against the stage', () => {
     return { status: answer.statusCode, headers, bytes: new Uint8Array(Buffer.concat(chunks)), cut }
   }
 
-  const stamp = { unique: 'u', created: 7 }
+  const stamp = () => ({ unique: 'u', created: 7 })
   const streamed = async (fault?: BedrockFault) => {
     if (fault !== undefined) stage.script(fault)
     const ask = chat({

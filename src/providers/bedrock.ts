@@ -205,8 +205,7 @@ const includeUsage = (ask: Ask): boolean => {
 }
 
 const readingOf = (ask: Ask, stamp: Stamp): Reading => {
-  // Read once: every chunk of one answer carries the same id and time.
-  const options = { model: ask.model, stamp: { unique: stamp.unique, created: stamp.created } }
+  const options = { model: ask.model, stamp }
   return {
     decoder: () => converseStreamDecoder({ ...options, includeUsage: includeUsage(ask) }),
     streamType: STREAM_TYPE,
@@ -266,7 +265,7 @@ const connect = (params: ProviderParams): Connection => {
       return signed(draft, credential.keys, { region: regionOf(draft.origin) ?? home, now })
     },
     reading: (ask, stamp) =>
-      readingOf(ask, stamp ?? { unique: randomUUID(), created: Math.floor(lastSigned / 1000) }),
+      readingOf(ask, stamp?.() ?? { unique: randomUUID(), created: Math.floor(lastSigned / 1000) }),
   }
 }
 

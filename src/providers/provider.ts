@@ -91,7 +91,7 @@ export type Connection = {
   /** Adds the credential. Runs after the body is encoded, because a signature may cover its bytes. */
   readonly authorize: (draft: Draft, now: Date) => readonly HeaderPair[] | Promise<readonly HeaderPair[]>
   /** `stamp` is read only by providers whose answers carry no id of their own. */
-  readonly reading: (ask: Ask, stamp?: Stamp) => Reading
+  readonly reading: (ask: Ask, stamp?: () => Stamp) => Reading
 }
 
 /** litellm_params as written (env references resolved, secrets wrapped). The provider picks what it knows. */

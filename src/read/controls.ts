@@ -88,6 +88,9 @@ const NESTED = [
   'litellm_metadata',
 ] as const
 
+const IS_CREDENTIAL: ReadonlySet<string> = new Set(CREDENTIAL_KEYS)
+const IS_NESTED: ReadonlySet<string> = new Set(NESTED)
+
 /** A form has fields of text only: there a list or an object is written as JSON. */
 const structured = (value: Json | undefined): Json | undefined => {
   if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value
@@ -107,10 +110,9 @@ const forbidden = (param: string): Refusal =>
 
 /** One object of the request, `where` it stands, and what it holds at the places LiteLLM would read. */
 const refuseWithin = (where: string, keys: Iterable<string>, peek: Peek): void => {
-  const present = new Set(keys)
-  for (const key of CREDENTIAL_KEYS) if (present.has(key)) throw forbidden(where + key)
-  for (const outer of NESTED) {
-    const value = present.has(outer) ? structured(peek(outer)) : undefined
+  for (const outer of keys) {
+    if (IS_CREDENTIAL.has(outer)) throw forbidden(where + outer)
+    const value = IS_NESTED.has(outer) ? structured(peek(outer)) : undefined
     if (!isObject(value)) continue
     for (const key of CREDENTIAL_KEYS)
       if (Object.hasOwn(value, key)) throw forbidden(`${where}${outer}.${key}`)
@@ -121,9 +123,10 @@ const refuseWithin = (where: string, keys: Iterable<string>, peek: Peek): void =
 export const refuseCredentials = (
   keys: Iterable<string>,
   peek: Peek,
-  query: (name: string) => string | undefined,
+  query: ((name: string) => string | undefined) | undefined,
 ): void => {
   refuseWithin('', keys, peek)
+  if (query === undefined) return
   for (const key of CREDENTIAL_KEYS) if (query(key) !== undefined) throw forbidden(key)
 }
 

@@ -166,7 +166,8 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
   const looked = look(bytes, received)
   const query = readQuery(received.query, route.verbatim)
   // What passes through speaks to the provider in the provider's own words.
-  refuseCredentials(looked.keys, looked.peek, route.verbatim === true ? () => undefined : query.get)
+  const steering = route.verbatim === true || received.query === '' ? undefined : query.get
+  refuseCredentials(looked.keys, looked.peek, steering)
   const model = modelOf(received, looked, query.get)
   const sources = {
     headers: request.headers,

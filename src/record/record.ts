@@ -12,39 +12,35 @@ export type Ending = {
   readonly finish: Finish
 }
 
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
+
 /** The last step learns what only the end of the reply tells: usage, cost, first token, a break after the commit. */
 const closed = (steps: readonly Step[], ending: Ending): readonly Step[] => {
   const { finish, settled } = ending
   const last = steps.at(-1)
   if (last === undefined || settled?.kind !== 'answered') return steps
-  const broke = finish.failure !== undefined
-  const step: Step = {
-    ...last,
-    outcome: finish.failure?.class ?? last.outcome,
-    next: broke ? 'end: the answer had begun' : last.next,
-    ...(broke && finish.failure !== undefined ? { message: finish.failure.message } : {}),
-    ...(finish.usage === undefined ? {} : { usage: finish.usage }),
-    ...(finish.costUsd === undefined ? {} : { costUsd: finish.costUsd }),
-    ...(finish.firstTokenMs === undefined ? {} : { firstTokenMs: finish.firstTokenMs - last.startedMs }),
+  const step: Writable<Step> = { ...last }
+  if (finish.failure !== undefined) {
+    step.outcome = finish.failure.class
+    step.next = 'end: the answer had begun'
+    step.message = finish.failure.message
   }
-  return [...steps.slice(0, -1), step]
+  if (finish.usage !== undefined) step.usage = finish.usage
+  if (finish.costUsd !== undefined) step.costUsd = finish.costUsd
+  if (finish.firstTokenMs !== undefined) step.firstTokenMs = finish.firstTokenMs - last.startedMs
+  return steps.length === 1 ? [step] : [...steps.slice(0, -1), step]
 }
 
-const errorOf = (ending: Ending): Pick<RequestRecord, 'error'> => {
-  const { finish } = ending
+const errorOf = ({ finish }: Ending): RequestRecord['error'] => {
   if (finish.failure !== undefined)
     return {
-      error: { class: finish.failure.class, message: finish.failure.message, status: finish.failure.status },
+      class: finish.failure.class,
+      message: finish.failure.message,
+      status: finish.failure.status,
     }
-  if (finish.refusal !== undefined)
-    return { error: { message: finish.refusal.message, status: finish.refusal.status } }
-  return {}
+  if (finish.refusal !== undefined) return { message: finish.refusal.message, status: finish.refusal.status }
+  return undefined
 }
-
-const servedBy = (settled: Settled | undefined): Partial<RequestRecord> =>
-  settled?.kind === 'answered'
-    ? { servedGroup: settled.answered.group, servedDeployment: settled.answered.deployment.id }
-    : {}
 
 /** One line for one request, whatever became of it. */
 export const record = (ending: Ending, house: House): void => {
@@ -54,30 +50,35 @@ export const record = (ending: Ending, house: House): void => {
   const away = steps.reduce((sum, step) => sum + step.ms + step.waitedMs, 0)
   const context = call?.context
   const body = call?.body
-  house.journal.request({
+  const line: Writable<RequestRecord> = {
     callId: received.callId,
     route: received.route.name,
     method: received.request.method ?? '',
     path: received.path,
     requestedModel: call?.model ?? '',
     group: steps[0]?.group ?? '',
-    ...servedBy(settled),
     stream: call?.stream ?? false,
     status: finish.status,
     end: finish.end,
     keyHash: context?.caller.keyHash.slice(0, 8) ?? '',
-    ...(context?.endUser === undefined ? {} : { user: context.endUser }),
-    ...(context?.sessionId === undefined ? {} : { sessionId: context.sessionId }),
     requestBytes: body === undefined || body.kind === 'none' ? 0 : body.bytes.length,
     responseBytes: finish.responseBytes,
     totalMs,
     overheadMs: Math.max(0, totalMs - away),
-    ...(finish.firstTokenMs === undefined ? {} : { firstTokenMs: finish.firstTokenMs }),
     retries: settled?.trail.retries ?? 0,
     fallbacks: settled?.trail.fallbacks ?? 0,
-    ...(finish.usage === undefined ? {} : { usage: finish.usage }),
-    ...(finish.costUsd === undefined ? {} : { costUsd: finish.costUsd }),
     steps,
-    ...errorOf(ending),
-  })
+  }
+  if (settled?.kind === 'answered') {
+    line.servedGroup = settled.answered.group
+    line.servedDeployment = settled.answered.deployment.id
+  }
+  if (context?.endUser !== undefined) line.user = context.endUser
+  if (context?.sessionId !== undefined) line.sessionId = context.sessionId
+  if (finish.firstTokenMs !== undefined) line.firstTokenMs = finish.firstTokenMs
+  if (finish.usage !== undefined) line.usage = finish.usage
+  if (finish.costUsd !== undefined) line.costUsd = finish.costUsd
+  const error = errorOf(ending)
+  if (error !== undefined) line.error = error
+  house.journal.request(line)
 }

@@ -3,6 +3,7 @@ import type { Content } from '../attempt/outcome.ts'
 import type { Trouble } from '../attempt/stream.ts'
 import type { StreamEvent } from '../dialects/shape.ts'
 import type { Clock } from '../house.ts'
+import type { Signal } from '../signal.ts'
 import type { JsonObject } from '../wire/json.ts'
 
 /** After the terminal event the client is done; the upstream gets this long to close its side for reuse. */
@@ -24,8 +25,8 @@ export type Relay = {
   readonly response: ServerResponse
   readonly rewrite: (event: StreamEvent) => Uint8Array | string
   readonly clock: Clock
-  readonly departed: AbortSignal
-  readonly curtain: AbortSignal
+  readonly departed: Signal
+  readonly curtain: Signal
   /** Bytes handed to the client so far. */
   written: number
 }

@@ -2,10 +2,12 @@ import type { Config, Deployment } from '../config/config.ts'
 import type { Usage } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
 import type { Clock, Dice } from '../house.ts'
+import type { Signal } from '../signal.ts'
 import { createAffinityMemory } from './affinity.ts'
 import { createDomains } from './domains.ts'
 import { createGauge } from './gauge.ts'
 import { coolingOf, createState, learn, type State, stateInForce } from './health.ts'
+import { Aborted } from './slots.ts'
 
 /** How an attempt ended, for everything that hangs on it: in-flight gauge, usage windows, latency, health. */
 export type AttemptEnd =
@@ -38,7 +40,7 @@ export type Board = {
    * Waits for a parallel slot (max_parallel_requests) and counts the attempt in. Rejects when `signal` aborts.
    * `group` is the model group as requested, for the per-group counters.
    */
-  readonly admit: (deployment: Deployment, group: string, signal: AbortSignal) => Promise<Lease> | Lease
+  readonly admit: (deployment: Deployment, group: string, signal: Signal) => Promise<Lease> | Lease
   /** The rest of the deployment or of its rate-limit domain, whichever is longer; undefined: may be used. */
   readonly cooling: (id: string) => Cooling | undefined
   /**
@@ -131,7 +133,7 @@ export const createBoard = ({ clock, config }: BoardOptions): MemoryBoard => {
     return state
   }
 
-  const admit = (deployment: Deployment, group: string, signal: AbortSignal): Promise<Lease> | Lease => {
+  const admit = (deployment: Deployment, group: string, signal: Signal): Promise<Lease> | Lease => {
     const state = stateOf(deployment)
     const slot = state.slots.enter(signal)
     if (slot === undefined) return leases.open(deployment, group, state)
@@ -139,7 +141,7 @@ export const createBoard = ({ clock, config }: BoardOptions): MemoryBoard => {
       if (!signal.aborted) return leases.open(deployment, group, state)
       // Granted and aborted in one breath: nobody will settle, so the slot goes back here.
       state.slots.leave()
-      throw signal.reason
+      throw signal.reason ?? new Aborted()
     })
   }
 

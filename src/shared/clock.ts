@@ -1,7 +1,12 @@
 import type { Clock, Dice } from '../house.ts'
+import { CoarseTimers } from './coarse-timers.ts'
 
 /** The longest delay a Node timer keeps; anything above fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** Limits this long may end a second late. */
+const COARSE_MS = 60_000
+const coarse = new CoarseTimers()
 
 /** Real time. A timer never fires early: a delay is often a lower bound that an upstream asked for. */
 export const systemClock = (): Clock => ({
@@ -9,6 +14,7 @@ export const systemClock = (): Clock => ({
   wall: () => Date.now(),
   after: (ms, action) => {
     const due = performance.now() + Math.max(0, ms)
+    if (ms >= COARSE_MS) return coarse.after(due, action)
     let timer: NodeJS.Timeout
     const arm = () => {
       const left = Math.ceil(Math.max(0, due - performance.now()))

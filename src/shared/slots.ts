@@ -1,4 +1,5 @@
 import type { Deployment, RouterSettings } from '../config/config.ts'
+import type { Signal } from '../signal.ts'
 
 /**
  * How many attempts a deployment takes at once: max_parallel_requests, else rpm, else six per thousand tpm (at least
@@ -12,9 +13,12 @@ export const parallelLimit = (deployment: Deployment, router: RouterSettings): n
 }
 
 /** Parallel slots of one deployment: first come, first served. */
+/** The one who waited left. */
+export class Aborted extends Error {}
+
 export type Slots = {
   /** Takes a slot at once (undefined), or resolves when one is free. Rejects with the signal's reason. */
-  readonly enter: (signal: AbortSignal) => Promise<void> | undefined
+  readonly enter: (signal: Signal) => Promise<void> | undefined
   readonly leave: () => void
   readonly taken: () => number
   readonly waiting: () => number
@@ -40,7 +44,7 @@ export const createSlots = (limit: () => number): Slots => {
     admitWaiting()
   }
 
-  const wait = (signal: AbortSignal) =>
+  const wait = (signal: Signal) =>
     new Promise<void>((resolve, reject) => {
       const grant = () => {
         signal.removeEventListener('abort', giveUp)
@@ -48,15 +52,15 @@ export const createSlots = (limit: () => number): Slots => {
       }
       const giveUp = () => {
         queue.delete(grant)
-        reject(signal.reason)
+        reject(signal.reason ?? new Aborted())
       }
       signal.addEventListener('abort', giveUp, { once: true })
       queue.add(grant)
       admitWaiting()
     })
 
-  const enter = (signal: AbortSignal) => {
-    if (signal.aborted) return Promise.reject(signal.reason)
+  const enter = (signal: Signal) => {
+    if (signal.aborted) return Promise.reject(signal.reason ?? new Aborted())
     if (queue.size > 0 || taken >= limit()) return wait(signal)
     taken += 1
     return undefined

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { textOf } from './bytes.ts'
 import type { Json } from './json.ts'
+import { nameAt } from './names.ts'
 import {
   JsonFault,
   type Key,
@@ -58,7 +59,7 @@ const MAX_DEPTH = 200
 
 /** Escaped names compare decoded: "mod\u0065l" is `model` to every parser behind us. */
 const keyOf = (bytes: Uint8Array, { start, end, escaped }: Key): string =>
-  escaped ? (JSON.parse(textOf(bytes, start, end)) as string) : textOf(bytes, start + 1, end - 1)
+  escaped ? (JSON.parse(textOf(bytes, start, end)) as string) : nameAt(bytes, start + 1, end - 1)
 
 const shown = (key: string): string => JSON.stringify(key.length > 80 ? `${key.slice(0, 80)}…` : key)
 
