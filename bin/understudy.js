@@ -1,14 +1,27 @@
 #!/usr/bin/env node
 // Starts the gateway with a Node that is new enough: this one, or the one the package brings (npm's `node`).
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const built = new URL('../dist/main.js', import.meta.url)
 const source = new URL('../src/main.ts', import.meta.url)
-// The package has no sources; a checkout runs its own, whatever an earlier build left behind.
-const entry = existsSync(source) ? source : built
+
+/** A checkout runs its build, which starts in half the time, as long as no source is newer than it. */
+const isFresh = () => {
+  if (!existsSync(built)) return false
+  const { mtimeMs } = statSync(built)
+  const folder = fileURLToPath(new URL('.', source))
+  return readdirSync(folder, { recursive: true }).every(
+    name =>
+      !name.endsWith('.ts') || name.endsWith('.test.ts') || statSync(join(folder, name)).mtimeMs <= mtimeMs,
+  )
+}
+
+// The package has no sources.
+const entry = existsSync(source) && !isFresh() ? source : built
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 if (major > 22 || (major === 22 && minor >= 19)) {

@@ -1,7 +1,8 @@
-import { z } from 'zod'
+import type { output, ZodType } from 'zod'
 import type { Json } from '../wire/json.ts'
 import { join, type Report } from './report.ts'
 import { type MapNode, placeOf, settings } from './tree.ts'
+import { z } from './zod.ts'
 
 /**
  * The value shapes of the file. Numbers and booleans may be text, because environment variables are.
@@ -58,12 +59,12 @@ export const json = z.custom<Json>(() => true)
 export const object = z.record(z.string(), json, 'must be a map')
 
 /** Reads the set keys of one section. Issues become errors with a place; then the result is undefined. */
-export const checkShape = <Shape extends z.ZodType>(
+export const checkShape = <Shape extends ZodType>(
   shape: Shape,
   node: MapNode,
   path: readonly PropertyKey[],
   report: Report,
-): z.output<Shape> | undefined => {
+): output<Shape> | undefined => {
   const result = shape.safeParse(settings(node))
   if (result.success) return result.data
   for (const issue of result.error.issues)

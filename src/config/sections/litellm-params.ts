@@ -1,10 +1,11 @@
-import { z } from 'zod'
+import type { output } from 'zod'
 import type { Provider } from '../../providers/provider.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { rowOf } from '../keys.ts'
 import { join, type Report } from '../report.ts'
 import { amount, count, flag, json, number, object, seconds, text, texts } from '../shapes.ts'
 import { entry, type MapNode, record, settings } from '../tree.ts'
+import { z } from '../zod.ts'
 
 /** The gateway's own litellm_params. Durations become milliseconds. */
 export const LITELLM_PARAMS_SHAPE = z.object({
@@ -36,7 +37,7 @@ export const LITELLM_PARAMS_SHAPE = z.object({
   input_cost_per_token: amount.optional(),
   output_cost_per_token: amount.optional(),
 })
-export type OwnParams = z.output<typeof LITELLM_PARAMS_SHAPE>
+export type OwnParams = output<typeof LITELLM_PARAMS_SHAPE>
 
 /** Rows of the key table that are nevertheless body values: put before, or used instead of, the request's. */
 const BODY_KEYS = new Set(['tools', 'tool_choice'])

@@ -1,9 +1,9 @@
-import { z } from 'zod'
 import type { LitellmSettings } from '../config.ts'
 import type { Environment } from '../env.ts'
 import type { Report } from '../report.ts'
 import { checkShape, flag, seconds } from '../shapes.ts'
 import type { MapNode } from '../tree.ts'
+import { z } from '../zod.ts'
 import { fromEnvironment } from './router.ts'
 
 const LITELLM = z.object({

@@ -1,10 +1,10 @@
-import { z } from 'zod'
 import type { ModelInfo } from '../config.ts'
 import { masked } from '../mask.ts'
 import type { Report } from '../report.ts'
 import { scanSection } from '../scan.ts'
 import { amount, checkShape, count, flag, seconds, text, texts } from '../shapes.ts'
 import { child, type MapNode } from '../tree.ts'
+import { z } from '../zod.ts'
 import { ALLOWED_FAILS_FIELDS, readPolicy } from './policies.ts'
 
 const MODEL_INFO = z.object({

@@ -1,8 +1,8 @@
-import { z } from 'zod'
 import type { PassThroughEndpoint } from '../config.ts'
 import { join, type Report } from '../report.ts'
 import { checkShape, flag, text } from '../shapes.ts'
 import { child, entry, isUnset, type MapNode, type Node } from '../tree.ts'
+import { z } from '../zod.ts'
 import { readHeaders } from './headers.ts'
 
 const BASE = ['general_settings', 'pass_through_endpoints'] as const

@@ -1,9 +1,10 @@
-import { z } from 'zod'
+import type { output } from 'zod'
 import type { PreCallCheck, RouterSettings, RoutingStrategy } from '../config.ts'
 import type { Environment } from '../env.ts'
 import { didYouMean, join, type Report } from '../report.ts'
 import { checkShape, count, flag, object, seconds, text, texts } from '../shapes.ts'
 import { child, entry, type MapNode } from '../tree.ts'
+import { z } from '../zod.ts'
 import { readDefaultFallbacks, readFallbacks, type Written, withDefaults } from './fallbacks.ts'
 import type { Names } from './names.ts'
 import { ALLOWED_FAILS_FIELDS, RETRY_FIELDS, readGroupPolicies, readPolicy } from './policies.ts'
@@ -69,11 +70,11 @@ export const fromEnvironment = <Name extends Variable>(
   name: Name,
   environment: Environment,
   report: Report,
-): z.output<(typeof FROM_ENVIRONMENT)[Name]> | undefined => {
+): output<(typeof FROM_ENVIRONMENT)[Name]> | undefined => {
   const value = Object.hasOwn(environment, name) ? environment[name]?.trim() : undefined
   if (value === undefined || value === '') return undefined
   const result = FROM_ENVIRONMENT[name].safeParse(value)
-  if (result.success) return result.data as z.output<(typeof FROM_ENVIRONMENT)[Name]>
+  if (result.success) return result.data as output<(typeof FROM_ENVIRONMENT)[Name]>
   report.error(
     name,
     undefined,
