@@ -55,8 +55,8 @@ const gateway: Contender = {
   model: 'bench',
   headers: () => bearer(MASTER_KEY),
   prepare: () => {
-    const main = join(ROOT, 'src', 'main.ts')
-    if (!existsSync(main)) throw new Error('src/main.ts is not there')
+    const main = join(ROOT, 'bin', 'understudy.js')
+    if (!existsSync(join(ROOT, 'dist', 'main.js'))) throw new Error('there is no build: run npm run build')
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     return {
       version: `${version}${commit()}`,

@@ -142,7 +142,7 @@ test("a caller's own short timeout never rests a deployment; the operator's does
     start: house.start,
     config: ({ stage }) => ({
       model_list: [
-        deployment('star', stage, 'm', { timeout: 0.05, order: 1 }),
+        deployment('star', stage, 'm', { timeout: 1, order: 1 }),
         deployment('star', stage, 'm2', { order: 2 }),
       ],
       router_settings: { num_retries: 0, allowed_fails: 0, cooldown_time: 60 },
