@@ -42,15 +42,15 @@ export class Sink {
       return
     }
     this.#pending += line
-    if (this.#draining !== undefined) return
-    if (this.#pending.length >= BATCH_UNITS) this.#start()
-    else if (this.#timer === undefined) this.#timer = setTimeout(() => this.#start(), BATCH_MS)
+    if (this.#draining === undefined) this.#schedule()
   }
 
   /** Resolves when everything added so far was written or refused. Never rejects. */
   async flush(): Promise<void> {
-    this.#start()
-    await this.#draining
+    do {
+      this.#start()
+      await this.#draining
+    } while (this.#pending !== '')
   }
 
   /** Writes what waits, at once, because the process is about to end. Never throws. */
@@ -70,25 +70,32 @@ export class Sink {
     await this.#options.target.close()
   }
 
+  /** A batch goes when it is large or has waited. */
+  #schedule(): void {
+    if (this.#pending.length >= BATCH_UNITS) this.#start()
+    else if (this.#pending !== '') this.#timer ??= setTimeout(() => this.#start(), BATCH_MS)
+  }
+
   #start(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#draining ??= this.#drain().finally(() => {
+    // One write at a time; what comes meanwhile waits for company again, or every write would hold a line or two.
+    this.#draining ??= this.#write().finally(() => {
       this.#draining = undefined
+      this.#schedule()
     })
   }
 
-  async #drain(): Promise<void> {
-    while (this.#pending !== '') {
-      const lines = this.#take()
-      try {
-        await this.#options.target.write(Buffer.from(lines))
-        const dropped = this.#dropped
-        this.#dropped = 0
-        this.#options.wrote(dropped)
-      } catch (error) {
-        this.#options.failed(error instanceof Error ? error : new Error(String(error)), lines)
-      }
+  async #write(): Promise<void> {
+    const lines = this.#take()
+    if (lines === '') return
+    try {
+      await this.#options.target.write(Buffer.from(lines))
+      const dropped = this.#dropped
+      this.#dropped = 0
+      this.#options.wrote(dropped)
+    } catch (error) {
+      this.#options.failed(error instanceof Error ? error : new Error(String(error)), lines)
     }
   }
 
