@@ -45,7 +45,7 @@ test('the gateway is alive soon after it was started', async t => {
   const cwd = await folderWith(t)
   const port = await freePort()
   const began = performance.now()
-  understudy(t, { args: ['serve', '--port', String(port)], cwd })
+  understudy(t, { args: ['serve', '--port', String(port)], cwd, env: { NODE_DISABLE_COMPILE_CACHE: '1' } })
   await aliveSoon(`http://127.0.0.1:${port}`)
   t.diagnostic(`alive ${Math.round(performance.now() - began)} ms after the process was started`)
 })

@@ -141,7 +141,7 @@ test('SIGTERM: the door shuts, idle connections close, open streams finish whole
 
 // M-154
 test('with --notice readiness says no at once while calls are still served, then the door shuts', async t => {
-  const { puppet, gateway } = await onStrings(t, ['--notice', '2'])
+  const { puppet, gateway } = await onStrings(t, ['--notice', '3'])
   const held = await openChat(gateway, puppet)
   gateway.kill('SIGTERM')
   await gateway.said(/Stopping/)

@@ -29,7 +29,7 @@ export type Spawned = {
 
 export type SpawnOptions = {
   readonly args: readonly string[]
-  /** Beside PATH nothing is inherited. */
+  /** Beside PATH nothing is inherited; Node's cache of compiled code is set. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   /** Default: the Node that runs the tests, on src/main.ts. */
@@ -38,6 +38,8 @@ export type SpawnOptions = {
 }
 
 const PATIENCE_MS = 20_000
+/** Most of a start is reading the sources: what one test has compiled the next one need not. */
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/understudy-test', import.meta.url))
 
 /** Text that grows, and those who wait for something in it. */
 class Heard {
@@ -81,7 +83,7 @@ class Heard {
 const startProcess = (options: SpawnOptions): ChildProcessWithoutNullStreams => {
   const [node, script] = options.command ?? [process.execPath, MAIN]
   return spawn(node, [script, ...options.args], {
-    env: { PATH: process.env.PATH ?? '', ...options.env },
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: CACHE, ...options.env },
     stdio: 'pipe',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
@@ -127,10 +129,12 @@ export const understudy = (t: Owner, options: SpawnOptions): Spawned => {
   }
 }
 
-/** Runs a command to its end. */
+/** Runs a command to its end; one that has none is killed after a minute, and its code is null then. */
 export const ran = async (t: Owner, options: SpawnOptions) => {
   const spawned = understudy(t, options)
+  const timer = setTimeout(() => spawned.kill('SIGKILL'), 3 * PATIENCE_MS)
   const { code } = await spawned.ended
+  clearTimeout(timer)
   return { code, stdout: spawned.stdout(), stderr: spawned.stderr() }
 }
 
