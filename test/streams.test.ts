@@ -314,7 +314,7 @@ test('an answer of several choices is whole only when each of them has finished'
   first.events()
   first.end(begun + of(1, '{"content":"c"}'))
   await cut.head()
-  assert.match((await cut.body()).toString(), /"error"[^\n]*\n\ndata: \[DONE\]\n\n$/)
+  assert.match((await cut.body()).toString(), /data: \{"error"[^\n]*\n\n$/)
   const whole = await open()
   const second = await puppet.next()
   second.events()

@@ -89,9 +89,11 @@ const flatFailure = (chunk: JsonObject): Sight | undefined => {
   return found === undefined ? undefined : { kind: 'error', error: found }
 }
 
-/** `[DONE]` follows the error because clients of this dialect read on until they see it (museum M-082). */
-export const chunkErrorFrame = (error: ErrorBody): string =>
-  `data: ${JSON.stringify({ error })}\n\ndata: [DONE]\n\n`
+/**
+ * The error is the last event. No `[DONE]` follows: it is the terminator of a whole answer, and the upstream did not
+ * send it. Client libraries of this dialect raise at the error.
+ */
+export const chunkErrorFrame = (error: ErrorBody): string => `data: ${JSON.stringify({ error })}\n\n`
 
 export const errorInsideChoices = (answer: JsonObject): JsonObject | undefined => {
   const said = saidError(answer)

@@ -100,7 +100,7 @@ export type Ending = {
   /** The dialect's own words for a whole answer: a finish_reason, response.completed, transcript.text.done. */
   readonly successes: number
   readonly errors: number
-  /** `[DONE]`: only tells the client to stop reading. */
+  /** `[DONE]`: the terminator of a whole answer. */
   readonly stops: number
 }
 

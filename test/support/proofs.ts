@@ -223,6 +223,7 @@ const assertBroken = (reply: Reply, route: Route, name: string): void => {
   const ending = endingOf(reply.text)
   assert.equal(ending.successes, 0, `${name}: a truncated answer passed for a whole one`)
   assert.equal(ending.errors, 1, `${name}: ${reply.text.slice(-500)}`)
+  assert.equal(ending.stops, 0, `${name}: the terminator of a whole answer after an error`)
   if (route.shape === 'chat' || route.shape === 'responses') assert.equal(ending.starts, 1, name)
 }
 
