@@ -17,7 +17,7 @@ export const parallelLimit = (deployment: Deployment, router: RouterSettings): n
 export class Aborted extends Error {}
 
 export type Slots = {
-  /** Takes a slot at once (undefined), or resolves when one is free. Rejects with the signal's reason. */
+  /** Takes a slot at once (undefined), or resolves when one is free. Rejects when the signal aborts: with its reason, or Aborted. */
   readonly enter: (signal: Signal) => Promise<void> | undefined
   readonly leave: () => void
   readonly taken: () => number
