@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { classify } from '../attempt/classify.ts'
 
 /**
- * What providers really answer, and what it means. One line each in error-bodies.txt:
+ * What providers answer by their own documentation and public reports, and what it means. One line each in error-bodies.txt:
  * who, upstream status, class, status shown to the client, body. Status 200 is an error inside a success or a stream.
  */
 const rows = readFileSync(new URL('./error-bodies.txt', import.meta.url), 'utf8')
