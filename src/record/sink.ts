@@ -8,7 +8,7 @@ export type Target = {
 
 export type SinkOptions = {
   readonly target: Target
-  /** Bound of what may wait, in UTF-16 units; lines beyond it are dropped and counted. */
+  /** Bound of what may wait, in bytes; lines beyond it are dropped and counted. */
   readonly maxPending: number
   /** The target refused a chunk: the lines it held, and why. */
   readonly failed: (error: Error, lines: string) => void
@@ -18,13 +18,55 @@ export type SinkOptions = {
 
 /** Lines wait this long for company, in milliseconds. */
 const BATCH_MS = 50
-/** A batch this large does not wait. */
-const BATCH_UNITS = 256 * 1024
+/** A batch this large does not wait, in bytes. */
+const BATCH_BYTES = 256 * 1024
+/** What lines are collected in at first, and at most what is kept for the next batch; bytes. */
+const FIRST_BYTES = 64 * 1024
+const KEPT_BYTES = 512 * 1024
+/** UTF-8 takes at most this many bytes for a UTF-16 unit. */
+const BYTES_A_UNIT = 3
+
+const NO_BYTES = Buffer.alloc(0)
+
+/**
+ * Lines as bytes, in memory that is used again. Kept as text a batch would be a rope of some hundred strings, which
+ * every collection of garbage copies and the write flattens.
+ */
+class Batch {
+  #bytes = NO_BYTES
+  #filled = 0
+
+  get size(): number {
+    return this.#filled
+  }
+  /** False when the line would make it larger than `most` bytes. */
+  add(line: string, most: number): boolean {
+    const room = this.#filled + line.length * BYTES_A_UNIT
+    if (room > most && this.#filled + Buffer.byteLength(line) > most) return false
+    if (room > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * this.#bytes.length, room))
+      this.#bytes.copy(larger, 0, 0, this.#filled)
+      this.#bytes = larger
+    }
+    this.#filled += this.#bytes.write(line, this.#filled)
+    return true
+  }
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#filled)
+  }
+  /** For the next lines; what a stuck target made large is given back. */
+  clear(): void {
+    this.#filled = 0
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = NO_BYTES
+  }
+}
 
 /** Collects lines and hands them to a target in batches, one write at a time. Adding never touches a disk. */
 export class Sink {
   readonly #options: SinkOptions
-  #pending = ''
+  #pending = new Batch()
+  /** The batch that is being written, or the one that takes the next turn. */
+  #other = new Batch()
   #dropped = 0
   #timer: NodeJS.Timeout | undefined
   #draining: Promise<void> | undefined
@@ -37,11 +79,10 @@ export class Sink {
   /** Takes a line, newline included. After close it is ignored. */
   add(line: string): void {
     if (this.#closed) return
-    if (this.#pending.length + line.length > this.#options.maxPending) {
+    if (!this.#pending.add(line, this.#options.maxPending)) {
       this.#dropped += 1
       return
     }
-    this.#pending += line
     if (this.#draining === undefined) this.#schedule()
   }
 
@@ -50,18 +91,18 @@ export class Sink {
     do {
       this.#start()
       await this.#draining
-    } while (this.#pending !== '')
+    } while (this.#pending.size > 0)
   }
 
   /** Writes what waits, at once, because the process is about to end. Never throws. */
   flushSync(): void {
-    const lines = this.#take()
-    if (lines === '') return
+    if (this.#pending.size === 0) return
     try {
-      this.#options.target.writeSync(Buffer.from(lines))
+      this.#options.target.writeSync(this.#pending.bytes)
     } catch {
       // Nothing is left that could be told about it.
     }
+    this.#pending.clear()
   }
 
   async close(): Promise<void> {
@@ -72,8 +113,8 @@ export class Sink {
 
   /** A batch goes when it is large or has waited. */
   #schedule(): void {
-    if (this.#pending.length >= BATCH_UNITS) this.#start()
-    else if (this.#pending !== '') this.#timer ??= setTimeout(() => this.#start(), BATCH_MS)
+    if (this.#pending.size >= BATCH_BYTES) this.#start()
+    else if (this.#pending.size > 0) this.#timer ??= setTimeout(() => this.#start(), BATCH_MS)
   }
 
   #start(): void {
@@ -87,21 +128,19 @@ export class Sink {
   }
 
   async #write(): Promise<void> {
-    const lines = this.#take()
-    if (lines === '') return
+    const batch = this.#pending
+    if (batch.size === 0) return
+    this.#pending = this.#other
+    this.#other = batch
+    const { bytes } = batch
     try {
-      await this.#options.target.write(Buffer.from(lines))
+      await this.#options.target.write(bytes)
       const dropped = this.#dropped
       this.#dropped = 0
       this.#options.wrote(dropped)
     } catch (error) {
-      this.#options.failed(error instanceof Error ? error : new Error(String(error)), lines)
+      this.#options.failed(error instanceof Error ? error : new Error(String(error)), bytes.toString())
     }
-  }
-
-  #take(): string {
-    const lines = this.#pending
-    this.#pending = ''
-    return lines
+    batch.clear()
   }
 }
