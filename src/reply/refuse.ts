@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Trail } from '../attempt/settled.ts'
 import type { ErrorBody } from '../dialects/shape.ts'
-import type { HeaderPair } from '../providers/provider.ts'
 import { safeHeaderValue } from '../wire/headers.ts'
-import { commonHeaders, flatHeaders } from './headers.ts'
+import { addCommonHeaders, type HeaderList } from './headers.ts'
 import { endAfter, isTooLong, type Unread } from './linger.ts'
 
 /** An error in the caller's dialect, with what its headers say. */
@@ -30,16 +29,14 @@ export const refuse = (response: ServerResponse, complaint: Complaint): number =
     return 0
   }
   const unread = complaint.unread !== undefined && isTooLong(complaint.unread) ? complaint.unread : undefined
-  const pairs: HeaderPair[] = [
-    ...commonHeaders(callId, complaint.trail),
-    // Client libraries show this one with an error: it is what `understudy explain` asks for.
-    ['x-request-id', callId],
-    ...Object.entries(complaint.headers).map(([name, value]): HeaderPair => [name, safeHeaderValue(value)]),
-    ['content-type', 'application/json'],
-    ['content-length', String(body.length)],
-  ]
-  if (unread !== undefined) pairs.push(['connection', 'close'])
-  response.writeHead(complaint.status, flatHeaders(pairs))
+  const head: HeaderList = []
+  addCommonHeaders(head, callId, complaint.trail)
+  // Client libraries show this one with an error: it is what `understudy explain` asks for.
+  head.push('x-request-id', callId)
+  for (const [name, value] of Object.entries(complaint.headers)) head.push(name, safeHeaderValue(value))
+  head.push('content-type', 'application/json', 'content-length', String(body.length))
+  if (unread !== undefined) head.push('connection', 'close')
+  response.writeHead(complaint.status, head)
   if (unread === undefined) response.end(body)
   else {
     response.write(body)

@@ -8,15 +8,14 @@ import type { StreamEvent, Usage } from '../dialects/shape.ts'
 import type { Failure, Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
 import { bindsCiphertext, rememberCiphertext } from '../plan/encrypted.ts'
-import type { HeaderPair } from '../providers/provider.ts'
 import { costOf, priceOf } from '../record/price.ts'
 import type { RequestEnd } from '../record/trail.ts'
-import { joinSegments } from '../wire/edit.ts'
-import { clientHeaders } from '../wire/headers.ts'
+import { asBuffer } from '../wire/bytes.ts'
+import { addClientHeaders } from '../wire/headers.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { conclude } from './conclude.ts'
 import { errorBody } from './error-text.ts'
-import { commonHeaders, flatHeaders, servedHeaders } from './headers.ts'
+import { addCommonHeaders, addServedHeaders, type HeaderList } from './headers.ts'
 import { refuse } from './refuse.ts'
 import { relay, type StreamEnd } from './relay.ts'
 import { type Rewriter, rewriterFor } from './rewrite.ts'
@@ -40,19 +39,17 @@ type Stage = {
   readonly settled: Settled
   readonly house: House
 }
-type Served = Stage & { readonly answered: Answered; readonly named: string; readonly rewriter: Rewriter }
+type Served = Stage & { readonly answered: Answered; readonly rewriter: Rewriter }
 
 /** Settled → bytes to the client. Resolves when the last byte has left, or nobody is there to take it. */
 export const reply = (stage: Stage): Promise<Finish> | Finish => {
   const { settled, call, house } = stage
   if (settled.kind === 'failed') return failedReply(stage, settled)
   const { answered } = settled
-  const named = answered.group
   const served: Served = {
     ...stage,
     answered,
-    named,
-    rewriter: rewriterFor(call, answered, named, house.seal),
+    rewriter: rewriterFor(call, answered, house.seal),
   }
   return answered.content.kind === 'document'
     ? documentReply(served, answered.content)
@@ -92,18 +89,17 @@ const failedReply = (stage: Stage, settled: Extract<Settled, { kind: 'failed' }>
 const costFor = (answered: Answered, usage: Usage | undefined): number | undefined =>
   usage === undefined ? undefined : costOf(usage, priceOf(answered.deployment, answered.model))
 
-const headFor = (served: Served, usage: Usage | undefined): HeaderPair[] => {
-  const { answered, named, settled, house, call, received } = served
-  const now = house.clock.now()
-  const totalMs = now - call.context.arrivedAt
+const headFor = (served: Served, costUsd: number | undefined): HeaderList => {
+  const { answered, settled, house, call, received } = served
+  const totalMs = house.clock.now() - call.context.arrivedAt
   // What the provider and its waits did not take is ours.
-  const away = settled.trail.steps.reduce((sum, step) => sum + step.ms + step.waitedMs, 0)
-  const timing = { totalMs, overheadMs: Math.max(0, totalMs - away), costUsd: costFor(answered, usage) }
-  return [
-    ...commonHeaders(received.callId, settled.trail),
-    ...servedHeaders(answered, named, timing),
-    ...clientHeaders(answered.headers),
-  ]
+  let away = 0
+  for (const step of settled.trail.steps) away += step.ms + step.waitedMs
+  const head: HeaderList = []
+  addCommonHeaders(head, received.callId, settled.trail)
+  addServedHeaders(head, answered, { totalMs, overheadMs: Math.max(0, totalMs - away), costUsd })
+  addClientHeaders(head, answered.headers)
+  return head
 }
 
 const learnCiphertext = ({ call, answered, house }: Served, bytes: Uint8Array): void => {
@@ -136,17 +132,18 @@ const documentReply = (
     totalMs: house.clock.now() - answered.startedAt,
     firstTokenMs: undefined,
   })
-  const head = headFor(served, content.usage)
+  const costUsd = costFor(answered, content.usage)
+  const head = headFor(served, costUsd)
   const type = content.index === undefined ? answered.headers['content-type'] : 'application/json'
-  if (type !== undefined && length > 0) head.push(['content-type', type])
-  if (answered.status !== 204) head.push(['content-length', String(length)])
-  response.writeHead(answered.status, flatHeaders(head))
+  if (type !== undefined && length > 0) head.push('content-type', type)
+  if (answered.status !== 204) head.push('content-length', String(length))
+  response.writeHead(answered.status, head)
   const finish: Finish = {
     end: 'complete',
     status: answered.status,
     responseBytes: length,
     usage: content.usage,
-    costUsd: costFor(answered, content.usage),
+    costUsd,
     failure: undefined,
     firstTokenMs: undefined,
   }
@@ -164,10 +161,11 @@ type Whole = {
 }
 
 const writeWhole = ({ response, segments, length, finish }: Whole): Promise<Finish> | Finish => {
-  // Node joins a head with a body that is text: as latin1 every byte stays itself.
   if (length <= ONE_WRITE_BYTES) {
-    const bytes = joinSegments(segments)
-    response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'), 'latin1')
+    // Node joins a head with a body that is text: as latin1 every byte stays itself.
+    let text = ''
+    for (const segment of segments) text += asBuffer(segment).toString('latin1')
+    response.end(text, 'latin1')
     return conclude(response, finish)
   }
   response.cork()
@@ -178,22 +176,19 @@ const writeWhole = ({ response, segments, length, finish }: Whole): Promise<Fini
 
 const PASSED_WITH_BYTES = ['content-type', 'content-disposition', 'content-length'] as const
 
-const streamHead = (served: Served, raw: boolean): HeaderPair[] => {
+const streamHead = (served: Served, raw: boolean): HeaderList => {
   const head = headFor(served, undefined)
   if (raw) {
     const { headers } = served.answered
     const encoded = headers['content-encoding'] !== undefined
     for (const name of PASSED_WITH_BYTES) {
       const value = headers[name]
-      if (value !== undefined && !(encoded && name === 'content-length')) head.push([name, value])
+      if (value !== undefined && !(encoded && name === 'content-length')) head.push(name, value)
     }
     return head
   }
-  head.push(
-    ['content-type', 'text/event-stream; charset=utf-8'],
-    ['cache-control', 'no-cache'],
-    ['x-accel-buffering', 'no'],
-  )
+  head.push('content-type', 'text/event-stream; charset=utf-8')
+  head.push('cache-control', 'no-cache', 'x-accel-buffering', 'no')
   return head
 }
 
@@ -203,7 +198,7 @@ const streamReply = async (
 ): Promise<Finish> => {
   const { answered, received, house, call } = served
   const { response } = received
-  response.writeHead(answered.status, flatHeaders(streamHead(served, content.raw)))
+  response.writeHead(answered.status, streamHead(served, content.raw))
   const flow = {
     content,
     response,

@@ -123,25 +123,31 @@ const responseRewriter =
     }
   }
 
-/** `named` is the name the client knows the serving group by: the requested one when no fallback happened. */
-export const rewriterFor = (call: Call, answered: Answered, named: string, seal: Seal): Rewriter => {
-  const { route, context } = call
+/** The same id is sealed once for one answer, and an id that the client wrote comes back as it was written. */
+const sealing = (call: Call, answered: Answered, seal: Seal): Facts['sealId'] => {
   const sealed = new Map(call.echoes)
+  return id => {
+    const known = sealed.get(id)
+    if (known !== undefined) return known
+    const made = seal.seal(id, answered.deployment, call.context.caller.owner)
+    sealed.set(id, made)
+    return made
+  }
+}
+
+const unsealed: Facts['sealId'] = id => id
+
+/** The rewriter of one answer: `model` becomes the name the client knows the serving group by. */
+export const rewriterFor = (call: Call, answered: Answered, seal: Seal): Rewriter => {
+  const { route } = call
+  const binds = route.name.startsWith('responses.') || route.name.startsWith('conversations.')
   const facts: Facts = {
-    model: call.model !== '' && (route.model === 'body' || route.model === 'path') ? named : undefined,
-    binds: route.name.startsWith('responses.') || route.name.startsWith('conversations.'),
-    sealId: id => {
-      const known = sealed.get(id)
-      if (known !== undefined) return known
-      const made = seal.seal(id, answered.deployment, context.caller.owner)
-      sealed.set(id, made)
-      return made
-    },
+    model:
+      call.model !== '' && (route.model === 'body' || route.model === 'path') ? answered.group : undefined,
+    binds,
+    sealId: binds ? sealing(call, answered, seal) : unsealed,
   }
-  const document = (index: JsonIndex): readonly Uint8Array[] => {
-    const edits = documentEdits(index, facts)
-    return edits.length === 0 ? [index.bytes] : applyEdits(index, edits)
-  }
-  if (facts.binds) return { document, event: responseRewriter(facts) }
+  const document = (index: JsonIndex): readonly Uint8Array[] => applyEdits(index, documentEdits(index, facts))
+  if (binds) return { document, event: responseRewriter(facts) }
   return { document, event: facts.model === undefined ? event => event.bytes : modelRewriter(facts.model) }
 }

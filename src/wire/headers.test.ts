@@ -2,9 +2,15 @@ import assert from 'node:assert/strict'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { clientHeaders, HOP_BY_HOP, safeHeaderValue, upstreamHeaders } from './headers.ts'
+import { addClientHeaders, HOP_BY_HOP, safeHeaderValue, upstreamHeaders } from './headers.ts'
 
 const CLOSED = { forwardClientHeaders: false, forwardOpenaiOrgId: false }
+const clientHeaders = (upstream: Readonly<Record<string, string>>): [string, string][] => {
+  const list: string[] = []
+  addClientHeaders(list, upstream)
+  return list.flatMap((name, at): [string, string][] => (at % 2 === 0 ? [[name, list[at + 1] ?? '']] : []))
+}
+
 const OPEN = { forwardClientHeaders: true, forwardOpenaiOrgId: true }
 
 const namesOf = (headers: Readonly<Record<string, string>>, options = OPEN): string[] =>

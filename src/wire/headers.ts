@@ -30,18 +30,23 @@ const connectionNames = (headers: Headers): ReadonlySet<string> => {
 }
 
 const MAX_VALUE = 4096
+const UNSAFE = /[^\x20-\x7e\xa0-\xff]/g
+/** Nearly every value: visible ASCII at both ends, ASCII between them. */
+const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
 
 /**
  * The value without control characters and without anything outside latin1, at most 4096 characters. Node throws on
  * such a value, and a line break in one would begin a header of the sender's choice. Never throws.
  */
-export const safeHeaderValue = (value: string): string =>
+export const safeHeaderValue = (value: string): string => {
+  if (value.length <= MAX_VALUE && PLAIN.test(value)) return value
   // Cut first, so that the work is bounded; twice the room, so that what is removed is seldom missed.
-  String(value)
+  return String(value)
     .slice(0, 2 * MAX_VALUE)
-    .replace(/[^\x20-\x7e\xa0-\xff]/g, '')
+    .replace(UNSAFE, '')
     .trim()
     .slice(0, MAX_VALUE)
+}
 
 /** What a client says to the provider and not to us. */
 const ALWAYS: ReadonlySet<string> = new Set([
@@ -82,10 +87,10 @@ const passes = (name: string, options: Forwarding): boolean => {
  * a credential, a connection or the gateway stays, whichever options are on.
  */
 export const upstreamHeaders = (clientHeaders: Headers, options: Forwarding): HeaderPair[] => {
-  const hops = connectionNames(clientHeaders)
   const pairs: HeaderPair[] = []
-  for (const [name, value] of Object.entries(clientHeaders)) {
-    if (value === undefined || !passes(name, options) || hops.has(name)) continue
+  for (const name in clientHeaders) {
+    const value = clientHeaders[name]
+    if (value === undefined || !passes(name, options) || connectionNames(clientHeaders).has(name)) continue
     const safe = safeHeaderValue(joined(value))
     if (safe !== '') pairs.push([name, safe])
   }
@@ -101,19 +106,35 @@ const UNPREFIXED =
 
 const PREFIX = 'llm_provider-'
 
+/** The names under which one header of a provider comes back; none: it stays here. */
+const returnedNames = (name: string): readonly string[] => {
+  if (HOP_BY_HOP.has(name) || NOT_RETURNED.has(name)) return []
+  const prefixed = name.startsWith(PREFIX) ? name : PREFIX + name
+  return UNPREFIXED.test(name) ? [prefixed, name] : [prefixed]
+}
+
+/** Providers send a few dozen names for ever; what one of them invents for each answer is judged each time. */
+const MOST_NAMES = 512
+const known = new Map<string, readonly string[]>()
+
+const namesFor = (name: string): readonly string[] => {
+  const found = known.get(name)
+  if (found !== undefined) return found
+  const names = returnedNames(name)
+  if (known.size < MOST_NAMES) known.set(name, names)
+  return names
+}
+
 /**
- * A provider's headers as the client gets them: each as `llm_provider-<name>`, rate limits and request id also under
- * their own name. A provider that is such a gateway itself has prefixed already.
+ * Appends a provider's headers as the client gets them, name and value in turn: each as `llm_provider-<name>`, rate
+ * limits and request id also under their own name. A provider that is such a gateway itself has prefixed already.
  */
-export const clientHeaders = (upstream: Readonly<Record<string, string>>): HeaderPair[] => {
+export const addClientHeaders = (list: string[], upstream: Readonly<Record<string, string>>): void => {
   const hops = connectionNames(upstream)
-  const pairs: HeaderPair[] = []
-  for (const [name, value] of Object.entries(upstream)) {
-    if (hops.has(name) || NOT_RETURNED.has(name)) continue
-    const safe = safeHeaderValue(value)
-    if (safe === '') continue
-    pairs.push([name.startsWith(PREFIX) ? name : PREFIX + name, safe])
-    if (UNPREFIXED.test(name)) pairs.push([name, safe])
+  for (const name in upstream) {
+    const names = namesFor(name)
+    if (names.length === 0 || hops.has(name)) continue
+    const safe = safeHeaderValue(upstream[name] ?? '')
+    if (safe !== '') for (const returned of names) list.push(returned, safe)
   }
-  return pairs
 }
