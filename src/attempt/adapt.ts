@@ -78,15 +78,19 @@ const usageEdit = (parcel: Parcel, present: ReadonlySet<string>): Edit[] => {
   ]
 }
 
+const isEmpty = (object: JsonObject): boolean => {
+  for (const _ in object) return false
+  return true
+}
+
 /** Every edit of one hop but the provider's own, in the order they apply. Empty for a body that is not JSON or form. */
 export const editsFor = (parcel: Parcel, hop: Hop): readonly Edit[] => {
   const { body, route } = parcel
   if (body.kind !== 'json' && body.kind !== 'multipart') return []
   const { deployment, overrides } = hop
   const drops = deployment.additionalDropParams.length + parcel.additionalDropParams.length
-  const plain =
-    Object.keys(deployment.defaults).length + Object.keys(deployment.extraBody).length + drops === 0
-  if (plain && Object.keys(overrides).length === 0 && !parcel.askUsage) return parcel.edits
+  const plain = drops === 0 && isEmpty(deployment.defaults) && isEmpty(deployment.extraBody)
+  if (plain && isEmpty(overrides) && !parcel.askUsage) return parcel.edits
   const present = new Set(keysOf(body))
   const owned = route.crossing === 'never'
   const dropped = [...deployment.additionalDropParams, ...parcel.additionalDropParams]
@@ -118,7 +122,10 @@ export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
     edits: editsFor(parcel, hop),
     stream: parcel.stream,
     dropParams: parcel.dropParams ?? deployment.dropParams ?? parcel.dropParamsOtherwise,
-    allowedParams: [...deployment.allowedOpenaiParams, ...parcel.allowedParams],
+    allowedParams:
+      parcel.allowedParams.length === 0
+        ? deployment.allowedOpenaiParams
+        : [...deployment.allowedOpenaiParams, ...parcel.allowedParams],
   }
   return { ask, draft: deployment.connection.draft(ask) }
 }

@@ -11,6 +11,7 @@ import {
   type Stamp,
   Unsupported,
 } from '../providers/provider.ts'
+import { gives } from '../providers/same-dialect.ts'
 import type { Lease } from '../shared/board.ts'
 import { indexObject, type JsonIndex } from '../wire/index.ts'
 import type { JsonObject } from '../wire/json.ts'
@@ -123,8 +124,10 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
 
 /** The credential's headers join the draft's only here, after everything that could be looked at was made. */
 export const withCredential = (draft: Draft, credential: readonly HeaderPair[]): readonly HeaderPair[] => {
-  const names = new Set(credential.map(([name]) => name.toLowerCase()))
-  return [...draft.headers.filter(([name]) => !names.has(name.toLowerCase())), ...credential]
+  const ours = draft.headers.some(([name]) => gives(credential, name.toLowerCase()))
+    ? draft.headers.filter(([name]) => !gives(credential, name.toLowerCase()))
+    : draft.headers
+  return [...ours, ...credential]
 }
 
 const signalOf = (error: unknown, job: Job, startedAt: number): FailureSignal => {

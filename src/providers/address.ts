@@ -36,7 +36,9 @@ export const segment = (value: string, name: string): string => {
 
 /** `/files/:id/content` with its `:name` pieces filled in, each as one segment. */
 export const fillPath = (template: string, params: Readonly<Record<string, string>>): string =>
-  template.replace(/:([A-Za-z_]+)/g, (_, name: string) => segment(params[name] ?? '', name))
+  !template.includes(':')
+    ? template
+    : template.replace(/:([A-Za-z_]+)/g, (_, name: string) => segment(params[name] ?? '', name))
 
 /** Percent-decoded, or the text itself when it is no valid encoding. */
 export const decoded = (text: string): string => {
@@ -54,6 +56,7 @@ const clean = (query: string): string => query.toWellFormed().replace(/[^\x21-\x
 
 /** Joins a deployment's query with the client's. A key that the deployment fixed cannot be given again. */
 export const joinQuery = (fixed: string, client: string): string => {
+  if (fixed === '' && client === '') return ''
   const pairs = (query: string): string[] => query.split('&').filter(pair => pair !== '')
   const taken = new Set(pairs(fixed).map(keyOf))
   const rest = pairs(client).filter(pair => !taken.has(keyOf(pair)))

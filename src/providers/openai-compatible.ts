@@ -2,7 +2,7 @@ import type { Edit } from '../wire/edit.ts'
 import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
 import { type Env, findKey, firstOf, fitsHeader } from './credential.ts'
 import { dropUnsupported } from './parameters.ts'
-import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
+import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams, Reading } from './provider.ts'
 import { draftHeaders, encodeBody, unlessGiven } from './same-dialect.ts'
 
 /** One OpenAI-compatible provider as data. */
@@ -34,7 +34,8 @@ export const exceptionName = (name: string): string =>
 export const prefixBaseEnv = (name: string): string => `${name.toUpperCase().replaceAll('-', '_')}_API_BASE`
 
 /** LiteLLM's `responses/` marks a model for the Responses bridge; it is no part of the upstream name. */
-export const plainModel = (model: string): string => model.replace(/^responses\//, '')
+export const plainModel = (model: string): string =>
+  model.startsWith('responses/') ? model.slice('responses/'.length) : model
 
 /** /v2/rerank stands beside /v1, not under it. */
 const upstreamPath = (base: Base, ask: Ask): string => {
@@ -54,6 +55,8 @@ const findBase = (row: OpenAiCompatible, params: ProviderParams): Base => {
   return row.root ? row.root(base) : base
 }
 
+const SAME_DIALECT: Reading = {}
+
 const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
   const base = findBase(row, params)
   const found = findKey(params.apiKey, params.env, row.keyEnv)
@@ -63,13 +66,16 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
   if (organization !== undefined && !fitsHeader(organization)) {
     throw new Error('organization holds characters that no header can carry')
   }
+  const credential: HeaderPair[] = []
+  if (bearer !== undefined) credential.push(['authorization', `Bearer ${bearer}`])
+  if (organization !== undefined) credential.push(['openai-organization', organization])
   return {
     baseUrl: printBase(base),
     credentialId: found.key?.id ?? '',
     missing: row.keyOptional ? undefined : found.missing,
     draft: (ask): Draft => {
       const dropped = dropUnsupported(ask, row.name, row.unsupported ?? [])
-      const more = [...dropped, ...(row.edits?.(ask) ?? [])]
+      const more = row.edits === undefined ? dropped : [...dropped, ...row.edits(ask)]
       const { body, edits, contentType } = encodeBody(ask, plainModel(ask.model), more)
       return {
         method: ask.method,
@@ -81,12 +87,8 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
         warnings: [],
       }
     },
-    authorize: draft =>
-      unlessGiven(draft, [
-        ...(bearer === undefined ? [] : [['authorization', `Bearer ${bearer}`] as const]),
-        ...(organization === undefined ? [] : [['openai-organization', organization] as const]),
-      ]),
-    reading: () => ({}),
+    authorize: draft => unlessGiven(draft, credential),
+    reading: () => SAME_DIALECT,
   }
 }
 

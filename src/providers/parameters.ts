@@ -12,15 +12,17 @@ export const unsupportedText = (provider: string, model: string, names: readonly
   )
 }
 
+const NO_EDITS: readonly Edit[] = []
+
 /** Chat parameters this provider is known to refuse: dropped by name under drop_params, else Unsupported. */
 export const dropUnsupported = (
   ask: Ask,
   provider: string,
   unsupported: readonly string[],
 ): readonly Edit[] => {
-  if (ask.route.name !== 'chat.completions') return []
+  if (unsupported.length === 0 || ask.route.name !== 'chat.completions') return NO_EDITS
   const found = unsupported.filter(name => hasKey(ask, name) && !ask.allowedParams.includes(name))
-  if (found.length === 0) return []
+  if (found.length === 0) return NO_EDITS
   if (!ask.dropParams) throw new Unsupported(unsupportedText(provider, ask.model, found), found[0] ?? null)
   return found.map(name => ({ op: 'drop', path: [name], why: 'drop-params' }))
 }

@@ -34,14 +34,16 @@ const modelInForce = (ask: Ask): Json | undefined => {
   return last.op === 'set' ? last.value : undefined
 }
 
+const NO_EDITS: readonly Edit[] = []
+
 /**
  * The group name becomes the deployment's model. Routes that find their owner some other way carry a model only
  * if the client sent one (fine_tuning.create does, batches do not).
  */
 const modelEdits = (ask: Ask, model: string): readonly Edit[] => {
-  if (model === '' || modelInForce(ask) === model) return []
+  if (model === '' || modelInForce(ask) === model) return NO_EDITS
   const named = ask.route.model === 'body' || ask.route.model === 'path'
-  if (!named && !hasKey(ask, 'model')) return []
+  if (!named && !hasKey(ask, 'model')) return NO_EDITS
   return [{ op: 'set', path: ['model'], value: model, why: 'model' }]
 }
 
@@ -91,7 +93,8 @@ export type Encoded = {
 /** Encodes the client's body for this deployment. `more` are the provider's own edits, made last. */
 export const encodeBody = (ask: Ask, model: string, more: readonly Edit[] = []): Encoded => {
   const { body } = ask
-  const edits = [...ask.edits, ...modelEdits(ask, model), ...more]
+  const named = modelEdits(ask, model)
+  const edits = ask.edits.length + more.length === 0 ? named : [...ask.edits, ...named, ...more]
   if (body.kind === 'json') {
     return { body: applyEdits(body.index, edits), edits, contentType: 'application/json' }
   }
@@ -127,27 +130,33 @@ const accepted = (ask: Ask): string => {
   return ask.route.shape === 'speech' || ask.route.shape === 'raw' ? '*/*' : 'application/json'
 }
 
+const USER_AGENT: HeaderPair = ['user-agent', `understudy/${VERSION}`]
+// Answers are spliced and measured as bytes; a compressed one could be neither.
+const PLAIN_BYTES: HeaderPair = ['accept-encoding', 'identity']
+
+/** True when one of the pairs has this name, in whatever case it is written. */
+export const gives = (pairs: readonly HeaderPair[], name: string): boolean => {
+  for (const pair of pairs) if (pair[0] === name || pair[0].toLowerCase() === name) return true
+  return false
+}
+
 /** The headers of a draft, content-type exactly once. content-length belongs to the transport. */
 export const draftHeaders = (
   ask: Ask,
   contentType: string | undefined,
   more: readonly HeaderPair[] = [],
 ): readonly HeaderPair[] => {
-  const passing = ask.headers.filter(([name]) => !OURS.has(name.toLowerCase()))
-  const given = new Set(passing.map(([name]) => name.toLowerCase()))
-  const defaults: readonly HeaderPair[] = [['user-agent', `understudy/${VERSION}`], ...more]
-  return [
-    ...(contentType === undefined ? [] : [['content-type', contentType] as const]),
-    ['accept', accepted(ask)],
-    // Answers are spliced and measured as bytes; a compressed one could be neither.
-    ['accept-encoding', 'identity'],
-    ...defaults.filter(([name]) => !given.has(name)),
-    ...passing,
-  ]
+  const list: HeaderPair[] = []
+  if (contentType !== undefined) list.push(['content-type', contentType])
+  list.push(['accept', accepted(ask)], PLAIN_BYTES)
+  if (!gives(ask.headers, 'user-agent')) list.push(USER_AGENT)
+  for (const pair of more) if (!gives(ask.headers, pair[0])) list.push(pair)
+  for (const pair of ask.headers) if (!OURS.has(pair[0].toLowerCase())) list.push(pair)
+  return list
 }
 
 /** extra_headers may bring their own credential (a gateway in between): then ours stays home. */
-export const unlessGiven = (draft: Draft, pairs: readonly HeaderPair[]): readonly HeaderPair[] => {
-  const given = new Set(draft.headers.map(([name]) => name.toLowerCase()))
-  return pairs.filter(([name]) => !given.has(name))
-}
+export const unlessGiven = (draft: Draft, pairs: readonly HeaderPair[]): readonly HeaderPair[] =>
+  pairs.some(([name]) => gives(draft.headers, name))
+    ? pairs.filter(([name]) => !gives(draft.headers, name))
+    : pairs
