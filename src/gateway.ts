@@ -4,7 +4,7 @@ import { ANYONE, authenticate, isPublic } from './authenticate/authenticate.ts'
 import type { Call, Received } from './call.ts'
 import type { House } from './house.ts'
 import { read } from './read/read.ts'
-import { receive } from './read/receive.ts'
+import { type Intake, receive } from './read/receive.ts'
 import { record } from './record/record.ts'
 import { answerRefusal } from './reply/refusal.ts'
 import { type Finish, reply } from './reply/reply.ts'
@@ -20,18 +20,17 @@ export const gateway =
     let call: Call | undefined
     let settled: Settled | undefined
     let finish: Finish
-    let release = (): void => {}
+    let intake: Intake | undefined
     try {
       const caller = isPublic(received) ? ANYONE : authenticate(received.request, received.config)
-      const intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
-      release = intake.release
+      intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       call = read(received, caller, intake.bytes, house)
       settled = await attempt(call, house)
       finish = await reply({ received, call, settled, house })
     } catch (error) {
       finish = answerRefusal(received, error, house)
     } finally {
-      release()
+      intake?.release()
     }
     record({ received, call, settled, finish }, house)
   }

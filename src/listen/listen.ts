@@ -42,10 +42,6 @@ type Entry = { readonly house: House; readonly curtain: AbortSignal; readonly de
 
 const receivedFor = (route: Route, visitor: Visitor, { house, curtain, departure }: Entry): Received => {
   const { request, response, params, path, query } = visitor
-  // 'close' before the answer is written whole means that nobody is there to read the rest.
-  response.on('close', () => {
-    if (!response.writableFinished) departure.abort()
-  })
   return {
     route,
     params,
@@ -126,11 +122,21 @@ const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Vis
     // A client that keeps its connection would come back to an instance that is about to leave.
     if (traffic.draining) response.shouldKeepAlive = false
     const departure = new Departure()
-    const leave = traffic.enter(departure)
-    void enter(receivedFor(route, visitor, { house, curtain: traffic.curtain, departure })).finally(() => {
-      // The answer is made, but a slow reader may still be taking it: a drain waits for the last byte.
-      if (response.closed) leave()
-      else response.once('close', leave)
+    traffic.enter(departure)
+    let made = false
+    response.on('close', () => {
+      // 'close' before the answer is written whole means that nobody is there to read the rest.
+      if (!response.writableFinished) departure.abort()
+      if (made) traffic.leave(departure)
+    })
+    // The answer is made, but a slow reader may still be taking it: a drain waits for the last byte.
+    const end = (): void => {
+      made = true
+      if (response.closed) traffic.leave(departure)
+    }
+    enter(receivedFor(route, visitor, { house, curtain: traffic.curtain, departure })).then(end, error => {
+      house.event('error', 'A request could not be recorded.', { error })
+      end()
     })
   }
 }

@@ -22,14 +22,15 @@ export class Traffic {
   get curtain(): AbortSignal {
     return this.#curtain.signal
   }
-  /** Counts a call in; aborting `departure` ends its attempts. The returned function counts it out, once. */
-  enter(departure: Departure): () => void {
+  /** Counts a call in; aborting `departure` ends its attempts. */
+  enter(departure: Departure): void {
     this.#inside.add(departure)
-    return () => {
-      this.#inside.delete(departure)
-      if (this.#inside.size > 0) return
-      for (const tell of this.#waiting.splice(0)) tell()
-    }
+  }
+  /** Counts it out; once is enough. */
+  leave(departure: Departure): void {
+    this.#inside.delete(departure)
+    if (this.#inside.size > 0) return
+    for (const tell of this.#waiting.splice(0)) tell()
   }
   /** From here on readiness says no. */
   drain(): void {

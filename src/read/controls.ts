@@ -250,7 +250,7 @@ const metadataOf = (peek: Peek, keys: ReadonlySet<string>): JsonObject => {
   return isObject(value) ? value : {}
 }
 
-const NO_CONTROLS: Controls = {
+export const NO_CONTROLS: Controls = {
   numRetries: undefined,
   timeoutMs: undefined,
   streamTimeoutMs: undefined,
@@ -265,16 +265,25 @@ const NO_CONTROLS: Controls = {
   mock: NO_MOCK,
 }
 
-const CONTROL_HEADERS = ['x-litellm-num-retries', 'x-litellm-timeout', 'x-litellm-stream-timeout']
+/** Keys of a body that say something to the gateway, or try to: everything else is the provider's. */
+const NOTICED: ReadonlySet<string> = new Set([...CONTROL_KEYS, ...CREDENTIAL_KEYS, ...NESTED])
 
-/** Most requests ask nothing of the gateway. */
-const plain = ({ keys, headers }: ControlSources): boolean =>
-  !keys.some(key => key === 'metadata' || CONTROL_KEYS.has(key)) &&
-  CONTROL_HEADERS.every(name => headers[name] === undefined)
+const CONTROL_HEADERS = [
+  'x-litellm-num-retries',
+  'x-litellm-timeout',
+  'x-litellm-stream-timeout',
+  'x-litellm-tags',
+] as const
+
+/** Most requests ask nothing of the gateway: of them nothing else here has to be read. */
+export const asksNothing = ({ keys, headers }: ControlSources): boolean => {
+  for (const key of keys) if (NOTICED.has(key)) return false
+  for (const name of CONTROL_HEADERS) if (headers[name] !== undefined) return false
+  return true
+}
 
 /** Header first, then body: LiteLLM's precedence for one request. */
 export const readControls = (from: ControlSources): Controls => {
-  if (plain(from)) return NO_CONTROLS
   const keys = new Set(from.keys)
   const peek: Peek = key => (keys.has(key) ? from.peek(key) : undefined)
   const { headers } = from
@@ -307,11 +316,8 @@ const dropPath = (path: string): readonly string[] => {
   }
 }
 
-const NO_TAGS: readonly string[] = []
-
 /** Tags for tag routing: header, body `tags`, metadata.tags (behaviour map 2.8, 4.5). */
 export const readTags = (from: ControlSources): readonly string[] => {
-  if (from.headers['x-litellm-tags'] === undefined && plain(from)) return NO_TAGS
   const keys = new Set(from.keys)
   const peek: Peek = key => (keys.has(key) ? from.peek(key) : undefined)
   const listed = header(from.headers, 'x-litellm-tags')

@@ -1,16 +1,25 @@
 import type { Caller } from '../authenticate/caller.ts'
-import type { Call, Controls, Received } from '../call.ts'
+import type { Call, Received } from '../call.ts'
 import { Context } from '../context.ts'
 import { Refusal } from '../failure.ts'
 import { bindsCiphertext, pinOfCiphertext } from '../plan/encrypted.ts'
 import type { Pin } from '../plan/wish.ts'
+import type { Route } from '../routes.ts'
 import type { Seal } from '../seal.ts'
 import type { Board } from '../shared/board.ts'
+import type { Edit } from '../wire/edit.ts'
 import { type Forwarding, upstreamHeaders } from '../wire/headers.ts'
 import type { Json } from '../wire/json.ts'
 import type { ClientBody } from './body.ts'
 import { NO_REFERENCES, type Opener, openBody, openId, type References } from './bound.ts'
-import { controlEdits, readControls, readTags, refuseCredentials } from './controls.ts'
+import {
+  asksNothing,
+  controlEdits,
+  NO_CONTROLS,
+  readControls,
+  readTags,
+  refuseCredentials,
+} from './controls.ts'
 import { keysOf, parseBody, peekAt } from './parse.ts'
 import { readQuery } from './query.ts'
 
@@ -160,6 +169,12 @@ const pinOf = ({ route, config }: Received, body: ClientBody, { board }: Memory)
     ? pinOfCiphertext(body.bytes, config, board)
     : undefined
 
+const NOTHING: readonly string[] = []
+
+/** The named edits that keep here what is the gateway's. */
+const dropsOf = ({ keys, peek }: Looked, route: Route): readonly Edit[] =>
+  controlEdits(keys, route.crossing === 'never' ? () => undefined : peek, route)
+
 /** Bytes and headers → Call. Everything the client may have got wrong is refused here, before anything is spent. */
 export const read = (received: Received, caller: Caller, bytes: Uint8Array, memory: Memory): Call => {
   const { route, config, request } = received
@@ -167,15 +182,16 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
   const query = readQuery(received.query, route.verbatim)
   // What passes through speaks to the provider in the provider's own words.
   const steering = route.verbatim === true || received.query === '' ? undefined : query.get
-  refuseCredentials(looked.keys, looked.peek, steering)
-  const model = modelOf(received, looked, query.get)
   const sources = {
     headers: request.headers,
     keys: looked.keys,
     peek: looked.peek,
     mockAllowed: caller.admin || config.general.allowMockTesting,
   }
-  const controls: Controls = readControls(sources)
+  const plain = asksNothing(sources)
+  refuseCredentials(plain ? NOTHING : looked.keys, looked.peek, steering)
+  const model = modelOf(received, looked, query.get)
+  const controls = plain ? NO_CONTROLS : readControls(sources)
   const opened = openReferences(received, looked, { seal: memory.seal, config, caller })
   return {
     route,
@@ -188,14 +204,11 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
     ownerProvider: ownerProviderOf(looked, query.get),
     stream: wantsStream(received, looked, query.get),
     controls,
-    edits: [
-      ...controlEdits(looked.keys, route.crossing === 'never' ? () => undefined : looked.peek, route),
-      ...opened.edits,
-    ],
+    edits: plain && route.model !== 'owner' ? opened.edits : [...dropsOf(looked, route), ...opened.edits],
     pin: opened.pin ?? pinOf(received, looked.body, memory),
     echoes: opened.echoes,
     unowned: opened.unowned,
     config,
-    context: contextOf(received, caller, looked, readTags(sources)),
+    context: contextOf(received, caller, looked, plain ? NOTHING : readTags(sources)),
   }
 }

@@ -33,6 +33,24 @@ const crowded = (): Refusal =>
     },
   )
 
+/** A body in memory, and the part of the budget that it holds. */
+class Held implements Intake {
+  bytes: Uint8Array = EMPTY
+  #taken = 0
+  readonly #budget: MemoryBudget
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget
+  }
+  take(bytes: number): void {
+    if (!this.#budget.take(bytes)) throw crowded()
+    this.#taken += bytes
+  }
+  release(): void {
+    this.#budget.give(this.#taken)
+    this.#taken = 0
+  }
+}
+
 /**
  * Reads the whole body into one buffer: the only copy, shared by every attempt.
  * A body of known length is refused or reserved before its first byte is read.
@@ -42,29 +60,22 @@ export const receive = async (
   maxBytes: number,
   budget: MemoryBudget,
 ): Promise<Intake> => {
-  const announced = request.headers['content-length']
+  const { headers } = request
+  const announced = headers['content-length']
   const length = announced === undefined ? undefined : Number(announced)
-  if (length === 0 || (length === undefined && request.headers['transfer-encoding'] === undefined))
-    return NOTHING
+  if (length === 0 || (length === undefined && headers['transfer-encoding'] === undefined)) return NOTHING
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes)
-  let taken = 0
-  const take = (bytes: number): void => {
-    if (!budget.take(bytes)) throw crowded()
-    taken += bytes
-  }
-  const release = (): void => {
-    budget.give(taken)
-    taken = 0
-  }
+  const held = new Held(budget)
   try {
-    const raw =
-      length === undefined
-        ? await readChunked(request, maxBytes, take)
-        : await readKnown(request, length, take)
-    const bytes = await decoded(raw, request.headers['content-encoding'], maxBytes, take)
-    return { bytes, release }
+    if (length !== undefined) held.take(length)
+    held.bytes = await (length === undefined
+      ? readChunked(request, maxBytes, held)
+      : readKnown(request, length))
+    if (headers['content-encoding'] !== undefined)
+      held.bytes = await decoded(held, headers['content-encoding'], maxBytes)
+    return held
   } catch (error) {
-    release()
+    held.release()
     throw error
   }
 }
@@ -74,13 +85,8 @@ const gone = (): Refusal =>
     type: 'client_gone',
   })
 
-const readKnown = (
-  request: IncomingMessage,
-  length: number,
-  take: (bytes: number) => void,
-): Promise<Uint8Array> => {
-  take(length)
-  return new Promise((resolve, reject) => {
+const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array> =>
+  new Promise((resolve, reject) => {
     let whole: Buffer | undefined
     let filled = 0
     request.on('data', (chunk: Buffer) => {
@@ -98,13 +104,8 @@ const readKnown = (
       if (filled < length) reject(gone())
     })
   })
-}
 
-const readChunked = (
-  request: IncomingMessage,
-  maxBytes: number,
-  take: (bytes: number) => void,
-): Promise<Uint8Array> =>
+const readChunked = (request: IncomingMessage, maxBytes: number, held: Held): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let filled = 0
@@ -119,7 +120,7 @@ const readChunked = (
       filled += chunk.length
       if (filled > maxBytes) return fail(tooLarge(maxBytes))
       try {
-        take(chunk.length)
+        held.take(chunk.length)
       } catch (error) {
         return fail(error)
       }
@@ -140,13 +141,9 @@ const DECODERS: Readonly<
   zstd: promisify(zstdDecompress),
 }
 
-const decoded = async (
-  raw: Uint8Array,
-  encoding: string | undefined,
-  maxBytes: number,
-  take: (bytes: number) => void,
-): Promise<Uint8Array> => {
-  const name = encoding?.trim().toLowerCase() ?? 'identity'
+const decoded = async (held: Held, encoding: string, maxBytes: number): Promise<Uint8Array> => {
+  const raw = held.bytes
+  const name = encoding.trim().toLowerCase()
   if (name === 'identity' || name === '') return raw
   const decode = DECODERS[name]
   if (decode === undefined)
@@ -160,7 +157,7 @@ const decoded = async (
     )
   try {
     const plain = await decode(raw, { maxOutputLength: maxBytes })
-    take(Math.max(0, plain.length - raw.length))
+    held.take(Math.max(0, plain.length - raw.length))
     return plain
   } catch (error) {
     if (error instanceof Refusal) throw error
