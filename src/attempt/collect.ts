@@ -1,5 +1,5 @@
 import type { Clock } from '../house.ts'
-import { type Answer, TransportFault } from './transport.ts'
+import { type Answer, type Sink, TransportFault } from './transport.ts'
 
 export type Collected =
   | { readonly kind: 'whole'; readonly bytes: Uint8Array }
@@ -16,36 +16,54 @@ export type CollectLimits = {
 
 const NO_BYTES = new Uint8Array(0)
 
+/** Gathers one answer. Settles once, with whatever comes first. */
+class Collector implements Sink {
+  readonly #answer: Answer
+  readonly #maxBytes: number
+  readonly #resolve: (collected: Collected) => void
+  #chunks: Uint8Array[] = []
+  #size = 0
+  #over = false
+  #cancel: (() => void) | undefined
+
+  constructor(answer: Answer, maxBytes: number, resolve: (collected: Collected) => void) {
+    this.#answer = answer
+    this.#maxBytes = maxBytes
+    this.#resolve = resolve
+  }
+  data(chunk: Uint8Array): void {
+    this.#size += chunk.length
+    if (this.#size > this.#maxBytes) this.#settle({ kind: 'oversize' })
+    else this.#chunks.push(chunk)
+  }
+  end(): void {
+    const [only] = this.#chunks
+    const bytes =
+      only === undefined ? NO_BYTES : this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks)
+    this.#settle({ kind: 'whole', bytes })
+  }
+  error(error: Error): void {
+    this.#settle({ kind: 'fault', fault: asFault(error) })
+  }
+  /** A small answer has come whole with its head: it needs no timer. */
+  limit(clock: Clock, ms: number): void {
+    if (!this.#over) this.#cancel = clock.after(ms, () => this.#settle({ kind: 'timeout' }))
+  }
+  #settle(collected: Collected): void {
+    if (this.#over) return
+    this.#over = true
+    this.#cancel?.()
+    if (collected.kind === 'timeout' || collected.kind === 'oversize') this.#answer.abort()
+    this.#resolve(collected)
+  }
+}
+
 /** Reads a whole answer. A body over the limit, cut or late is never a short answer. */
-export const collect = (answer: Answer, limits: CollectLimits): Promise<Collected> =>
+export const collect = (answer: Answer, { clock, maxBytes, totalMs }: CollectLimits): Promise<Collected> =>
   new Promise(resolve => {
-    const chunks: Uint8Array[] = []
-    let size = 0
-    let over = false
-    let cancel = (): void => {}
-    const settle = (result: Collected): void => {
-      if (over) return
-      over = true
-      cancel()
-      if (result.kind === 'timeout' || result.kind === 'oversize') answer.abort()
-      resolve(result)
-    }
-    answer.read({
-      data: chunk => {
-        size += chunk.length
-        if (size > limits.maxBytes) settle({ kind: 'oversize' })
-        else chunks.push(chunk)
-      },
-      end: () => {
-        const [only] = chunks
-        const bytes = only === undefined ? NO_BYTES : chunks.length === 1 ? only : Buffer.concat(chunks)
-        settle({ kind: 'whole', bytes })
-      },
-      error: error => settle({ kind: 'fault', fault: asFault(error) }),
-    })
-    // A small answer has come whole with its head: it needs no timer.
-    if (!over && limits.totalMs !== undefined)
-      cancel = limits.clock.after(limits.totalMs, () => settle({ kind: 'timeout' }))
+    const collector = new Collector(answer, maxBytes, resolve)
+    answer.read(collector)
+    if (totalMs !== undefined) collector.limit(clock, totalMs)
   })
 
 const asFault = (error: Error): TransportFault =>

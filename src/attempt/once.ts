@@ -67,12 +67,12 @@ type Verdict =
 
 const fail = (signal: FailureSignal): Verdict => ({ ok: false, signal })
 
-/** How far an attempt came: what its failure is told with. */
+/** How far an attempt came: what its failure is told with. Filled in on the way. */
 type Progressed = {
   readonly startedAt: number
-  readonly draft?: Draft
-  readonly credential?: readonly HeaderPair[]
-  readonly status?: number
+  draft: Draft | undefined
+  credential: readonly HeaderPair[] | undefined
+  status: number | undefined
 }
 
 /**
@@ -82,27 +82,39 @@ type Progressed = {
 export const tryOnce = async (job: Job): Promise<Tried> => {
   const { house, hop, call } = job
   const { connection, provider } = hop.deployment
-  let far: Progressed = { startedAt: house.clock.now() }
+  const far: Progressed = {
+    startedAt: house.clock.now(),
+    draft: undefined,
+    credential: undefined,
+    status: undefined,
+  }
   if (connection.missing !== undefined && hop.deployment.mockResponse === undefined)
     return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
   try {
     const { ask, draft } = adapt(job.parcel, hop)
-    far = { ...far, draft }
+    far.draft = draft
     const limits = limitsFor(call, hop.deployment)
     const pending = connection.authorize(draft, new Date(house.clock.wall()))
     const credential = pending instanceof Promise ? await pending : pending
-    far = { ...far, credential }
+    far.credential = credential
     const headers = withCredential(draft, credential)
     const transport = mockTransport(job) ?? house.transport
     const phases = { connectMs: CONNECT_MS, headersMs: limits.limitMs }
     const answer = plainAnswer(await transport.send(draft, headers, phases, call.context.departed))
-    far = { ...far, status: answer.status }
+    far.status = answer.status
     const verdict = await readAnswer(job, { ask, draft, limits, startedAt: far.startedAt }, answer)
     return verdict.ok ? answered(job, far, answer, verdict.read) : failed(job, verdict.signal, far)
   } catch (error) {
     return failed(job, signalOf(error, job, far.startedAt), far)
   }
 }
+
+const NOTHING: readonly string[] = []
+
+const lostBy = (draft: Draft | undefined): readonly string[] =>
+  draft === undefined || draft.warnings.length === 0
+    ? NOTHING
+    : draft.warnings.map(warning => `${warning.lost}: ${warning.because}`)
 
 const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried => ({
   outcome: {
@@ -119,7 +131,7 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
     conceal: failure => concealed(failure, far.credential ?? []),
   },
   edits: far.draft === undefined ? [] : editNames(far.draft),
-  lost: far.draft?.warnings.map(warning => `${warning.lost}: ${warning.because}`) ?? [],
+  lost: lostBy(far.draft),
 })
 
 /** The credential's headers join the draft's only here, after everything that could be looked at was made. */

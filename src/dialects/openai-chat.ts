@@ -1,3 +1,4 @@
+import { asBuffer } from '../wire/bytes.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
@@ -112,9 +113,9 @@ export const calmChoices = ({ bytes, members }: JsonIndex): boolean => {
   const choices = members.get('choices')
   // `[{}]` at the least: an empty list is no answer.
   if (choices === undefined || bytes[choices.start] !== 0x5b || choices.end - choices.start < 4) return false
-  const { buffer, byteOffset, length } = bytes
-  const look = Buffer.from(buffer, byteOffset, length)
-  return ALARMS.every(word => look.indexOf(word) === -1)
+  const look = asBuffer(bytes)
+  for (const word of ALARMS) if (look.indexOf(word) !== -1) return false
+  return true
 }
 
 /** LiteLLM: an answer that ends with finish_reason content_filter is a content-policy violation. */

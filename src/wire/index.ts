@@ -164,10 +164,16 @@ export const indexValue = (bytes: Uint8Array, { start, end }: Span): ValueIndex 
 
 export const has = (index: JsonIndex, key: string): boolean => index.members.has(key)
 
+const QUOTE = 0x22
+
 /** The value of a top-level key, built from its slice alone. */
 export const valueAt = (index: JsonIndex, key: string): Json | undefined => {
   const member = index.members.get(key)
-  return member && (JSON.parse(textOf(index.bytes, member.start, member.end)) as Json)
+  if (member === undefined) return undefined
+  const text = textOf(index.bytes, member.start, member.end)
+  // A string without escapes is the text between its quotes.
+  if (index.bytes[member.start] === QUOTE && !text.includes('\\')) return text.slice(1, -1)
+  return JSON.parse(text) as Json
 }
 
 /** The value when it is a string, else undefined. */
