@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { loadEnvFile } from './cli/env-file.ts'
 import { addServeOptions, PORT_RANGE, type ServeFlags } from './cli/serve-flags.ts'
 import { VERSION } from './version.ts'
 
@@ -10,6 +11,16 @@ const err = (text: string): void => void process.stderr.write(text)
 // Whoever read the console may be gone; that ends no gateway.
 process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
+
+/** Options read the environment, so the file comes before them. */
+const envFile = (() => {
+  try {
+    return loadEnvFile()
+  } catch (error) {
+    err(`${error instanceof Error ? error.message : String(error)}\n`)
+    return process.exit(1)
+  }
+})()
 
 const configOf = (given: string | undefined): string => given ?? process.env.CONFIG_FILE_PATH ?? 'config.yaml'
 
@@ -29,7 +40,7 @@ const serveCommand = async (flags: ServeFlags): Promise<void> => {
   const { serve } = await import('./cli/serve.ts')
   const color = process.stderr.isTTY === true
   // Whatever a library still keeps open, a gateway that has ended is over.
-  process.exit(await serve(flags, { configPath, env: process.env, tell: err, color }))
+  process.exit(await serve(flags, { configPath, env: process.env, envFile, tell: err, color }))
 }
 
 /** What a user did wrong is a sentence, not a stack. */

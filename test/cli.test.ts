@@ -50,6 +50,18 @@ test('the gateway is alive soon after it was started', async t => {
   t.diagnostic(`alive ${Math.round(performance.now() - began)} ms after the process was started`)
 })
 
+test('the names of .env count where the environment has none, unless LITELLM_MODE is PRODUCTION', async t => {
+  const model = { model: 'openai/gpt-4.1', api_base: 'os.environ/BASE', api_key: 'os.environ/OF_THE_FILE' }
+  const cwd = await folderWith(t, { model_list: [{ model_name: 'star', litellm_params: model }] })
+  await writeFile(join(cwd, '.env'), 'OF_THE_FILE=sk-1\nBASE=nonsense\n')
+  const BASE = 'http://127.0.0.1:9/v1'
+  const read = await ran(t, { args: ['check', 'config.yaml'], cwd, env: { BASE } })
+  assert.equal(read.code, 0, read.stdout)
+  assert.doesNotMatch(read.stdout, /OF_THE_FILE/)
+  const without = await ran(t, { args: ['check'], cwd, env: { BASE, LITELLM_MODE: 'PRODUCTION' } })
+  assert.match(without.stdout, /OF_THE_FILE/)
+})
+
 test('a first start without a master key makes one, shows it once, keeps it private and stays on this machine', async t => {
   const cwd = await folderWith(t)
   const args = ['serve', '--port', '0']

@@ -10,6 +10,8 @@ import { readServeFlags, type ServeFlags } from './serve-flags.ts'
 export type ServeCommand = {
   readonly configPath: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The `.env` that was read into it. */
+  readonly envFile: string | undefined
   /** The operator's console: standard error, because standard output is the log. */
   readonly tell: (text: string) => void
   readonly color: boolean
@@ -40,6 +42,7 @@ const greet = ({ url, workers, prepared }: Listening, dataDir: string, command: 
       '',
       `  config  ${resolve(command.configPath)}: ${plural(groups, 'group')}, ${plural(config.deployments.length, 'deployment')}`,
       `  data    ${resolve(dataDir)}`,
+      ...(command.envFile === undefined ? [] : [`  env     ${command.envFile}`]),
       '',
       renderOutline(config, SHOWN_GROUPS).replace(/^(?=.)/gm, '  '),
       `\`understudy check ${name}\` tells all of it.`,

@@ -3,6 +3,7 @@ import { honoured, type KeyRow, later } from './row.ts'
 const NO_TLS = 'TLS is not served yet: the gateway speaks plain HTTP. Put a TLS proxy in front.'
 
 export const ENVIRONMENT: readonly KeyRow[] = [
+  honoured('LITELLM_MODE', 'PRODUCTION: no `.env` file is read from the working directory.', 'DEV'),
   honoured('CONFIG_FILE_PATH', 'The file, when `--config` is absent.'),
   honoured('PORT', 'When `--port` is absent.'),
   honoured('HOST', 'When `--host` is absent.'),
