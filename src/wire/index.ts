@@ -104,7 +104,7 @@ const OTHER_KINDS: Readonly<Record<string, string>> = {
 const notAnObject = (bytes: Uint8Array, at: number): JsonFault => {
   const letter = String.fromCharCode(bytes[at] ?? 0)
   const kind = /[-0-9]/.test(letter) ? 'a number' : OTHER_KINDS[letter]
-  if (kind === undefined) return syntaxFault(startScan(bytes, 0), at, "'{'")
+  if (kind === undefined) return syntaxFault({ bytes }, at, "'{'")
   return new JsonFault('not-an-object', at, `The body must be a JSON object, but it is ${kind}.`)
 }
 
@@ -122,7 +122,7 @@ export const indexObject = (bytes: Uint8Array, limits?: { readonly maxDepth: num
   if (bytes[start] !== OPEN_OBJECT) throw notAnObject(bytes, start)
 
   const members = new Map<string, Member>()
-  const scan = startScan(bytes, limits?.maxDepth ?? MAX_DEPTH)
+  const scan = startScan(bytes, limits?.maxDepth ?? MAX_DEPTH, start)
   const end = skipObject(scan, start, 1, {
     member: (name, from, to) => {
       const key = keyOf(bytes, name)
@@ -144,7 +144,7 @@ export const indexObject = (bytes: Uint8Array, limits?: { readonly maxDepth: num
  */
 export const indexValue = (bytes: Uint8Array, { start, end }: Span): ValueIndex | undefined => {
   // Looking no further than the value keeps a walk over all elements of an array linear.
-  const scan = startScan(bytes.subarray(0, end), Number.POSITIVE_INFINITY)
+  const scan = startScan(bytes.subarray(0, end), Number.POSITIVE_INFINITY, start)
   if (bytes[start] === OPEN_OBJECT) {
     const members: Member[] = []
     const member = (name: Key, from: number, to: number): void => {

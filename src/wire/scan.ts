@@ -1,6 +1,9 @@
+import { type Reach, reachInto, skipFast } from './skip.ts'
+
 /**
  * The JSON grammar (RFC 8259) over bytes: finds where values end and builds none of them.
- * Accepts what JSON.parse accepts, given that the bytes are valid UTF-8.
+ * Accepts what JSON.parse accepts, given that the bytes are valid UTF-8. Long documents are passed over by skip.ts;
+ * what is here reads the short ones, and whatever is wrong.
  */
 
 export type JsonFaultReason = 'syntax' | 'duplicate-key' | 'not-an-object' | 'depth' | 'utf-8' | 'empty'
@@ -25,6 +28,8 @@ export class JsonFault extends Error {
 export type Scan = {
   readonly bytes: Uint8Array
   readonly maxDepth: number
+  /** The fast way over values; gone for the rest of the document once it failed, so nothing is read a third time. */
+  reach: Reach | undefined
   /** True once the string read last held a backslash. */
   escaped: boolean
   nextQuote: number
@@ -41,9 +46,14 @@ export type Visit = {
   readonly element?: (start: number, end: number) => void
 }
 
-export const startScan = (bytes: Uint8Array, maxDepth: number): Scan => ({
+/** From this many bytes on a document is worth the way into the module and back. */
+const LONG_DOCUMENT = 256
+
+/** A walk that starts at `from`. */
+export const startScan = (bytes: Uint8Array, maxDepth: number, from: number): Scan => ({
   bytes,
   maxDepth,
+  reach: bytes.length - from < LONG_DOCUMENT ? undefined : reachInto(bytes),
   escaped: false,
   nextQuote: -1,
   nextBackslash: -1,
@@ -86,7 +96,7 @@ const nameOf = (byte: number | undefined): string => {
   return `there is byte 0x${byte.toString(16).padStart(2, '0')}`
 }
 
-export const syntaxFault = (scan: Scan, at: number, expected: string): JsonFault =>
+export const syntaxFault = (scan: Pick<Scan, 'bytes'>, at: number, expected: string): JsonFault =>
   new JsonFault(
     'syntax',
     at,
@@ -281,6 +291,11 @@ export const skipArray = (scan: Scan, open: number, depth: number, visit?: Visit
 /** One past the value that starts at `at`; `depth` is the number of containers around it. */
 export const skipValue = (scan: Scan, at: number, depth: number): number => {
   const byte = scan.bytes[at]
+  if (scan.reach !== undefined && (byte === QUOTE || byte === OPEN_OBJECT || byte === OPEN_ARRAY)) {
+    const end = skipFast(scan.reach, at, scan.maxDepth - depth)
+    if (end !== undefined) return end
+    scan.reach = undefined
+  }
   if (byte === QUOTE) return skipString(scan, at)
   if (byte === OPEN_OBJECT) return skipObject(scan, at, depth + 1)
   if (byte === OPEN_ARRAY) return skipArray(scan, at, depth + 1)
