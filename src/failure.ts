@@ -3,7 +3,7 @@ import type { Json } from './wire/json.ts'
 /**
  * The closed catalogue of failure classes and what each one leads to.
  * attempt/classify.ts decides the class from meaning (provider code and type, then text, then status, then
- * transport error); this table decides everything after. docs/failures.md prints it; a test keeps them equal.
+ * transport error); this table decides everything after. docs/failover.md prints it; a test keeps them equal.
  */
 export type FailureClass =
   | 'caller_fault' // the request itself is wrong: 400, 409 locked, 413, 415, 422, an unknown resource id
@@ -16,6 +16,7 @@ export type FailureClass =
   | 'unsupported' // the provider has no such endpoint or cannot carry this body
   | 'overloaded' // 529, 503 overloaded
   | 'transient' // other 5xx, an unreadable answer
+  | 'empty_answer' // whole and well-formed, and nothing in it: no choice, no vector, not one token
   | 'transport' // DNS, TLS, refused, reset, cut
   | 'timeout_headers' // nothing came back in time
   | 'timeout_first_token' // headers came, content did not
@@ -62,6 +63,8 @@ export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
   unsupported: { retry: 'sibling', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   overloaded: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   transient: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  // Nobody can tell whether the model, its filter or the prompt made it so: worth another try, no reason to rest.
+  empty_answer: { retry: 'any', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   transport: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_headers: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_first_token: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },

@@ -159,7 +159,8 @@ const strong: Words = {
     'resource_exhausted',
     'service_tier_capacity_exceeded',
   ],
-  transient: ['malformed_event', 'empty_answer'],
+  transient: ['malformed_event'],
+  empty_answer: ['empty_answer'],
 }
 
 /** Believed only when no usable status came with them: a stream, an error inside a 200, or a 5xx. */
