@@ -39,7 +39,7 @@ const VAGUE: ReadonlySet<number> = new Set([400, 500, 502, 503])
 /** HTTP's status, unless that is a vague one and the error names the real one. A 4xx stays a 4xx. */
 const countedStatus = (http: number, said: number | undefined): number | undefined => {
   // A redirect or a success says nothing about the error; the error itself may.
-  if (http < 400) return said
+  if (!(http >= 400)) return said
   if (said === undefined || !VAGUE.has(http)) return http
   return said < 500 || (said === 529 && http >= 500) ? said : http
 }

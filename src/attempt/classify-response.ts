@@ -77,7 +77,7 @@ const classOf = (facts: Facts, signal: ResponseSignal): FailureClass => {
   if (callers !== undefined) return callers
   if (facts.status === 402) return ofPayment(facts)
   const said =
-    classAboveWords(facts.message) ??
+    classAboveWords(facts.message, facts.status) ??
     ofWords(facts.words, STRONG_WORDS) ??
     classOfText(facts.message, facts.status)
   if (said !== undefined) return signal.resource === true && facts.status === 404 ? 'caller_fault' : said

@@ -1,4 +1,4 @@
-import type { FailureClass } from '../failure.ts'
+import { type FailureClass, VERDICTS } from '../failure.ts'
 
 /**
  * What providers write when no code says it. All patterns run over the first 2 KB and the last 1 KB of the
@@ -24,7 +24,6 @@ const contextWindow: Phrases = [
   /total number of tokens[^.]{0,60}cannot exceed/,
   /(?:token count|input length|input tokens?|prompt)[^.]{0,60}exceeds? (?:the |max)/,
   /exceeds? (?:the )?max(?:imum)? (?:allowed )?(?:number of )?(?:input |prompt )?(?:tokens|length)/,
-  /input tokens exceed the configured limit/,
   /inputs`? tokens \+ `?max_new_tokens`? must be/,
   /current length is \d+ while limit is/,
   /prompt contains \d+ tokens/,
@@ -42,10 +41,8 @@ const contentPolicy: Phrases = [
   /responsible ?ai ?(?:policy|practices)/,
   /(?:by|of|our|the) safety system/,
   /violat[a-z]{1,5} [^.]{0,60}(?:usage (?:polic|guideline)|content polic|terms of service|acceptable use)/,
-  /violation of [^.]{0,40}(?:usage (?:polic|guideline)|content polic|terms of service|acceptable use)/,
   /(?:blocked|rejected|flagged|filtered|refused)[^.]{0,80}(?:content (?:filter|polic|moderation)|safety|moderation|guardrail)/,
   /content (?:filter|polic|moderation)[^.]{0,60}(?:block|reject|flag|violat|refus|trigger)/,
-  /(?:prompt|input|content) was flagged/,
   /requires moderation/,
   /content exists risk/,
   /inappropriate content/,
@@ -63,7 +60,6 @@ const quota: Phrases = [
   /(?:n't|not|no) have any credits|credits? expired/,
   /(?:out of|no more|not enough|exhausted)(?: [a-z]{1,12}){0,3} credits/,
   /requires more credits|purchase (?:more )?credits|prepayment credits/,
-  /used all (?:of )?(?:its |your )?(?:available )?credits/,
   /exceeded your monthly included credits/,
   /exceeded your current quota/,
   /billing (?:hard limit|account[^.]{0,40}(?:disabled|not active|closed))/,
@@ -263,24 +259,45 @@ const aboveWords: readonly Rule[] = [
   ],
 ]
 
-const firstOf = (rules: readonly Rule[], text: string): FailureClass | undefined =>
-  rules.find(([, phrases]) => phrases.some(phrase => phrase.test(text)))?.[0]
+/** A text, and the same without what stands in quotation marks. */
+type Searched = { readonly text: string; readonly unquoted: string }
+
+/** Marks that open a quotation, not apostrophes; one that is never closed was cut off. */
+const quotation = /(?<![a-z0-9])(['"`])[^\n]{0,300}?(?:\1(?![a-z0-9])|$)/g
 
 /** The last line of a long text (a stack trace) may be the one that says it. */
-const searched = (message: string): string => {
-  const text = message.length > 3_072 ? `${message.slice(0, 2_048)}\n${message.slice(-1_024)}` : message
-  return text.toLowerCase().replaceAll('’', "'").trim()
+const searchedIn = (message: string): Searched => {
+  const ends = message.length > 3_072 ? `${message.slice(0, 2_048)}\n${message.slice(-1_024)}` : message
+  const text = ends.toLowerCase().replaceAll('’', "'").trim()
+  return { text, unquoted: text.replace(quotation, '') }
 }
 
+/**
+ * What a message quotes may be the caller's own words. They may lead his request to another list of fallbacks, but
+ * what rests a deployment for everybody must be said outside of quotation marks.
+ */
+const firstOf = (rules: readonly Rule[], { text, unquoted }: Searched): FailureClass | undefined =>
+  rules.find(([failureClass, phrases]) => {
+    const where = VERDICTS[failureClass].cooldown === 'none' ? text : unquoted
+    return phrases.some(phrase => phrase.test(where))
+  })?.[0]
+
 /** The class that a text means whatever word came with it. */
-export const classAboveWords = (message: string): FailureClass | undefined =>
-  firstOf(aboveWords, searched(message))
+export const classAboveWords = (message: string, status: number | undefined): FailureClass | undefined => {
+  const found = firstOf(aboveWords, searchedIn(message))
+  return found !== undefined && blamesRequest(status) && VERDICTS[found].cooldown !== 'none'
+    ? undefined
+    : found
+}
+
+/** At these statuses a text is about the request unless it opens with something else. */
+const blamesRequest = (status: number | undefined): boolean => status === 400 || status === 422
 
 /** The class that a text means at a status; undefined status: a stream, or an error inside a 200. */
 export const classOfText = (message: string, status: number | undefined): FailureClass | undefined => {
-  const text = searched(message)
-  const found = firstOf(rulesAt(status), text)
+  const searched = searchedIn(message)
+  const found = firstOf(rulesAt(status), searched)
   if (found !== undefined) return found
-  if (status !== 400 && status !== 422 && status !== undefined) return undefined
-  return opening.find(([, phrase]) => phrase.test(text))?.[0]
+  if (!blamesRequest(status) && status !== undefined) return undefined
+  return opening.find(([, phrase]) => phrase.test(searched.text))?.[0]
 }

@@ -109,6 +109,9 @@ export const bodyWaitMs = (body: Json | undefined): number | undefined => {
   )
 }
 
+/** Longer names and values are no header of a limit. */
+const LONGEST_TOLD = 128
+
 /** Rate-limit headers of the answer that a relay got, which it tells in `metadata.headers`; names in lower case. */
 export const toldHeaders = (body: Json | undefined): Readonly<Record<string, string>> => {
   const told = layersIn(body)
@@ -116,6 +119,10 @@ export const toldHeaders = (body: Json | undefined): Readonly<Record<string, str
     .find(headers => headers !== undefined)
   const entries = Object.entries(told ?? {}).slice(0, 64)
   return Object.fromEntries(
-    entries.flatMap(([name, value]) => (typeof value === 'string' ? [[name.toLowerCase(), value]] : [])),
+    entries.flatMap(([name, value]) =>
+      typeof value === 'string' && name.length <= LONGEST_TOLD && value.length <= LONGEST_TOLD
+        ? [[name.toLowerCase(), value]]
+        : [],
+    ),
   )
 }
