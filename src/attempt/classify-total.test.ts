@@ -108,6 +108,7 @@ const { tree } = fc.letrec<{ tree: unknown }>(tie => ({
 const json = tree.map(value => JSON.stringify(value) ?? 'null')
 const text = fc.oneof(
   json,
+  fc.json(),
   fc.constantFrom(...BODIES),
   // Cut off anywhere, as events, with a page before it, twice.
   fc.tuple(json, fc.nat()).map(([whole, at]) => whole.slice(0, at % (whole.length + 1))),

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { indexObject } from '../wire/index.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { SHAPES } from './index.ts'
+import type { StreamEvent } from './shape.ts'
 
 /** The same bytes as compact and as spaced JSON: what a quick look at them says. */
 const calmAt = (shape: keyof typeof SHAPES, answer: JsonObject): boolean =>
@@ -132,6 +133,27 @@ test('a real answer is never taken for an error', () => {
   ]
   for (const [shape, answer] of real)
     assert.equal(insideOf(shape, answer), undefined, `${shape} ${JSON.stringify(answer)}`)
+})
+
+const ended = (...events: readonly JsonObject[]): readonly StreamEvent[] =>
+  events.map(event => ({ bytes: new Uint8Array(), event: '', data: JSON.stringify(event) }))
+
+test('a stream that ended before content is none when not one token was counted', () => {
+  const { completions, responses, images } = SHAPES
+  const stop = (usage: JsonObject) =>
+    ended({ choices: [{ index: 0, text: '', finish_reason: 'stop' }], usage })
+  assert.equal(completions.stream?.emptyEnd?.(stop({ completion_tokens: 0 }))?.code, 'empty_answer')
+  assert.equal(completions.stream?.emptyEnd?.(stop({ completion_tokens: 1 })), undefined)
+  assert.equal(completions.stream?.emptyEnd?.(ended())?.code, 'empty_answer')
+  const completed = (response: JsonObject) =>
+    ended({ type: 'response.created' }, { type: 'response.completed', response })
+  const nothing = { status: 'completed', output: [], usage: { output_tokens: 0 } }
+  const end = responses.stream?.emptyEnd
+  assert.equal(end?.(completed(nothing))?.code, 'empty_answer')
+  assert.equal(end?.(completed({ ...nothing, usage: { output_tokens: 3 } })), undefined)
+  assert.equal(end?.(completed({ ...nothing, usage: null })), undefined)
+  assert.equal(end?.(completed({ ...nothing, status: 'incomplete' })), undefined)
+  assert.equal(images.stream?.emptyEnd, undefined)
 })
 
 test('usage of whole answers', () => {
