@@ -68,7 +68,16 @@ const KEYS = [
     'blockReason',
     'title',
   ],
-  ...['__proto__', 'constructor', 'toString', 'error_type', 'fault', 'faultstring', 'estimated_time'],
+  ...[
+    '__proto__',
+    'constructor',
+    'toString',
+    'valueOf',
+    'error_type',
+    'fault',
+    'faultstring',
+    'estimated_time',
+  ],
 ]
 const scalar = fc.oneof(
   fc.constantFrom(...WORDS),
@@ -181,6 +190,17 @@ test('total: so has any error object that a dialect found inside a success', () 
     }),
     { numRuns: 1_500 },
   )
+})
+
+test('members that have no text form are no text', () => {
+  const odd = { toString: 0, valueOf: 0 }
+  const bodies: readonly object[] = [
+    { detail: [{ loc: [odd, 'body'], msg: 'wrong' }] },
+    { error: { message: 'x', details: [{ retryDelay: { seconds: odd, nanos: odd } }] } },
+    { error: { message: odd, code: odd, type: odd, status: odd, param: odd, retry_after: odd } },
+    { base_resp: { status_code: odd, status_msg: 'x' } },
+  ]
+  for (const said of bodies) assertSane(classify(raw(429, JSON.stringify(said))), 429)
 })
 
 const MEGABYTE = 1024 * 1024

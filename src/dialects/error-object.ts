@@ -37,6 +37,9 @@ const TEXT_KEYS = [
   'title',
 ] as const
 
+/** Anything else may have no text form: `{"toString": 0}` throws when it is made one. */
+const isName = (step: Json): step is string | number => typeof step === 'string' || typeof step === 'number'
+
 /** A text, or the texts inside an object or a list. FastAPI's `input` echoes the caller's prompt and is left out. */
 const textIn = (value: Json | undefined, depth = 3): string | undefined => {
   if (typeof value === 'string') return textOf(value)
@@ -50,9 +53,9 @@ const textIn = (value: Json | undefined, depth = 3): string | undefined => {
   }
   const lines = value.slice(0, 8).flatMap(entry => {
     const message = textIn(entry, depth - 1)
-    const place = listOf(objectOf(entry)?.loc)
+    const place = (listOf(objectOf(entry)?.loc) ?? []).slice(0, 8).filter(isName)
     if (message === undefined) return []
-    return [place === undefined ? message : `${place.slice(0, 8).join('.')}: ${message}`]
+    return [place.length === 0 ? message : `${place.join('.')}: ${message}`]
   })
   return lines.length === 0 ? undefined : lines.join('; ')
 }

@@ -26,6 +26,11 @@ export const durationMs = (text: string): number | undefined => {
   return /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd])){1,5}$/.test(trimmed) ? sum(trimmed) : undefined
 }
 
+const amountOf = (value: Json | undefined): number | undefined => {
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined
+  return typeof value === 'string' ? plainNumber(value.trim()) : undefined
+}
+
 /** `retryDelay` of the RetryInfo detail: `17s`, or `{seconds, nanos}`. */
 const retryInfoMs = (error: JsonObject): number | undefined => {
   for (const detail of (listOf(error.details) ?? []).slice(0, 16)) {
@@ -33,10 +38,8 @@ const retryInfoMs = (error: JsonObject): number | undefined => {
     const text = textOf(delay)
     if (text !== undefined) return durationMs(text)
     const parts = objectOf(delay)
-    if (parts === undefined) continue
-    const seconds = Number(parts.seconds ?? 0)
-    const nanos = Number(parts.nanos ?? 0)
-    if (seconds >= 0 && nanos >= 0) return seconds * 1_000 + nanos / 1e6
+    const [seconds, nanos] = [amountOf(parts?.seconds), amountOf(parts?.nanos)]
+    if (seconds !== undefined || nanos !== undefined) return (seconds ?? 0) * 1_000 + (nanos ?? 0) / 1e6
   }
   return undefined
 }
@@ -50,11 +53,6 @@ const SECONDS_KEYS = [
   'estimated_time',
 ] as const
 const MS_KEYS = ['retry_after_ms', 'retryAfterMs'] as const
-
-const amountOf = (value: Json | undefined): number | undefined => {
-  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined
-  return typeof value === 'string' ? plainNumber(value.trim()) : undefined
-}
 
 const memberMs = (holder: JsonObject): number | undefined => {
   for (const key of MS_KEYS) {
