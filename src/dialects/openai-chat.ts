@@ -1,5 +1,5 @@
 import { asBuffer } from '../wire/bytes.ts'
-import type { JsonIndex } from '../wire/index.ts'
+import type { JsonIndex, Span } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import { flatTest, leading, leadingTo, member, someText, trailing } from './flat-event.ts'
@@ -140,7 +140,20 @@ export const emptyEndOfChunks =
   }
 
 const ALARMS = ['"error', '"content_filter"'].map(word => Buffer.from(word))
-const NO_TOKENS = ['"completion_tokens":0', '"completion_tokens": 0'].map(word => Buffer.from(word))
+const COUNT = Buffer.from('"completion_tokens"')
+/** Choices without a word, with every member that providers write: at most so many bytes. */
+const LONGEST_EMPTY = 1_024
+
+/** `"completion_tokens": 0`, however it is spaced. */
+const countsNoToken = (bytes: Buffer, usage: Span | undefined): boolean => {
+  if (usage === undefined) return false
+  let at = bytes.indexOf(COUNT, usage.start)
+  if (at === -1 || at >= usage.end) return false
+  at += COUNT.length
+  // The colon and white space around it.
+  while (at < usage.end && ((bytes[at] ?? 0) <= 0x20 || bytes[at] === 0x3a)) at += 1
+  return bytes[at] === 0x30
+}
 
 /** Choices are there, and no word that an error or an empty end is told with (an escaped one is no news). */
 export const calmChoices = ({ bytes, members }: JsonIndex): boolean => {
@@ -148,13 +161,8 @@ export const calmChoices = ({ bytes, members }: JsonIndex): boolean => {
   if (choices === undefined || !listsObjects(bytes, choices)) return false
   const look = asBuffer(bytes)
   for (const word of ALARMS) if (look.indexOf(word) !== -1) return false
-  const usage = members.get('usage')
-  if (usage === undefined) return true
-  for (const word of NO_TOKENS) {
-    const at = look.indexOf(word, usage.start)
-    if (at !== -1 && at < usage.end) return false
-  }
-  return true
+  // A longer list says something.
+  return choices.end - choices.start > LONGEST_EMPTY || !countsNoToken(look, members.get('usage'))
 }
 
 /** LiteLLM: an answer that ends with finish_reason content_filter is a content-policy violation. */
