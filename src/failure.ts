@@ -3,7 +3,7 @@ import type { Json } from './wire/json.ts'
 /**
  * The closed catalogue of failure classes and what each one leads to.
  * attempt/classify.ts decides the class from meaning (provider code and type, then text, then status, then
- * transport error); this table decides everything after. docs/failures.md prints it; a test keeps them equal.
+ * transport error); this table decides everything after. docs/failover.md prints it; a test keeps them equal.
  */
 export type FailureClass =
   | 'caller_fault' // the request itself is wrong: 400, 409 locked, 413, 415, 422, an unknown resource id
@@ -16,6 +16,7 @@ export type FailureClass =
   | 'unsupported' // the provider has no such endpoint or cannot carry this body
   | 'overloaded' // 529, 503 overloaded
   | 'transient' // other 5xx, an unreadable answer
+  | 'empty_answer' // whole and well-formed, and nothing in it: no choice, no vector, not one token
   | 'transport' // DNS, TLS, refused, reset, cut
   | 'timeout_headers' // nothing came back in time
   | 'timeout_first_token' // headers came, content did not
@@ -30,40 +31,52 @@ export type FailureClass =
 export type RetryRule = 'any' | 'sibling' | 'never'
 /** Which fallback list follows when the group is exhausted. */
 export type FallbackRule = 'generic' | 'content_policy' | 'context_window' | 'none'
-/** What the failure does to the deployment's health. none also means: counts towards nothing. */
-export type CooldownRule = 'none' | 'soft' | 'rate' | 'hard'
+/**
+ * What kind of rest the failure can bring. soft: short, growing with repetition, gone with a success (server errors,
+ * timeouts, connections). rate_limit: the whole rate-limit domain, for at least as long as the provider asked.
+ * hard: long, because waiting does not mend it (a key, money, a model that is gone). none: health is left alone.
+ */
+export type CooldownRule = 'none' | 'soft' | 'rate_limit' | 'hard'
+/**
+ * What a breaker makes of it: failure counts against the deployment; neutral is neither a failure nor a success, so
+ * that it moves no counter, does not end a streak and lets a half-open probe go to somebody else.
+ */
+export type BreakerRule = 'failure' | 'neutral'
 
 export type Verdict = {
   readonly retry: RetryRule
   readonly fallback: FallbackRule
   readonly cooldown: CooldownRule
+  readonly breaker: BreakerRule
 }
 
 export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
   // LiteLLM sends every upstream status through the general fallbacks, 400 included; another provider may accept
   // what this one refused. It is never retried inside the group and never touches health.
-  caller_fault: { retry: 'never', fallback: 'generic', cooldown: 'none' },
-  content_policy: { retry: 'never', fallback: 'content_policy', cooldown: 'none' },
-  context_window: { retry: 'never', fallback: 'context_window', cooldown: 'none' },
-  credential: { retry: 'sibling', fallback: 'generic', cooldown: 'hard' },
-  quota: { retry: 'sibling', fallback: 'generic', cooldown: 'hard' },
-  rate_limit: { retry: 'any', fallback: 'generic', cooldown: 'rate' },
-  model_gone: { retry: 'sibling', fallback: 'generic', cooldown: 'hard' },
-  unsupported: { retry: 'sibling', fallback: 'generic', cooldown: 'none' },
-  overloaded: { retry: 'any', fallback: 'generic', cooldown: 'soft' },
-  transient: { retry: 'any', fallback: 'generic', cooldown: 'soft' },
-  transport: { retry: 'any', fallback: 'generic', cooldown: 'soft' },
-  timeout_headers: { retry: 'sibling', fallback: 'generic', cooldown: 'soft' },
-  timeout_first_token: { retry: 'sibling', fallback: 'generic', cooldown: 'soft' },
-  timeout_idle: { retry: 'sibling', fallback: 'generic', cooldown: 'soft' },
-  timeout_client: { retry: 'sibling', fallback: 'generic', cooldown: 'none' },
-  no_deployment: { retry: 'never', fallback: 'generic', cooldown: 'none' },
-  gateway_bug: { retry: 'never', fallback: 'none', cooldown: 'none' },
-  client_gone: { retry: 'never', fallback: 'none', cooldown: 'none' },
-  shutdown: { retry: 'never', fallback: 'none', cooldown: 'none' },
+  caller_fault: { retry: 'never', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
+  content_policy: { retry: 'never', fallback: 'content_policy', cooldown: 'none', breaker: 'neutral' },
+  context_window: { retry: 'never', fallback: 'context_window', cooldown: 'none', breaker: 'neutral' },
+  credential: { retry: 'sibling', fallback: 'generic', cooldown: 'hard', breaker: 'failure' },
+  quota: { retry: 'sibling', fallback: 'generic', cooldown: 'hard', breaker: 'failure' },
+  rate_limit: { retry: 'any', fallback: 'generic', cooldown: 'rate_limit', breaker: 'neutral' },
+  model_gone: { retry: 'sibling', fallback: 'generic', cooldown: 'hard', breaker: 'failure' },
+  unsupported: { retry: 'sibling', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
+  overloaded: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  transient: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  // Nobody can tell whether the model, its filter or the prompt made it so: worth another try, no reason to rest.
+  empty_answer: { retry: 'any', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
+  transport: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  timeout_headers: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  timeout_first_token: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  timeout_idle: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  timeout_client: { retry: 'sibling', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
+  no_deployment: { retry: 'never', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
+  gateway_bug: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
+  client_gone: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
+  shutdown: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
 }
 
-/** LiteLLM's exception classes (behaviour map 7.1): they name policies and prefix messages. */
+/** LiteLLM's exception classes: they name policies and prefix messages. */
 export type ExceptionName =
   | 'BadRequestError'
   | 'UnsupportedParamsError'

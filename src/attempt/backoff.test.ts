@@ -14,7 +14,7 @@ const retryInfo = (retryDelay: Json): Json => ({
 })
 const said = (message: string): Json => ({ error: { message } })
 
-/** Museum M-172: what providers send, and what it means. */
+/** What providers send, and what it means. */
 const table: readonly (readonly [
   name: string,
   headers: Record<string, string>,
@@ -102,7 +102,20 @@ const table: readonly (readonly [
     { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(now + 8_000) },
     8_000,
   ],
-  ['a header wins over the body', { 'retry-after': '1' }, 1_000, retryInfo('17s')],
+  ['a body that asks for more than the header', { 'retry-after': '1' }, 17_000, retryInfo('17s')],
+  ['a header that asks for more than the body', { 'retry-after': '20' }, 20_000, retryInfo('17s')],
+  [
+    'a header of no wait is no answer to a body that asks for one',
+    { 'retry-after': '0' },
+    17_000,
+    retryInfo('17s'),
+  ],
+  [
+    'a body wins over the reset of a limit',
+    { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '6m0s' },
+    1_200,
+    said('Please try again in 1.2s.'),
+  ],
 ]
 
 for (const [name, headers, expected, body] of table) {

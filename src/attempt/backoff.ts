@@ -1,5 +1,4 @@
-import { errorObjectOf } from '../dialects/error-object.ts'
-import { listOf, objectOf, textOf } from '../dialects/read-json.ts'
+import { bodyWaitMs, durationMs, toldHeaders } from '../dialects/error-wait.ts'
 import type { Dice } from '../house.ts'
 import type { Json } from '../wire/json.ts'
 
@@ -20,21 +19,6 @@ const greatestNumber = (text: string | undefined): number | undefined => {
   const parts = (text ?? '').split(',', 8).map(part => plainNumber(part.trim()))
   const numbers = parts.filter(part => part !== undefined)
   return numbers.length > 0 && numbers.length === parts.length ? Math.max(...numbers) : undefined
-}
-
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** `6m0s`, `1h2m3.5s`, `20ms`, `17s`; a bare number is seconds. */
-const durationMs = (text: string): number | undefined => {
-  const trimmed = text.trim()
-  const seconds = plainNumber(trimmed)
-  if (seconds !== undefined) return seconds * 1_000
-  if (!/^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd])){1,5}$/.test(trimmed)) return undefined
-  let total = 0
-  for (const [, amount, unit] of trimmed.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
-    total += Number(amount) * (unitMs[unit ?? ''] ?? 0)
-  }
-  return total
 }
 
 /** IMF-fixdate and RFC 3339 only: Date.parse alone would read almost any text as a date. */
@@ -59,35 +43,6 @@ const untilDate = (text: string | undefined, now: number | undefined): number | 
   return instant === undefined || now === undefined ? undefined : instant - now
 }
 
-/** `retryDelay` of the RetryInfo detail: `17s`, or `{seconds, nanos}`. */
-const retryInfoMs = (body: Json | undefined): number | undefined => {
-  for (const detail of listOf(errorObjectOf(body)?.details) ?? []) {
-    const delay = objectOf(detail)?.retryDelay
-    const text = textOf(delay)
-    if (text !== undefined) return durationMs(text)
-    const parts = objectOf(delay)
-    if (parts === undefined) continue
-    const seconds = Number(parts.seconds ?? 0)
-    const nanos = Number(parts.nanos ?? 0)
-    if (seconds >= 0 && nanos >= 0) return seconds * 1_000 + nanos / 1e6
-  }
-  return undefined
-}
-
-/** "Please retry after 37 seconds", "Please try again in 1m2.5s". */
-const sentence =
-  /(?:retry|try again) (?:after|in) (?:(\d{1,9}(?:\.\d{1,6})?) ?(milliseconds?|seconds?|minutes?|hours?)|((?:\d{1,9}(?:\.\d{1,6})?(?:ms|[smhd])){1,5}))\b/i
-
-const textMs = (body: Json | undefined): number | undefined => {
-  const error = errorObjectOf(body)
-  const said = sentence.exec((textOf(error?.message) ?? textOf(body) ?? '').slice(0, 4096))
-  if (said === null) return undefined
-  const [, amount, unit = '', short] = said
-  if (short !== undefined) return durationMs(short)
-  const letter = unit.toLowerCase()
-  return Number(amount) * (letter.startsWith('milli') ? 1 : (unitMs[letter.charAt(0)] ?? 1_000))
-}
-
 /** `x-ratelimit-reset-tokens`, `<vendor>-ratelimit-tokens-reset`: believed only when nothing remains of that limit. */
 const resetMs = (headers: Headers, now: number | undefined): number | undefined => {
   let longest: number | undefined
@@ -110,9 +65,19 @@ const epochOrDuration = (text: string, now: number | undefined): number | undefi
   return (number < 1e12 ? number * 1_000 : number) - now
 }
 
+/** What the headers ask for in so many words. */
+const headerWaitMs = (headers: Headers, now: number | undefined): number | undefined => {
+  const milliseconds =
+    greatestNumber(headers['retry-after-ms']) ?? greatestNumber(headers['x-ms-retry-after-ms'])
+  if (milliseconds !== undefined) return milliseconds
+  const seconds = greatestNumber(headers['retry-after'])
+  return seconds === undefined ? untilDate(headers['retry-after'], now) : seconds * 1_000
+}
+
 /**
  * How long a provider asked to be left alone, in milliseconds from now; undefined when it did not say so in a way
- * that can be read (garbage counts as silence, a moment in the past as 0). At most an hour.
+ * that can be read (garbage counts as silence, a moment in the past as 0). At most an hour. Header and body are both
+ * lower bounds: the longer of the two holds. Resets of a limit count when neither says anything.
  * `headers` have lower-case names; `body` is the parsed error body; `wallNow` is milliseconds since the epoch and is
  * needed only for dates. Sources: RFC 9110 section 10.2.3, the providers' rate-limit guides, the RetryInfo detail.
  */
@@ -122,13 +87,8 @@ export const retryAfterOf = (
   wallNow: number | undefined,
 ): number | undefined => {
   const now = nowFor(headers, wallNow)
-  const milliseconds =
-    greatestNumber(headers['retry-after-ms']) ?? greatestNumber(headers['x-ms-retry-after-ms'])
-  if (milliseconds !== undefined) return bounded(milliseconds)
-  const seconds = greatestNumber(headers['retry-after'])
-  if (seconds !== undefined) return bounded(seconds * 1_000)
-  const wait =
-    untilDate(headers['retry-after'], now) ?? retryInfoMs(body) ?? textMs(body) ?? resetMs(headers, now)
+  const asked = [headerWaitMs(headers, now), bodyWaitMs(body)].filter(ms => ms !== undefined)
+  const wait = asked.length > 0 ? Math.max(...asked) : resetMs({ ...toldHeaders(body), ...headers }, now)
   return wait === undefined || Number.isNaN(wait) ? undefined : bounded(wait)
 }
 

@@ -48,6 +48,7 @@ export const STATUS_OF_CLASS: Readonly<Record<FailureClass, number>> = {
   unsupported: 404,
   overloaded: 503,
   transient: 500,
+  empty_answer: 502,
   transport: 500,
   timeout_headers: 408,
   timeout_first_token: 408,

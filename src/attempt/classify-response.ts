@@ -1,7 +1,7 @@
 import { maskDetail, maskText } from '../dialects/error-mask.ts'
-import { errorObjectOf } from '../dialects/error-object.ts'
 import { classAboveWords, classOfText } from '../dialects/error-phrases.ts'
 import {
+  BUDGET_WORDS,
   CALLER_WORDS,
   KEPT_CODES,
   STATUS_OF_WORD,
@@ -9,111 +9,26 @@ import {
   WEAK_WORDS,
   wordOf,
 } from '../dialects/error-words.ts'
-import { listOf, objectOf, parseJson, textOf } from '../dialects/read-json.ts'
 import type { Failure, FailureClass } from '../failure.ts'
-import type { Json, JsonObject } from '../wire/json.ts'
 import { retryAfterOf } from './backoff.ts'
+import { type Facts, factsOf } from './classify-facts.ts'
 import { BROKEN_STREAM, namingOf, prefixed, STATUS_OF_CLASS } from './classify-name.ts'
 import type { ResponseSignal } from './classify-signal.ts'
-
-/** Longer bodies are not error messages; their beginning is read as text. */
-const LONGEST_BODY = 256 * 1024
-
-/** What a provider's error says, in one form. */
-type Facts = {
-  /** The provider's text; '' when there was none that a person should read. */
-  readonly message: string
-  /** Words in the order of their weight: codes before types. */
-  readonly words: readonly string[]
-  /** The real status, or the one an error behind a 200 names; undefined when neither says anything. */
-  readonly status: number | undefined
-  readonly code: string | undefined
-  readonly param: string | undefined
-  readonly detail: JsonObject | undefined
-  readonly html: boolean
-  readonly body: Json | undefined
-}
-
-const statusIn = (value: Json | undefined): number | undefined => {
-  const number = typeof value === 'string' && /^\d{3}$/.test(value) ? Number(value) : value
-  return typeof number === 'number' && Number.isInteger(number) && number >= 400 && number <= 599
-    ? number
-    : undefined
-}
-
-/** `reason` of ErrorInfo details, `error_code` of a details object. */
-const detailWords = (details: Json | undefined): readonly (string | undefined)[] => [
-  textOf(objectOf(details)?.error_code),
-  ...(listOf(details) ?? []).slice(0, 16).map(entry => textOf(objectOf(entry)?.reason)),
-]
-
-const wordsOf = (error: JsonObject | undefined, headers: ResponseSignal['headers']): readonly string[] => {
-  const inner = objectOf(error?.innererror) ?? objectOf(error?.inner_error)
-  const exception = headers['x-amzn-errortype']?.split(/[:,]/, 1)[0]
-  const said = [
-    ...detailWords(error?.details),
-    textOf(error?.code),
-    textOf(inner?.code),
-    exception,
-    textOf(error?.type),
-    textOf(error?.status),
-    textOf(error?.__type)?.split('#').at(-1),
-    textOf(objectOf(error?.metadata)?.error_type),
-  ]
-  return said.filter(word => word !== undefined).map(wordOf)
-}
-
-const looksLikeHtml = (text: string): boolean =>
-  /^\s{0,256}<(?:!doctype|html|head|body|\?xml|center|h1)/i.test(text)
-
-const read = (
-  signal: ResponseSignal,
-): Pick<Facts, 'body' | 'html'> & { readonly error: JsonObject | undefined } => {
-  if (signal.errorObject !== undefined)
-    return { error: signal.errorObject, body: signal.errorObject, html: false }
-  const bytes = signal.body ?? new Uint8Array()
-  const text = new TextDecoder().decode(bytes.length > LONGEST_BODY ? bytes.subarray(0, 16_384) : bytes)
-  const body = parseJson(text)
-  if (body === undefined) {
-    const html = looksLikeHtml(text)
-    return {
-      error: html || text.trim() === '' ? undefined : { message: text },
-      body: html ? undefined : text,
-      html,
-    }
-  }
-  const error = errorObjectOf(body) ?? (typeof body === 'string' ? { message: body } : undefined)
-  return { error, body, html: false }
-}
-
-const factsOf = (signal: ResponseSignal): Facts => {
-  const { error, body, html } = read(signal)
-  const code = error?.code
-  const inside = statusIn(code) ?? statusIn(error?.status) ?? statusIn(error?.status_code)
-  const words = wordsOf(error, signal.headers)
-  return {
-    message: textOf(error?.message) ?? '',
-    words,
-    // A redirect or a success says nothing about the error; the error itself may.
-    status: signal.status >= 400 ? signal.status : inside,
-    code: textOf(code),
-    param: textOf(error?.param),
-    detail: objectOf(error?.innererror) ?? objectOf(error?.inner_error),
-    html,
-    body,
-  }
-}
 
 const ofStatus = (status: number, signal: ResponseSignal): FailureClass => {
   if (status === 404) return signal.resource === true ? 'caller_fault' : 'unsupported'
   if (status === 409) return signal.resource === true ? 'caller_fault' : 'transient'
   if (status === 401 || status === 403 || status === 407) return 'credential'
   if (status === 402) return 'quota'
+  // An account that is suspended; nobody sends a condition with a prompt.
+  if (status === 412) return signal.resource === true ? 'caller_fault' : 'credential'
   if (status === 405 || status === 501) return 'unsupported'
   if (status === 410) return 'model_gone'
   if (status === 429) return 'rate_limit'
   if (status === 529) return 'overloaded'
-  if (status === 408 || status === 424 || status === 425 || status === 499) return 'transient'
+  // 498 is a wrong token to one provider and a full tier to another: alone it says neither.
+  if (status === 408 || status === 424 || status === 425 || status === 498 || status === 499)
+    return 'transient'
   return status < 500 ? 'caller_fault' : 'transient'
 }
 
@@ -139,14 +54,30 @@ const ofWeakWords = (facts: Facts): FailureClass | undefined => {
     : found
 }
 
+/** Parts of a request that are the prompt: one that is too long for its field does not fit the model either. */
+const promptParam =
+  /^(?:messages|input|prompt|instructions)(?:\[\d{1,6}\])?(?:\.content|\.text|\.output|\[\d{1,6}\])*$/
+
+const ofCallerWords = (facts: Facts): FailureClass | undefined => {
+  if (facts.words.includes('string_above_max_length') && promptParam.test((facts.param ?? '').slice(0, 256)))
+    return 'context_window'
+  return facts.words.some(word => CALLER_WORDS.has(word)) ? 'caller_fault' : undefined
+}
+
+/** 402 is money whatever word came with it, unless it says that only what is in flight holds the money. */
+const ofPayment = (facts: Facts): FailureClass =>
+  facts.words.some(word => BUDGET_WORDS.has(word)) ? 'rate_limit' : 'quota'
+
 /**
  * Meaning before status: words that can only be about the request; money and safety in the text; every other decisive
  * word; the text; words that are believed only without a status; the status.
  */
 const classOf = (facts: Facts, signal: ResponseSignal): FailureClass => {
-  if (facts.words.some(word => CALLER_WORDS.has(word))) return 'caller_fault'
+  const callers = ofCallerWords(facts)
+  if (callers !== undefined) return callers
+  if (facts.status === 402) return ofPayment(facts)
   const said =
-    classAboveWords(facts.message) ??
+    classAboveWords(facts.message, facts.status) ??
     ofWords(facts.words, STRONG_WORDS) ??
     classOfText(facts.message, facts.status)
   if (said !== undefined) return signal.resource === true && facts.status === 404 ? 'caller_fault' : said
@@ -166,7 +97,7 @@ const saidStatus = (facts: Facts, failureClass: FailureClass): number | undefine
   return facts.words.map(word => STATUS_OF_WORD.get(word)).find(status => status !== undefined)
 }
 
-/** Agents compact on this word; providers that say it in prose get it too (museum M-109). */
+/** Agents compact on this word, so providers that say it in prose get it too. */
 const codeOf = (facts: Facts, failureClass: FailureClass): string | null => {
   if (failureClass === 'context_window') return 'context_length_exceeded'
   return facts.code !== undefined && KEPT_CODES.has(wordOf(facts.code)) ? facts.code : null

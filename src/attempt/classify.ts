@@ -91,7 +91,7 @@ const classifyUnreadable = ({ what, status, provider }: UnreadableSignal): Failu
 
 const exceptionOf = (status: number): ExceptionName => NAMING_OF_STATUS[status]?.exception ?? 'APIError'
 
-/** Router texts that LiteLLM raises without a class name before them (behaviour: selection and tags). */
+/** Router texts that LiteLLM raises without a class name before them. */
 const bare = /^(?:No deployments available|Not allowed to access)/
 
 const classifyNothing = ({ choice }: Nothing): Failure => {

@@ -26,6 +26,10 @@ export type Gated =
   /** The upstream closed before content and before its end. */
   | { readonly kind: 'cut' }
 
+/** An empty answer may be a whole one; what its dialect calls none has failed. */
+const emptyEnd = (progress: Progress, events: readonly StreamEvent[]): JsonObject | undefined =>
+  progress.content ? undefined : progress.rules.emptyEnd?.(events)
+
 /**
  * The commit gate: resolves once the attempt has produced content or has failed.
  * Until then nothing has reached the client, so failing over is free and invisible.
@@ -51,8 +55,13 @@ export const gate = (live: LiveStream, progress: Progress, now: () => number): P
       const sight = progress.note(event)
       if (sight.kind === 'error') return { kind: 'error', error: sight.error }
       if (bytes > HELD_BYTES) return { kind: 'trouble', trouble: { kind: 'oversize' } }
-      // A finish without content may still be followed by the end: an empty answer, but a whole one.
-      if (sight.kind === 'content' || sight.kind === 'terminal') open(false)
+      if (sight.kind === 'content') open(false)
+      // A finish without content may still be followed by the end.
+      if (sight.kind === 'terminal') {
+        const error = emptyEnd(progress, held)
+        if (error !== undefined) return { kind: 'error', error }
+        open(false)
+      }
       return undefined
     }
     live.listen({
@@ -64,8 +73,11 @@ export const gate = (live: LiveStream, progress: Progress, now: () => number): P
       },
       end: () => {
         if (opened !== undefined) opened.ended = true
-        else if (progress.whole) open(true)
-        else fail({ kind: 'cut' })
+        else if (progress.whole) {
+          const error = emptyEnd(progress, held)
+          if (error === undefined) open(true)
+          else fail({ kind: 'error', error })
+        } else fail({ kind: 'cut' })
       },
       trouble: trouble => {
         if (opened !== undefined) opened.trouble = trouble

@@ -62,19 +62,31 @@ export const maskText = (text: string): string => {
   return cut(safe.trim(), LONGEST)
 }
 
-const mask = (value: Json, depth: number): Json => {
+/** More than this many values are no detail of an error; masking them one by one would be work for nothing. */
+const MOST_VALUES = 512
+
+type Budget = { left: number }
+
+const mask = (value: Json, depth: number, budget: Budget): Json => {
+  budget.left -= 1
+  if (depth === 0 || budget.left < 0) return null
   if (typeof value === 'string') return maskText(value)
   if (typeof value !== 'object' || value === null) return value
-  if (depth === 0) return null
   if (isObject(value)) {
     const entries = Object.entries(value).slice(0, 64)
-    return Object.fromEntries(entries.map(([key, inner]) => [maskText(key), mask(inner, depth - 1)]))
+    return Object.fromEntries(
+      entries.map(([key, inner]) => [maskText(key.slice(0, 128)), mask(inner, depth - 1, budget)]),
+    )
   }
-  return value.slice(0, 64).map(inner => mask(inner, depth - 1))
+  return value.slice(0, 64).map(inner => mask(inner, depth - 1, budget))
 }
 
-/** Structured detail made safe the same way: six levels and 64 members each; undefined when that is still over 4 KB. */
+/**
+ * Structured detail made safe the same way: seven levels and 64 members each, 512 values in all; undefined when there
+ * are more, or when it is still over 4 KB.
+ */
 export const maskDetail = (detail: JsonObject): JsonObject | undefined => {
-  const safe = mask(detail, 6)
-  return isObject(safe) && JSON.stringify(safe).length <= LONGEST ? safe : undefined
+  const budget = { left: MOST_VALUES }
+  const safe = mask(detail, 7, budget)
+  return budget.left >= 0 && isObject(safe) && JSON.stringify(safe).length <= LONGEST ? safe : undefined
 }

@@ -1,7 +1,8 @@
-import type { FailureClass } from '../failure.ts'
+import { type FailureClass, VERDICTS } from '../failure.ts'
 
 /**
- * What providers write when no code says it. All patterns run over the first 2 KB of the message, lower-cased.
+ * What providers write when no code says it. All patterns run over the first 2 KB and the last 1 KB of the
+ * message, lower-cased.
  * Sources: the texts of OpenAI, Azure OpenAI, Anthropic, Gemini, Vertex, Bedrock, Mistral, Groq, DeepSeek, xAI,
  * Together, Fireworks, OpenRouter, Cohere, Cerebras, Moonshot, DashScope, Hugging Face TGI, vLLM, SGLang, llama.cpp,
  * LM Studio and Ollama, from their documentation and public issues.
@@ -11,17 +12,18 @@ type Phrases = readonly RegExp[]
 /** The prompt does not fit. Without effect on health, so these may match anywhere in a text. */
 const contextWindow: Phrases = [
   /maximum (?:context|prompt|input|model) (?:length|limit|size)/,
-  /context[ _-]?(?:length|window|size|limit)[^.]{0,60}(?:exceed|too (?:long|large)|overflow)/,
+  /context[ _-]?(?:length|window|size|limit)[^.]{0,60}(?:exceed|too (?:long|large)|overflow|is only \d)/,
   /exceed[^.]{0,80}(?:context[ _-]?(?:length|window|size|limit)|model(?:'s)? token limit|max message tokens)/,
   /(?:longer|greater|larger) than (?:the )?(?:model'?s )?(?:maximum )?(?:context|model|input) (?:length|size|window)/,
-  /prompt is too long/,
+  /(?:prompt|input) (?:is )?too long/,
   /prompt: ?length/,
-  /input is too long/,
   /too many input tokens/,
+  /too many tokens: size limit exceeded/,
+  /token count is \d{1,12} but[^.]{0,40}(?:supports|limit)/,
+  /less than (?:the )?(?:model's )?context (?:length|window)/,
   /total number of tokens[^.]{0,60}cannot exceed/,
   /(?:token count|input length|input tokens?|prompt)[^.]{0,60}exceeds? (?:the |max)/,
   /exceeds? (?:the )?max(?:imum)? (?:allowed )?(?:number of )?(?:input |prompt )?(?:tokens|length)/,
-  /input tokens exceed the configured limit/,
   /inputs`? tokens \+ `?max_new_tokens`? must be/,
   /current length is \d+ while limit is/,
   /prompt contains \d+ tokens/,
@@ -36,41 +38,46 @@ const contextWindow: Phrases = [
 
 const contentPolicy: Phrases = [
   /content management policy/,
-  /responsible ?ai ?policy/,
+  /responsible ?ai ?(?:policy|practices)/,
   /(?:by|of|our|the) safety system/,
   /violat[a-z]{1,5} [^.]{0,60}(?:usage (?:polic|guideline)|content polic|terms of service|acceptable use)/,
-  /violation of [^.]{0,40}(?:usage (?:polic|guideline)|content polic|terms of service|acceptable use)/,
   /(?:blocked|rejected|flagged|filtered|refused)[^.]{0,80}(?:content (?:filter|polic|moderation)|safety|moderation|guardrail)/,
   /content (?:filter|polic|moderation)[^.]{0,60}(?:block|reject|flag|violat|refus|trigger)/,
-  /(?:prompt|input|content) was flagged/,
   /requires moderation/,
   /content exists risk/,
   /inappropriate content/,
   /considered high risk/,
   /guardrail[^.]{0,40}(?:interven|block|violat)/,
   /prohibited[ _]content/,
+  /(?:unsafe|sensitive) (?:or sensitive )?content/,
+  /(?:response|prompt|request) (?:is|was|has been) blocked[^.]{0,40}may violate/,
 ]
 
 /** Money or a plan's allowance is gone: waiting a minute does not help. */
 const quota: Phrases = [
   /credit balance is too low/,
-  /insufficient (?:account )?(?:balance|credits?|funds?|quota)/,
+  /insufficient[ _](?:account )?(?:balance|credits?|funds?|quota)|balance is insufficient|not enough balance/,
+  /(?:n't|not|no) have any credits|credits? expired/,
   /(?:out of|no more|not enough|exhausted)(?: [a-z]{1,12}){0,3} credits/,
   /requires more credits|purchase (?:more )?credits|prepayment credits/,
-  /used all (?:of )?(?:its |your )?(?:available )?credits/,
   /exceeded your monthly included credits/,
   /exceeded your current quota/,
   /billing (?:hard limit|account[^.]{0,40}(?:disabled|not active|closed))/,
   /(?:spend|spending|monthly|hard)(?: [a-z]{1,12}){0,2} (?:limit|cap)[^.]{0,30}(?:reached|exceeded)/,
-  /reached (?:your|its|the) (?:specified |monthly )?(?:workspace )?(?:api )?(?:usage|spend|spending) limit/,
+  /(?:reached|hit) (?:your|its|the) (?:[a-z']{1,12} ){0,4}(?:usage|spend|spending|billing) limit/,
   /account[^.]{0,40}(?:not active|overdue|in arrears|arrearage)/,
   /payment (?:required|overdue)/,
   /out of call volume quota/,
+  /daily free allocation/,
+  /limited to [\d,]{1,9} (?:api )?calls? ?(?:\/|per) ?month/,
+  /payment[ _]instrument/,
+  /past invoices/,
+  /budget has been exceeded/,
   /key limit exceeded/,
 ]
 
 const credential: Phrases = [
-  /(?:invalid|incorrect|wrong|bad|missing|expired|revoked|no)(?: [a-z]{1,12}){0,2} (?:api[ -]?key|access token|bearer token|credentials?|authentication|authorization|signature)/,
+  /(?:invalid|incorrect|wrong|bad|missing|expired|revoked|no)(?: [a-z]{1,12}){0,2} (?:api[ -]?(?:key|token)|access token|bearer token|credentials?|authentication|authorization|signature)/,
   /api[ -]?key (?:is |was |has )?(?:not valid|invalid|expired|revoked|missing|disabled|not found)/,
   /security token included in the request/,
   /(?:organization|account|project) has been (?:disabled|deactivated|suspended)/,
@@ -80,16 +87,19 @@ const credential: Phrases = [
 
 const modelGone: Phrases = [
   /^model: /,
-  /models?\b[^\n]{0,200}(?:not found|does not exist|doesn't exist|not exist|no longer (?:available|supported)|deprecated|decommissioned|retired|end of (?:its )?life)/,
+  /models?\b[^\n]{0,200}(?:not found|does not exist|doesn't exist|not exist|no longer (?:available|supported)|was removed|deprecated|decommissioned|retired|end of (?:its )?life)/,
   /\b(?:deployment|engine)\b[^\n]{0,120}(?:not found|does not exist)/,
   /is not a valid model/,
   /^invalid model/,
   /(?:no such|unknown) model/,
-  /no endpoints found/,
+  /no endpoints found(?! (?:that|which|matching))/,
   /unable to access model/,
   /model identifier is invalid/,
   /on-demand throughput isn.t supported/,
-  /does not have access to (?:the )?model/,
+  /(?:does|do)(?: not|n't) have access to (?:the )?model/,
+  /not servable in region|not allowed to use publisher model/,
+  /marked by provider as legacy|use case details have not been submitted/,
+  /^function [^\n]{1,120}not found for account/,
 ]
 
 /** The route, not the model: this deployment may serve every other endpoint well. */
@@ -106,6 +116,8 @@ const unsupported: Phrases = [
   /not implemented/,
   /operation does not work with the specified model/,
   /(?:responses|compact|endpoint|api) (?:api )?is not supported (?:for|by)/,
+  // What this request wants (tools, images, a data policy) none of the model's hosts offers.
+  /no endpoints (?:found|available) (?:that|which|matching)|no allowed providers are available/,
 ]
 
 /** An object by its id, which only its owner knows. */
@@ -120,11 +132,13 @@ const foreignObject: Phrases = [
 const overloaded: Phrases = [
   /overloaded/,
   /(?:at|over) (?:full )?capacity/,
-  /capacity (?:exceeded|reached|constraint)/,
+  /capacity (?:temporarily )?(?:exceeded|reached|constraint)/,
+  /temporarily unable to process/,
+  /requires more (?:system |gpu )?memory/,
   /(?:no|insufficient) capacity/,
-  /(?:server|model|service) (?:is )?(?:currently )?(?:too )?busy/,
-  /model (?:[^ ]{1,80} )?is (?:currently )?loading/,
-  /(?:experiencing|due to) high demand/,
+  /(?:server|model|service|system) (?:is )?(?:currently )?(?:too )?busy/,
+  /model (?:[^ ]{1,80} )?is (?:currently )?loading|^loading model/,
+  /(?:experiencing|due to) high (?:demand|traffic)/,
   /queue is full/,
 ]
 
@@ -142,15 +156,15 @@ const rateLimit: Phrases = [
 const opening: readonly (readonly [FailureClass, RegExp])[] = [
   [
     'quota',
-    /^(?:your credit balance is too low|you have reached your specified|insufficient (?:account )?(?:balance|credits?|funds?|quota)|billing hard limit|access denied, please make sure your account is in good standing|you exceeded your current quota|your account (?:[a-z]{1,12} ){0,4}(?:not active|overdue|in arrears))/,
+    /^(?:your credit balance is too low|you have reached your specified|insufficient (?:account )?(?:balance|credits?|funds?|quota)|billing hard limit|access denied, please make sure your account is in good standing|sorry, your account balance|you exceeded your current quota|your account (?:[a-z]{1,12} ){0,4}(?:not active|overdue|in arrears))/,
   ],
   [
     'credential',
-    /^(?:api[ -]?key (?:is )?(?:not valid|invalid|expired|not found)|(?:invalid|incorrect|expired) api[ -]?key|please pass a valid api key|the security token included|this organization has been disabled|user location is not supported)/,
+    /^(?:api[ -]?key (?:is )?(?:not valid|invalid|expired|not found)|(?:invalid|incorrect|expired) api[ -]?key|please pass a valid api key|the security token included|this organization has been disabled|user location is not supported|operation not allowed$|your account is not authorized to invoke|[a-z]{1,20} api free tier is not available)/,
   ],
   [
     'model_gone',
-    /^(?:invalid model\b|model not exist|unknown model|no such model|the provided model identifier is invalid|invocation of model id [^ ]{1,200} with on-demand|(?:the )?(?:requested )?model [^ ]{1,200} (?:does not exist|was not found|not found|is not found|has been (?:decommissioned|deprecated|retired)|is no longer)|[^ ]{1,200} is not a valid model)/,
+    /^(?:aierror: )?(?:invalid model\b|model (?:does )?not exist|unknown model|no such model|publisher model [^ ]{1,300} is not servable|project [^ ]{1,120} is not allowed to use publisher model|the provided model identifier is invalid|invocation of model id [^ ]{1,200} with on-demand|(?:the )?(?:requested )?model [^ ]{1,200} (?:does not exist|was not found|not found|is not found|has been (?:decommissioned|deprecated|retired)|is no longer)|[^ ]{1,200} is not a valid model)/,
   ],
   [
     'unsupported',
@@ -189,12 +203,25 @@ const rulesAt = (status: number | undefined): readonly Rule[] => {
         ['unsupported', unsupported],
         ['model_gone', modelGone],
       ]
+    case 412:
+      return [
+        ['quota', quota],
+        ['model_gone', [...modelGone, /failed to load/]],
+      ]
     case 413:
       return [['context_window', contextWindow]]
     case 429:
       return [
         ['context_window', contextWindow.slice(-1)],
         ['quota', quota],
+        // The caller's own tier; behind a 503 it is everybody's.
+        ['rate_limit', [/service tier capacity/]],
+        ['overloaded', overloaded],
+      ]
+    case 498:
+      return [
+        ['overloaded', overloaded],
+        ['credential', credential],
       ]
     default:
       break
@@ -214,28 +241,63 @@ const rulesAt = (status: number | undefined): readonly Rule[] => {
 
 /** Money and safety said beside a code that alone would read otherwise (a shared "permission denied" or "rate limit"). */
 const aboveWords: readonly Rule[] = [
+  // An account that was found out, not a prompt.
+  ['credential', [/resource has been (?:temporarily )?blocked/]],
   ['content_policy', [/violat[a-z]{1,5} [^.]{0,40}usage guidelines/, /(?:prompt|input|content) was flagged/]],
-  ['context_window', contextWindow.slice(-1)],
+  // What the plan does not carry at this length passes with no time either.
+  ['context_window', [...contextWindow.slice(-1), /long context (?:requests?|beta|access|window)/]],
   [
     'quota',
-    [/prepayment credits/, /used all (?:of )?(?:its |your )?(?:available )?credits/, /spend(?:ing)? cap/],
+    [
+      /prepayment credits/,
+      /used all (?:of )?(?:its |your )?(?:available )?credits/,
+      /spend(?:ing)? cap/,
+      /too many tokens per day/,
+      // A limit of nothing: the plan does not include this model.
+      /quota exceeded for metric[^\n]{0,200}limit: 0(?![\d.])/,
+    ],
   ],
 ]
 
-const firstOf = (rules: readonly Rule[], text: string): FailureClass | undefined =>
-  rules.find(([, phrases]) => phrases.some(phrase => phrase.test(text)))?.[0]
+/** A text, and the same without what stands in quotation marks. */
+type Searched = { readonly text: string; readonly unquoted: string }
 
-const searched = (message: string): string => message.slice(0, 2048).toLowerCase().replaceAll('’', "'").trim()
+/** Marks that open a quotation, not apostrophes; one that is never closed was cut off. */
+const quotation = /(?<![a-z0-9])(['"`])[^\n]{0,300}?(?:\1(?![a-z0-9])|$)/g
+
+/** The last line of a long text (a stack trace) may be the one that says it. */
+const searchedIn = (message: string): Searched => {
+  const ends = message.length > 3_072 ? `${message.slice(0, 2_048)}\n${message.slice(-1_024)}` : message
+  const text = ends.toLowerCase().replaceAll('’', "'").trim()
+  return { text, unquoted: text.replace(quotation, '') }
+}
+
+/**
+ * What a message quotes may be the caller's own words. They may lead his request to another list of fallbacks, but
+ * what rests a deployment for everybody must be said outside of quotation marks.
+ */
+const firstOf = (rules: readonly Rule[], { text, unquoted }: Searched): FailureClass | undefined =>
+  rules.find(([failureClass, phrases]) => {
+    const where = VERDICTS[failureClass].cooldown === 'none' ? text : unquoted
+    return phrases.some(phrase => phrase.test(where))
+  })?.[0]
 
 /** The class that a text means whatever word came with it. */
-export const classAboveWords = (message: string): FailureClass | undefined =>
-  firstOf(aboveWords, searched(message))
+export const classAboveWords = (message: string, status: number | undefined): FailureClass | undefined => {
+  const found = firstOf(aboveWords, searchedIn(message))
+  return found !== undefined && blamesRequest(status) && VERDICTS[found].cooldown !== 'none'
+    ? undefined
+    : found
+}
+
+/** At these statuses a text is about the request unless it opens with something else. */
+const blamesRequest = (status: number | undefined): boolean => status === 400 || status === 422
 
 /** The class that a text means at a status; undefined status: a stream, or an error inside a 200. */
 export const classOfText = (message: string, status: number | undefined): FailureClass | undefined => {
-  const text = searched(message)
-  const found = firstOf(rulesAt(status), text)
+  const searched = searchedIn(message)
+  const found = firstOf(rulesAt(status), searched)
   if (found !== undefined) return found
-  if (status !== 400 && status !== 422 && status !== undefined) return undefined
-  return opening.find(([, phrase]) => phrase.test(text))?.[0]
+  if (!blamesRequest(status) && status !== undefined) return undefined
+  return opening.find(([, phrase]) => phrase.test(searched.text))?.[0]
 }

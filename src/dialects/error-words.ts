@@ -48,6 +48,11 @@ const callerWords: readonly string[] = [
   'failed_to_download_image',
   'request_too_large',
   'payload_too_large',
+  'max_tokens_exceeded',
+  'weight_exceeds_budget',
+  'image_not_found',
+  'image_download_failed',
+  'unsupported_image_format',
 ]
 
 /** Decisive: these mean one thing at every status. */
@@ -59,6 +64,9 @@ const strong: Words = {
     'exceed_context_size_error',
     'prompt_too_long',
     'input_too_long',
+    'tokens_limit_reached',
+    'model_max_prompt_tokens_exceeded',
+    'string_too_long',
   ],
   content_policy: [
     'content_filter',
@@ -75,6 +83,8 @@ const strong: Words = {
     'datainspectionfailed',
     'guardrail_intervened',
     'guardrails_violation',
+    'contentfilter',
+    'refusal',
   ],
   quota: [
     'insufficient_quota',
@@ -92,6 +102,18 @@ const strong: Words = {
     'arrearage',
     'accountoverdueerror',
     'servicequotaexceededexception',
+    'organization_spend_limit_exceeded',
+    'project_spend_limit_exceeded',
+    'organization_usage_limit_exceeded',
+    'spend_limit_exceeded',
+    'blocked_api_access',
+    'credit_limit',
+    'insufficient_user_quota',
+    'not_enough_balance',
+    'budget_exceeded',
+    'billing_disabled',
+    'daily_quota',
+    'token_limit_exceeded',
   ],
   credential: [
     'invalid_api_key',
@@ -112,6 +134,24 @@ const strong: Words = {
     'incompletesignature',
     'missingauthenticationtoken',
     'model_terms_required',
+    'authentication',
+    'api_key_service_blocked',
+    'service_disabled',
+    'consumer_suspended',
+    'access_token_expired',
+    'access_token_scope_insufficient',
+    'credentials_missing',
+    'iam_permission_denied',
+    'missing_scope',
+    'ip_not_authorized',
+    'requestexpired',
+    'notauthorized',
+    'invalidclienttokenid',
+    'signaturedoesnotmatch',
+    'expiredtoken',
+    'expired_key',
+    'token_not_found_in_db',
+    'auth_error',
   ],
   model_gone: [
     'deploymentnotfound',
@@ -124,6 +164,8 @@ const strong: Words = {
     'model_permission_blocked_project',
     'invalid_model',
     'unknown_model',
+    'servicemodeldeprecated',
+    'unavailable_model',
   ],
   unsupported: [
     'operationnotsupported',
@@ -143,6 +185,11 @@ const strong: Words = {
     'capacity_exceeded',
     'modelnotreadyexception',
     'serviceunavailableexception',
+    'provider_overloaded',
+    'model_capacity_exhausted',
+    'queue_exceeded',
+    'resource_unavailable',
+    'unreachable_backend',
   ],
   rate_limit: [
     'rate_limit_exceeded',
@@ -157,9 +204,14 @@ const strong: Words = {
     'throttling_allocationquota',
     'limit_requests',
     'resource_exhausted',
-    'service_tier_capacity_exceeded',
+    'rate_limited',
+    'ratelimitexceeded',
+    'request_limit_exceeded',
+    'openrouter_in_flight_budget',
+    'in_flight_budget_exhausted',
   ],
-  transient: ['malformed_event', 'empty_answer'],
+  transient: ['malformed_event'],
+  empty_answer: ['empty_answer'],
 }
 
 /** Believed only when no usable status came with them: a stream, an error inside a 200, or a 5xx. */
@@ -179,6 +231,8 @@ const weak: Words = {
     'unprocessableentityerror',
     'unprocessable_entity',
     'conflict_error',
+    'badrequest',
+    'unprocessable',
   ],
   credential: [
     'permission_error',
@@ -189,7 +243,16 @@ const weak: Words = {
     'unauthorized',
   ],
   unsupported: ['not_found_error', 'not_found', 'notfounderror', 'resourcenotfoundexception'],
-  overloaded: ['slow_down', 'unavailable', 'service_unavailable', 'service_unavailable_error'],
+  overloaded: [
+    'slow_down',
+    'unavailable',
+    'service_unavailable',
+    'service_unavailable_error',
+    'service_tier_capacity_exceeded',
+    'serviceunavailable',
+    'serviceunavailableerror',
+    'unavailable_error',
+  ],
   rate_limit: ['ratelimiterror'],
   transient: [
     'server_error',
@@ -207,6 +270,10 @@ const weak: Words = {
     'vector_store_timeout',
     'aborted',
     'unknown',
+    'provider_unavailable',
+    'server',
+    'timeout',
+    'internalfailure',
   ],
 }
 
@@ -218,6 +285,18 @@ const mapOf = (words: Words): ReadonlyMap<string, FailureClass> =>
   )
 
 export const CALLER_WORDS: ReadonlySet<string> = new Set(callerWords)
+/** A 402 with one of these passes as soon as calls in flight have ended. */
+export const BUDGET_WORDS: ReadonlySet<string> = new Set([
+  'openrouter_in_flight_budget',
+  'in_flight_budget_exhausted',
+])
+
+/** Words of OpenRouter's `metadata.error_type` that mean something else in a `code`. */
+export const ROUTER_WORDS: ReadonlyMap<string, string> = new Map([
+  // A message with a wrong role or no content; as a code it is a refusal.
+  ['invalid_prompt', 'invalid_request'],
+])
+
 export const STRONG_WORDS = mapOf(strong)
 export const WEAK_WORDS = mapOf(weak)
 

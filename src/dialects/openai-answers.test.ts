@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { indexObject } from '../wire/index.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { SHAPES } from './index.ts'
+import type { StreamEvent } from './shape.ts'
+
+/** The same bytes as compact and as spaced JSON: what a quick look at them says. */
+const calmAt = (shape: keyof typeof SHAPES, answer: JsonObject): boolean =>
+  [undefined, 1].some(
+    space => SHAPES[shape].calm?.(indexObject(Buffer.from(JSON.stringify(answer, null, space)))) === true,
+  )
 
 const insideOf = (shape: keyof typeof SHAPES, answer: JsonObject): JsonObject | undefined =>
   SHAPES[shape].errorInside(answer)
@@ -15,9 +23,34 @@ test('an error inside a 200 is found', () => {
     ['chat', { choices: [{ index: 0, message: { content: '' }, finish_reason: 'error' }] }],
     ['chat', { choices: [{ index: 0, error: { code: 502, message: 'x' }, message: { content: '' } }] }],
     ['completions', { object: 'error', message: 'x', code: 400 }],
+    ['chat', { choices: [null] }],
+    [
+      'chat',
+      {
+        choices: [{ index: 0, message: { role: 'assistant', content: '' }, finish_reason: 'stop' }],
+        usage: { prompt_tokens: 14_903, completion_tokens: 0, total_tokens: 14_903 },
+      },
+    ],
+    [
+      'completions',
+      { choices: [{ index: 0, text: '', finish_reason: null }], usage: { completion_tokens: 0 } },
+    ],
+    ['chat', { candidates: [], promptFeedback: { blockReason: 'SAFETY' } }],
+    ['chat', { base_resp: { status_code: 1002, status_msg: 'rate limit' }, choices: null }],
     ['embeddings', { object: 'list', model: 'e' }],
+    ['embeddings', { object: 'list', model: 'e', data: [] }],
     ['images', { created: 1 }],
+    ['images', { created: 1, data: [] }],
     ['moderations', { id: 'm' }],
+    ['moderations', { id: 'm', results: [] }],
+    ['responses', { foo: 1 }],
+    [
+      'responses',
+      { id: 'resp_1', status: 'completed', output: [], usage: { input_tokens: 9, output_tokens: 0 } },
+    ],
+    ['rerank', { id: 'r' }],
+    ['transcription', { task: 'transcribe' }],
+    ['speech', { message: 'no voice' }],
     [
       'responses',
       { id: 'resp_1', object: 'response', status: 'failed', error: { code: 'server_error', message: 'x' } },
@@ -33,6 +66,7 @@ test('an error inside a 200 is found', () => {
   for (const [shape, answer] of hidden) {
     const found = insideOf(shape, answer)
     assert.equal(typeof found?.message, 'string', `${shape} ${JSON.stringify(answer)}`)
+    assert.equal(calmAt(shape, answer), false, `${shape} is looked into: ${JSON.stringify(answer)}`)
   }
 })
 
@@ -45,6 +79,39 @@ test('a real answer is never taken for an error', () => {
         choices: [{ index: 0, message: { content: null, refusal: 'no' }, finish_reason: 'content_filter' }],
         error: {},
       },
+    ],
+    [
+      'chat',
+      {
+        choices: [{ index: 0, message: { content: '' }, finish_reason: 'stop' }],
+        usage: { prompt_tokens: 9, completion_tokens: 1 },
+      },
+    ],
+    ['chat', { choices: [{ index: 0, message: { content: '' }, finish_reason: 'stop' }], usage: {} }],
+    [
+      'chat',
+      {
+        choices: [{ index: 0, message: { content: null }, finish_reason: 'content_filter' }],
+        usage: { completion_tokens: 0 },
+      },
+    ],
+    [
+      'chat',
+      {
+        choices: [{ index: 0, message: { content: null }, finish_reason: 'length' }],
+        usage: { completion_tokens: 0 },
+      },
+    ],
+    [
+      'chat',
+      {
+        choices: [{ index: 0, message: { content: null, tool_calls: [{ id: 'a' }] }, finish_reason: 'stop' }],
+        usage: { completion_tokens: 0 },
+      },
+    ],
+    [
+      'completions',
+      { choices: [{ index: 0, text: 'echo', finish_reason: 'stop' }], usage: { completion_tokens: 0 } },
     ],
     ['embeddings', { object: 'list', data: [{ embedding: [0] }] }],
     ['responses', { id: 'resp_1', object: 'response', status: 'completed', error: null, output: [] }],
@@ -66,6 +133,27 @@ test('a real answer is never taken for an error', () => {
   ]
   for (const [shape, answer] of real)
     assert.equal(insideOf(shape, answer), undefined, `${shape} ${JSON.stringify(answer)}`)
+})
+
+const ended = (...events: readonly JsonObject[]): readonly StreamEvent[] =>
+  events.map(event => ({ bytes: new Uint8Array(), event: '', data: JSON.stringify(event) }))
+
+test('a stream that ended before content is none when not one token was counted', () => {
+  const { completions, responses, images } = SHAPES
+  const stop = (usage: JsonObject) =>
+    ended({ choices: [{ index: 0, text: '', finish_reason: 'stop' }], usage })
+  assert.equal(completions.stream?.emptyEnd?.(stop({ completion_tokens: 0 }))?.code, 'empty_answer')
+  assert.equal(completions.stream?.emptyEnd?.(stop({ completion_tokens: 1 })), undefined)
+  assert.equal(completions.stream?.emptyEnd?.(ended())?.code, 'empty_answer')
+  const completed = (response: JsonObject) =>
+    ended({ type: 'response.created' }, { type: 'response.completed', response })
+  const nothing = { status: 'completed', output: [], usage: { output_tokens: 0 } }
+  const end = responses.stream?.emptyEnd
+  assert.equal(end?.(completed(nothing))?.code, 'empty_answer')
+  assert.equal(end?.(completed({ ...nothing, usage: { output_tokens: 3 } })), undefined)
+  assert.equal(end?.(completed({ ...nothing, usage: null })), undefined)
+  assert.equal(end?.(completed({ ...nothing, status: 'incomplete' })), undefined)
+  assert.equal(images.stream?.emptyEnd, undefined)
 })
 
 test('usage of whole answers', () => {

@@ -1,5 +1,5 @@
 import { asBuffer } from '../wire/bytes.ts'
-import type { JsonIndex } from '../wire/index.ts'
+import type { JsonIndex, Span } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import { flatTest, leading, leadingTo, member, someText, trailing } from './flat-event.ts'
@@ -9,6 +9,7 @@ import {
   isPing,
   lifecycle,
   listOf,
+  listsObjects,
   malformedEvent,
   objectOf,
   parseJson,
@@ -96,26 +97,72 @@ const flatFailure = (chunk: JsonObject): Sight | undefined => {
  */
 export const chunkErrorFrame = (error: ErrorBody): string => `data: ${JSON.stringify({ error })}\n\n`
 
-export const errorInsideChoices = (answer: JsonObject): JsonObject | undefined => {
-  const said = saidError(answer)
-  if (said !== undefined) return said
-  const choices = listOf(answer.choices)
-  if (choices === undefined || choices.length === 0) {
-    return errorObjectOf(answer) ?? unsaid('The provider answered without any choice.', 'empty_answer')
+const NO_CHOICE = unsaid('The provider answered without any choice.', 'empty_answer')
+const NO_TOKEN = unsaid('The provider ended the answer without a single token.', 'empty_answer')
+
+type SaysSomething = (choice: JsonObject) => boolean
+
+/**
+ * An empty text is an answer: a model may have nothing to say. It is none when the provider itself counts not one
+ * token of output: every model that runs gives at least the token that ends its turn. A filter or a limit that left
+ * nothing over has its own reason, and is told to the client as it is.
+ */
+const withoutToken = (
+  choices: readonly JsonObject[],
+  usage: Json | undefined,
+  says: SaysSomething,
+): boolean =>
+  objectOf(usage)?.completion_tokens === 0 &&
+  choices.every(choice => (choice.finish_reason ?? 'stop') === 'stop' && !says(choice))
+
+/** Chat and completions: what is wrong with a whole answer. */
+export const errorInsideChoices =
+  (says: SaysSomething) =>
+  (answer: JsonObject): JsonObject | undefined => {
+    const said = saidError(answer)
+    if (said !== undefined) return said
+    const choices = listOf(answer.choices)?.filter(isObject)
+    if (choices === undefined || choices.length === 0) return errorObjectOf(answer) ?? NO_CHOICE
+    return choiceError(choices) ?? (withoutToken(choices, answer.usage, says) ? NO_TOKEN : undefined)
   }
-  return choiceError(choices)
-}
+
+/** The same for a stream that ended before any content. */
+export const emptyEndOfChunks =
+  (says: SaysSomething) =>
+  (events: readonly StreamEvent[]): JsonObject | undefined => {
+    const chunks = events
+      .map(({ data }) => objectOf(parseJson(data ?? '')))
+      .filter(chunk => chunk !== undefined)
+    const choices = chunks.flatMap(chunk => listOf(chunk.choices) ?? []).filter(isObject)
+    // `[DONE]` and nothing before it.
+    if (choices.length === 0) return NO_CHOICE
+    return chunks.some(({ usage }) => withoutToken(choices, usage, says)) ? NO_TOKEN : undefined
+  }
 
 const ALARMS = ['"error', '"content_filter"'].map(word => Buffer.from(word))
+const COUNT = Buffer.from('"completion_tokens"')
+/** Choices without a word, with every member that providers write: at most so many bytes. */
+const LONGEST_EMPTY = 1_024
 
-/** Choices are there, and no word that an error or a filtered end is told with (an escaped one is no news). */
+/** `"completion_tokens": 0`, however it is spaced. */
+const countsNoToken = (bytes: Buffer, usage: Span | undefined): boolean => {
+  if (usage === undefined) return false
+  let at = bytes.indexOf(COUNT, usage.start)
+  if (at === -1 || at >= usage.end) return false
+  at += COUNT.length
+  // The colon and white space around it.
+  while (at < usage.end && ((bytes[at] ?? 0) <= 0x20 || bytes[at] === 0x3a)) at += 1
+  return bytes[at] === 0x30
+}
+
+/** Choices are there, and no word that an error or an empty end is told with (an escaped one is no news). */
 export const calmChoices = ({ bytes, members }: JsonIndex): boolean => {
   const choices = members.get('choices')
-  // `[{}]` at the least: an empty list is no answer.
-  if (choices === undefined || bytes[choices.start] !== 0x5b || choices.end - choices.start < 4) return false
+  if (choices === undefined || !listsObjects(bytes, choices)) return false
   const look = asBuffer(bytes)
   for (const word of ALARMS) if (look.indexOf(word) !== -1) return false
-  return true
+  // A longer list says something.
+  return choices.end - choices.start > LONGEST_EMPTY || !countsNoToken(look, members.get('usage'))
 }
 
 /** LiteLLM: an answer that ends with finish_reason content_filter is a content-policy violation. */
@@ -125,7 +172,7 @@ export const filteredChoice = ({ choices }: JsonObject): boolean =>
 
 export const chat: Shape = {
   name: 'chat',
-  errorInside: errorInsideChoices,
+  errorInside: errorInsideChoices(speaks),
   calm: calmChoices,
   filtered: filteredChoice,
   usageOf: answer => usageFrom(answer.usage),
@@ -135,6 +182,7 @@ export const chat: Shape = {
         ? content
         : sightOfChunk(event, speaks),
     errorFrame: chunkErrorFrame,
+    emptyEnd: emptyEndOfChunks(speaks),
     endsWithoutTerminal: true,
   },
 }

@@ -1,7 +1,9 @@
+import type { JsonObject } from '../wire/json.ts'
 import { flatTest, leading, leadingTo, someText, trailing } from './flat-event.ts'
 import {
   calmChoices,
   chunkErrorFrame,
+  emptyEndOfChunks,
   errorInsideChoices,
   filteredChoice,
   sightOfChunk,
@@ -13,10 +15,12 @@ const isPlainText = flatTest(
   `\\{${leading}"choices": ?\\[\\{${leadingTo('text')}"text": ?${someText}${trailing}\\}\\]${trailing}\\}`,
 )
 
+const speaks = (choice: JsonObject): boolean => textOf(choice.text) !== undefined
+
 /** The older text completions: as chat, but a choice says `text`. */
 export const completions: Shape = {
   name: 'completions',
-  errorInside: errorInsideChoices,
+  errorInside: errorInsideChoices(speaks),
   calm: calmChoices,
   filtered: filteredChoice,
   usageOf: answer => usageFrom(answer.usage),
@@ -24,8 +28,9 @@ export const completions: Shape = {
     sight: event =>
       event.event === '' && event.data !== undefined && isPlainText(event.data)
         ? content
-        : sightOfChunk(event, choice => textOf(choice.text) !== undefined),
+        : sightOfChunk(event, speaks),
     errorFrame: chunkErrorFrame,
+    emptyEnd: emptyEndOfChunks(speaks),
     endsWithoutTerminal: true,
   },
 }

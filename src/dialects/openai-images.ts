@@ -1,3 +1,4 @@
+import type { JsonIndex } from '../wire/index.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import {
@@ -5,6 +6,7 @@ import {
   isDone,
   isPing,
   lifecycle,
+  listsObjects,
   malformedEvent,
   parseJson,
   seen,
@@ -53,17 +55,24 @@ export const typedStream = (final: readonly string[], carriers: TypedRules['carr
   }
 }
 
-/** Looks only whether `data` is there: images and vectors are large, and reading them here would parse them. */
 export const errorWithoutData = (answer: JsonObject): JsonObject | undefined => {
   const said = saidError(answer)
   if (said !== undefined) return said
-  if (Object.hasOwn(answer, 'data')) return undefined
+  const data = answer.data
+  if (data !== undefined && !(Array.isArray(data) && data.length === 0)) return undefined
   return errorObjectOf(answer) ?? unsaid('The provider answered without data.', 'empty_answer')
+}
+
+/** `data` is there and not empty, and no `error` beside it: images and vectors are large, and are not parsed here. */
+export const calmData = ({ bytes, members }: JsonIndex): boolean => {
+  const data = members.get('data')
+  return data !== undefined && listsObjects(bytes, data) && !members.has('error')
 }
 
 export const images: Shape = {
   name: 'images',
   errorInside: errorWithoutData,
+  calm: calmData,
   usageOf: answer => usageFrom(answer.usage),
   stream: typedStream(['image_generation.completed', 'image_edit.completed'], {
     'image_generation.partial_image': 'b64_json',

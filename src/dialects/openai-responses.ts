@@ -180,7 +180,23 @@ const errorInside = (answer: JsonObject): JsonObject | undefined => {
   if (answer.background === true) return undefined
   const said = saidError(answer)
   if (said !== undefined) return said
-  return answer.status === 'failed' ? errorOfResponse(answer) : undefined
+  if (answer.status === 'failed') return errorOfResponse(answer)
+  if (!Object.hasOwn(answer, 'output') && !Object.hasOwn(answer, 'id'))
+    return errorObjectOf(answer) ?? unsaid('The provider answered without a response.', 'empty_answer')
+  return withoutToken(answer) ? NO_TOKEN : undefined
+}
+
+const NO_TOKEN = unsaid('The provider completed the response without a single token.', 'empty_answer')
+
+/** An empty `output` may be what the model had to say; not so when not one token was counted. */
+const withoutToken = (response: JsonObject): boolean =>
+  response.status === 'completed' &&
+  objectOf(response.usage)?.output_tokens === 0 &&
+  listOf(response.output)?.length === 0
+
+const emptyEnd = (events: readonly StreamEvent[]): JsonObject | undefined => {
+  const last = objectOf(parseJson(events.at(-1)?.data ?? ''))
+  return withoutToken(objectOf(last?.response) ?? {}) ? NO_TOKEN : undefined
 }
 
 const filtered = ({ status, incomplete_details: why }: JsonObject): boolean =>
@@ -194,6 +210,7 @@ export const responses: Shape = {
   stream: {
     sight: sightOfResponseEvent,
     errorFrame: responseFailedFrame,
+    emptyEnd,
     endsWithoutTerminal: false,
   },
 }

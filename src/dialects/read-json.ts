@@ -1,3 +1,4 @@
+import type { Span } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { Sight, StreamEvent, Usage } from './shape.ts'
 
@@ -55,6 +56,14 @@ export const usageFrom = (value: Json | undefined): Usage | undefined => {
 export const lifecycle: Sight = { kind: 'lifecycle' }
 export const content: Sight = { kind: 'content' }
 export const terminal: Sight = { kind: 'terminal' }
+
+/** Bytes that begin a list whose first value is an object: it has something in it. */
+export const listsObjects = (bytes: Uint8Array, { start, end }: Span): boolean => {
+  if (bytes[start] !== 0x5b) return false
+  let at = start + 1
+  while (at < end && (bytes[at] ?? 0) <= 0x20) at += 1
+  return bytes[at] === 0x7b
+}
 
 /** A sight with the usage that came along, if any. */
 export const seen = (kind: 'lifecycle' | 'content' | 'final' | 'terminal', usage?: Usage): Sight =>

@@ -67,6 +67,11 @@ export type StreamRules = {
   readonly sight: (event: StreamEvent) => Sight
   /** The frame that ends a broken stream at the client: an error event, never a success terminator. */
   readonly errorFrame: (error: ErrorBody, state: StreamState) => string
+  /**
+   * Asked when a stream has ended and no event carried content, with all its events: the error to tell when the
+   * provider did not say anything at all; undefined when saying nothing was its answer (a stop, a filter, a limit).
+   */
+  readonly emptyEnd?: (events: readonly StreamEvent[]) => JsonObject | undefined
   /** True when a finished answer may end without its terminator (chat: finish_reason, then EOF). */
   readonly endsWithoutTerminal: boolean
   /** Plain bytes: where the upstream ends, the answer ends (a short body is the transport's to notice). */

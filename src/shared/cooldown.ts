@@ -120,6 +120,6 @@ export const coolingAfter = (failure: Failure, facts: HealthFacts): CoolingDecis
   if (!cools) return undefined
   return {
     ms: cooldownMs(failure, deployment, router),
-    scope: VERDICTS[failure.class].cooldown === 'rate' ? 'domain' : 'deployment',
+    scope: VERDICTS[failure.class].cooldown === 'rate_limit' ? 'domain' : 'deployment',
   }
 }

@@ -65,13 +65,25 @@ const AZURE: Readonly<Record<number, Row>> = {
   ],
 }
 
-/** What this provider writes for a status when a script names no body. */
-export const errorBody = (flavour: Flavour, status: number): JsonObject => {
+/** The sentence that says when to come back, with its number. */
+const WAIT = / Please (?:try again in|retry after) \d+ ?s(?:econds)?\./
+
+/** Header and text of one answer agree: the text says the header's seconds, or nothing where they are no number. */
+const agreeing = (message: string, wait: string | undefined): string => {
+  if (wait === undefined) return message
+  return message.replace(WAIT, sentence => (/^\d+$/.test(wait) ? sentence.replace(/\d+/, wait) : ''))
+}
+
+/**
+ * What this provider writes for a status when a script names no body. `wait`: the Retry-After header that goes with
+ * it; '' when only another header says when.
+ */
+export const errorBody = (flavour: Flavour, status: number, wait?: string): JsonObject => {
   const [message, type, code] = (flavour === 'azure' ? AZURE[status] : undefined) ??
     OPENAI[status] ?? [
       `The provider answered ${status}.`,
       status >= 500 ? 'server_error' : 'invalid_request_error',
       null,
     ]
-  return { error: { message, type, param: null, code } }
+  return { error: { message: agreeing(message, wait), type, param: null, code } }
 }

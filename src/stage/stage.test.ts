@@ -255,6 +255,7 @@ test('a script is consumed one fault per matching hit, then ok', async t => {
   const limited = await ask(stage, '/chat/completions', HELLO)
   assert.equal(limited.head.status, 429)
   assert.match(limited.head.raw, /retry-after: 2/)
+  assert.match(limited.text, /try again in 2s/, 'header and text of one answer agree')
   assert.equal((await ask(stage, '/chat/completions', HELLO)).head.status, 200)
 })
 

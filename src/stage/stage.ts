@@ -260,7 +260,7 @@ const modelIn = (hit: Hit): string | undefined => {
 
 const staging = (house: House, answer: () => Answer) => ({
   headers: commonHeaders(house.scene),
-  errorFor: (status: number): JsonObject => errorBody(house.scene.flavour, status),
+  errorFor: (status: number, wait?: string): JsonObject => errorBody(house.scene.flavour, status, wait),
   answer,
 })
 

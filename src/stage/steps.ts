@@ -52,8 +52,8 @@ const fixedSteps = (fault: Fault, headers: Headers, errorFor: ErrorFor): readonl
   }
 }
 
-/** The provider's own error body for a status. */
-export type ErrorFor = (status: number) => JsonObject
+/** The provider's own error body for a status, and for what the Retry-After header beside it says. */
+export type ErrorFor = (status: number, wait?: string) => JsonObject
 
 const PAGE =
   '<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>\n'
@@ -67,8 +67,9 @@ const statusSteps = (
   errorFor: ErrorFor,
 ): readonly Step[] => {
   const all = { ...headers, ...fault.headers }
+  const wait = all['retry-after'] ?? (all['retry-after-ms'] === undefined ? undefined : '')
   if (typeof fault.body !== 'string')
-    return jsonSteps(fault.status, all, fault.body ?? errorFor(fault.status))
+    return jsonSteps(fault.status, all, fault.body ?? errorFor(fault.status, wait))
   return wholeSteps(fault.status, { 'content-type': 'text/plain', ...all }, Buffer.from(fault.body))
 }
 
