@@ -31,6 +31,8 @@ export const gateway =
       finish = answerRefusal(received, error, house)
     } finally {
       intake?.release()
+      // The reply has settled it, unless the gateway itself failed: even then nothing is held for ever.
+      if (settled?.kind === 'answered') settled.answered.lease.release()
     }
     record({ received, call, settled, finish }, house)
   }

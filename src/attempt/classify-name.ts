@@ -54,6 +54,7 @@ export const STATUS_OF_CLASS: Readonly<Record<FailureClass, number>> = {
   timeout_first_token: 408,
   timeout_idle: 408,
   timeout_client: 408,
+  timeout_total: 408,
   no_deployment: 429,
   gateway_bug: 500,
   client_gone: 499,

@@ -32,6 +32,8 @@ export type TimeoutSignal = {
   readonly tookMs: number
   /** The limit was the caller's own. */
   readonly byClient: boolean
+  /** It was the limit of the whole request: however late this attempt had begun. */
+  readonly ofRequest?: true
   /** The deployment's own limits as its configuration writes them. */
   readonly written?: { readonly requestTimeout: Json; readonly timeout: Json }
   readonly provider: ProviderTag

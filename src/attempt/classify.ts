@@ -50,7 +50,7 @@ const classifyTimeout = (signal: TimeoutSignal): Failure => {
   const spent = `timeout value=${pythonSeconds(signal.limitMs, 3)}, time taken=${pythonSeconds(signal.tookMs, 2)} seconds`
   return plain(
     {
-      class: signal.byClient ? 'timeout_client' : ownClass,
+      class: signal.byClient ? 'timeout_client' : signal.ofRequest === true ? 'timeout_total' : ownClass,
       status: 408,
       exception: 'Timeout',
       message: `${timedOut} Error_str: Request timed out. - ${spent}${writtenLimits(signal)}`,

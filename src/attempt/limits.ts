@@ -1,5 +1,6 @@
 import type { Call } from '../call.ts'
 import type { Deployment } from '../config/config.ts'
+import type { Allowance } from './allowance.ts'
 
 /** Connecting is the network's part and has its own, short limit. */
 export const CONNECT_MS = 5_000
@@ -28,4 +29,13 @@ export const limitsFor = (call: Call, deployment: Deployment): PhaseLimits => {
   if (controls.timeoutMs !== undefined) return { limitMs: controls.timeoutMs, byClient: true }
   const limitMs = deployment.timeoutMs ?? config.router.timeoutMs ?? config.litellm.requestTimeoutMs
   return { limitMs, byClient: false }
+}
+
+/** The same, within what is left of the request's own time. */
+export const limitsWithin = (call: Call, deployment: Deployment, allowance: Allowance): PhaseLimits => {
+  const limits = limitsFor(call, deployment)
+  const { leftMs } = allowance
+  if (leftMs === Number.POSITIVE_INFINITY || (limits.limitMs !== undefined && limits.limitMs <= leftMs))
+    return limits
+  return { ...limits, limitMs: leftMs }
 }

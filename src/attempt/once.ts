@@ -17,16 +17,18 @@ import { indexObject, type JsonIndex } from '../wire/index.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
+import type { Allowance } from './allowance.ts'
 import { BYTES, SOUND, wholeChunks } from './bytes.ts'
 import { classify, type FailureSignal } from './classify.ts'
 import { collect } from './collect.ts'
 import { concealed } from './conceal.ts'
 import { plainAnswer } from './decode.ts'
 import { gate } from './gate.ts'
-import { CONNECT_MS, limitsFor, type PhaseLimits } from './limits.ts'
+import { CONNECT_MS, limitsFor, limitsWithin, type PhaseLimits } from './limits.ts'
 import { isRehearsed, mockTransport } from './mock.ts'
 import { type Content, editNames, type Outcome } from './outcome.ts'
 import { Progress } from './progress.ts'
+import type { Resumption } from './resume.ts'
 import { LiveStream, type Trouble } from './stream.ts'
 import { type Answer, TransportFault } from './transport.ts'
 import { usageView, viewOf } from './view.ts'
@@ -48,8 +50,12 @@ export type Job = {
   readonly group: string
   readonly lease: Lease
   readonly house: House
+  /** What is left to the request: an attempt is given up when its time is over. */
+  readonly allowance: Allowance
   /** Another group stands by for answers that a content filter emptied. */
   readonly filteredFails: () => boolean
+  /** The attempt goes on from an answer that broke. */
+  readonly resumption?: Resumption | undefined
 }
 
 type Sent = {
@@ -93,11 +99,11 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
   try {
     const { ask, draft } = adapt(job.parcel, hop)
     far.draft = draft
-    const limits = limitsFor(call, hop.deployment)
     const pending = connection.authorize(draft, new Date(house.clock.wall()))
     const credential = pending instanceof Promise ? await pending : pending
     far.credential = credential
     const headers = withCredential(draft, credential)
+    const limits = limitsWithin(call, hop.deployment, job.allowance)
     const transport = mockTransport(job) ?? house.transport
     const phases = { connectMs: CONNECT_MS, headersMs: limits.limitMs }
     const answer = plainAnswer(await transport.send(draft, headers, phases, call.context.departed))
@@ -157,19 +163,23 @@ const signalOf = (error: unknown, job: Job, startedAt: number): FailureSignal =>
 }
 
 const timeoutSignal = (
-  job: Job,
+  job: Pick<Job, 'call' | 'hop' | 'house'> & Partial<Pick<Job, 'allowance'>>,
   phase: 'headers' | 'first_token' | 'idle' | 'total',
   tookMs: number,
 ): FailureSignal => {
   const { deployment } = job.hop
+  const { allowance } = job
   const limits = limitsFor(job.call, deployment)
+  // An answer that has begun is no longer held to the request's time.
+  const ofRequest = allowance?.over === true && phase !== 'idle'
   const { request_timeout: requestTimeout = null, timeout = null } = deployment.shown
   return {
     kind: 'timeout',
     phase,
-    limitMs: limits.limitMs ?? 0,
-    tookMs,
-    byClient: limits.byClient,
+    limitMs: ofRequest ? allowance.totalMs : (limits.limitMs ?? 0),
+    tookMs: ofRequest ? job.house.clock.now() - job.call.context.arrivedAt : tookMs,
+    byClient: ofRequest ? allowance.byClient : limits.byClient,
+    ...(ofRequest ? { ofRequest } : {}),
     written: { requestTimeout, timeout },
     provider: deployment.provider,
   }
@@ -202,14 +212,14 @@ const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict
   const type = answer.headers['content-type'] ?? ''
   const { route, stream } = job.call
   const events = type.startsWith(reading.streamType ?? 'text/event-stream')
-  if (stream && events) return readEvents(job, sent, answer, reading)
+  if (stream && events) return readEvents(job, answer, reading)
   const provider = job.hop.deployment.provider
   if (/^text\/html\b/i.test(type) && route.shape !== 'raw') {
     answer.abort()
     return fail({ kind: 'unreadable', what: 'html', status: answer.status, provider })
   }
   if (route.shape === 'raw' || (route.shape === 'speech' && !type.startsWith('application/json')))
-    return readStream(job, sent, answer, {
+    return readStream(job, answer, {
       decoder: wholeChunks(),
       rules: route.shape === 'speech' ? SOUND : BYTES,
       raw: true,
@@ -333,7 +343,7 @@ const hiddenSignal = (
   wallNow: job.house.clock.wall(),
 })
 
-const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
+const readEvents = (job: Job, answer: Answer, reading: Reading): Promise<Verdict> => {
   const rules = SHAPES[job.call.route.shape].stream
   if (rules === undefined) {
     answer.abort()
@@ -342,16 +352,18 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
       fail({ kind: 'unreadable', what: 'wrong_content_type', status: answer.status, provider }),
     )
   }
-  return readStream(job, sent, answer, { decoder: reading.decoder?.() ?? sseDecoder(), rules, raw: false })
+  return readStream(job, answer, { decoder: reading.decoder?.() ?? sseDecoder(), rules, raw: false })
 }
 
 type Framing = { readonly decoder: StreamDecoder; readonly rules: StreamRules; readonly raw: boolean }
 
 /** The commit gate, the same for every endpoint that streams. */
-const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing): Promise<Verdict> => {
+const readStream = async (job: Job, answer: Answer, framing: Framing): Promise<Verdict> => {
   const { clock } = job.house
-  const limit = sent.limits.limitMs
-  const live = new LiveStream(answer, framing.decoder, { clock, firstTokenMs: limit, idleMs: limit })
+  // The head has taken its part of the request's time; once content comes, only its silences are limited.
+  const { limitMs: firstTokenMs } = limitsWithin(job.call, job.hop.deployment, job.allowance)
+  const { limitMs: idleMs } = limitsFor(job.call, job.hop.deployment)
+  const live = new LiveStream(answer, framing.decoder, { clock, firstTokenMs, idleMs })
   const progress = new Progress(framing.rules)
   const gated = await gate(live, progress, clock.now)
   if (gated.kind === 'open') {
@@ -375,7 +387,7 @@ export const troubleSignal = (
     return trouble.fault.kind === 'aborted'
       ? { kind: 'client_gone' }
       : { kind: 'transport', fault: trouble.fault, provider, inStream: true }
-  if (trouble.kind === 'timeout') return timeoutSignal(job as Job, trouble.phase, trouble.tookMs)
+  if (trouble.kind === 'timeout') return timeoutSignal(job, trouble.phase, trouble.tookMs)
   return {
     kind: 'unreadable',
     what: trouble.kind === 'oversize' ? 'oversize' : 'malformed_event',

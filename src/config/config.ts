@@ -102,6 +102,30 @@ export type PreCallCheck =
   | 'enforce_model_rate_limits'
   | 'encrypted_content_affinity'
 
+/** Retries and health beyond LiteLLM's keys. docs/failover.md gives each default its reason. */
+export type FailoverSettings = {
+  /** total_timeout as written: over all attempts and waits of one request. Infinity: 0 was written, there is none. */
+  readonly totalTimeoutMs: number | undefined
+  /** The total where neither the file nor the client says one: never shorter than what one attempt may take. */
+  readonly usualTotalMs: number
+  /** Attempts of one request over all its groups; at least 1. */
+  readonly maxAttempts: number
+  /** Full jitter: a random wait up to baseMs, twice that, …, at most capMs. */
+  readonly backoff: { readonly baseMs: number; readonly capMs: number }
+  /** Longer than this nothing is waited for; the second where another group can be asked. */
+  readonly longestWaitMs: number
+  readonly longestWaitBesideFallbackMs: number
+  /** Retries at once in a group: this share of what runs in it, and never fewer than `least`. undefined: no budget. */
+  readonly retryBudget: { readonly share: number; readonly least: number } | undefined
+  /** The failure in a row that rests a deployment, its first rest, and how long rests may grow by doubling. */
+  readonly softCooldown: { readonly failures: number; readonly baseMs: number; readonly longestMs: number }
+  readonly hardCooldownMs: number
+  /** Soft rests are ignored when less than this share of the group would be left. 0: never. */
+  readonly panicShare: number
+  /** After a rest one request goes first. */
+  readonly probes: boolean
+}
+
 export type RouterSettings = {
   readonly strategy: RoutingStrategy
   readonly strategyArgs: JsonObject
@@ -117,6 +141,9 @@ export type RouterSettings = {
   readonly modelGroupRetryPolicy: ReadonlyMap<string, ExceptionPolicy>
   readonly cooldownMs: number
   readonly disableCooldowns: boolean
+  /** One of LiteLLM's keys for cooldowns is written: its rules say what rests and for how long. */
+  readonly litellmCooldowns: boolean
+  readonly failover: FailoverSettings
   readonly maxFallbacks: number
   /** undefined when the list is not configured at all: that changes error texts and typed fallbacks. */
   readonly fallbacks: FallbackTable | undefined

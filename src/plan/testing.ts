@@ -1,4 +1,5 @@
 import type { Config, Deployment, GeneralSettings, ModelInfo, RouterSettings } from '../config/config.ts'
+import { FAILOVER_DEFAULTS } from '../config/sections/failover.ts'
 import { sortPatterns } from '../config/sections/patterns.ts'
 import type { ExceptionName, Failure, FailureClass } from '../failure.ts'
 import type { Connection, Provider } from '../providers/provider.ts'
@@ -101,6 +102,8 @@ const ROUTER: RouterSettings = {
   modelGroupRetryPolicy: new Map(),
   cooldownMs: 5000,
   disableCooldowns: false,
+  litellmCooldowns: false,
+  failover: FAILOVER_DEFAULTS,
   maxFallbacks: 5,
   fallbacks: undefined,
   contextWindowFallbacks: undefined,
@@ -143,6 +146,10 @@ export type ConfigParts = {
   readonly aliases?: Readonly<Record<string, string>>
 }
 
+/** As the loader says: whoever writes one of LiteLLM's cooldown keys asks for its rules. */
+const asksForCooldowns = (router: Partial<RouterSettings>): boolean =>
+  ['allowedFails', 'allowedFailsPolicy', 'cooldownMs', 'disableCooldowns'].some(key => key in router)
+
 /** A configuration as far as selection and live state read it. */
 export const testConfig = ({ deployments, router = {}, aliases = {} }: ConfigParts): Config => {
   const groups = Map.groupBy(deployments, deployment => deployment.group)
@@ -152,7 +159,7 @@ export const testConfig = ({ deployments, router = {}, aliases = {} }: ConfigPar
     patterns: sortPatterns(groups),
     aliases: new Map(Object.entries(aliases).map(([name, group]) => [name, { group, hidden: false }])),
     byId: new Map(deployments.map(deployment => [deployment.id, deployment])),
-    router: { ...ROUTER, ...router },
+    router: { ...ROUTER, litellmCooldowns: asksForCooldowns(router), ...router },
     litellm: {
       requestTimeoutMs: 6_000_000,
       dropParams: false,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { accepted, lines, loadText, models } from '../load.fixture.ts'
+import { FAILOVER_DEFAULTS } from './failover.ts'
 
 const LIST = models('a', 'b')
 const router = async (settings: string, env: Record<string, string> = {}) =>
@@ -8,7 +9,7 @@ const router = async (settings: string, env: Record<string, string> = {}) =>
 const said = async (settings: string, env: Record<string, string> = {}) =>
   lines((await loadText(`${LIST}${settings}`, { env })).notices)
 
-test("an empty file has LiteLLM's defaults", async () => {
+test("an empty file has LiteLLM's defaults, and our own beside them", async () => {
   const { router: own, litellm, general } = await accepted(LIST)
   assert.deepEqual(JSON.parse(JSON.stringify({ ...own, strategyArgs: {} })), {
     strategy: 'simple-shuffle',
@@ -18,6 +19,8 @@ test("an empty file has LiteLLM's defaults", async () => {
     modelGroupRetryPolicy: {},
     cooldownMs: 5000,
     disableCooldowns: false,
+    litellmCooldowns: false,
+    failover: JSON.parse(JSON.stringify(FAILOVER_DEFAULTS)),
     maxFallbacks: 5,
     defaultFallbacks: [],
     fallbackOnContentPolicy: false,
