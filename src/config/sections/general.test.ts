@@ -24,7 +24,7 @@ test('the master key comes from the file, then from the environment', async () =
   )
 })
 
-test('a key that is named but missing is an error, never no authentication', async () => {
+test('M-139 a key that is named but missing is an error, never no authentication', async () => {
   const key = 'master_key: os.environ/NOT_THERE'
   assert.match(
     await said(key, {}, 'error'),
