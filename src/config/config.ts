@@ -169,6 +169,8 @@ export type LitellmSettings = {
   readonly requestTimeoutMs: number
   readonly dropParams: boolean
   readonly exposeRouterDebugInErrors: boolean
+  /** What providers say of a failure stays out of the log: it may repeat the prompt. */
+  readonly turnOffMessageLogging: boolean
   readonly returnResponseHeaders: boolean
 }
 

@@ -157,6 +157,7 @@ export const testConfig = ({ deployments, router = {}, aliases = {} }: ConfigPar
       requestTimeoutMs: 6_000_000,
       dropParams: false,
       exposeRouterDebugInErrors: true,
+      turnOffMessageLogging: false,
       returnResponseHeaders: true,
     },
     general: GENERAL,

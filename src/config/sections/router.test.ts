@@ -31,6 +31,7 @@ test("an empty file has LiteLLM's defaults", async () => {
     requestTimeoutMs: 6_000_000,
     dropParams: false,
     exposeRouterDebugInErrors: true,
+    turnOffMessageLogging: false,
     returnResponseHeaders: false,
   })
   assert.equal(general.maxRequestBytes, 100 * 1024 * 1024)
