@@ -187,10 +187,7 @@ test('M-158 what was asked and said is in no log line, and with turn_off_message
     client.leave()
     const records = await hall.recorded(faults.length * 2 + 1)
     const log = await readFile(requestLogPath(hall.dataDir), 'utf8')
-    assert.ok(
-      !log.includes(prompt),
-      log.split('\n').find(line => line.includes(prompt)),
-    )
+    assert.ok(!log.includes(prompt), 'the log holds the prompt')
     // What went wrong is told all the same.
     const classes = new Set<string>(records.map(({ error }) => error?.class ?? 'none'))
     for (const expected of silent ? ['caller_fault', 'rate_limit', 'transient'] : ['transient', 'transport'])
