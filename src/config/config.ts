@@ -147,7 +147,6 @@ export type GeneralSettings = {
   /** Sealing key material: LITELLM_SALT_KEY, else the master key, else a key file in the data directory. */
   readonly saltKey: Secret | undefined
   readonly keyHeaderName: string | undefined
-  readonly permitWeakMasterKey: boolean
   readonly completionModel: string | undefined
   readonly allowMockTesting: boolean
   readonly disableResponsesIdSecurity: boolean
@@ -171,7 +170,6 @@ export type LitellmSettings = {
   readonly exposeRouterDebugInErrors: boolean
   /** What providers say of a failure stays out of the log: it may repeat the prompt. */
   readonly turnOffMessageLogging: boolean
-  readonly returnResponseHeaders: boolean
 }
 
 /** One immutable snapshot. A request sees exactly one, from its first line to its record. */

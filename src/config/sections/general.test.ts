@@ -84,7 +84,6 @@ test('settings are read; 0 and false are kept', async () => {
       masterKey: undefined,
       saltKey: undefined,
       keyHeaderName: 'x-my-key',
-      permitWeakMasterKey: false,
       completionModel: 'a',
       allowMockTesting: true,
       disableResponsesIdSecurity: true,

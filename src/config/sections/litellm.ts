@@ -22,6 +22,5 @@ export const readLitellm = (node: MapNode, environment: Environment, report: Rep
     dropParams: own.drop_params ?? fromEnvironment('LITELLM_DROP_PARAMS', environment, report) ?? false,
     exposeRouterDebugInErrors: own.expose_router_debug_in_errors ?? true,
     turnOffMessageLogging: own.turn_off_message_logging ?? false,
-    returnResponseHeaders: own.return_response_headers ?? false,
   }
 }

@@ -32,7 +32,6 @@ test("an empty file has LiteLLM's defaults", async () => {
     dropParams: false,
     exposeRouterDebugInErrors: true,
     turnOffMessageLogging: false,
-    returnResponseHeaders: false,
   })
   assert.equal(general.maxRequestBytes, 100 * 1024 * 1024)
   assert.equal(general.maxResponseBytes, 256 * 1024 * 1024)
