@@ -29,11 +29,23 @@ const wordings = (wanted: string): readonly Worded[] =>
       return expected === wanted ? [{ who, status: Number(status), body }] : []
     })
 
-for (const [number, list, wanted, least] of [
-  ['M-104', 'context_window_fallbacks', 'context_window', 25],
-  ['M-106', 'content_policy_fallbacks', 'content_policy', 10],
-] as const)
-  test(`${number} every provider’s wording leads to ${list}, after one attempt and without a rest, stream or not`, async t => {
+const TYPED = [
+  {
+    name: 'M-104 every provider’s way to say that a prompt does not fit leads to context_window_fallbacks at once, stream or not',
+    list: 'context_window_fallbacks',
+    wanted: 'context_window',
+    least: 25,
+  },
+  {
+    name: 'M-106 every provider’s way to refuse a prompt leads to content_policy_fallbacks at once, stream or not',
+    list: 'content_policy_fallbacks',
+    wanted: 'content_policy',
+    least: 10,
+  },
+] as const
+
+for (const { name, list, wanted, least } of TYPED)
+  test(name, async t => {
     const hall = await openHall(t, {
       stages,
       config: ({ stage }) => ({
