@@ -19,13 +19,13 @@ const groups = (stage: Stage, names: readonly string[]) =>
 
 type Worded = { readonly who: string; readonly status: number; readonly body: string }
 
-/** What providers say of this class, from the table that the classification is tested against. */
+/** JSON bodies in which providers say this, from the table that the classification is tested against. */
 const wordings = (wanted: string): readonly Worded[] =>
   readFileSync(new URL('../src/dialects/error-bodies.txt', import.meta.url), 'utf8')
     .split('\n')
     .flatMap(line => {
       const [, who = '', status = '', expected = '', body = ''] =
-        /^(\S+)\s+(\d{3})\s+(\w+)\s.*?([[{].*)$/.exec(line) ?? []
+        /^(\S+)\s+(\d{3})\s+(\w+)\s+\d{3}\s+([[{].*[\]}])$/.exec(line) ?? []
       return expected === wanted ? [{ who, status: Number(status), body }] : []
     })
 
