@@ -80,7 +80,8 @@ test('M-070 a fallback that says the same goes on where the stream broke: the cl
   for (const fault of CUTS)
     for (const [path, body] of [
       [CHAT, chat('star', streamed)],
-      ['/v1/responses', response('star', streamed)],
+      // A stored response belongs to who began it.
+      ['/v1/responses', response('star', { ...streamed, store: false })],
     ] as const) {
       hall.stages.lead.clear()
       hall.stages.lead.script([fault])
