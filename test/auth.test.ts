@@ -133,7 +133,7 @@ const withHeaders = (request: RawRequest, more: RawRequest['headers']): RawReque
 const replyOf = (answer: Answer): Reply => ({ ...answer, json: () => JSON.parse(answer.text) })
 
 for (const [name, request] of KINDS) {
-  test(`the master key opens ${name} in every header that may carry it, and goes no further`, async t => {
+  test(`M-161 the master key opens ${name} in every header that may carry it, and goes no further`, async t => {
     const gateway = await start(t)
     const { lead } = gateway.stages
     const ask = asker(gateway)
@@ -148,7 +148,7 @@ for (const [name, request] of KINDS) {
     for (const other of seen) assert.deepEqual(other, seen[0])
   })
 
-  test(`two keys that differ never open ${name}`, async t => {
+  test(`M-161 two keys that differ never open ${name}`, async t => {
     const gateway = await start(t)
     const ask = asker(gateway)
     for (const [first, second] of [
@@ -184,7 +184,7 @@ for (const [name, request] of KINDS) {
   })
 }
 
-test('the key is judged before the body: 50 MB are announced, none is sent, and the answer is there', async t => {
+test('M-164 the key is judged before the body: 50 MB are announced, none is sent, and the answer is there', async t => {
   const gateway = await start(t)
   const posts = doors().filter(door => door.startsWith('POST '))
   for (const door of posts) {

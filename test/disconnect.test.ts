@@ -241,7 +241,7 @@ const healthy = async (on: Theatre): Promise<void> => {
   assert.equal(reply.status, 200)
 }
 
-test('a client that leaves', async t => {
+test('M-094 a client that leaves', async t => {
   const on = await raise(t)
   for (const phase of phases) {
     for (const how of ['leave', 'reset'] as const) {

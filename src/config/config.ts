@@ -174,7 +174,6 @@ export type GeneralSettings = {
   /** Sealing key material: LITELLM_SALT_KEY, else the master key, else a key file in the data directory. */
   readonly saltKey: Secret | undefined
   readonly keyHeaderName: string | undefined
-  readonly permitWeakMasterKey: boolean
   readonly completionModel: string | undefined
   readonly allowMockTesting: boolean
   readonly disableResponsesIdSecurity: boolean
@@ -196,7 +195,8 @@ export type LitellmSettings = {
   readonly requestTimeoutMs: number
   readonly dropParams: boolean
   readonly exposeRouterDebugInErrors: boolean
-  readonly returnResponseHeaders: boolean
+  /** What providers say of a failure stays out of the log: it may repeat the prompt. */
+  readonly turnOffMessageLogging: boolean
 }
 
 /** One immutable snapshot. A request sees exactly one, from its first line to its record. */

@@ -51,7 +51,7 @@ test('colour is only where it is asked for, and a file cannot steer the terminal
   assert.ok(renderNotices([notice], { color: true }).includes('\u001b[31merror'))
 })
 
-test('the effective plan spells out every default, before the first failure', async () => {
+test('M-169 the effective plan spells out every default, before the first failure', async () => {
   const config = await accepted(`${models('a', 'b', 'c')}
   - {model_name: a, litellm_params: {model: openai/a2, weight: 2, timeout: 9}, model_info: {id: second}}
   - {model_name: "w/*", litellm_params: {model: openai/*}, model_info: {id: wild}}

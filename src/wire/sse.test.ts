@@ -216,7 +216,7 @@ const cutAt = (bytes: Buffer, offsets: readonly number[]): Buffer[] => {
   return [...cuts, bytes.length].map((cut, at) => bytes.subarray(at === 0 ? 0 : cuts[at - 1], cut))
 }
 
-test('property: any events, in any spelling, cut anywhere, come out as they went in, byte for byte', () => {
+test('M-085 property: any events, in any spelling, cut anywhere, come out as they went in, byte for byte', () => {
   const stream = fc.tuple(fc.boolean(), fc.array(block, { maxLength: 6 }))
   fc.assert(
     fc.property(stream, fc.array(fc.nat(), { maxLength: 12 }), ([mark, blocks], offsets) => {

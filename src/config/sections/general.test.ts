@@ -24,7 +24,7 @@ test('the master key comes from the file, then from the environment', async () =
   )
 })
 
-test('a key that is named but missing is an error, never no authentication', async () => {
+test('M-139 a key that is named but missing is an error, never no authentication', async () => {
   const key = 'master_key: os.environ/NOT_THERE'
   assert.match(
     await said(key, {}, 'error'),
@@ -84,7 +84,6 @@ test('settings are read; 0 and false are kept', async () => {
       masterKey: undefined,
       saltKey: undefined,
       keyHeaderName: 'x-my-key',
-      permitWeakMasterKey: false,
       completionModel: 'a',
       allowMockTesting: true,
       disableResponsesIdSecurity: true,

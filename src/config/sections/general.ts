@@ -51,7 +51,6 @@ export const readGeneral = ({ node, environment, names, report }: GeneralSources
     masterKey: readMasterKey(node, environment, permitWeakMasterKey, report),
     saltKey: readSaltKey(environment),
     keyHeaderName: own.litellm_key_header_name?.toLowerCase(),
-    permitWeakMasterKey,
     completionModel: own.completion_model,
     allowMockTesting: own.dangerously_allow_mock_testing_request_params ?? false,
     disableResponsesIdSecurity: own.disable_responses_id_security ?? false,

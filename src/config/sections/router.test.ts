@@ -34,7 +34,7 @@ test("an empty file has LiteLLM's defaults, and our own beside them", async () =
     requestTimeoutMs: 6_000_000,
     dropParams: false,
     exposeRouterDebugInErrors: true,
-    returnResponseHeaders: false,
+    turnOffMessageLogging: false,
   })
   assert.equal(general.maxRequestBytes, 100 * 1024 * 1024)
   assert.equal(general.maxResponseBytes, 256 * 1024 * 1024)
@@ -42,7 +42,7 @@ test("an empty file has LiteLLM's defaults, and our own beside them", async () =
   assert.equal(general.enforceFallbackModelAccess, true)
 })
 
-test('0 and false are values, not the absence of one', async () => {
+test('M-055 0 and false are values, not the absence of one', async () => {
   const own = await router(
     `router_settings: {num_retries: 0, retry_after: 0, timeout: 0, stream_timeout: 0, cooldown_time: 0, max_fallbacks: 0,
   allowed_fails: 0, deployment_affinity_ttl_seconds: 0, default_max_parallel_requests: 0, tag_filtering_match_any: false}
@@ -143,7 +143,7 @@ test('allowed_fails: 3 is the same as not writing it, and said so; 4 counts', as
   )
 })
 
-test('policies are keyed by exception, and a misspelt field is an error with a suggestion', async () => {
+test('M-049 policies are keyed by exception, and a misspelt field is an error with a suggestion', async () => {
   const own = await router(`router_settings:
   retry_policy: {BadRequestErrorRetries: 0, TimeoutErrorRetries: 1, DefaultRetries: 4}
   allowed_fails_policy: {RateLimitErrorAllowedFails: 0, TimeoutErrorAllowedFails: 2}
