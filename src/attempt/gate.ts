@@ -5,6 +5,8 @@ import type { LiveStream, Trouble } from './stream.ts'
 
 /** Lifecycle events are held, not passed: this many bytes of them at most. */
 const HELD_BYTES = 8 * 1024 * 1024
+/** What an event takes beside its bytes: a flood of empty ones is a flood, too. */
+const EVENT_BYTES = 256
 
 /** A stream that has answered. It is paused; events that were already on their way are in `held`. */
 export type Opened = {
@@ -51,7 +53,7 @@ export const gate = (live: LiveStream, progress: Progress, now: () => number): P
     const judge = (event: StreamEvent): Gated | undefined => {
       held.push(event)
       if (opened !== undefined) return undefined
-      bytes += event.bytes.length
+      bytes += event.bytes.length + EVENT_BYTES
       const sight = progress.note(event)
       if (sight.kind === 'error') return { kind: 'error', error: sight.error }
       if (bytes > HELD_BYTES) return { kind: 'trouble', trouble: { kind: 'oversize' } }
