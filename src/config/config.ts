@@ -186,6 +186,10 @@ export type GeneralSettings = {
   readonly maxRequestBytes: number
   readonly maxResponseBytes: number
   readonly maxInFlight: number | undefined
+  /** What a client may take its time with; 0 = no limit. Its head, its whole request, each silence while it reads. */
+  readonly clientHeadMs: number
+  readonly clientRequestMs: number
+  readonly clientStallMs: number
   readonly passThroughTimeoutMs: number
   readonly passThroughEndpoints: readonly PassThroughEndpoint[]
   readonly publicRoutes: readonly string[]

@@ -81,6 +81,9 @@ export const receive = async (
   }
 }
 
+/** Why a body broke off: what the door said about it, or that the client left. */
+const brokenBy = (error: unknown): Refusal => (error instanceof Refusal ? error : gone())
+
 const gone = (): Refusal =>
   new Refusal(499, 'The client closed the connection before its request was complete.', {
     type: 'client_gone',
@@ -113,7 +116,7 @@ const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array
       discard(chunk)
     })
     request.on('end', () => (filled === length && whole !== undefined ? resolve(whole) : reject(gone())))
-    request.on('error', () => reject(gone()))
+    request.on('error', error => reject(brokenBy(error)))
     request.on('close', () => {
       if (filled < length) reject(gone())
     })
@@ -147,7 +150,7 @@ const readChunked = (request: IncomingMessage, maxBytes: number, held: Held): Pr
       for (const chunk of chunks) discard(chunk)
       resolve(whole)
     })
-    request.on('error', () => reject(gone()))
+    request.on('error', error => reject(brokenBy(error)))
     request.on('close', () => reject(gone()))
   })
 

@@ -27,6 +27,8 @@ export type Relay = {
   readonly clock: Clock
   readonly departed: Signal
   readonly curtain: Signal
+  /** The client does not take what it is given. */
+  readonly lagging: () => void
   /** Bytes handed to the client so far. */
   written: number
 }
@@ -70,6 +72,7 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
       const data = joined(pieces)
       flow.written += typeof data === 'string' ? Buffer.byteLength(data) : data.length
       if (response.write(data)) return
+      flow.lagging()
       live.pause()
       response.once('drain', () => live.resume())
     }

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import { classify } from '../attempt/classify.ts'
 import { troubleSignal } from '../attempt/once.ts'
 import type { Answered, Content } from '../attempt/outcome.ts'
@@ -16,6 +15,7 @@ import { sseDecoder } from '../wire/sse.ts'
 import { conclude } from './conclude.ts'
 import { errorBody } from './error-text.ts'
 import { addCommonHeaders, addServedHeaders, type HeaderList } from './headers.ts'
+import { limitPatience } from './patience.ts'
 import { refuse } from './refuse.ts'
 import { relay, type StreamEnd } from './relay.ts'
 import { type Rewriter, rewriterFor } from './rewrite.ts'
@@ -147,31 +147,32 @@ const documentReply = (
     failure: undefined,
     firstTokenMs: undefined,
   }
-  return writeWhole({ response, segments, length, finish })
+  return writeWhole({ served, segments, length, finish })
 }
 
 /** Up to this size the head and the body leave in one write. */
 const ONE_WRITE_BYTES = 32 * 1024
 
 type Whole = {
-  readonly response: ServerResponse
+  readonly served: Served
   readonly segments: readonly Uint8Array[]
   readonly length: number
   readonly finish: Finish
 }
 
-const writeWhole = ({ response, segments, length, finish }: Whole): Promise<Finish> | Finish => {
+const writeWhole = ({ served, segments, length, finish }: Whole): Promise<Finish> | Finish => {
+  const { response } = served.received
   if (length <= ONE_WRITE_BYTES) {
     // Node joins a head with a body that is text: as latin1 every byte stays itself.
     let text = ''
     for (const segment of segments) text += asBuffer(segment).toString('latin1')
     response.end(text, 'latin1')
-    return conclude(response, finish)
+    return conclude(served, finish)
   }
   response.cork()
   for (const segment of segments) response.write(segment)
   response.uncork()
-  return conclude(response, finish)
+  return conclude(served, finish)
 }
 
 const PASSED_WITH_BYTES = ['content-type', 'content-disposition', 'content-length'] as const
@@ -206,6 +207,7 @@ const streamReply = async (
     clock: house.clock,
     departed: received.departed,
     curtain: received.curtain,
+    lagging: () => limitPatience(received, house),
     written: 0,
   }
   const end = await relay(flow)
@@ -214,7 +216,7 @@ const streamReply = async (
   settleLease(served, content, failure)
   if (failure !== undefined && failure.class !== 'client_gone') endBroken(served, content, failure)
   const { usage } = content.progress
-  return conclude(response, {
+  return conclude(served, {
     end: endOf(failure),
     status: answered.status,
     responseBytes: flow.written,
