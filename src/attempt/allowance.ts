@@ -19,7 +19,7 @@ export class Allowance implements Signal {
   readonly #clock: Clock
   readonly #call: Call
   /** Each with the way to forget it. */
-  readonly #listeners = new Map<() => void, () => void>()
+  #listeners: Map<() => void, () => void> | undefined
 
   constructor(call: Call, clock: Clock) {
     const { totalTimeoutMs, usualTotalMs, maxAttempts } = call.config.router.failover
@@ -57,14 +57,15 @@ export class Allowance implements Signal {
     const timed = this.totalMs !== Number.POSITIVE_INFINITY
     const disarm = timed ? this.#clock.after(this.leftMs, hear) : undefined
     // Whichever comes first takes the other back.
+    this.#listeners ??= new Map()
     this.#listeners.set(listener, () => {
       departed.removeEventListener('abort', hear)
       disarm?.()
     })
   }
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners.get(listener)?.()
-    this.#listeners.delete(listener)
+    this.#listeners?.get(listener)?.()
+    this.#listeners?.delete(listener)
   }
 
   /** What the client is told when the time is over before anybody has answered. */

@@ -155,23 +155,25 @@ const sleep = (ms: number, { house, call, stop }: Play): Promise<boolean> =>
 
 /**
  * Chooses who is asked next, and sleeps until that one may be asked; then chooses again, because much may have changed
- * meanwhile. The level ends at once when nobody is worth the wait.
+ * meanwhile. The level ends at once when nobody is worth the wait. The provider's own error says more than "nothing
+ * left to try".
  */
 export const approach = (play: Play, level: Level): Turn | Promise<Turn> => {
   const { last, before } = level
-  // The provider's own error says more than "nothing left to try".
-  const end = (otherwise: () => Outcome): Turn => ({ kind: 'end', outcome: last ?? before ?? otherwise() })
   if (play.call.context.departed.aborted) return { kind: 'end', outcome: last ?? gone() }
-  if (play.allowance.over) return end(() => play.allowance.ranOut())
+  if (play.allowance.over) return { kind: 'end', outcome: last ?? before ?? play.allowance.ranOut() }
   const choice = choose(play, level)
-  if (choice.kind === 'nothing') return end(() => nothingLeft(play, choice))
+  if (choice.kind === 'nothing') return { kind: 'end', outcome: last ?? before ?? nothingLeft(play, choice) }
   const wait = waitFor(play, level, choice.candidate)
   if (wait <= 0) return { kind: 'go', choice, aside: restsNow(play, choice.candidate) }
-  if (last !== undefined && wait > patienceOf(play, level)) return end(() => last)
+  if (last !== undefined && wait > patienceOf(play, level)) return { kind: 'end', outcome: last }
+  return wakeUp(play, level, wait)
+}
+
+const wakeUp = async (play: Play, level: Level, wait: number): Promise<Turn> => {
   level.waitedMs += wait
-  return sleep(wait, play).then(stayed =>
-    stayed ? approach(play, level) : { kind: 'end', outcome: last ?? gone() },
-  )
+  const stayed = await sleep(wait, play)
+  return stayed ? approach(play, level) : { kind: 'end', outcome: level.last ?? gone() }
 }
 
 const restsNow = ({ house: { board }, wish }: Play, candidate: Candidate): boolean =>

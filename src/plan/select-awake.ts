@@ -77,7 +77,6 @@ const PANIC: ReadonlySet<Standing> = new Set(['probing', 'resting'])
 /** Those of the scope that may be asked now. Firm rests and bounds are never set aside. */
 export const awakeOf = (scope: readonly Candidate[], from: Awake): Left<Candidate> => {
   const { wish, board, how, sift, filters } = from
-  if (board.calm()) return sift(scope)
   const health = { board, now: filters.clock.now() }
   const look = (candidate: Candidate): Rested => standingOf(candidate, wish, health, how)
   const rested = scope.map(look)

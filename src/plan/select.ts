@@ -67,14 +67,16 @@ export const select = (wish: Wish, tried: ReadonlySet<string>, desk: Desk, how: 
   const scope = wish.pin === undefined ? atLevel(serving, how.atOrder) : sharing(serving, wish.pin)
   if (scope.length === 0) return ownerUnavailable(wish, undefined)
   const filters = filterDesk(wish, desk)
-  const eligible = awakeOf(scope, {
-    wish,
-    group: wish.pin === undefined ? serving : scope,
-    filters,
-    board: desk.board,
-    how,
-    sift: candidates => sift(candidates, wish, filters),
-  })
+  const eligible = desk.board.calm()
+    ? sift(scope, wish, filters)
+    : awakeOf(scope, {
+        wish,
+        group: wish.pin === undefined ? serving : scope,
+        filters,
+        board: desk.board,
+        how,
+        sift: candidates => sift(candidates, wish, filters),
+      })
   if (isNothing(eligible)) return eligible
   const fresh = eligible.filter(candidate => !tried.has(idOf(candidate)))
   const repeat = eligible.filter(candidate => how.mayRepeat?.has(idOf(candidate)) === true)
