@@ -1,0 +1,198 @@
+import type { Config, Deployment } from '../../src/config/config.ts'
+import type { FailureClass } from '../../src/failure.ts'
+import type { RequestRecord, Step } from '../../src/record/trail.ts'
+import { isObject, type Json, type JsonObject } from '../../src/wire/json.ts'
+import type { SimClient } from './client.ts'
+import { endpointOf } from './endpoints.ts'
+import { ERRORS } from './errors.ts'
+import type { Hit, World } from './facts.ts'
+
+/** Readings of a world that several invariants need. None of them asks the engine how it sees things. */
+
+export const recordsOf = (world: World, client: SimClient): readonly RequestRecord[] =>
+  world.records.filter(record => record.callId === client.callId)
+
+export const recordOf = (world: World, client: SimClient): RequestRecord | undefined =>
+  world.records.find(record => record.callId === client.callId)
+
+export const hitsOf = (world: World, client: SimClient): readonly Hit[] =>
+  world.hits.filter(hit => hit.client === client.index)
+
+/** One attempt as the record tells it, and the request upstream that it was. */
+export type Attempt = { readonly step: Step; readonly hit: Hit; readonly deployment: Deployment | undefined }
+
+/** Empty when the record and the upstreams do not agree on how many there were. */
+export const attemptsOf = (world: World, client: SimClient): readonly Attempt[] => {
+  const steps = recordOf(world, client)?.steps ?? []
+  const hits = hitsOf(world, client)
+  if (steps.length !== hits.length) return []
+  return steps.map((step, at) => ({
+    step,
+    hit: hits[at] as Hit,
+    deployment: client.config?.byId.get(step.deployment),
+  }))
+}
+
+/** Consecutive attempts of one group. One of its deployments that is named by its id is a visit of its own. */
+export const visitsOf = (attempts: readonly Attempt[]): readonly (readonly Attempt[])[] => {
+  const visits: Attempt[][] = []
+  for (const attempt of attempts) {
+    const last = visits.at(-1)
+    const before = last?.at(-1)?.step
+    if (before?.group === attempt.step.group && !before.next.startsWith('fallback ')) last?.push(attempt)
+    else visits.push([attempt])
+  }
+  return visits
+}
+
+/** Consecutive attempts of one visit at one order. */
+export const levelsOf = (visit: readonly Attempt[]): readonly (readonly Attempt[])[] => {
+  const levels: Attempt[][] = []
+  for (const attempt of visit) {
+    const last = levels.at(-1)
+    if (last !== undefined && last[0]?.deployment?.order === attempt.deployment?.order) last.push(attempt)
+    else levels.push([attempt])
+  }
+  return levels
+}
+
+export const jsonIn = (text: string): JsonObject | undefined => {
+  try {
+    const value = JSON.parse(text) as Json
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** One event as a client reads it, without the gateway's own rules. */
+export type Event = {
+  readonly name: string
+  readonly data: string
+  readonly value: JsonObject | undefined
+  readonly kind: 'start' | 'piece' | 'success' | 'stop' | 'error' | 'other'
+  /** The text that a piece adds. */
+  readonly text: string
+}
+
+const SUCCESS =
+  /^(?:response\.(?:completed|incomplete)|image_\w+\.completed|speech\.audio\.done|transcript\.text\.done)$/
+const FAILURE = /^(?:error|response\.failed)$/
+
+const textAt = (value: Json | undefined): string => (typeof value === 'string' ? value : '')
+
+const choiceEvent = (choice: JsonObject): Pick<Event, 'kind' | 'text'> => {
+  if (typeof choice.finish_reason === 'string') return { kind: 'success', text: '' }
+  const delta = isObject(choice.delta) ? choice.delta : {}
+  const calls = Array.isArray(delta.tool_calls) ? (delta.tool_calls as readonly JsonObject[]) : []
+  const tool = calls.map(call => (isObject(call.function) ? textAt(call.function.arguments) : '')).join('')
+  const text = textAt(choice.text) + textAt(delta.content) + tool
+  if (text !== '') return { kind: 'piece', text }
+  return { kind: delta.role === undefined ? 'other' : 'start', text: '' }
+}
+
+const readEvent = (value: JsonObject | undefined, data: string): Pick<Event, 'kind' | 'text'> => {
+  if (data === '[DONE]') return { kind: 'stop', text: '' }
+  if (value === undefined) return { kind: 'other', text: '' }
+  const type = textAt(value.type)
+  if (FAILURE.test(type) || isObject(value.error)) return { kind: 'error', text: '' }
+  if (SUCCESS.test(type)) return { kind: 'success', text: '' }
+  if (type === 'response.created') return { kind: 'start', text: '' }
+  const [choice] = Array.isArray(value.choices) ? (value.choices as readonly JsonObject[]) : []
+  if (choice !== undefined) return choiceEvent(choice)
+  const text =
+    type.endsWith('.delta') || type.endsWith('partial_image')
+      ? textAt(value.delta) + textAt(value.audio) + textAt(value.b64_json)
+      : ''
+  return { kind: text === '' ? 'other' : 'piece', text }
+}
+
+/** The events of a stream, comments left out; `rest` is what came after the last whole one. */
+export const eventsIn = (body: string): { readonly events: readonly Event[]; readonly rest: string } => {
+  const blocks = body.replace(/\r\n|\r/g, '\n').split('\n\n')
+  const rest = blocks.pop() ?? ''
+  const events = blocks.flatMap((block): Event[] => {
+    const field = (name: string): readonly string[] =>
+      block
+        .split('\n')
+        .flatMap(line => (line.startsWith(`${name}:`) ? [line.slice(name.length + 1).trim()] : []))
+    const lines = field('data')
+    if (lines.length === 0) return []
+    const data = lines.join('\n')
+    const value = jsonIn(data)
+    return [{ name: field('event')[0] ?? '', data, value, ...readEvent(value, data) }]
+  })
+  return { events, rest: rest.trim() }
+}
+
+export const isStreamOf = (client: SimClient): boolean =>
+  client.heard?.headers['content-type']?.startsWith('text/event-stream') === true
+
+/** The hits whose answer can be heard in this text: every answer carries its number. */
+export const voicesIn = (body: string): ReadonlySet<number> => {
+  const plain = body.replace(/(?:resp|cmp)_[\w-]{40,}/g, '')
+  return new Set(
+    [...plain.matchAll(/(?:\[h|cmpl-h|msg_h|modr-h|rr-h)(\d+)/g)].map(([, number]) => Number(number)),
+  )
+}
+
+const LIMIT_KEYS = /"(?:x-litellm-)?(?:stream[-_]|request_)?timeout":\s*"?([\d.]+)/g
+
+/** The shortest limit that anybody set, in milliseconds. */
+export const shortestLimit = (world: World): number => {
+  const { config, clients, reloads } = world.scenario
+  const text = JSON.stringify([config, clients, reloads])
+  return Math.min(6_000_000, ...[...text.matchAll(LIMIT_KEYS)].map(([, seconds]) => Number(seconds) * 1000))
+}
+
+const TIMEOUTS: readonly FailureClass[] = [
+  'timeout_headers',
+  'timeout_first_token',
+  'timeout_idle',
+  'timeout_client',
+]
+
+/** What an upstream's act is, whatever the gateway makes of it. `answered`: an answer, perhaps with a fault to come. */
+const meaningOf = (hit: Hit, client: SimClient | undefined): readonly (FailureClass | 'answered')[] => {
+  const { act } = hit
+  switch (act.act) {
+    case 'answer':
+      return ['answered']
+    case 'refuse':
+      return [ERRORS[act.error].class]
+    case 'break':
+      return act.fault === 'headers_timeout' ? TIMEOUTS : ['transport']
+    case 'hang':
+      return TIMEOUTS
+    case 'cut':
+      return ['transport']
+    case 'fail_inside':
+      return [ERRORS[act.error].class]
+    case 'garble': {
+      const streams = client?.script.stream === true && endpointOf(client.script).asStream !== undefined
+      return [act.what === 'empty' && streams ? 'transport' : 'transient']
+    }
+  }
+}
+
+/** What an attempt may be called that met this hit. */
+export const namesFor = (world: World, hit: Hit): ReadonlySet<FailureClass | 'answered'> => {
+  const client = hit.client === undefined ? undefined : world.clients[hit.client]
+  const names = new Set(meaningOf(hit, client))
+  if (hit.overAt - hit.at >= shortestLimit(world)) for (const name of TIMEOUTS) names.add(name)
+  if (client?.leftAt !== undefined) names.add('client_gone')
+  return names
+}
+
+/** The deployments that answer to a name in a configuration, by the rules of the file: an id, an alias, a group. */
+export const candidatesFor = (name: string, config: Config): readonly Deployment[] => {
+  const own = config.byId.get(name)
+  if (own !== undefined) return [own]
+  return (config.groups.get(config.aliases.get(name)?.group ?? name) ?? []).filter(
+    ({ info }) => !info.blocked,
+  )
+}
+
+/** A client that waited for its answer, and got one. */
+export const stayed = (client: SimClient): boolean =>
+  client.arrivedAt !== undefined && client.leftAt === undefined && client.heard !== undefined
