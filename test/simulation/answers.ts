@@ -6,6 +6,7 @@ import type { Answering } from './scenario.ts'
 export type Speech = {
   readonly shape: ShapeName
   readonly hit: number
+  readonly host: string
   /** The name the upstream knows its model by. */
   readonly model: string
   readonly how: Answering

@@ -79,16 +79,16 @@ export const readingsOf = (board: Board, config: Config): readonly Reading[] =>
   })
 
 const changed = (before: readonly Reading[], after: readonly Reading[]): Settling['cooled'] =>
-  after
-    .filter(({ id, cooling }) => before.find(one => one.id === id)?.cooling !== cooling)
-    .map(({ id, cooling }) => [id, cooling] as const)
+  after.flatMap(({ id, cooling }) => {
+    const known = before.find(one => one.id === id)?.cooling
+    return known === cooling ? [] : [[id, known, cooling] as const]
+  })
 
 /** The board with its leases watched: when each opened, how it ended, and what that changed. */
 const watched = (board: MemoryBoard, world: () => World): Board => {
-  let leases = 0
-  const watch = (lease: Lease, deployment: { readonly id: string; readonly domain: string }): Lease => {
-    const number = leases++
-    world().leases += 1
+  const watch = (lease: Lease, [deployment, , signal]: Parameters<Board['admit']>): Lease => {
+    const number = world().leases++
+    world().leaseOf.set(signal, number)
     return {
       ...lease,
       settle: (end: AttemptEnd) => {
@@ -120,8 +120,8 @@ const watched = (board: MemoryBoard, world: () => World): Board => {
     admit: (...asked) => {
       const admitted = board.admit(...asked)
       return admitted instanceof Promise
-        ? admitted.then(lease => watch(lease, asked[0]))
-        : watch(admitted, asked[0])
+        ? admitted.then(lease => watch(lease, asked))
+        : watch(admitted, asked)
     },
   }
 }
@@ -199,7 +199,7 @@ export const openEngine = ({ seed, clock, config: first, world, sabotage }: Engi
       request: record => {
         const told = world()
         told.records.push(record)
-        if (record.steps.length === 0) told.readings.set(record.callId, readingsOf(board, config()))
+        if (record.steps.length === 0) told.readings.set(record.callId, readingsOf(told.board, config()))
         told.lines.push(lineOf(record, levelOf(record), clock.wall()))
         tell(
           told,
@@ -221,7 +221,8 @@ export const openEngine = ({ seed, clock, config: first, world, sabotage }: Engi
     server,
     house,
     traffic,
-    board,
+    // Whatever stands in front of the board is what the engine sees, and what is looked at.
+    board: { ...board, ...house.board },
     put: next => {
       current = next
       // As a reload does in a gateway that serves.

@@ -2,6 +2,7 @@ import type { Config } from '../../src/config/config.ts'
 import type { FailureClass } from '../../src/failure.ts'
 import type { RequestRecord } from '../../src/record/trail.ts'
 import type { MemoryBoard } from '../../src/shared/board.ts'
+import type { Signal } from '../../src/signal.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import type { SimClient } from './client.ts'
 import type { Act, Scenario } from './scenario.ts'
@@ -14,6 +15,8 @@ export type Hit = {
   readonly step: number
   /** Whose request this is, by its body. */
   readonly client: number | undefined
+  /** The lease it was sent under. */
+  readonly lease: number | undefined
   /** `host/model`. */
   readonly upstream: string
   readonly host: string
@@ -50,8 +53,8 @@ export type Settling = {
   readonly domain: string
   readonly kind: 'success' | 'failure' | 'neutral'
   readonly class: FailureClass | undefined
-  /** What was cooling changed by it: ids, with the time until which they rest now. */
-  readonly cooled: readonly (readonly [id: string, until: number | undefined])[]
+  /** Whose rest it changed: until when before, until when now. */
+  readonly cooled: readonly (readonly [id: string, before: number | undefined, after: number | undefined])[]
 }
 
 export type Reloaded = {
@@ -77,7 +80,6 @@ export type Reading = {
 export type World = {
   readonly scenario: Scenario
   readonly clock: SimClock
-  /** The board as the engine made it, whatever stands in front of it. */
   readonly board: MemoryBoard
   /** The configuration in force by the simulator's own account. */
   readonly config: () => Config
@@ -89,8 +91,9 @@ export type World = {
   readonly readings: Map<string, readonly Reading[]>
   readonly settlings: Settling[]
   readonly reloads: Reloaded[]
-  /** Leases that were opened. */
+  /** Leases that were opened, and the last one of each signal: a request upstream is sent under the same. */
   leases: number
+  readonly leaseOf: WeakMap<Signal, number>
   /** What the gateway said went wrong inside it. */
   readonly faults: string[]
   readonly trace: string[]
@@ -99,9 +102,8 @@ export type World = {
   /** Calls inside by the door's count, bytes of bodies held. */
   readonly inside: () => number
   readonly held: () => number
-  /** Due times of timers that were still armed, and upstreams still open, when everybody had gone. */
-  leftTimers: readonly number[]
-  leftOpen: number
+  /** Due times of timers that were still armed a while after everybody had gone. */
+  readonly leftTimers: number[]
   /** When everybody had gone; undefined: somebody never did. */
   quietAt: number | undefined
 }

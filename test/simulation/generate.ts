@@ -34,15 +34,17 @@ const refusalOf = (chance: Chance): Act => {
   })
 }
 
-const answerOf = (chance: Chance): Act =>
-  given({
+const answerOf = (chance: Chance): Act => {
+  const bulk = chance.percent(12) ? chance.pick([400, 3000]) : undefined
+  return given({
     act: 'answer' as const,
-    pieces: chance.percent(30) ? chance.int(1, 12) : undefined,
+    pieces: bulk !== undefined ? chance.int(4, 12) : chance.percent(30) ? chance.int(1, 12) : undefined,
     words: chance.percent(40) ? ('same' as const) : undefined,
-    bulk: chance.percent(8) ? chance.pick([400, 3000]) : undefined,
+    bulk,
     tools: chance.percent(8) ? (true as const) : undefined,
     silent: chance.percent(8) ? (true as const) : undefined,
   })
+}
 
 const faultOf = (chance: Chance): Act => {
   switch (chance.weigh({ refuse: 9, break: 4, hang: 3, cut: 4, fail_inside: 3, garble: 2 })) {

@@ -26,9 +26,13 @@ const body = (error: JsonObject | undefined, status: number): Pick<Play, 'header
     ? { headers: { 'content-type': 'text/html' }, text: `<html><title>${status}</title></html>` }
     : { headers: { 'content-type': 'application/json' }, text: JSON.stringify({ error }) }
 
-const refusal = (act: Extract<Act, { act: 'refuse' }>, wall: number): Play => {
+/** Some providers repeat in their errors what nobody should read there. */
+const indiscreet = (error: JsonObject | undefined, host: string): JsonObject | undefined =>
+  error && { ...error, message: `${error.message} (http://${host}.sim/v1, sk-sim-${host})` }
+
+const refusal = (act: Extract<Act, { act: 'refuse' }>, { host }: Speech, wall: number): Play => {
   const { status, error } = ERRORS[act.error]
-  const { headers, text } = body(error, status)
+  const { headers, text } = body(indiscreet(error, host), status)
   const waits = act.wait === undefined ? {} : waitHeaders(act.wait, wall)
   return {
     status,
@@ -64,7 +68,7 @@ const garbled = (act: Extract<Act, { act: 'garble' }>, speech: Speech, streams: 
 const unwritten = (act: Act, speech: Speech): Play => {
   const text =
     act.act === 'fail_inside'
-      ? JSON.stringify({ error: ERRORS[act.error].error ?? { message: 'failed' } })
+      ? JSON.stringify({ error: indiscreet(ERRORS[act.error].error, speech.host) ?? { message: 'failed' } })
       : JSON.stringify(documentOf(speech))
   const headers = { 'content-type': 'application/json' }
   const half = Math.ceil(text.length / 2)
@@ -131,7 +135,7 @@ const streamed = (act: Act, speech: Speech, frames: readonly Frame[], type: stri
     if (kind === 'piece') pieces += 1
   }
   if (act.act === 'fail_inside') {
-    const error = ERRORS[act.error].error ?? { message: 'failed' }
+    const error = indiscreet(ERRORS[act.error].error, speech.host) ?? { message: 'failed' }
     moves.push({ after: gap, bytes: errorFrameOf(speech.shape, error) }, { after: gap, over: 'ended' })
   } else if (act.act === 'cut') moves.push({ after: gap, over: act.how === 'end' ? 'ended' : 'reset' })
   else if (act.act !== 'hang')
@@ -141,7 +145,7 @@ const streamed = (act: Act, speech: Speech, frames: readonly Frame[], type: stri
 
 /** What an act is on the wire. */
 export const playOf = (act: Act, speech: Speech, streams: boolean, wall: number): Play => {
-  if (act.act === 'refuse') return refusal(act, wall)
+  if (act.act === 'refuse') return refusal(act, speech, wall)
   if (act.act === 'garble') return garbled(act, speech, streams)
   if (streams) return streamed(act, speech, framesOf(speech), 'text/event-stream')
   if (speech.shape === 'speech' && act.act !== 'fail_inside') {

@@ -13,6 +13,8 @@ export type RunOptions = {
   readonly sabotage?: Sabotage
   /** Asks every group once more when all is over and every rest has passed. Default: yes. */
   readonly probes?: boolean
+  /** Changes what has been written down before it is judged: for invariants that no part of the engine can break. */
+  readonly forge?: (world: World) => void
 }
 
 export type Run = {
@@ -24,7 +26,7 @@ export type Run = {
 
 /** Above this a schedule is going in circles. */
 const MOST_STEPS = 50_000
-/** The door waits this long for the rest of a body that nobody wants. */
+/** An upstream may end its answer a little later, and the door waits for the rest of a body that nobody wants. */
 const LINGER_MS = 31_000
 
 /** Configurations are read before time begins: reading is no part of what is simulated. */
@@ -72,13 +74,13 @@ class Theatre {
       settlings: [],
       reloads: [],
       leases: 0,
+      leaseOf: new WeakMap(),
       faults: [],
       trace: [],
       step: 0,
       inside: () => engine?.traffic.inside ?? 0,
       held: () => engine?.house.memory.held ?? 0,
       leftTimers: [],
-      leftOpen: 0,
       quietAt: undefined,
     }
     engine = openEngine({
@@ -146,13 +148,14 @@ class Theatre {
     return clients.every(client => client.over) && this.#engine.traffic.inside === 0
   }
 
+  /** What is armed still, once everybody has gone and nobody is waited for any more. */
   #writeDownWhatIsLeft(): void {
     const { world } = this
-    const now = this.#clock.now()
-    world.quietAt = now
     const planned = new Set(world.scenario.reloads.map(({ at }) => at))
-    world.leftTimers = this.#clock.pending.filter(due => due > now + LINGER_MS && !planned.has(due))
-    world.leftOpen = world.hits.filter(hit => hit.over === undefined).length
+    world.quietAt = this.#clock.now()
+    this.#clock.after(LINGER_MS, () => {
+      world.leftTimers.push(...this.#clock.pending.filter(due => !planned.has(due)))
+    })
   }
 
   #check(when: 'step' | 'end'): void {
@@ -215,6 +218,7 @@ export const run = async (scenario: Scenario, options: RunOptions = {}): Promise
     for (const script of probesOf(theatre.world)) theatre.enter(script, true)
     await theatre.play()
   }
+  options.forge?.(theatre.world)
   theatre.end()
   return { world: theatre.world, violations: theatre.violations, hash: () => hashOf(theatre.world) }
 }

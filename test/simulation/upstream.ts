@@ -163,7 +163,7 @@ const endHit = (world: World, hit: Hit, over: NonNullable<Hit['over']>): void =>
   hit.overStep = tell(world, `hit ${hit.index} is over: ${over}`)
 }
 
-const hitOf = (world: World, draft: Draft, headers: readonly HeaderPair[], limits: Limits): Hit => {
+const hitOf = ({ world, draft, headers, limits, signal }: Sending): Hit => {
   const text = Buffer.concat(draft.body).toString()
   const form = headers.some(([name, value]) => name === 'content-type' && value.startsWith('multipart'))
   const members: JsonObject = form ? fieldsOf(text) : jsonOf(text)
@@ -177,6 +177,7 @@ const hitOf = (world: World, draft: Draft, headers: readonly HeaderPair[], limit
     at: world.clock.now(),
     step: 0,
     client,
+    lease: world.leaseOf.get(signal),
     upstream,
     host,
     method: draft.method,
@@ -237,9 +238,10 @@ type Sending = {
   readonly reject: (error: Error) => void
 }
 
-const exchange = ({ world, draft, headers, limits, signal, resolve, reject }: Sending): void => {
+const exchange = (sending: Sending): void => {
+  const { world, limits, signal, resolve, reject } = sending
   if (signal.aborted) return reject(new TransportFault('aborted', 'The client left.', false))
-  const hit = hitOf(world, draft, headers, limits)
+  const hit = hitOf(sending)
   const { act } = hit
   const timers: (() => void)[] = []
   let answer: Exchange | undefined
@@ -270,6 +272,7 @@ const exchange = ({ world, draft, headers, limits, signal, resolve, reject }: Se
     const speech: Speech = {
       shape: shapeOf(hit.method, hit.path),
       hit: hit.index,
+      host: hit.host,
       model: hit.upstream.split('/')[1] ?? '',
       how: act,
       prefill: plainText(hit.prefill),

@@ -138,12 +138,35 @@ export const voicesIn = (body: string): ReadonlySet<number> => {
 
 const LIMIT_KEYS = /"(?:x-litellm-)?(?:stream[-_]|request_)?timeout":\s*"?([\d.]+)/g
 
+/** What holds for a whole scenario is worked out once. */
+const once = <T>(work: (world: World) => T): ((world: World) => T) => {
+  const known = new WeakMap<World, T>()
+  return world => {
+    const found = known.get(world)
+    if (found !== undefined) return found
+    const made = work(world)
+    known.set(world, made)
+    return made
+  }
+}
+
 /** The shortest limit that anybody set, in milliseconds. */
-export const shortestLimit = (world: World): number => {
-  const { config, clients, reloads } = world.scenario
+export const shortestLimit = once(({ scenario: { config, clients, reloads } }) => {
   const text = JSON.stringify([config, clients, reloads])
   return Math.min(6_000_000, ...[...text.matchAll(LIMIT_KEYS)].map(([, seconds]) => Number(seconds) * 1000))
-}
+})
+
+/** Some fallback or request names a deployment by its id: it is asked beside its group. */
+export const namesIds = once(({ scenario: { config, clients, reloads } }) =>
+  /"d\d+"/.test(
+    JSON.stringify([
+      clients,
+      ...[config, ...reloads.map(reload => reload.config)].map(one =>
+        isObject(one) ? (one.router_settings ?? null) : null,
+      ),
+    ]),
+  ),
+)
 
 const TIMEOUTS: readonly FailureClass[] = [
   'timeout_headers',

@@ -4,7 +4,7 @@ import { type ExceptionName, type RetryRule, VERDICTS } from '../../../src/failu
 import type { SimClient } from '../client.ts'
 import type { World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
-import { type Attempt, attemptsOf, hitsOf, levelsOf, namesFor, visitsOf } from '../views.ts'
+import { type Attempt, attemptsOf, hitsOf, levelsOf, namesFor, namesIds, visitsOf } from '../views.ts'
 
 const retriesAsked = (client: SimClient): number | undefined => {
   const asked = client.script.headers?.['x-litellm-num-retries'] ?? client.script.controls?.num_retries
@@ -86,11 +86,6 @@ export const barredDeploymentsAreNotAskedAgain: Invariant = {
         .filter(text => text !== undefined)
         .map(text => `client ${client.index}: ${text}`),
     ),
-}
-
-const namesIds = (world: World): boolean => {
-  const { config, clients } = world.scenario
-  return /"d\d+"/.test(JSON.stringify([config.router_settings ?? null, clients]))
 }
 
 /** However many groups, orders and policies there are. */

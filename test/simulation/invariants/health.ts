@@ -2,9 +2,9 @@ import type { Config } from '../../../src/config/config.ts'
 import { type FailureClass, VERDICTS } from '../../../src/failure.ts'
 import type { SimClient } from '../client.ts'
 import { ERRORS, WAITING } from '../errors.ts'
-import type { Hit, Reading, Settling, World } from '../facts.ts'
+import type { Hit, Reading, World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
-import { candidatesFor, recordOf, stayed } from '../views.ts'
+import { candidatesFor, namesFor, recordOf, stayed } from '../views.ts'
 
 /** Waits below this are lost in the rounding of clocks. */
 const GRAIN_MS = 1
@@ -68,20 +68,26 @@ export const restsOnlyGrow: Invariant = {
   },
 }
 
-const blameless = ({ kind, class: named }: Settling): boolean =>
-  kind === 'neutral' || (kind === 'failure' && named !== undefined && VERDICTS[named].cooldown === 'none')
+const harmless = (name: FailureClass | 'answered'): boolean =>
+  name === 'answered' || VERDICTS[name].cooldown === 'none'
 
 export const healthIsTheUpstreams: Invariant = {
   name: 'healthIsTheUpstreams',
   sentence:
     "Callers' faults, clients that leave, limits of their own and faults of the gateway never change a deployment's health.",
   end: world =>
-    world.settlings
-      .filter(settling => blameless(settling) && settling.cooled.some(([, until]) => until !== undefined))
-      .map(
-        ({ at, deployment, class: named, cooled }) =>
-          `${named ?? 'a neutral end'} at ${deployment} (${at}) rests ${cooled.map(([id]) => id).join()}`,
-      ),
+    world.settlings.flatMap(settling => {
+      const { at, deployment, kind, class: named, cooled } = settling
+      if (!cooled.some(([, before = 0, after = 0]) => after > before)) return []
+      const hit = world.hits.find(one => one.lease === settling.lease)
+      const blameless = hit === undefined || [...namesFor(world, hit)].every(harmless)
+      const neutral = kind === 'neutral' || (kind === 'failure' && harmless(named ?? 'answered'))
+      return blameless || neutral
+        ? [
+            `${deployment} rests from ${at} on because of ${named ?? 'nothing'}, and its upstream did ${JSON.stringify(hit?.act)}`,
+          ]
+        : []
+    }),
 }
 
 /** Filters that may keep a deployment from serving although it is well. */
