@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto'
 import type { Config } from '../../src/config/config.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { SimClient } from './client.ts'
-import { acceptedConfig, type Engine, openEngine, readConfig, readingsOf, type Sabotage } from './engine.ts'
+import {
+  acceptedConfig,
+  type Engine,
+  firstConfig,
+  openEngine,
+  readConfig,
+  readingsOf,
+  type Sabotage,
+} from './engine.ts'
 import { entriesOf, type Reloaded, tell, type World } from './facts.ts'
 import type { Invariant, Violation } from './invariant.ts'
 import type { ClientScript, Scenario } from './scenario.ts'
@@ -206,7 +214,7 @@ const hashOf = (world: World): string => {
 
 /** Plays a scenario to its end and says which invariants did not hold. */
 export const run = async (scenario: Scenario, options: RunOptions = {}): Promise<Run> => {
-  const first = await acceptedConfig(scenario.config)
+  const first = await firstConfig(scenario.config)
   const configs = await readAll(scenario)
   const theatre = new Theatre(scenario, first, options)
   for (const [at, reload] of scenario.reloads.entries()) theatre.reloadAt(reload.at, configs[at])

@@ -63,6 +63,8 @@ class Exchange implements Answer {
   readonly #world: World
   readonly #hit: Hit
   readonly #moves: Move[]
+  /** What has arrived and was not taken yet. */
+  readonly #pieces: Buffer[] = []
   #sink: Sink | undefined
   #paused = false
   /** The next move is due and waits for a reader. */
@@ -116,7 +118,6 @@ class Exchange implements Answer {
   #arm(): void {
     const next = this.#moves[0]
     if (next === undefined || this.#over) return
-    this.#due = false
     this.#cancel = this.#world.clock.after(next.after, () => {
       this.#due = true
       this.#flow()
@@ -125,23 +126,30 @@ class Exchange implements Answer {
   #flow(): void {
     // A broken connection is noticed whether anybody reads or not; everything else waits for its reader.
     const broken = this.#moves[0]?.over === 'reset'
-    if (this.#over || !this.#due || this.#sink === undefined || (this.#paused && !broken)) return
+    if (this.#over || this.#sink === undefined || (this.#paused && !broken)) return
+    if (this.#pieces.length > 0) this.#deliver(this.#sink)
+    else if (this.#due) this.#make(this.#sink)
+  }
+  #make(sink: Sink): void {
     const move = this.#moves.shift()
     if (move === undefined) return
     this.#tell(move)
     if (move.over !== undefined) {
       this.#close(move.over)
-      if (move.over === 'ended') this.#sink.end()
-      else this.#sink.error(new TransportFault('reset', 'The connection was reset.', true))
+      if (move.over === 'ended') sink.end()
+      else sink.error(new TransportFault('reset', 'The connection was reset.', true))
       return
     }
-    const { split } = this.#hit.act
     const bytes = Buffer.from(move.bytes ?? '')
-    this.#arm()
-    if (split === undefined) this.#sink.data(bytes)
-    else
-      for (let at = 0; at < bytes.length && !this.#over; at += split)
-        this.#sink.data(bytes.subarray(at, at + split))
+    const size = this.#hit.act.split ?? Math.max(1, bytes.length)
+    for (let at = 0; at < bytes.length; at += size) this.#pieces.push(bytes.subarray(at, at + size))
+    this.#due = false
+    this.#deliver(sink)
+  }
+  /** Piece by piece: whoever pauses in between gets the rest later, and what is due then comes after it. */
+  #deliver(sink: Sink): void {
+    while (this.#pieces.length > 0 && !this.#paused && !this.#over) sink.data(this.#pieces.shift() as Buffer)
+    if (this.#pieces.length === 0) this.#arm()
   }
   #tell(move: Move): void {
     const hit = this.#hit

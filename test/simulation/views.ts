@@ -45,8 +45,9 @@ export const visitsOf = (attempts: readonly Attempt[]): readonly (readonly Attem
   return visits
 }
 
-/** Consecutive attempts of one visit at one order. */
-export const levelsOf = (visit: readonly Attempt[]): readonly (readonly Attempt[])[] => {
+/** Consecutive attempts of one visit at one order; what only its owner can answer has no orders. */
+export const levelsOf = (visit: readonly Attempt[], client: SimClient): readonly (readonly Attempt[])[] => {
+  if (client.priorId !== undefined) return [visit]
   const levels: Attempt[][] = []
   for (const attempt of visit) {
     const last = levels.at(-1)

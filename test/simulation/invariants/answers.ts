@@ -15,6 +15,7 @@ import {
   isStreamOf,
   jsonIn,
   levelsOf,
+  namesIds,
   recordOf,
   stayed,
   visitsOf,
@@ -69,11 +70,11 @@ const errorProblems = (world: World, client: SimClient): readonly string[] => {
   const attempts = attemptsOf(world, client)
   const decisive = visitsOf(attempts)[0]?.at(-1)
   if (decisive === undefined) return []
-  // Where a deployment is named by its id, its group may be asked beside it, and the trail does not always tell them apart.
-  if (client.config?.byId.has(client.script.model))
-    return attempts.flatMap(shownFor).includes(heard.status)
+  // Where a deployment is named by its id it is asked beside its group, and the trail does not always tell them apart.
+  if (namesIds(world))
+    return OWN.has(heard.status) || attempts.flatMap(shownFor).includes(heard.status)
       ? []
-      : [`client ${client.index} got ${heard.status}`]
+      : [`client ${client.index} got ${heard.status}, which nobody said`]
   // Nobody of the first group could be asked: that is what the gateway says, whatever its fallbacks said.
   const [first] = candidatesFor(client.script.model, client.config as Config)
   if (first?.group !== decisive.step.group && OWN.has(heard.status)) return headerProblems(client, undefined)
@@ -169,7 +170,7 @@ const storyProblems = (world: World, client: SimClient): readonly string[] => {
   if (record === undefined || heard === undefined) return []
   const say = (header: string): string | undefined => heard.headers[header]
   const attempts = attemptsOf(world, client)
-  const levels = visitsOf(attempts).flatMap(levelsOf).length
+  const levels = visitsOf(attempts).flatMap(visit => levelsOf(visit, client)).length
   const differs = (holds: boolean, what: string): readonly string[] =>
     holds ? [] : [`client ${client.index}: ${what}`]
   const served = heard.status === 200

@@ -41,7 +41,7 @@ const excess = (client: SimClient, level: readonly Attempt[], at: number): strin
 }
 
 const levelsFor = (world: World, client: SimClient): readonly (readonly Attempt[])[] =>
-  visitsOf(attemptsOf(world, client)).flatMap(levelsOf)
+  visitsOf(attemptsOf(world, client)).flatMap(visit => levelsOf(visit, client))
 
 export const attemptsAreBounded: Invariant = {
   name: 'attemptsAreBounded',

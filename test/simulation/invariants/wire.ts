@@ -4,7 +4,7 @@ import { MASTER_KEY, type SimClient } from '../client.ts'
 import { endpointOf, fieldsOf, wishesOf } from '../endpoints.ts'
 import type { Hit, World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
-import { attemptsOf, hitsOf, jsonIn } from '../views.ts'
+import { type Attempt, attemptsOf, hitsOf, jsonIn, recordOf } from '../views.ts'
 
 /** What is the gateway's own in a body. */
 const INTERNAL =
@@ -159,32 +159,28 @@ export const nothingSecretIsTold: Invariant = {
   ],
 }
 
+/** An id is known by its deployment, whatever became of its address since, or by its account. */
+const isOwner = (world: World, maker: SimClient, { hit, step }: Attempt): boolean =>
+  recordOf(world, maker)?.servedDeployment === step.deployment ||
+  hitsOf(world, maker).some(one => one.status === 200 && one.host === hit.host)
+
 export const objectsGoToTheirOwner: Invariant = {
   name: 'objectsGoToTheirOwner',
   sentence:
-    'What refers to a stored response goes to the provider that has it, under its own name for it, and nowhere else.',
+    'What refers to a stored response goes to the deployment or the account that has it, under its own name for it, and nowhere else.',
   end: world =>
     world.clients.flatMap(client => {
       const { follows } = client.script
-      if (follows === undefined || client.priorId === undefined || client.priorId === 'resp_unknown')
-        return []
-      const before = world.clients[follows]
-      const owners = new Set(
-        before === undefined
-          ? []
-          : hitsOf(world, before)
-              .filter(hit => hit.status === 200)
-              .map(hit => hit.host),
-      )
-      const id = ownPrior(world, client) ?? ''
-      return hitsOf(world, client).flatMap(hit => {
+      const maker = follows === undefined ? undefined : world.clients[follows]
+      if (maker === undefined || client.priorId === undefined || client.priorId === 'resp_unknown') return []
+      const id = ownPrior(world, client)
+      return attemptsOf(world, client).flatMap(attempt => {
+        const { hit } = attempt
         const said =
           hit.method === 'GET' ? /responses\/([^/?]+)/.exec(hit.path)?.[1] : sent(hit).previous_response_id
         // Routes without such state have no such member.
-        if (said === undefined) return []
-        return owners.has(hit.host) && said === id
-          ? []
-          : [`hit ${hit.index} asks ${hit.host} for ${String(said)}, which ${[...owners].join()} calls ${id}`]
+        if (said === undefined || (said === id && isOwner(world, maker, attempt))) return []
+        return [`hit ${hit.index} asks ${hit.host} for ${String(said)}; client ${follows} was given ${id}`]
       })
     }),
 }
