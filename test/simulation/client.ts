@@ -44,6 +44,7 @@ export class SimClient {
   leftStep: number | undefined
   leftAt: number | undefined
   headStep: number | undefined
+  headAt: number | undefined
   contentStep: number | undefined
   /** How the server let go: in order, or not. */
   released: 'ended' | 'broken' | undefined
@@ -188,6 +189,7 @@ export class SimClient {
         this.#world,
         `client ${this.index} hears ${chunk.subarray(9, 12).toString('latin1')}`,
       )
+      this.headAt = this.#world.clock.now()
       this.#got = 'head'
     }
     const sofar = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks)

@@ -18,7 +18,8 @@ import {
 import { seededDice } from '../../src/shared/clock.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { MASTER_KEY } from './client.ts'
-import { type Reading, type Settling, tell, type World } from './facts.ts'
+import { hostOf, type Reading, type Settling, tell, type World } from './facts.ts'
+import { standIn } from './stand-in.ts'
 import type { SimClock } from './time.ts'
 import { simulatedTransport } from './upstream.ts'
 
@@ -94,12 +95,11 @@ const changed = (before: readonly Reading[], after: readonly Reading[]): Settlin
   })
 
 /** The board with its leases watched: when each opened, how it ended, and what that changed. */
-const watched = (board: MemoryBoard, world: () => World): Board => {
-  const watch = (lease: Lease, [deployment, , signal]: Parameters<Board['admit']>): Lease => {
+const watched = (board: MemoryBoard, world: () => World): MemoryBoard => {
+  const watch = (lease: Lease, [deployment]: Parameters<Board['admit']>): Lease => {
     const number = world().leases++
-    world().leaseOf.set(signal, number)
-    return {
-      ...lease,
+    const openedAt = world().clock.now()
+    return standIn(lease, {
       settle: (end: AttemptEnd) => {
         const told = world()
         const before = readingsOf(board, told.config())
@@ -115,6 +115,8 @@ const watched = (board: MemoryBoard, world: () => World): Board => {
           at: told.clock.now(),
           step,
           lease: number,
+          openedAt,
+          upstream: `${hostOf(deployment)}/${deployment.upstreamModel}`,
           deployment: id,
           domain,
           kind: end.kind,
@@ -122,17 +124,16 @@ const watched = (board: MemoryBoard, world: () => World): Board => {
           cooled,
         })
       },
-    }
+    })
   }
-  return {
-    ...board,
+  return standIn(board, {
     admit: (...asked) => {
       const admitted = board.admit(...asked)
       return admitted instanceof Promise
         ? admitted.then(lease => watch(lease, asked))
         : watch(admitted, asked)
     },
-  }
+  })
 }
 
 /**
@@ -231,7 +232,7 @@ export const openEngine = ({ seed, clock, config: first, world, sabotage }: Engi
     house,
     traffic,
     // Whatever stands in front of the board is what the engine sees, and what is looked at.
-    board: { ...board, ...house.board },
+    board: house.board as MemoryBoard,
     put: next => {
       current = next
       // As a reload does in a gateway that serves.

@@ -1,8 +1,7 @@
-import type { Config } from '../../src/config/config.ts'
+import type { Config, Deployment } from '../../src/config/config.ts'
 import type { FailureClass } from '../../src/failure.ts'
 import type { RequestRecord } from '../../src/record/trail.ts'
 import type { MemoryBoard } from '../../src/shared/board.ts'
-import type { Signal } from '../../src/signal.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import type { SimClient } from './client.ts'
 import type { Act, Scenario } from './scenario.ts'
@@ -15,8 +14,6 @@ export type Hit = {
   readonly step: number
   /** Whose request this is, by its body. */
   readonly client: number | undefined
-  /** The lease it was sent under. */
-  readonly lease: number | undefined
   /** `host/model`. */
   readonly upstream: string
   readonly host: string
@@ -49,6 +46,9 @@ export type Settling = {
   readonly at: number
   readonly step: number
   readonly lease: number
+  readonly openedAt: number
+  /** `host/model` that the deployment leads to. */
+  readonly upstream: string
   readonly deployment: string
   readonly domain: string
   readonly kind: 'success' | 'failure' | 'neutral'
@@ -91,9 +91,8 @@ export type World = {
   readonly readings: Map<string, readonly Reading[]>
   readonly settlings: Settling[]
   readonly reloads: Reloaded[]
-  /** Leases that were opened, and the last one of each signal: a request upstream is sent under the same. */
+  /** Leases that were opened. */
   leases: number
-  readonly leaseOf: WeakMap<Signal, number>
   /** What the gateway said went wrong inside it. */
   readonly faults: string[]
   readonly trace: string[]
@@ -117,6 +116,10 @@ export const entriesOf = (
     params: (entry.litellm_params ?? {}) as JsonObject,
     info: (entry.model_info ?? {}) as JsonObject,
   }))
+
+/** The simulated provider behind a deployment. */
+export const hostOf = ({ connection }: Deployment): string =>
+  /\/\/(\w+)\.sim/.exec(connection.baseUrl)?.[1] ?? ''
 
 export const tell = (world: World, what: string): number => {
   world.step += 1

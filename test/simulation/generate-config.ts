@@ -115,6 +115,7 @@ const STRATEGIES = [
   'cost-based-routing',
 ]
 
+/** Keys that are not known yet are warned of and have no effect. */
 const routerOf = (
   chance: Chance,
   groups: readonly string[],
@@ -132,6 +133,14 @@ const routerOf = (
     allowed_fails_policy: maybe(chance, 10, () => failsPolicy(chance)),
     retry_policy: maybe(chance, 12, () => retryPolicy(chance)),
     model_group_retry_policy: maybe(chance, 8, () => ({ [chance.pick(groups)]: retryPolicy(chance) })),
+    total_timeout: maybe(chance, 12, () => chance.pick([0.7, 3, 20])),
+    max_attempts: maybe(chance, 6, () => chance.int(1, 4)),
+    retry_budget_min: maybe(chance, 5, () => chance.int(0, 2)),
+    soft_cooldown_failures: maybe(chance, 8, () => chance.int(1, 2)),
+    soft_cooldown_time: maybe(chance, 8, () => chance.pick([0, 2, 60])),
+    hard_cooldown_time: maybe(chance, 5, () => chance.pick([0, 20])),
+    cooldown_panic_percent: maybe(chance, 5, () => chance.pick([0, 100])),
+    disable_cooldown_probes: maybe(chance, 5, () => true),
     max_fallbacks: maybe(chance, 15, () => chance.int(0, 3)),
     fallbacks: maybe(chance, 65, () => listOf(chance, groups, ids)),
     default_fallbacks: maybe(chance, 20, () => chance.some(groups, 1, 2)),

@@ -1,6 +1,7 @@
 import type { Invariant } from './invariant.ts'
 import { allAccountsAgree, theBillIsTheServers, theFinalErrorIsReal } from './invariants/answers.ts'
 import {
+  answersBeginInTime,
   attemptsAreBounded,
   attemptsAreCapped,
   barredDeploymentsAreNotAskedAgain,
@@ -41,6 +42,7 @@ import {
 /** What holds in every schedule. */
 export const INVARIANTS: readonly Invariant[] = [
   everyRequestEnds,
+  answersBeginInTime,
   attemptsAreBounded,
   attemptsAreCapped,
   barredDeploymentsAreNotAskedAgain,
@@ -82,6 +84,7 @@ export const NOT_YET: ReadonlyMap<string, string> = new Map([
     'servedIfAnyWouldAnswer',
     'a group whose members all rest for soft failures is closed until the first of them is back',
   ],
+  ['answersBeginInTime', 'limits are those of one attempt, and a request makes several'],
   ['attemptsAreCapped', 'nothing bounds the attempts of a request over all its groups'],
   [
     'barredDeploymentsAreNotAskedAgain',
@@ -102,10 +105,6 @@ export const NOT_SEEN: readonly { readonly what: string; readonly because: strin
   {
     what: 'The loss of a database or of Redis changes no answer for keys that are known.',
     because: 'there is neither yet',
-  },
-  {
-    what: 'A request ends within its deadline plus 250 ms.',
-    because: 'a request has no deadline of its own yet: each attempt has limits',
   },
   {
     what: 'Memory does not grow from request to request.',

@@ -20,6 +20,7 @@ import {
   withRetries,
 } from './sabotage.ts'
 import type { ClientScript, Scenario } from './scenario.ts'
+import { standIn } from './stand-in.ts'
 
 /** A gateway with one broken part, or a story with one false sentence, and the invariant that must notice. */
 export type Mutant = {
@@ -79,6 +80,21 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: 'an upstream that is never given up',
     noticedBy: 'everyRequestEnds',
     sabotage: overTransport(() => new Promise(() => {})),
+  },
+  {
+    breaks: 'nobody looks at the time that a client asks for',
+    noticedBy: 'answersBeginInTime',
+    scenario: small([{ at: 0, endpoint: 'chat', model: 'g1', controls: { timeout: 1 } }], {
+      'u1/m1': { acts: [{ act: 'answer', head: 30_000 }] },
+    }),
+    sabotage: house => ({
+      ...house,
+      clock: standIn(house.clock, { after: (ms, action) => house.clock.after(ms * 2, action) }),
+      transport: standIn(house.transport, {
+        send: (draft, headers, limits, signal) =>
+          house.transport.send(draft, headers, { ...limits, headersMs: undefined }, signal),
+      }),
+    }),
   },
   { breaks: 'num_retries is not read', noticedBy: 'attemptsAreBounded', sabotage: withRetries(7) },
   {
@@ -223,7 +239,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'every failure is the fault of the deployment',
     noticedBy: 'healthIsTheUpstreams',
-    sabotage: overLease(lease => ({ ...lease, settle: end => lease.settle(asHealthy(end)) })),
+    sabotage: overLease(lease => standIn(lease, { settle: end => lease.settle(asHealthy(end)) })),
   },
   {
     breaks: 'a group that nobody finds',
@@ -265,13 +281,13 @@ export const MUTANTS: readonly Mutant[] = [
         if (known !== undefined) rested.set(asked[0], { ...known, until: clock.now() + 3_600_000 })
         return rested.get(asked[0])
       }
-      return { ...house, board: { ...board, ...AWAKE, cooling: forEver } }
+      return { ...house, board: standIn(board, { ...AWAKE, cooling: forEver }) }
     },
   },
   {
     breaks: 'a lease that is never settled',
     noticedBy: 'everythingReturnsToZero',
-    sabotage: overLease(lease => ({ ...lease, settle: () => {} })),
+    sabotage: overLease(lease => standIn(lease, { settle: () => {} })),
   },
   {
     breaks: 'a timer that nobody cancels',
@@ -297,13 +313,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'a lease that is settled twice',
     noticedBy: 'leasesSettleOnce',
-    sabotage: overLease(lease => ({
-      ...lease,
-      settle: end => {
-        lease.settle(end)
-        lease.settle(end)
-      },
-    })),
+    sabotage: overLease(lease =>
+      standIn(lease, {
+        settle: end => {
+          lease.settle(end)
+          lease.settle(end)
+        },
+      }),
+    ),
   },
   {
     breaks: 'two records for one request',

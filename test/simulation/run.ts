@@ -82,7 +82,6 @@ class Theatre {
       settlings: [],
       reloads: [],
       leases: 0,
-      leaseOf: new WeakMap(),
       faults: [],
       trace: [],
       step: 0,

@@ -6,6 +6,7 @@ import type { RequestRecord } from '../../src/record/trail.ts'
 import { type Bound, Seal, type Unsealed } from '../../src/seal.ts'
 import type { Board, Cooling, Lease } from '../../src/shared/board.ts'
 import type { Sabotage } from './engine.ts'
+import { standIn } from './stand-in.ts'
 
 /** Ways to break one part of a gateway from outside: whatever stands between two parts is taken and handed on changed. */
 
@@ -57,7 +58,7 @@ export const overText = (change: (text: string, answer: Answer) => string): Sabo
 
 export const overBoard =
   (change: (board: Board, house: House) => Partial<Board>): Sabotage =>
-  house => ({ ...house, board: { ...house.board, ...change(house.board, house) } })
+  house => ({ ...house, board: standIn(house.board, change(house.board, house)) })
 
 export const overLease = (change: (lease: Lease, deployment: Deployment) => Lease): Sabotage =>
   overBoard(board => ({

@@ -171,7 +171,7 @@ const endHit = (world: World, hit: Hit, over: NonNullable<Hit['over']>): void =>
   hit.overStep = tell(world, `hit ${hit.index} is over: ${over}`)
 }
 
-const hitOf = ({ world, draft, headers, limits, signal }: Sending): Hit => {
+const hitOf = ({ world, draft, headers, limits }: Sending): Hit => {
   const text = Buffer.concat(draft.body).toString()
   const form = headers.some(([name, value]) => name === 'content-type' && value.startsWith('multipart'))
   const members: JsonObject = form ? fieldsOf(text) : jsonOf(text)
@@ -185,7 +185,6 @@ const hitOf = ({ world, draft, headers, limits, signal }: Sending): Hit => {
     at: world.clock.now(),
     step: 0,
     client,
-    lease: world.leaseOf.get(signal),
     upstream,
     host,
     method: draft.method,

@@ -1,5 +1,4 @@
 import type { Config, Deployment } from '../../src/config/config.ts'
-import type { FailureClass } from '../../src/failure.ts'
 import type { RequestRecord, Step } from '../../src/record/trail.ts'
 import { isObject, type Json, type JsonObject } from '../../src/wire/json.ts'
 import type { SimClient } from './client.ts'
@@ -137,7 +136,7 @@ export const voicesIn = (body: string): ReadonlySet<number> => {
   )
 }
 
-const LIMIT_KEYS = /"(?:x-litellm-)?(?:stream[-_]|request_)?timeout":\s*"?([\d.]+)/g
+const LIMIT_KEYS = /"(?:x-litellm-)?(?:stream[-_]|request_|total_)?timeout":\s*"?([\d.]+)/g
 
 /** What holds for a whole scenario is worked out once. */
 const once = <T>(work: (world: World) => T): ((world: World) => T) => {
@@ -169,15 +168,14 @@ export const namesIds = once(({ scenario: { config, clients, reloads } }) =>
   ),
 )
 
-const TIMEOUTS: readonly FailureClass[] = [
-  'timeout_headers',
-  'timeout_first_token',
-  'timeout_idle',
-  'timeout_client',
-]
+/** Every class that speaks of time begins alike; which of them it is depends on whose limit it was. */
+const TIMEOUT = 'timeout'
 
-/** What an upstream's act is, whatever the gateway makes of it. `answered`: an answer, perhaps with a fault to come. */
-const meaningOf = (hit: Hit, client: SimClient | undefined): readonly (FailureClass | 'answered')[] => {
+/**
+ * What an upstream's act is, whatever the gateway makes of it. `answered`: an answer, perhaps with a fault to come;
+ * `timeout`: any of those classes.
+ */
+const meaningOf = (hit: Hit, client: SimClient | undefined): readonly string[] => {
   const { act } = hit
   switch (act.act) {
     case 'answer':
@@ -185,28 +183,32 @@ const meaningOf = (hit: Hit, client: SimClient | undefined): readonly (FailureCl
     case 'refuse':
       return [ERRORS[act.error].class]
     case 'break':
-      return act.fault === 'headers_timeout' ? TIMEOUTS : ['transport']
+      return [act.fault === 'headers_timeout' ? TIMEOUT : 'transport']
     case 'hang':
-      return TIMEOUTS
+      return [TIMEOUT]
     case 'cut':
       return ['transport']
     case 'fail_inside':
       return [ERRORS[act.error].class]
     case 'garble': {
       const streams = client?.script.stream === true && endpointOf(client.script).asStream !== undefined
-      return [act.what === 'empty' && streams ? 'transport' : 'transient']
+      if (act.what !== 'empty') return ['transient']
+      return streams ? ['transport', 'empty_answer'] : ['transient', 'empty_answer']
     }
   }
 }
 
-/** What an attempt may be called that met this hit. */
-export const namesFor = (world: World, hit: Hit): ReadonlySet<FailureClass | 'answered'> => {
+/** What an attempt may be called that met this hit: `answered`, or classes of failures, all timeouts as one. */
+export const namesFor = (world: World, hit: Hit): ReadonlySet<string> => {
   const client = hit.client === undefined ? undefined : world.clients[hit.client]
   const names = new Set(meaningOf(hit, client))
-  if (hit.overAt - hit.at >= shortestLimit(world)) for (const name of TIMEOUTS) names.add(name)
+  if (hit.overAt - hit.at >= shortestLimit(world)) names.add(TIMEOUT)
   if (client?.leftAt !== undefined) names.add('client_gone')
   return names
 }
+
+export const isNamed = (names: ReadonlySet<string>, outcome: string): boolean =>
+  names.has(outcome) || (names.has(TIMEOUT) && outcome.startsWith(TIMEOUT))
 
 /** The deployments that answer to a name in a configuration, by the rules of the file: an id, an alias, a group. */
 export const candidatesFor = (name: string, config: Config): readonly Deployment[] => {

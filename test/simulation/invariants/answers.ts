@@ -57,6 +57,10 @@ const headerProblems = (client: SimClient, decisive: Hit | undefined): readonly 
     : []
 }
 
+/** The time of the whole request was over: whatever was being asked then is not what failed. */
+const ranOut = (world: World, client: SimClient): boolean =>
+  recordOf(world, client)?.error?.class?.startsWith('timeout') === true
+
 const errorProblems = (world: World, client: SimClient): readonly string[] => {
   const { heard } = client
   if (heard === undefined || heard.status < 400) return []
@@ -68,6 +72,7 @@ const errorProblems = (world: World, client: SimClient): readonly string[] => {
       ? headerProblems(client, undefined)
       : [`client ${client.index} got ${heard.status} although nobody was asked`]
   const attempts = attemptsOf(world, client)
+  if (ranOut(world, client) && heard.status === 408) return []
   const decisive = visitsOf(attempts)[0]?.at(-1)
   if (decisive === undefined) return []
   // Where a deployment is named by its id it is asked beside its group, and the trail does not always tell them apart.

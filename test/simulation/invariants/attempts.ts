@@ -1,10 +1,20 @@
 import type { Config } from '../../../src/config/config.ts'
 import { policyEntry } from '../../../src/config/policy.ts'
 import { type ExceptionName, type RetryRule, VERDICTS } from '../../../src/failure.ts'
+import { isObject } from '../../../src/wire/json.ts'
 import type { SimClient } from '../client.ts'
 import type { World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
-import { type Attempt, attemptsOf, hitsOf, levelsOf, namesFor, namesIds, visitsOf } from '../views.ts'
+import {
+  type Attempt,
+  attemptsOf,
+  hitsOf,
+  isNamed,
+  levelsOf,
+  namesFor,
+  namesIds,
+  visitsOf,
+} from '../views.ts'
 
 const retriesAsked = (client: SimClient): number | undefined => {
   const asked = client.script.headers?.['x-litellm-num-retries'] ?? client.script.controls?.num_retries
@@ -88,17 +98,54 @@ export const barredDeploymentsAreNotAskedAgain: Invariant = {
     ),
 }
 
+/** A setting of the router in force when this client came; it need not be known to the configuration's types. */
+const setting = (world: World, client: SimClient, key: string): number | undefined => {
+  const { config, reloads } = world.scenario
+  const newest = reloads.findLast(
+    reload => typeof reload.config === 'object' && reload.at <= client.script.at,
+  )
+  const written = typeof newest?.config === 'object' ? newest.config : config
+  const value = isObject(written.router_settings) ? written.router_settings[key] : undefined
+  return typeof value === 'number' ? value : undefined
+}
+
 /** However many groups, orders and policies there are. */
 const MOST_ATTEMPTS = 10
 
 export const attemptsAreCapped: Invariant = {
   name: 'attemptsAreCapped',
-  sentence: `No request makes more than ${MOST_ATTEMPTS} attempts.`,
+  sentence: `No request makes more than max_attempts attempts, ${MOST_ATTEMPTS} unless they are set.`,
   end: world =>
-    world.clients
-      .map(client => ({ client, count: hitsOf(world, client).length }))
-      .filter(({ count }) => count > MOST_ATTEMPTS)
-      .map(({ client, count }) => `client ${client.index} made ${count} attempts`),
+    world.clients.flatMap(client => {
+      const count = hitsOf(world, client).length
+      const most = setting(world, client, 'max_attempts') ?? MOST_ATTEMPTS
+      return count > most ? [`client ${client.index} made ${count} attempts of ${most}`] : []
+    }),
+}
+
+const GRACE_MS = 250
+
+const allowedMs = (world: World, client: SimClient): number => {
+  const asked = client.script.headers?.['x-litellm-timeout'] ?? client.script.controls?.timeout
+  const granted = setting(world, client, 'total_timeout')
+  const times = [asked, granted].filter(time => time !== undefined && Number(time) > 0).map(Number)
+  return Math.min(Number.POSITIVE_INFINITY, ...times) * 1000
+}
+
+export const answersBeginInTime: Invariant = {
+  name: 'answersBeginInTime',
+  sentence: `A request is answered, or its stream has begun, within the time that it asked for or was granted, and ${GRACE_MS} ms.`,
+  end: world =>
+    world.clients.flatMap(client => {
+      const { arrivedAt, headAt, leftAt, script } = client
+      // What a slow reader has not taken may have been there for long.
+      if (arrivedAt === undefined || leftAt !== undefined || script.slow !== undefined) return []
+      const took = (headAt ?? world.clock.now()) - arrivedAt
+      const allowed = allowedMs(world, client)
+      return took > allowed + GRACE_MS
+        ? [`client ${client.index} heard nothing for ${took} ms of ${allowed}`]
+        : []
+    }),
 }
 
 export const nothingStartsAfterTheEnd: Invariant = {
@@ -128,7 +175,7 @@ export const failuresAreNamedRight: Invariant = {
     world.clients.flatMap(client =>
       attemptsOf(world, client).flatMap(({ step, hit }) => {
         const names = namesFor(world, hit)
-        return names.has(step.outcome)
+        return isNamed(names, step.outcome)
           ? []
           : [
               `hit ${hit.index} (${JSON.stringify(hit.act)}) was called ${step.outcome}, not ${[...names].join(' or ')}`,

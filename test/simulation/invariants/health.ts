@@ -2,7 +2,7 @@ import type { Config } from '../../../src/config/config.ts'
 import { type FailureClass, VERDICTS } from '../../../src/failure.ts'
 import type { SimClient } from '../client.ts'
 import { ERRORS, WAITING } from '../errors.ts'
-import type { Hit, Reading, World } from '../facts.ts'
+import { type Hit, hostOf, type Reading, type Settling, type World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
 import { candidatesFor, namesFor, recordOf, stayed } from '../views.ts'
 
@@ -68,8 +68,16 @@ export const restsOnlyGrow: Invariant = {
   },
 }
 
-const harmless = (name: FailureClass | 'answered'): boolean =>
-  name === 'answered' || VERDICTS[name].cooldown === 'none'
+const harmless = (name: string): boolean =>
+  name in VERDICTS ? VERDICTS[name as FailureClass].cooldown === 'none' : name === 'answered'
+
+/** The requests that may have been sent under a lease: usually one, more when several began at the same moment. */
+const hitsUnder = (world: World, { openedAt, upstream }: Settling): readonly Hit[] => {
+  const [host = ''] = upstream.split('/')
+  return world.hits.filter(
+    hit => hit.at === openedAt && (hit.upstream === upstream || (hit.method === 'GET' && hit.host === host)),
+  )
+}
 
 export const healthIsTheUpstreams: Invariant = {
   name: 'healthIsTheUpstreams',
@@ -79,12 +87,12 @@ export const healthIsTheUpstreams: Invariant = {
     world.settlings.flatMap(settling => {
       const { at, deployment, kind, class: named, cooled } = settling
       if (!cooled.some(([, before = 0, after = 0]) => after > before)) return []
-      const hit = world.hits.find(one => one.lease === settling.lease)
-      const blameless = hit === undefined || [...namesFor(world, hit)].every(harmless)
+      const hits = hitsUnder(world, settling)
+      const blameless = hits.every(hit => [...namesFor(world, hit)].every(harmless))
       const neutral = kind === 'neutral' || (kind === 'failure' && harmless(named ?? 'answered'))
       return blameless || neutral
         ? [
-            `${deployment} rests from ${at} on because of ${named ?? 'nothing'}, and its upstream did ${JSON.stringify(hit?.act)}`,
+            `${deployment} rests from ${at} on because of ${named ?? 'nothing'}, and its upstream did ${JSON.stringify(hits.map(({ act }) => act))}`,
           ]
         : []
     }),
@@ -148,10 +156,10 @@ export const servedIfAnyWouldAnswer: Invariant = {
   end: world =>
     turnedAway(world).flatMap(({ client, readings }) =>
       candidatesFor(client.script.model, client.config as Config)
-        .filter(({ id, connection, upstreamModel }) => {
-          const host = /\/\/(\w+)\.sim/.exec(connection.baseUrl)?.[1] ?? ''
-          const reading = readings.find(one => one.id === id)
-          return isSoft(reading?.because) && isWell(world, `${host}/${upstreamModel}`, client.arrivedAt ?? 0)
+        .filter(deployment => {
+          const reading = readings.find(one => one.id === deployment.id)
+          const upstream = `${hostOf(deployment)}/${deployment.upstreamModel}`
+          return isSoft(reading?.because) && isWell(world, upstream, client.arrivedAt ?? 0)
         })
         .map(({ id }) => `client ${client.index} was turned away although ${id} would have answered`),
     ),
