@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import type { FailureClass } from '../../src/failure.ts'
 import type { House } from '../../src/house.ts'
 import { listener } from '../../src/listen/listen.ts'
 import { Traffic } from '../../src/listen/traffic.ts'
@@ -85,7 +86,14 @@ export type EngineOptions = {
 export const readingsOf = (board: Board, config: Config): readonly Reading[] =>
   config.deployments.map(({ id, domain }) => {
     const cooling = board.cooling(id)
-    return { id, domain, inFlight: board.inFlight(id), cooling: cooling?.until, because: cooling?.because }
+    return {
+      id,
+      domain,
+      inFlight: board.inFlight(id),
+      cooling: cooling?.until,
+      notBefore: board.domainNotBefore(domain),
+      because: cooling?.because,
+    }
   })
 
 const changed = (before: readonly Reading[], after: readonly Reading[]): Settling['cooled'] =>
@@ -99,32 +107,41 @@ const watched = (board: MemoryBoard, world: () => World): MemoryBoard => {
   const watch = (lease: Lease, [deployment]: Parameters<Board['admit']>): Lease => {
     const number = world().leases++
     const openedAt = world().clock.now()
-    return standIn(lease, {
-      settle: (end: AttemptEnd) => {
-        const told = world()
-        const before = readingsOf(board, told.config())
-        lease.settle(end)
-        const cooled = changed(before, readingsOf(board, told.config()))
-        const named = end.kind === 'failure' ? end.failure.class : undefined
-        const step = tell(
-          told,
-          `lease ${number} of ${deployment.id}: ${end.kind} ${named ?? ''} ${JSON.stringify(cooled)}`,
-        )
-        const { id, domain } = deployment
-        told.settlings.push({
-          at: told.clock.now(),
-          step,
-          lease: number,
-          openedAt,
-          upstream: `${hostOf(deployment)}/${deployment.upstreamModel}`,
-          deployment: id,
-          domain,
-          kind: end.kind,
-          class: named,
-          cooled,
-        })
-      },
-    })
+    let open = true
+    const close = (kind: AttemptEnd['kind'], named: FailureClass | undefined, closing: () => void): void => {
+      const told = world()
+      const before = readingsOf(board, told.config())
+      closing()
+      const cooled = changed(before, readingsOf(board, told.config()))
+      const { id, domain, upstreamModel } = deployment
+      const how = `${kind} ${named ?? ''} ${JSON.stringify(cooled)}`
+      const step = tell(told, `lease ${number} of ${id}: ${how}`)
+      const upstream = `${hostOf(deployment)}/${upstreamModel}`
+      const at = told.clock.now()
+      open = false
+      told.settlings.push({
+        at,
+        step,
+        lease: number,
+        openedAt,
+        upstream,
+        deployment: id,
+        domain,
+        kind,
+        class: named,
+        cooled,
+      })
+    }
+    const settle = (end: AttemptEnd): void =>
+      close(end.kind, end.kind === 'failure' ? end.failure.class : undefined, () => lease.settle(end))
+    // A lease may also be let go of without an end of its own, when there was none; then that is its end.
+    const letGo: unknown = Reflect.get(lease, 'release')
+    const release = (): void => {
+      const going = (): unknown => (typeof letGo === 'function' ? Reflect.apply(letGo, lease, []) : undefined)
+      if (open) close('neutral', undefined, going)
+      else going()
+    }
+    return standIn<Lease & { readonly release?: () => void }>(lease, { settle, release })
   }
   return standIn(board, {
     admit: (...asked) => {

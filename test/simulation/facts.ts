@@ -72,6 +72,8 @@ export type Reading = {
   readonly domain: string
   readonly inFlight: number
   readonly cooling: number | undefined
+  /** Nothing may be sent to its domain before. */
+  readonly notBefore: number | undefined
   /** The class of failure that it rests for. */
   readonly because: string | undefined
 }

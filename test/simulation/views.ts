@@ -202,7 +202,8 @@ const meaningOf = (hit: Hit, client: SimClient | undefined): readonly string[] =
 export const namesFor = (world: World, hit: Hit): ReadonlySet<string> => {
   const client = hit.client === undefined ? undefined : world.clients[hit.client]
   const names = new Set(meaningOf(hit, client))
-  if (hit.overAt - hit.at >= shortestLimit(world)) names.add(TIMEOUT)
+  // A limit may be one of the attempt or one of the whole request.
+  if (hit.overAt - (client?.arrivedAt ?? hit.at) >= shortestLimit(world)) names.add(TIMEOUT)
   if (client?.leftAt !== undefined) names.add('client_gone')
   return names
 }
