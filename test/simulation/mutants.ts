@@ -55,7 +55,7 @@ const small = (clients: readonly ClientScript[], upstreams: Scenario['upstreams'
       },
       model_info: { id: `d${number}` },
     })),
-    router_settings: { fallbacks: [{ g1: ['g2'] }], num_retries: 0, allowed_fails: 0 },
+    router_settings: { fallbacks: [{ g1: ['g2'] }], num_retries: 0 },
     general_settings: { master_key: MASTER_KEY },
   },
   upstreams,
@@ -70,8 +70,8 @@ const turnedAway = small(
     { at: 1000, endpoint: 'chat', model: 'g1' },
   ],
   {
-    'u1/m1': { acts: [{ act: 'refuse', error: 'server' }] },
-    'u2/m2': { acts: [{ act: 'refuse', error: 'server' }] },
+    'u1/m1': { acts: [{ act: 'refuse', error: 'gone' }] },
+    'u2/m2': { acts: [{ act: 'refuse', error: 'gone' }] },
   },
 )
 

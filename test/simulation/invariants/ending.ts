@@ -1,4 +1,4 @@
-import type { Hit } from '../facts.ts'
+import type { Hit, World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
 import { hitsOf, recordsOf } from '../views.ts'
 
@@ -28,6 +28,14 @@ export const everyRequestEnds: Invariant = {
     }),
 }
 
+/** Further gauges of the board, as far as it has any: all of them count what is under way. */
+const gaugesOf = ({ board }: World): readonly (readonly [name: string, value: number])[] => {
+  const gauges: unknown = Reflect.get(board, 'gauges')
+  return typeof gauges === 'function'
+    ? Object.entries(Reflect.apply(gauges, board, []) as Record<string, number>)
+    : []
+}
+
 export const everythingReturnsToZero: Invariant = {
   name: 'everythingReturnsToZero',
   sentence:
@@ -52,6 +60,9 @@ export const everythingReturnsToZero: Invariant = {
     return [
       ...left,
       ...open,
+      ...gaugesOf(world)
+        .filter(([, value]) => value !== 0)
+        .map(([name, value]) => `${value} are left in ${name}`),
       ...(world.inside() === 0 ? [] : [`${world.inside()} calls are inside`]),
       ...(world.held() === 0 ? [] : [`${world.held()} bytes of bodies are held`]),
       ...world.leftTimers.map(
