@@ -1,0 +1,96 @@
+import { MASTER_KEY } from './client.ts'
+import type { Scenario } from './scenario.ts'
+
+/** A schedule that once broke an invariant, as small as it could be made, and what it guards since. */
+export type Found = {
+  readonly name: string
+  /** The invariant that did not hold. */
+  readonly guards: string
+  readonly scenario: Scenario
+  /** Why it still does not hold. The test fails when it does, so that this is taken out. */
+  readonly pending?: string
+}
+
+const general_settings = { master_key: MASTER_KEY }
+
+/** A deployment of its own provider. */
+const lead = (group: string, number: number): Scenario['config'] => ({
+  model_name: group,
+  litellm_params: {
+    model: `openai/m${number}`,
+    api_base: `http://u${number}.sim/v1`,
+    api_key: `sk-sim-u${number}`,
+  },
+  model_info: { id: `d${number}` },
+})
+
+/** Paste what `npm run simulate` prints here, and give it a name that says what is guarded. */
+export const FOUND: readonly Found[] = [
+  {
+    name: 'a deployment that timed out is not asked again, although an earlier failure of it would have allowed that',
+    guards: 'barredDeploymentsAreNotAskedAgain',
+    pending: 'a permission to repeat is given by one failure and not taken back by the next',
+    scenario: {
+      seed: 49,
+      config: { model_list: [lead('g1', 1)], router_settings: { timeout: 5 }, general_settings },
+      upstreams: {
+        'u1/m1': {
+          acts: [
+            { act: 'refuse', error: 'overloaded' },
+            { act: 'hang', at: 'head' },
+          ],
+        },
+      },
+      clients: [{ at: 0, endpoint: 'chat', model: 'g1' }],
+      reloads: [],
+    },
+  },
+  {
+    name: 'an event stream is no transcript: what was asked for as a document is not answered with events',
+    guards: 'failuresAreNamedRight',
+    pending: 'any text/ type passes for a plain transcript, text/event-stream too',
+    scenario: {
+      seed: 1,
+      config: { model_list: [lead('g1', 1)], router_settings: { num_retries: 0 }, general_settings },
+      upstreams: { 'u1/m1': { acts: [{ act: 'garble', what: 'events' }] } },
+      clients: [{ at: 0, endpoint: 'transcriptions', model: 'g1' }],
+      reloads: [],
+    },
+  },
+  {
+    name: 'the first attempt of a request waits for its only domain too',
+    guards: 'retryAfterIsALowerBound',
+    pending: 'the first attempt at a lone deployment is not held back',
+    scenario: {
+      seed: 81,
+      config: { model_list: [lead('g1', 1)], router_settings: {}, general_settings },
+      upstreams: {
+        'u1/m1': { acts: [{ act: 'refuse', error: 'overloaded', wait: { form: 'seconds', ms: 90_000 } }] },
+      },
+      clients: [
+        { at: 0, endpoint: 'chat', model: 'g1' },
+        { at: 16_000, endpoint: 'chat', model: 'g1' },
+      ],
+      reloads: [],
+    },
+  },
+  {
+    name: 'a lone deployment that rests for a soft failure is asked, because there is nobody else',
+    guards: 'servedIfAnyWouldAnswer',
+    pending: 'allowed_fails rests a lone deployment, and nothing asks it before that is over',
+    scenario: {
+      seed: 659,
+      config: {
+        model_list: [lead('g1', 1)],
+        router_settings: { timeout: 0.5, allowed_fails: 0 },
+        general_settings,
+      },
+      upstreams: { 'u1/m1': { acts: [{ act: 'answer', head: 6000 }] } },
+      clients: [
+        { at: 0, endpoint: 'chat', model: 'g1' },
+        { at: 5000, endpoint: 'chat', model: 'g1' },
+      ],
+      reloads: [],
+    },
+  },
+]
