@@ -1,5 +1,5 @@
 import { MASTER_KEY } from './client.ts'
-import type { Scenario } from './scenario.ts'
+import type { Act, Scenario } from './scenario.ts'
 
 /** A schedule that once broke an invariant, as small as it could be made, and what it guards since. */
 export type Found = {
@@ -23,6 +23,8 @@ const lead = (group: string, number: number): Scenario['config'] => ({
   },
   model_info: { id: `d${number}` },
 })
+
+const fiveRefusals = Array.from({ length: 5 }, (): Act => ({ act: 'refuse', error: 'server' }))
 
 /** Paste what `npm run simulate` prints here, and give it a name that says what is guarded. */
 export const FOUND: readonly Found[] = [
@@ -75,21 +77,19 @@ export const FOUND: readonly Found[] = [
     },
   },
   {
-    name: 'a lone deployment that rests for a soft failure is asked, because there is nobody else',
+    name: 'when everybody rests for soft failures, somebody is asked all the same',
     guards: 'servedIfAnyWouldAnswer',
-    pending: 'allowed_fails rests a lone deployment, and nothing asks it before that is over',
+    pending: 'a group whose members all rest is closed until the first of them is back',
     scenario: {
-      seed: 659,
+      seed: 1,
       config: {
-        model_list: [lead('g1', 1)],
-        router_settings: { timeout: 0.5, allowed_fails: 0 },
+        model_list: [lead('g1', 1), lead('g1', 2)],
+        router_settings: { num_retries: 1 },
         general_settings,
       },
-      upstreams: { 'u1/m1': { acts: [{ act: 'answer', head: 6000 }] } },
-      clients: [
-        { at: 0, endpoint: 'chat', model: 'g1' },
-        { at: 5000, endpoint: 'chat', model: 'g1' },
-      ],
+      upstreams: { 'u1/m1': { acts: fiveRefusals }, 'u2/m2': { acts: fiveRefusals } },
+      // Five fail at both; the last comes when both are well again and still rest.
+      clients: [0, 100, 200, 300, 400, 2000].map(at => ({ at, endpoint: 'chat', model: 'g1' })),
       reloads: [],
     },
   },

@@ -134,11 +134,19 @@ const leavesOf = (chance: Chance): ClientScript['leaves'] => {
     : { on: chance.pick(['upload', 'head', 'content'] as const) }
 }
 
-type Cast = { readonly models: readonly string[]; readonly groups: readonly string[] }
+type Cast = {
+  readonly models: readonly string[]
+  readonly groups: readonly string[]
+  readonly withinMs: number
+}
+
+/** How long it takes until all have come; in a storm many come at once. */
+const LONG_MS = 20_000
+const STORM_MS = 2_500
 
 const clientOf = (
   chance: Chance,
-  { models, groups }: Cast,
+  { models, groups, withinMs }: Cast,
   before: readonly ClientScript[],
 ): ClientScript => {
   const endpoint = chance.weigh(ENDPOINT_WEIGHTS)
@@ -148,7 +156,7 @@ const clientOf = (
   const json = !('form' in ENDPOINTS[endpoint]) && endpoint !== 'read_response'
   const burst = before.at(-1)?.at
   return given({
-    at: burst !== undefined && chance.percent(25) ? burst : chance.int(0, 20_000),
+    at: burst !== undefined && chance.percent(25) ? burst : chance.int(0, withinMs),
     endpoint,
     stream: streams ? (true as const) : undefined,
     model: chance.pick(models),
@@ -160,9 +168,11 @@ const clientOf = (
   })
 }
 
-const clientsOf = (chance: Chance, cast: Cast): readonly ClientScript[] => {
+const clientsOf = (chance: Chance, given: Omit<Cast, 'withinMs'>): readonly ClientScript[] => {
   const clients: ClientScript[] = []
-  const count = chance.int(1, chance.percent(20) ? 10 : 5)
+  const storm = chance.percent(6)
+  const count = storm ? chance.int(10, 24) : chance.int(1, chance.percent(20) ? 10 : 5)
+  const cast = { ...given, withinMs: storm ? STORM_MS : LONG_MS }
   while (clients.length < count) clients.push(clientOf(chance, cast, clients))
   return clients
 }
