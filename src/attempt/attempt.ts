@@ -6,14 +6,15 @@ import type { Wish } from '../plan/wish.ts'
 import { decorate } from '../reply/error-text.ts'
 import type { Parcel } from './adapt.ts'
 import { classify } from './classify.ts'
-import { note, playGroup } from './group.ts'
+import { note, type Play, playGroup } from './group.ts'
 import { mockFailure, mockFirstAttempt } from './mock.ts'
 import type { Outcome } from './outcome.ts'
+import type { Resumption } from './resume.ts'
 import type { Settled, Trail } from './settled.ts'
 import { wishOf } from './wish-of.ts'
 
 /** One request on its way through the groups: the only place that decides "again". */
-type Walk = {
+export type Walk = {
   readonly call: Call
   readonly plan: Plan
   readonly parcel: Parcel
@@ -21,6 +22,8 @@ type Walk = {
   readonly trail: Trail
   /** Groups already played: none is visited twice, so every cycle ends. */
   readonly visited: Set<string>
+  /** The walk goes on from an answer that broke. */
+  readonly resumption?: Resumption
 }
 
 const parcelOf = (call: Call): Parcel => ({
@@ -51,9 +54,9 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
     timeoutMs: undefined,
   }
   const walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, visited: new Set() }
-  const end = await visit(walk, plan.first, { depth: 0, more: false })
+  const end = await visit(walk, plan.first, FIRST)
   if (end.outcome.kind === 'answered')
-    return { kind: 'answered', answered: end.outcome, trail, named: end.named }
+    return { kind: 'answered', answered: end.outcome, trail, way: { walk, at: end } }
   // Whatever failed before, and wherever the client left meanwhile: nobody is there to be told of it.
   if (call.context.departed.aborted) {
     const failure = classify({ kind: 'client_gone' })
@@ -70,34 +73,70 @@ const keyOf = (stop: Stop): string =>
 const withControls = (call: Call, { overrides: { controls } }: Stop): Call =>
   Object.keys(controls).length === 0 ? call : { ...call, controls: { ...call.controls, ...controls } }
 
-/** How a visit ended. `message` is the failure's text with the account of its fallbacks. */
-type End = { readonly outcome: Outcome; readonly named: string; readonly message: string }
+/** How a visit ended, and where. `message` is the failure's text with the account of its fallbacks. */
+export type End = {
+  readonly outcome: Outcome
+  readonly message: string
+  readonly stop: Stop
+  readonly spot: Spot
+}
 
 /** Where in the tree of fallbacks a visit is: hops from the first group, and whether an outer list still has targets. */
-type Spot = { readonly depth: number; readonly more: boolean }
+type Spot = { readonly depth: number; readonly more: boolean; readonly outer: Fall | undefined }
 
-const visit = async (walk: Walk, stop: Stop, { depth, more }: Spot): Promise<End> => {
-  walk.visited.add(keyOf(stop))
+const FIRST: Spot = { depth: 0, more: false, outer: undefined }
+
+const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
   const call = withControls(walk.call, stop)
   const wish: Wish = wishOf(call, stop)
-  const listed = depth < walk.plan.maxDepth
-  const mocked = depth === 0 ? mockFailure(walk.call, stop) : undefined
-  const pretended = depth === 0 ? mockFirstAttempt(call, stop) : undefined
   const hasFallback = (failure: FailureClass): boolean =>
-    more || (listed && isOpen(walk, walk.plan.follow(stop, failure).targets))
-  const outcome = mocked ?? (await playGroup({ ...walk, call, stop, wish, hasFallback, pretended }))
-  if (outcome.kind === 'answered') return { outcome, named: stop.named, message: '' }
+    more || (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets))
+  const pretended = depth === 0 && walk.resumption === undefined ? mockFirstAttempt(call, stop) : undefined
+  return { ...walk, call, stop, wish, hasFallback, pretended }
+}
+
+const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {
+  walk.visited.add(keyOf(stop))
+  const mocked = spot.depth === 0 ? mockFailure(walk.call, stop) : undefined
+  const outcome = mocked ?? (await playGroup(playOf(walk, stop, spot)))
+  if (outcome.kind === 'answered') return { outcome, message: '', stop, spot }
   const { failure } = outcome
-  const following = walk.plan.follow(stop, failure.class)
-  if (!listed || failure.class === 'client_gone' || failure.class === 'gateway_bug')
-    return { outcome, named: stop.named, message: failure.message }
-  const inner = await fall(walk, { stop, failure, following, depth, more })
+  if (spot.depth >= walk.plan.maxDepth || failure.class === 'client_gone' || failure.class === 'gateway_bug')
+    return { outcome, message: failure.message, stop, spot }
+  const from: Fall = { ...spot, stop, failure, following: walk.plan.follow(stop, failure.class) }
+  const inner = await fall(walk, from)
   if (inner?.outcome.kind === 'answered') return inner
-  return {
-    outcome,
-    named: stop.named,
-    message: accountOf(walk, { stop, failure, following, depth, more }, inner?.message),
+  return { outcome, message: accountOf(walk, from, inner?.message), stop, spot }
+}
+
+/**
+ * Goes on from an answer that broke after its commit: the same walk, from where it stood. What is left of the group
+ * first, then the fallbacks of the break, then what the outer lists still have. Undefined: nobody could go on.
+ */
+export const resume = async (
+  { way, trail }: Extract<Settled, { kind: 'answered' }>,
+  resumption: Resumption,
+): Promise<Extract<Settled, { kind: 'answered' }> | undefined> => {
+  const walk: Walk = { ...way.walk, resumption }
+  const { stop, spot } = way.at
+  const { failure } = resumption.failed
+  const outcome = await playGroup(playOf(walk, stop, spot))
+  if (outcome.kind === 'answered')
+    return {
+      kind: 'answered',
+      answered: outcome,
+      trail,
+      way: { walk, at: { outcome, message: '', stop, spot } },
+    }
+  const following = walk.plan.follow(stop, failure.class)
+  const listed = spot.depth < walk.plan.maxDepth
+  let from: Fall | undefined = listed ? { ...spot, stop, failure, following } : spot.outer
+  for (; from !== undefined; from = from.outer) {
+    const end = await fall(walk, from)
+    if (end?.outcome.kind === 'answered')
+      return { kind: 'answered', answered: end.outcome, trail, way: { walk, at: end } }
   }
+  return undefined
 }
 
 /** Does any of these targets still lead to a group that may be asked? */
@@ -128,7 +167,7 @@ const fall = async (walk: Walk, from: Fall): Promise<End | undefined> => {
     note(walk.trail, `fallback ${from.stop.named} → ${stop.named}: ${from.failure.class}`)
     walk.trail.fallbacks += 1
     const more = from.more || isOpen(walk, targets.slice(place + 1))
-    last = await visit(walk, stop, { depth: from.depth + 1, more })
+    last = await visit(walk, stop, { depth: from.depth + 1, more, outer: from })
     if (last.outcome.kind === 'answered' || last.outcome.failure.class === 'client_gone') return last
   }
   return last

@@ -4,7 +4,7 @@ import { policyEntry } from '../config/policy.ts'
 import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
 import type { House } from '../house.ts'
 import type { Stop } from '../plan/plan.ts'
-import { type Desk, orderLevels, rememberServed, select } from '../plan/select.ts'
+import { type Desk, orderLevels, orderOf, rememberServed, select } from '../plan/select.ts'
 import type { Candidate, Choice, Wish } from '../plan/wish.ts'
 import { priceOf } from '../record/price.ts'
 import type { Step } from '../record/trail.ts'
@@ -15,6 +15,7 @@ import { classify } from './classify.ts'
 import { limitsFor } from './limits.ts'
 import { tryOnce } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
+import type { Resumption } from './resume.ts'
 import type { Trail } from './settled.ts'
 
 /** A longer Retry-After is not slept through: the next group is asked, or the client is told. */
@@ -33,6 +34,8 @@ export type Play = {
   readonly hasFallback: (failure: FailureClass) => boolean
   /** The outcome of a first attempt that nobody makes: a rehearsal. */
   readonly pretended?: Failed | undefined
+  /** The group is played on from an answer that broke; what it had spent of its attempts stays spent. */
+  readonly resumption?: Resumption
 }
 
 /** What one order level remembers of its attempts. */
@@ -84,15 +87,17 @@ const playLevel = async (
   before: Outcome | undefined,
 ): Promise<Outcome> => {
   const pretended = before === undefined ? play.pretended : undefined
+  const spent = play.resumption === undefined ? NONE : spentAt(play, order)
+  const last = pretended ?? (spent.length > 0 ? play.resumption?.failed : undefined)
   const level: Level = {
     order,
-    tried: new Set(),
+    tried: new Set(spent),
     mayRepeat: new Set(),
-    attempts: pretended === undefined ? 0 : 1,
+    attempts: pretended === undefined ? spent.length : 1,
     retries: undefined,
-    last: pretended,
+    last,
   }
-  if (pretended !== undefined && !mayRetry(play, level, pretended.failure)) return pretended
+  if (last !== undefined && !mayRetry(play, level, last.failure)) return last
   for (;;) {
     if (play.call.context.departed.aborted) return level.last ?? gone()
     const choice = choose(play, level)
@@ -107,6 +112,17 @@ const playLevel = async (
     level.last = outcome
     if (!mayRetry(play, level, outcome.failure)) return outcome
   }
+}
+
+const NONE: readonly string[] = []
+
+/** The deployments of this level that the request has asked already, one entry for each attempt. */
+const spentAt = ({ trail, stop, wish }: Play, order: number | undefined): readonly string[] => {
+  const inLevel = (id: string): boolean =>
+    order === undefined || wish.candidates.some(one => one.deployment.id === id && orderOf(one) === order)
+  return trail.steps
+    .filter(step => step.group === stop.group && inLevel(step.deployment))
+    .map(step => step.deployment)
 }
 
 /** A retry is counted when it is made: a wait that was not worth it is none. */
@@ -221,6 +237,7 @@ const attemptOn = async (
     lease,
     house,
     filteredFails: () => play.hasFallback('content_policy'),
+    resumption: play.resumption,
   }
   const tried = await tryOnce(job)
   const { outcome } = tried

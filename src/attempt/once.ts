@@ -27,6 +27,7 @@ import { CONNECT_MS, limitsFor, type PhaseLimits } from './limits.ts'
 import { isRehearsed, mockTransport } from './mock.ts'
 import { type Content, editNames, type Outcome } from './outcome.ts'
 import { Progress } from './progress.ts'
+import type { Resumption } from './resume.ts'
 import { LiveStream, type Trouble } from './stream.ts'
 import { type Answer, TransportFault } from './transport.ts'
 import { usageView, viewOf } from './view.ts'
@@ -50,6 +51,8 @@ export type Job = {
   readonly house: House
   /** Another group stands by for answers that a content filter emptied. */
   readonly filteredFails: () => boolean
+  /** The attempt goes on from an answer that broke. */
+  readonly resumption?: Resumption | undefined
 }
 
 type Sent = {

@@ -1,5 +1,6 @@
 import type { Failure } from '../failure.ts'
 import type { Step } from '../record/trail.ts'
+import type { End, Walk } from './attempt.ts'
 import type { Answered } from './outcome.ts'
 
 /** The trail of a request: every attempt, in order, and what the headers count. */
@@ -18,7 +19,13 @@ export type Trail = {
 }
 
 export type Settled =
-  | { readonly kind: 'answered'; readonly answered: Answered; readonly trail: Trail; readonly named: string }
+  | {
+      readonly kind: 'answered'
+      readonly answered: Answered
+      readonly trail: Trail
+      /** Where the walk stands: an answer that breaks is gone on with from there. */
+      readonly way: { readonly walk: Walk; readonly at: End }
+    }
   | {
       readonly kind: 'failed'
       /** The first group's last failure: its status, type and code are what the client gets. */
