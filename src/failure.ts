@@ -18,9 +18,11 @@ export type FailureClass =
   | 'transient' // other 5xx, an unreadable answer
   | 'empty_answer' // whole and well-formed, and nothing in it: no choice, no vector, not one token
   | 'transport' // DNS, TLS, refused, reset, cut
+  | 'timeout_connect' // no connection in time
   | 'timeout_headers' // nothing came back in time
   | 'timeout_first_token' // headers came, content did not
   | 'timeout_idle' // content stopped half-way
+  | 'timeout_total' // content came to no end in time
   | 'timeout_client' // the caller's own, shorter limit ran out
   | 'no_deployment' // nothing was left to try: all cooling or filtered out
   | 'gateway_bug' // our own fault; never blamed on a deployment
@@ -66,9 +68,11 @@ export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
   // Nobody can tell whether the model, its filter or the prompt made it so: worth another try, no reason to rest.
   empty_answer: { retry: 'any', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   transport: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  timeout_connect: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_headers: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_first_token: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_idle: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  timeout_total: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_client: { retry: 'sibling', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   no_deployment: { retry: 'never', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   gateway_bug: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },

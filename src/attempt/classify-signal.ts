@@ -27,7 +27,7 @@ export type ResponseSignal = {
 
 export type TimeoutSignal = {
   readonly kind: 'timeout'
-  readonly phase: 'headers' | 'first_token' | 'idle' | 'total'
+  readonly phase: 'connect' | 'headers' | 'first_token' | 'idle' | 'total'
   readonly limitMs: number
   readonly tookMs: number
   /** The limit was the caller's own. */

@@ -5,6 +5,10 @@ import type { LiveStream, Trouble } from './stream.ts'
 
 /** Lifecycle events are held, not passed: this many bytes of them at most. */
 const HELD_BYTES = 8 * 1024 * 1024
+/** What an event costs beside its bytes, so that a flood of tiny ones is bounded too. */
+const EVENT_BYTES = 128
+/** A whole answer whose end does not come has this long: its usage may still be on its way. */
+export const END_MS = 5_000
 
 /** A stream that has answered. It is paused; events that were already on their way are in `held`. */
 export type Opened = {
@@ -51,7 +55,7 @@ export const gate = (live: LiveStream, progress: Progress, now: () => number): P
     const judge = (event: StreamEvent): Gated | undefined => {
       held.push(event)
       if (opened !== undefined) return undefined
-      bytes += event.bytes.length
+      bytes += event.bytes.length + EVENT_BYTES
       const sight = progress.note(event)
       if (sight.kind === 'error') return { kind: 'error', error: sight.error }
       if (bytes > HELD_BYTES) return { kind: 'trouble', trouble: { kind: 'oversize' } }
@@ -70,6 +74,7 @@ export const gate = (live: LiveStream, progress: Progress, now: () => number): P
           const failed = judge(event)
           if (failed !== undefined) return fail(failed)
         }
+        if (opened === undefined && progress.whole) live.endWithin(END_MS)
       },
       end: () => {
         if (opened !== undefined) opened.ended = true

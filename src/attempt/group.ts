@@ -12,7 +12,7 @@ import type { Lease } from '../shared/board.ts'
 import type { Parcel } from './adapt.ts'
 import { backoffMs } from './backoff.ts'
 import { classify } from './classify.ts'
-import { limitsFor } from './limits.ts'
+import { generalLimit } from './limits.ts'
 import { tryOnce } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
 import type { Resumption } from './resume.ts'
@@ -228,7 +228,7 @@ const attemptOn = async (
   level.tried.add(deployment.id)
   level.retries ??= call.controls.numRetries ?? deployment.numRetries ?? call.config.router.numRetries
   play.trail.maxRetries = level.retries
-  play.trail.timeoutMs = limitsFor(call, deployment).limitMs
+  play.trail.timeoutMs = generalLimit(call, deployment)
   const job = {
     call,
     parcel: play.parcel,
@@ -236,7 +236,7 @@ const attemptOn = async (
     group: stop.named,
     lease,
     house,
-    filteredFails: () => play.hasFallback('content_policy'),
+    hasFallback: play.hasFallback,
     resumption: play.resumption,
   }
   const tried = await tryOnce(job)

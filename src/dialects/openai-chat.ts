@@ -80,7 +80,8 @@ export const sightOfChunk = (event: StreamEvent, saysSomething: (choice: JsonObj
   const failed = choiceError(choices)
   if (failed !== undefined) return { kind: 'error', error: failed }
   // With several choices the answer is whole only when each one in sight has finished.
-  if (choices.every(choice => textOf(choice.finish_reason) !== undefined)) return seen('final', usage)
+  if (choices.every(choice => textOf(choice.finish_reason) !== undefined))
+    return { kind: 'final', finished: choices.length, ...(usage === undefined ? {} : { usage }) }
   return seen(choices.some(saysSomething) ? 'content' : 'lifecycle', usage)
 }
 
@@ -184,5 +185,6 @@ export const chat: Shape = {
     errorFrame: chunkErrorFrame,
     emptyEnd: emptyEndOfChunks(speaks),
     endsWithoutTerminal: true,
+    speaksSoon: true,
   },
 }

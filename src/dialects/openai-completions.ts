@@ -32,5 +32,6 @@ export const completions: Shape = {
     errorFrame: chunkErrorFrame,
     emptyEnd: emptyEndOfChunks(speaks),
     endsWithoutTerminal: true,
+    speaksSoon: true,
   },
 }

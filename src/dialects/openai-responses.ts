@@ -212,6 +212,7 @@ export const responses: Shape = {
     errorFrame: responseFailedFrame,
     emptyEnd,
     endsWithoutTerminal: false,
+    speaksSoon: true,
   },
 }
 

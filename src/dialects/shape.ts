@@ -32,12 +32,17 @@ export type StreamDecoder = {
  * What one event means for the commit gate.
  *  lifecycle: hold it (created, in_progress, role-only deltas, pings)
  *  content:   text, reasoning, refusal, tool, audio or image delta: the attempt has answered
- *  final:     the answer is whole but the terminator has not come (finish_reason, usage)
+ *  final:     the answer is whole but the terminator has not come (finish_reason, usage); `finished` says how many of
+ *             its choices end here, undefined: all of them
  *  terminal:  the dialect's own end ([DONE], response.completed): nothing after it counts
  *  error:     the provider failed inside the stream
  */
 export type Sight =
-  | { readonly kind: 'lifecycle' | 'content' | 'final' | 'terminal'; readonly usage?: Usage }
+  | {
+      readonly kind: 'lifecycle' | 'content' | 'final' | 'terminal'
+      readonly usage?: Usage
+      readonly finished?: number
+    }
   | { readonly kind: 'error'; readonly error: JsonObject }
 
 /** The error object of the OpenAI dialect, as LiteLLM fills it. `code` is nearly always the status as a string. */
@@ -76,6 +81,8 @@ export type StreamRules = {
   readonly endsWithoutTerminal: boolean
   /** Plain bytes: where the upstream ends, the answer ends (a short body is the transport's to notice). */
   readonly endIsEnd?: true
+  /** Its first content is words: a stream that is silent for long has more likely hung than thought. */
+  readonly speaksSoon?: true
   /** An answer without a single byte is none, however properly it ended. */
   readonly neverEmpty?: true
 }

@@ -1,5 +1,6 @@
 import type { Config, Deployment, GeneralSettings, ModelInfo, RouterSettings } from '../config/config.ts'
 import { sortPatterns } from '../config/sections/patterns.ts'
+import { NO_PHASES } from '../config/sections/phases.ts'
 import type { ExceptionName, Failure, FailureClass } from '../failure.ts'
 import type { Connection, Provider } from '../providers/provider.ts'
 import { ROUTES, type Route } from '../routes.ts'
@@ -44,6 +45,8 @@ export const testDeployment = (parts: DeploymentParts): Deployment => {
     baseModel: undefined,
     accessGroups: [],
     maxInputTokens: undefined,
+    supportsAssistantPrefill: false,
+    supportsReasoning: false,
     allowedFails: undefined,
     allowedFailsPolicy: undefined,
     cooldownMs: undefined,
@@ -65,6 +68,7 @@ export const testDeployment = (parts: DeploymentParts): Deployment => {
     maxParallelRequests: undefined,
     timeoutMs: undefined,
     streamTimeoutMs: undefined,
+    phases: NO_PHASES,
     numRetries: undefined,
     cooldownMs: undefined,
     region: undefined,
@@ -95,6 +99,8 @@ const ROUTER: RouterSettings = {
   retryAfterMs: 0,
   timeoutMs: undefined,
   streamTimeoutMs: undefined,
+  phases: NO_PHASES,
+  streamRecovery: 'on',
   allowedFails: undefined,
   allowedFailsPolicy: undefined,
   retryPolicy: undefined,
@@ -158,6 +164,7 @@ export const testConfig = ({ deployments, router = {}, aliases = {} }: ConfigPar
       dropParams: false,
       exposeRouterDebugInErrors: true,
       returnResponseHeaders: true,
+      ssePingMs: undefined,
     },
     general: GENERAL,
     notices: [],
@@ -202,9 +209,11 @@ const NAMES: Readonly<Partial<Record<FailureClass, readonly [status: number, exc
   rate_limit: [429, 'RateLimitError'],
   model_gone: [404, 'NotFoundError'],
   overloaded: [503, 'ServiceUnavailableError'],
+  timeout_connect: [408, 'Timeout'],
   timeout_headers: [408, 'Timeout'],
   timeout_first_token: [408, 'Timeout'],
   timeout_idle: [408, 'Timeout'],
+  timeout_total: [408, 'Timeout'],
   timeout_client: [408, 'Timeout'],
 }
 

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { classify } from '../attempt/classify.ts'
-import { troubleSignal } from '../attempt/once.ts'
+import { limitsFor } from '../attempt/limits.ts'
 import type { Answered, Content } from '../attempt/outcome.ts'
 import type { Settled } from '../attempt/settled.ts'
+import { troubleSignal } from '../attempt/signals.ts'
 import type { Call, Received } from '../call.ts'
 import type { StreamEvent, Usage } from '../dialects/shape.ts'
 import type { Failure, Refusal } from '../failure.ts'
@@ -252,8 +253,14 @@ const failureOf = (served: Served, end: StreamEnd): Failure | undefined => {
       sent: true,
       wallNow: house.clock.wall(),
     })
-  const hop = { deployment: answered.deployment, model: '', overrides: {} }
-  return classify(troubleSignal(end.trouble, { call, hop, house }, answered.status))
+  const begun = {
+    call,
+    hop: answered,
+    house,
+    limits: limitsFor(call, answered.deployment),
+    startedAt: answered.startedAt,
+  }
+  return classify(troubleSignal(end.trouble, begun, answered.status))
 }
 
 const settleLease = (

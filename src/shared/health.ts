@@ -32,9 +32,11 @@ type Surroundings = {
 }
 
 const TIMEOUTS: ReadonlySet<FailureClass> = new Set([
+  'timeout_connect',
   'timeout_headers',
   'timeout_first_token',
   'timeout_idle',
+  'timeout_total',
 ])
 
 export const createState = (

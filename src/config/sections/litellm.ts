@@ -11,6 +11,7 @@ const LITELLM = z.object({
   drop_params: flag.optional(),
   expose_router_debug_in_errors: flag.optional(),
   return_response_headers: flag.optional(),
+  sse_keepalive_ping_interval_seconds: seconds.optional(),
 })
 
 export const readLitellm = (node: MapNode, environment: Environment, report: Report): LitellmSettings => {
@@ -21,5 +22,7 @@ export const readLitellm = (node: MapNode, environment: Environment, report: Rep
     dropParams: own.drop_params ?? fromEnvironment('LITELLM_DROP_PARAMS', environment, report) ?? false,
     exposeRouterDebugInErrors: own.expose_router_debug_in_errors ?? true,
     returnResponseHeaders: own.return_response_headers ?? false,
+    // 0 is LiteLLM's other way to write none.
+    ssePingMs: own.sse_keepalive_ping_interval_seconds || undefined,
   }
 }

@@ -1,0 +1,68 @@
+import type { Call } from '../call.ts'
+import type { House } from '../house.ts'
+import type { Hop } from './adapt.ts'
+import type { FailureSignal, TimeoutSignal } from './classify-signal.ts'
+import { clientLimit, type PhaseLimits } from './limits.ts'
+import type { Trouble } from './stream.ts'
+
+/** Which limit ran out, and after how long. */
+export type Late = {
+  readonly phase: TimeoutSignal['phase']
+  readonly tookMs: number
+  readonly limitMs: number | undefined
+}
+
+type Attempt = { readonly call: Call; readonly hop: Pick<Hop, 'deployment'> }
+
+export const timeoutSignal = ({ call, hop }: Attempt, { phase, tookMs, limitMs }: Late): FailureSignal => {
+  const { deployment } = hop
+  const { request_timeout: requestTimeout = null, timeout = null } = deployment.shown
+  const clientMs = clientLimit(call)
+  return {
+    kind: 'timeout',
+    phase,
+    limitMs: limitMs ?? 0,
+    tookMs,
+    byClient: clientMs !== undefined && limitMs === clientMs,
+    written: { requestTimeout, timeout },
+    provider: deployment.provider,
+  }
+}
+
+/** An attempt whose answer had begun. */
+export type Begun = Attempt & {
+  readonly house: House
+  readonly limits: PhaseLimits
+  readonly startedAt: number
+}
+
+/** The limit as it was written: a first token's own limit runs from the start, the general one from the head. */
+const lateBy = (
+  trouble: Extract<Trouble, { kind: 'timeout' }>,
+  { limits, startedAt, house }: Begun,
+): Late => {
+  const { phase, tookMs } = trouble
+  const sinceStart = house.clock.now() - startedAt
+  if (phase === 'total') return { phase, tookMs: sinceStart, limitMs: limits.totalMs }
+  if (phase === 'idle') return { phase, tookMs, limitMs: limits.idleMs }
+  const own = limits.firstTokenMs !== undefined && sinceStart >= limits.firstTokenMs
+  return own
+    ? { phase, tookMs: sinceStart, limitMs: limits.firstTokenMs }
+    : { phase, tookMs, limitMs: limits.quietMs }
+}
+
+/** What a broken stream means, before and after the commit. */
+export const troubleSignal = (trouble: Trouble, begun: Begun, status: number): FailureSignal => {
+  const provider = begun.hop.deployment.provider
+  if (trouble.kind === 'fault')
+    return trouble.fault.kind === 'aborted'
+      ? { kind: 'client_gone' }
+      : { kind: 'transport', fault: trouble.fault, provider, inStream: true }
+  if (trouble.kind === 'timeout') return timeoutSignal(begun, lateBy(trouble, begun))
+  return {
+    kind: 'unreadable',
+    what: trouble.kind === 'oversize' ? 'oversize' : 'malformed_event',
+    status,
+    provider,
+  }
+}
