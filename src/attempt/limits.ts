@@ -1,5 +1,5 @@
 import type { Call } from '../call.ts'
-import type { Deployment, PhaseSettings } from '../config/config.ts'
+import type { Config, Deployment, PhaseSettings } from '../config/config.ts'
 
 /** Connecting is the network's part and has its own, short limit. */
 export const CONNECT_MS = 5_000
@@ -54,8 +54,26 @@ const finite = (ms: number | undefined): number | undefined =>
 const lesser = (one: number | undefined, other: number | undefined): number | undefined =>
   one === undefined ? other : other === undefined ? one : Math.min(one, other)
 
+/** What holds for every call that brings no limit of its own, made once per deployment and configuration. */
+type Standing = { readonly config: Config; plain: PhaseLimits | undefined; stream: PhaseLimits | undefined }
+const standing = new WeakMap<Deployment, Standing>()
+
 /** Every limit of one attempt. A phase's own key replaces the general limit there; the caller's is kept under all. */
 export const limitsFor = (call: Call, deployment: Deployment): PhaseLimits => {
+  const { controls, config, stream } = call
+  if (controls.timeoutMs !== undefined || controls.streamTimeoutMs !== undefined)
+    return makeLimits(call, deployment)
+  let known = standing.get(deployment)
+  if (known === undefined || known.config !== config) {
+    known = { config, plain: undefined, stream: undefined }
+    standing.set(deployment, known)
+  }
+  const kind = stream ? 'stream' : 'plain'
+  known[kind] ??= makeLimits(call, deployment)
+  return known[kind]
+}
+
+const makeLimits = (call: Call, deployment: Deployment): PhaseLimits => {
   const client = clientLimit(call)
   const general = client ?? operatorLimit(call, deployment)
   const own = (phase: keyof PhaseSettings): number | undefined => ownLimit(call, deployment, phase)
