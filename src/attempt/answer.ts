@@ -16,6 +16,8 @@ import type { Job } from './once.ts'
 import type { Content } from './outcome.ts'
 import { noteSpoke } from './patience.ts'
 import { Progress } from './progress.ts'
+import type { Approach } from './resume.ts'
+import { jointDecoder } from './resume-joint.ts'
 import { timeoutSignal, troubleSignal } from './signals.ts'
 import { LiveStream } from './stream.ts'
 import type { Answer } from './transport.ts'
@@ -28,6 +30,8 @@ export type Sent = {
   readonly ask: Ask
   readonly limits: PhaseLimits
   readonly startedAt: number
+  /** The answer goes on with one that broke. */
+  readonly approach: Approach | undefined
 }
 /** What an answer turned out to be. */
 export type Read = { readonly content: Content; readonly firstContentAt?: number }
@@ -196,7 +200,10 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
       fail({ kind: 'unreadable', what: 'wrong_content_type', status: answer.status, provider }),
     )
   }
-  return readStream(job, sent, answer, { decoder: reading.decoder?.() ?? sseDecoder(), rules, raw: false })
+  const inner = reading.decoder?.() ?? sseDecoder()
+  const { approach } = sent
+  const decoder = approach === undefined ? inner : jointDecoder(approach.mode, { ...approach, inner, rules })
+  return readStream(job, sent, answer, { decoder, rules, raw: false })
 }
 
 type Framing = { readonly decoder: StreamDecoder; readonly rules: StreamRules; readonly raw: boolean }
@@ -223,7 +230,9 @@ const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing
   const gated = await gate(live, progress, clock.now)
   if (gated.kind === 'open') {
     const { firstContentAt } = gated
-    if (framing.rules.speaksSoon === true) noteSpoke(job.hop.deployment, firstContentAt - startedAt)
+    // What had to be repeated first says nothing of how soon a deployment speaks.
+    if (framing.rules.speaksSoon === true && sent.approach === undefined)
+      noteSpoke(job.hop.deployment, firstContentAt - startedAt)
     const content: Content = { kind: 'stream', live, progress, opened: gated, raw: framing.raw }
     return { ok: true, read: { content, firstContentAt } }
   }

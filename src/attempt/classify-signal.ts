@@ -39,7 +39,15 @@ export type TimeoutSignal = {
 
 export type UnreadableSignal = {
   readonly kind: 'unreadable'
-  readonly what: 'not_json' | 'html' | 'empty' | 'wrong_content_type' | 'malformed_event' | 'cut' | 'oversize'
+  readonly what:
+    | 'not_json'
+    | 'html'
+    | 'empty'
+    | 'wrong_content_type'
+    | 'malformed_event'
+    | 'cut'
+    | 'oversize'
+    | 'diverged'
   readonly status: number
   readonly provider: ProviderTag
 }

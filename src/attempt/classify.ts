@@ -78,12 +78,19 @@ const unreadable: Readonly<Record<UnreadableSignal['what'], string>> = {
   malformed_event: 'The provider sent an event that is not JSON.',
   cut: 'The provider closed the connection before the answer was complete.',
   oversize: 'The answer is larger than the gateway accepts.',
+  diverged: 'The new answer differs from what was delivered of the one that broke.',
+}
+
+/** What is wrong with an answer, by class: a cut is the connection's doing, another answer than before nobody's. */
+const UNREADABLE_CLASS: Readonly<Partial<Record<UnreadableSignal['what'], FailureClass>>> = {
+  cut: 'transport',
+  diverged: 'unsupported',
 }
 
 const classifyUnreadable = ({ what, status, provider }: UnreadableSignal): Failure => {
   const broken = what === 'cut' || what === 'malformed_event'
   const naming = broken ? BROKEN_STREAM : namingOf('transient', status >= 400 ? status : 500)
-  const failureClass = what === 'cut' ? 'transport' : 'transient'
+  const failureClass = UNREADABLE_CLASS[what] ?? 'transient'
   const message = prefixed(naming, provider.exception, unreadable[what])
   return plain(named(failureClass, naming, message), { possiblyBilled: status < 400 && what !== 'html' })
 }

@@ -74,7 +74,7 @@ export const gate = (live: LiveStream, progress: Progress, now: () => number): P
           const failed = judge(event)
           if (failed !== undefined) return fail(failed)
         }
-        if (opened === undefined && progress.whole) live.endWithin(END_MS)
+        if (opened === undefined && progress.finished) live.endWithin(END_MS)
       },
       end: () => {
         if (opened !== undefined) opened.ended = true

@@ -258,6 +258,7 @@ const attemptOn = async (
     waitedMs,
     next: failure === undefined ? 'end' : '',
     ...(failure?.possiblyBilled === true ? { possiblyBilled: true as const } : {}),
+    ...(tried.resumed === undefined ? {} : { resumed: tried.resumed }),
   }
   play.trail.steps.push(step)
   return outcome

@@ -1,5 +1,6 @@
 import type { Call } from '../call.ts'
 import type { Config, Deployment, PhaseSettings } from '../config/config.ts'
+import { SHAPES } from '../dialects/index.ts'
 
 /** Connecting is the network's part and has its own, short limit. */
 export const CONNECT_MS = 5_000
@@ -73,6 +74,9 @@ export const limitsFor = (call: Call, deployment: Deployment): PhaseLimits => {
   return known[kind]
 }
 
+/** The answer is passed on as it comes, so that its phases can be told apart. */
+const comesInPhases = ({ stream, route }: Call): boolean => stream || SHAPES[route.shape].flows === true
+
 const makeLimits = (call: Call, deployment: Deployment): PhaseLimits => {
   const client = clientLimit(call)
   const general = client ?? operatorLimit(call, deployment)
@@ -82,20 +86,21 @@ const makeLimits = (call: Call, deployment: Deployment): PhaseLimits => {
     return said === undefined ? general : finite(lesser(said, client))
   }
   // A whole answer has no first token before its last.
-  const firstToken = call.stream ? own('firstTokenMs') : undefined
+  const phased = comesInPhases(call)
+  const firstToken = phased ? own('firstTokenMs') : undefined
   const streamSaid =
     call.controls.streamTimeoutMs ?? deployment.streamTimeoutMs ?? call.config.router.streamTimeoutMs
   const connectMs = deployment.phases.connectMs ?? call.config.router.phases.connectMs ?? CONNECT_MS
   return {
     connectMs: finite(connectMs) ?? 0,
     // The head of a whole answer comes with the answer: a limit on heads would limit answers there.
-    headersMs: call.stream ? within('headersMs') : within('totalMs'),
+    headersMs: phased ? within('headersMs') : within('totalMs'),
     firstTokenMs: firstToken === undefined ? undefined : finite(lesser(firstToken, client)),
     quietMs: firstToken === undefined ? general : undefined,
     idleMs: within('idleMs'),
     wholeMs: within('totalMs'),
     totalMs: finite(own('totalMs')),
-    firstTokenUnsaid: call.stream && firstToken === undefined && streamSaid === undefined,
+    firstTokenUnsaid: phased && firstToken === undefined && streamSaid === undefined,
   }
 }
 

@@ -14,7 +14,8 @@ import { limitsFor, nearer, type PhaseLimits } from './limits.ts'
 import { isRehearsed, mockTransport } from './mock.ts'
 import { editNames, type Outcome } from './outcome.ts'
 import { mayThink, noteSilent, patienceMs } from './patience.ts'
-import type { Resumption } from './resume.ts'
+import { type Approach, approachTo, type Resumption } from './resume.ts'
+import type { Mode } from './resume-joint.ts'
 import { timeoutSignal } from './signals.ts'
 import { type Answer, TransportFault } from './transport.ts'
 
@@ -23,6 +24,8 @@ export type Tried = {
   readonly outcome: Outcome
   readonly edits: readonly string[]
   readonly lost: readonly string[]
+  /** How it was asked to go on with an answer that had broken. */
+  readonly resumed: Mode | undefined
 }
 
 export type Job = {
@@ -42,6 +45,7 @@ export type Job = {
 type Progressed = {
   readonly startedAt: number
   readonly limits: PhaseLimits
+  readonly approach: Approach | undefined
   draft: Draft | undefined
   credential: readonly HeaderPair[] | undefined
   status: number | undefined
@@ -57,6 +61,7 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
   const far: Progressed = {
     startedAt: house.clock.now(),
     limits: limitsOf(job),
+    approach: job.resumption === undefined ? undefined : approachTo(job.resumption, job.parcel, hop),
     draft: undefined,
     credential: undefined,
     status: undefined,
@@ -64,7 +69,7 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
   if (connection.missing !== undefined && hop.deployment.mockResponse === undefined)
     return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
   try {
-    const { ask, draft } = adapt(job.parcel, hop)
+    const { ask, draft } = adapt(parcelFor(job, far.approach), hop)
     far.draft = draft
     const pending = connection.authorize(draft, new Date(house.clock.wall()))
     const credential = pending instanceof Promise ? await pending : pending
@@ -75,7 +80,8 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     const phases = { connectMs, headersMs: nearer(headersMs, firstTokenMs) }
     const answer = plainAnswer(await transport.send(draft, headers, phases, call.context.departed))
     far.status = answer.status
-    const verdict = await readAnswer(job, { ask, limits: far.limits, startedAt: far.startedAt }, answer)
+    const { limits, startedAt, approach } = far
+    const verdict = await readAnswer(job, { ask, limits, startedAt, approach }, answer)
     return verdict.ok ? answered(job, far, answer, verdict.read) : failed(job, verdict.signal, far)
   } catch (error) {
     return failed(job, signalOf(error, job, far), far)
@@ -105,7 +111,14 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
   },
   edits: far.draft === undefined ? [] : editNames(far.draft),
   lost: lostBy(far.draft),
+  resumed: far.approach?.mode,
 })
+
+/** The client's call, and where to go on from. */
+const parcelFor = ({ parcel }: Job, approach: Approach | undefined): Parcel =>
+  approach === undefined || approach.edits.length === 0
+    ? parcel
+    : { ...parcel, edits: [...parcel.edits, ...approach.edits] }
 
 /** The credential's headers join the draft's only here, after everything that could be looked at was made. */
 export const withCredential = (draft: Draft, credential: readonly HeaderPair[]): readonly HeaderPair[] => {
@@ -168,5 +181,6 @@ const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
     outcome: { kind: 'failed', failure, upstreamStatus: far.status },
     edits: far.draft === undefined ? [] : editNames(far.draft),
     lost: [],
+    resumed: far.approach?.mode,
   }
 }

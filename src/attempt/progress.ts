@@ -40,6 +40,11 @@ export class Progress {
     return sight
   }
 
+  /** The answer has said all it will, and only its terminator is missing, in a dialect that can do without. */
+  get finished(): boolean {
+    return this.final && this.rules.endsWithoutTerminal && !this.terminal
+  }
+
   /** The answer is whole although the upstream closed without (or before) its terminator. */
   get whole(): boolean {
     const { endIsEnd, neverEmpty, endsWithoutTerminal } = this.rules

@@ -61,7 +61,7 @@ export const troubleSignal = (trouble: Trouble, begun: Begun, status: number): F
   if (trouble.kind === 'timeout') return timeoutSignal(begun, lateBy(trouble, begun))
   return {
     kind: 'unreadable',
-    what: trouble.kind === 'oversize' ? 'oversize' : 'malformed_event',
+    what: trouble.kind === 'malformed' ? 'malformed_event' : trouble.kind,
     status,
     provider,
   }

@@ -1,6 +1,7 @@
 import type { StreamDecoder, StreamEvent } from '../dialects/shape.ts'
 import type { Clock } from '../house.ts'
 import { nearer } from './limits.ts'
+import { Diverged } from './resume-joint.ts'
 import { type Answer, TransportFault } from './transport.ts'
 
 /** Why a stream stopped before its own end. */
@@ -8,6 +9,8 @@ export type Trouble =
   | { readonly kind: 'fault'; readonly fault: TransportFault }
   | { readonly kind: 'timeout'; readonly phase: 'first_token' | 'idle' | 'total'; readonly tookMs: number }
   | { readonly kind: 'malformed' }
+  /** An answer that was to go on with a broken one says something else. */
+  | { readonly kind: 'diverged' }
   | { readonly kind: 'oversize' }
 
 /** Hears a stream. `events` may come many times; then exactly one of `end` and `trouble`, and nothing after. */
@@ -103,10 +106,16 @@ export class LiveStream {
     let batch: readonly StreamEvent[]
     try {
       batch = this.#decoder.push(chunk)
-    } catch {
-      return this.#stop({ kind: 'oversize' })
+    } catch (error) {
+      return this.#stop({ kind: error instanceof Diverged ? 'diverged' : 'oversize' })
     }
+    if (this.#decoder.keptBack?.() === true) this.#spoke()
     this.#hear(batch)
+  }
+  /** Content that is kept back is content: from here on the idle limit holds. */
+  #spoke(): void {
+    if (this.#committed) this.#lastAt = this.#watch.clock.now()
+    else this.commit()
   }
   #hear(batch: readonly StreamEvent[]): void {
     if (batch.length === 0) return
@@ -119,8 +128,8 @@ export class LiveStream {
     let rest: readonly StreamEvent[]
     try {
       rest = this.#decoder.end()
-    } catch {
-      return this.#stop({ kind: 'malformed' })
+    } catch (error) {
+      return this.#stop({ kind: error instanceof Diverged ? 'diverged' : 'malformed' })
     }
     this.#hear(rest)
     if (this.#over) return

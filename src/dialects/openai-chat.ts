@@ -3,6 +3,7 @@ import type { JsonIndex, Span } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import { flatTest, leading, leadingTo, member, someText, trailing } from './flat-event.ts'
+import { carries, chatContinuation, silent } from './openai-chat-continuation.ts'
 import {
   content,
   isDone,
@@ -29,14 +30,6 @@ const plainDelta = `\\{${leadingTo(spoken)}${bearing}${trailing}\\}`
 const isPlainDelta = flatTest(
   `\\{${leading}"choices": ?\\[\\{${leading}"delta": ?${plainDelta}${trailing}\\}\\]${trailing}\\}`,
 )
-
-/** Members of a delta that say nothing to the reader. */
-const silent: ReadonlySet<string> = new Set(['role', 'name', 'id', 'index', 'type', 'object'])
-
-const carries = (value: Json | undefined): boolean => {
-  if (typeof value === 'string' || Array.isArray(value)) return value.length > 0
-  return isObject(value) && Object.keys(value).length > 0
-}
 
 const speaks = (choice: JsonObject): boolean => {
   const delta = objectOf(choice.delta) ?? objectOf(choice.message)
@@ -186,5 +179,6 @@ export const chat: Shape = {
     emptyEnd: emptyEndOfChunks(speaks),
     endsWithoutTerminal: true,
     speaksSoon: true,
+    continuation: chatContinuation,
   },
 }

@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import { flatTest, leadingTo, someText, trailing } from './flat-event.ts'
+import { responsesContinuation } from './openai-responses-continuation.ts'
 import {
   content,
   isPing,
@@ -213,6 +214,7 @@ export const responses: Shape = {
     emptyEnd,
     endsWithoutTerminal: false,
     speaksSoon: true,
+    continuation: responsesContinuation,
   },
 }
 

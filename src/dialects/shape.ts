@@ -1,5 +1,6 @@
 import type { JsonIndex } from '../wire/index.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
+import type { Continuation } from './continuation.ts'
 
 /** Tokens as the provider counted them; `undefined` members were not reported. */
 export type Usage = {
@@ -26,6 +27,8 @@ export type StreamDecoder = {
   push(chunk: Uint8Array): readonly StreamEvent[]
   /** Bytes left at the end of the stream are an unfinished event: returned only if they form a whole one. */
   end(): readonly StreamEvent[]
+  /** Content has come since the last look that is not passed on: the upstream speaks, though nobody hears it. */
+  keptBack?(): boolean
 }
 
 /**
@@ -64,6 +67,8 @@ export type Shape = {
   readonly usageOf: (answer: JsonObject) => Usage | undefined
   /** A whole answer that a content filter emptied: a refusal where the operator has another group for it. */
   readonly filtered?: (answer: JsonObject) => boolean
+  /** A plain answer is no document but bytes that go out as they come: a stream's limits hold for it. */
+  readonly flows?: true
   /** Stream rules; undefined when the endpoint never streams events. */
   readonly stream: StreamRules | undefined
 }
@@ -81,20 +86,12 @@ export type StreamRules = {
   readonly endsWithoutTerminal: boolean
   /** Plain bytes: where the upstream ends, the answer ends (a short body is the transport's to notice). */
   readonly endIsEnd?: true
+  /** How another answer may go on with one that broke; undefined: nobody can. */
+  readonly continuation?: Continuation
   /** Its first content is words: a stream that is silent for long has more likely hung than thought. */
   readonly speaksSoon?: true
   /** An answer without a single byte is none, however properly it ended. */
   readonly neverEmpty?: true
-}
-
-/** What a client has of an answer that broke. */
-export type Delivered = {
-  /** What was said, by channel (text, reasoning, …), in the order the channels began. */
-  readonly texts: ReadonlyMap<string, string>
-  /** The first event that went to the client, parsed: its ids and times go on. */
-  readonly first: JsonObject | undefined
-  /** Highest sequence_number that went to the client, -1 when none. */
-  readonly sequence: number
 }
 
 /** What the relay remembers of a stream so that the error frame is valid in its dialect. */
