@@ -1,30 +1,15 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type Served, serve } from '../src/listen/serve.ts'
-import { systemClock } from '../src/shared/clock.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { deployment, play } from './support/harness.ts'
+import { hurried } from './support/hurried.ts'
 import { asked, chat, response } from './support/steady.ts'
 
 /** The first token's limit that nobody has set: only with somewhere to go, and only for what does not think. */
 
-/** A second of the gateway's is this many milliseconds of ours; more where the measure is the matter. */
+/** A second of the gateway's in milliseconds of ours; more where the measure is the matter. */
 const QUICK_MS = 20
 const EXACT_MS = 100
-
-const hurried = (secondMs: number) => {
-  const system = systemClock()
-  const rate = 1000 / secondMs
-  const clock = {
-    ...system,
-    now: () => system.now() * rate,
-    after: (ms: number, action: () => void) => system.after(ms / rate, action),
-  }
-  return {
-    clock,
-    start: (options: Parameters<typeof serve>[0]): Promise<Served> => serve({ ...options, clock }),
-  }
-}
 
 type Slow = {
   readonly params?: JsonObject

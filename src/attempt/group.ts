@@ -264,6 +264,13 @@ const attemptOn = async (
   return outcome
 }
 
+/** An attempt that took this long is not made again where it failed while another group stands by. */
+const LONG_ATTEMPT_MS = 10_000
+
+/** Asking the same deployment again would cost what the first attempt did, and somebody else can be asked. */
+const isCostly = (play: Play, last: Step, failure: Failure): boolean =>
+  (play.resumption !== undefined || last.ms >= LONG_ATTEMPT_MS) && play.hasFallback(failure.class)
+
 const policyOf = (play: Play): ExceptionPolicy | undefined => {
   const { router } = play.call.config
   const { named, group } = play.stop
@@ -282,7 +289,8 @@ const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
   play.trail.maxRetries = allowed
   const rule = byPolicy === undefined ? VERDICTS[failure.class].retry : 'any'
   if (rule === 'never' || level.attempts > allowed) return false
-  if (rule === 'any' && last !== undefined) level.mayRepeat.add(last.deployment)
+  if (rule === 'any' && last !== undefined && !isCostly(play, last, failure))
+    level.mayRepeat.add(last.deployment)
   return choose(play, level).kind === 'picked'
 }
 

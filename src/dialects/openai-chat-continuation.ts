@@ -91,7 +91,8 @@ export const chunkGraft = ({ first, spoke }: Delivered): Graft => {
       const edits: Edit[] = steady
         .filter(([key, value]) => chunk[key] !== undefined && chunk[key] !== value)
         .map(([key, value]) => setting([key], value))
-      edits.push({ op: 'drop', path: ['choices', '0', 'delta', 'role'], why: 'continuation' })
+      if (event.data?.includes('"role"') === true)
+        edits.push({ op: 'drop', path: ['choices', '0', 'delta', 'role'], why: 'continuation' })
       return editedEvent(event, edits)
     },
   }
