@@ -201,6 +201,17 @@ test('a target that repeats what it was given is cut where it begins to say more
   assert.deepEqual(await readRest(client), { text: ' every line.', last: '[DONE]' })
 })
 
+test('who has nothing to add ends the answer, in tokens too', async t => {
+  const on = await playPuppets(t, { info: { supports_assistant_prefill: true } })
+  const client = await broken(on, [says('The understudy.')])
+  const heir = await on.second.next()
+  const usage = { prompt_tokens: 9, completion_tokens: 0, total_tokens: 9 }
+  heir.events()
+  heir.end(`${STOP}data: ${JSON.stringify({ id: 'd', model: 'm', choices: [], usage })}\n\n${DONE}`)
+  assert.deepEqual(await readRest(client), { text: '', last: '[DONE]' })
+  assert.equal(on.third.count(), 0)
+})
+
 test('a text completion is continued behind its prompt', async t => {
   const on = await playPuppets(t, { info: { supports_assistant_prefill: true } })
   const piece = (text: string) => chunk({ text })
@@ -261,7 +272,7 @@ test('a conversation with no place for a beginning is sent as it is', async t =>
 })
 
 test('what was said slowly may be said again slowly: it is no silence', async t => {
-  const house = hurried(20)
+  const house = hurried(100)
   const on = await playPuppets(t, {
     start: house.start,
     first: { stream_timeout: 4 },

@@ -202,8 +202,11 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
   }
   const inner = reading.decoder?.() ?? sseDecoder()
   const { approach } = sent
-  const decoder = approach === undefined ? inner : jointDecoder(approach.mode, { ...approach, inner, rules })
-  return readStream(job, sent, answer, { decoder, rules, raw: false })
+  if (approach === undefined) return readStream(job, sent, answer, { decoder: inner, rules, raw: false })
+  const decoder = jointDecoder(approach.mode, { ...approach, inner, rules })
+  // Where everything has been said, nothing more is no empty answer.
+  const { emptyEnd: _, ...joined } = rules
+  return readStream(job, sent, answer, { decoder, rules: joined, raw: false })
 }
 
 type Framing = { readonly decoder: StreamDecoder; readonly rules: StreamRules; readonly raw: boolean }
