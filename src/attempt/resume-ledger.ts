@@ -26,8 +26,14 @@ class Running {
   }
 }
 
-/** An event that says one piece and nothing else: what stands before and after it in the data, and its channel. */
-type Mould = { readonly head: string; readonly tail: string; readonly running: Running }
+/**
+ * An event that says one piece and nothing else: what stands before the words, what follows them as far as it can say
+ * more (the end of the list they stand in, else all of it), and their channel.
+ */
+type Mould = { readonly head: string; readonly neck: string; readonly running: Running }
+
+/** A stream whose events are never alike is read event by event. */
+const MOST_MOULDS = 8
 
 const objectIn = (data: string | undefined): JsonObject | undefined => {
   const value = data === undefined ? undefined : parseJson(data)
@@ -43,6 +49,7 @@ export class Ledger {
   readonly #channels = new Map<string, Running>()
   readonly #ids = new Map<string, string>()
   #mould: Mould | undefined
+  #moulds = 0
   #first: string | undefined
   #spoke: string | undefined
   #last: string | undefined
@@ -111,22 +118,26 @@ export class Ledger {
     this.#channels.clear()
     this.#mould = undefined
   }
-  /** The words of an event that differs from the mould in nothing else: without a quote they end where the tail begins. */
-  #takeFrom({ head, tail, running }: Mould, data: string): boolean {
-    const length = data.length - head.length - tail.length
-    if (length <= 0 || !data.startsWith(head) || !data.endsWith(tail)) return false
-    const words = data.slice(head.length, data.length - tail.length)
-    if (words.includes('"') || words.includes('\\')) return false
+  /** The words of an event that differs from the mould in them alone: without an escape they end at the next quote. */
+  #takeFrom({ head, neck, running }: Mould, data: string): boolean {
+    if (!data.startsWith(head)) return false
+    const end = data.indexOf('"', head.length)
+    if (end <= head.length || !data.startsWith(neck, end)) return false
+    const words = data.slice(head.length, end)
+    if (words.includes('\\')) return false
     this.#add(running, words)
     return true
   }
   /** Only where the words stand in the data once: then it is they that the next event differs in. */
   #cast(data: string, text: string, channel: string): void {
+    if (this.#moulds >= MOST_MOULDS) return
+    this.#moulds += 1
     const literal = JSON.stringify(text)
     const at = data.indexOf(literal)
     if (at < 0 || data.indexOf(literal, at + 1) >= 0 || literal.length !== text.length + 2) return
-    const head = data.slice(0, at + 1)
     const tail = data.slice(at + literal.length - 1)
-    this.#mould = { head, tail, running: this.#channel(channel) }
+    // What stands behind the list of choices says nothing of them: padding, times, empty usage.
+    const list = /^"[^[\]]*\]/.exec(tail)?.[0]
+    this.#mould = { head: data.slice(0, at + 1), neck: list ?? tail, running: this.#channel(channel) }
   }
 }

@@ -140,7 +140,7 @@ const saidAsText = (event: StreamEvent): readonly Said[] | 'other' => {
 
 /** Text completions: the beginning goes where it stands anyway, behind the prompt. */
 export const completionsContinuation: Continuation = {
-  allows: peek => oneAnswer(peek) && typeof peek('prompt') === 'string',
+  allows: oneAnswer,
   said: saidAsText,
   saying: (event, pieces) =>
     editedEvent(event, [setting(['choices', '0', 'text'], pieces.map(({ text }) => text).join(''))]),
