@@ -22,8 +22,9 @@ export type FailureClass =
   | 'timeout_headers' // nothing came back in time
   | 'timeout_first_token' // headers came, content did not
   | 'timeout_idle' // content stopped half-way
-  | 'timeout_total' // content came to no end in time
+  | 'timeout_attempt' // content came to no end in time
   | 'timeout_client' // the caller's own, shorter limit ran out
+  | 'timeout_total' // the time for the whole request ran out, attempts and waits together
   | 'no_deployment' // nothing was left to try: all cooling or filtered out
   | 'gateway_bug' // our own fault; never blamed on a deployment
   | 'client_gone' // nobody is listening any more
@@ -72,8 +73,10 @@ export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
   timeout_headers: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_first_token: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_idle: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
-  timeout_total: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  timeout_attempt: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_client: { retry: 'sibling', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
+  // The attempt that was under way may have begun a moment before: it says nothing about its deployment.
+  timeout_total: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
   no_deployment: { retry: 'never', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   gateway_bug: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
   client_gone: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },

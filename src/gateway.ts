@@ -35,6 +35,8 @@ export const gateway =
     } finally {
       pulse?.stop()
       intake?.release()
+      // The reply has settled it, unless the gateway itself failed: even then nothing is held for ever.
+      if (settled?.kind === 'answered') settled.answered.lease.release()
     }
     record({ received, call, settled, finish }, house)
   }

@@ -146,7 +146,7 @@ test('a compressed body is read, and goes on as it was meant', async t => {
   assert.equal(on.served().house.memory.held, 0)
 })
 
-test('bodies that come by the byte do not keep others waiting', async t => {
+test('M-164 bodies that come by the byte do not keep others waiting', async t => {
   const on = await open(t)
   const slow = await Promise.all(Array.from({ length: 30 }, () => on.raw()))
   for (const client of slow) {

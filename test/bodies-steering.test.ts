@@ -51,7 +51,7 @@ const wishes = (url: string): readonly { readonly param: string; readonly more: 
   ])
 }
 
-test('a client cannot choose the address or the key of a provider', async t => {
+test('M-155 a client cannot choose the address or the key of a provider', async t => {
   const on = await open(t)
   const canary = await startCanary(t)
   const routes: readonly (readonly [path: string, body: JsonObject])[] = [
@@ -118,7 +118,7 @@ const assertClean = (headers: readonly (readonly [string, string])[]): void => {
   assert.ok(!headers.some(([name]) => name.toLowerCase() === 'x-evil'))
 }
 
-test('names of any kind neither end the process nor reach a header raw', async t => {
+test('M-163 names of any kind neither end the process nor reach a header raw', async t => {
   const on = await open(t)
   const names = [
     'plain',

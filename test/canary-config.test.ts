@@ -100,7 +100,7 @@ const entryFor = (model: string, { stage, aviary, tag }: Place): JsonObject => (
 
 const topKeys = (body: Json): readonly string[] => (isObject(body) ? Object.keys(body) : [])
 
-test('whatever the file sets, no setting becomes part of a request', async t => {
+test('M-004 whatever the file sets, no setting becomes part of a request', async t => {
   const aviary = openAviary()
   const models = [...new Set(ROUTES.map(modelOf))]
   const groups = new Map<string, string>()

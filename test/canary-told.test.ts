@@ -78,7 +78,7 @@ const faultsFor = (error: JsonObject): readonly Fault[] => {
   ]
 }
 
-test('no error text tells a client or the log a credential or where a provider is', async t => {
+test('M-157 no error text tells a client or the log a credential or where a provider is', async t => {
   const cast = await raiseCanaries(t)
   const secret = unspoken(cast)
   for (const kind of KINDS.filter(one => one !== 'bedrock')) {

@@ -102,7 +102,7 @@ const playNamed = async (scene: Scene): Promise<void> => {
 const serves = (kind: Kind, route: Route): boolean =>
   kind === 'bedrock' ? route.name === 'chat.completions' : kind !== 'classic' || !notClassic(route)
 
-test('nothing that is the gateway’s own reaches any provider on any route over any hop', async t => {
+test('M-007 M-010 M-134 nothing that is the gateway’s own reaches any provider on any route over any hop', async t => {
   const cast = await raiseCanaries(t)
   const controls = plantedControls(cast.aviary)
   for (const route of ROUTES) {

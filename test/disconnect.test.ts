@@ -25,7 +25,8 @@ const raise = async (t: TestContext): Promise<Theatre> => {
         { ...deployment('solo', lead, 'gpt-4.1'), model_info: { allowed_fails: 0 } },
         { ...deployment('solo', lead, 'gpt-4.1-mini'), model_info: { allowed_fails: 0 } },
         deployment('retrying', lead, 'gpt-4o'),
-        deployment('limited', lead, 'o4-mini'),
+        // A model of its own for each call: what one is told to wait for, the next one need not.
+        deployment('limited/*', lead, '*'),
         deployment('falling', lead, 'gpt-4o-mini'),
         deployment('spare', backup, 'gpt-4.1'),
         deployment('narrow', lead, 'gpt-5', { max_parallel_requests: 1 }),
@@ -139,7 +140,7 @@ const phases: readonly Phase[] = [
     asked: [1, 0],
     reach: async on => {
       on.stages.lead.script([{ kind: 'status', status: 429, headers: { 'retry-after': '30' } }])
-      const sent = await begin(on, 'limited')
+      const sent = await begin(on, `limited/model-${calls}`)
       await (await on.stages.lead.waitForRequest(1)).finished
       // The attempt is settled and the call is still inside: it sleeps.
       await until('the attempt is over', () => inFlight(on) === 0)
@@ -190,7 +191,13 @@ const inFlight = (on: Inside): number =>
 
 const nothingHeld = async (on: Theatre): Promise<void> => {
   await until('the call is over', () => on.served().traffic.inside === 0, NOTICED_MS * 4)
-  assert.equal(inFlight(on), 0)
+  assert.deepEqual(on.served().house.board.gauges(), {
+    inFlight: 0,
+    waiting: 0,
+    extraAttempts: 0,
+    sleeping: 0,
+    probes: 0,
+  })
   assert.equal(on.served().house.memory.held, 0)
 }
 
@@ -234,7 +241,7 @@ const healthy = async (on: Theatre): Promise<void> => {
   assert.equal(reply.status, 200)
 }
 
-test('a client that leaves', async t => {
+test('M-094 a client that leaves', async t => {
   const on = await raise(t)
   for (const phase of phases) {
     for (const how of ['leave', 'reset'] as const) {

@@ -89,8 +89,7 @@ const refusesConnections = async (url: string): Promise<void> => {
   assert.fail(`${url} still takes connections`)
 }
 
-// M-154
-test('SIGTERM: the door shuts, idle connections close, open streams finish whole, every call is recorded, exit 0', async t => {
+test('M-154 SIGTERM: the door shuts, idle connections close, open streams finish whole, every call is recorded, exit 0', async t => {
   const { puppet, gateway } = await onStrings(t)
   const idle = await openRaw(gateway.url)
   await ask(idle, '/health/liveliness')
@@ -139,8 +138,7 @@ test('SIGTERM: the door shuts, idle connections close, open streams finish whole
   assert.equal(gateway.stdout().match(/"kind":"request"/g)?.length, 6)
 })
 
-// M-154
-test('with --notice readiness says no at once while calls are still served, then the door shuts', async t => {
+test('M-154 with --notice readiness says no at once while calls are still served, then the door shuts', async t => {
   const { puppet, gateway } = await onStrings(t, ['--notice', '3'])
   const held = await openChat(gateway, puppet)
   gateway.kill('SIGTERM')
@@ -164,8 +162,7 @@ test('with --notice readiness says no at once while calls are still served, then
   assert.equal((await gateway.ended).code, 0)
 })
 
-// M-154
-test('at the end of --grace every open call gets its error in its own dialect and an orderly end, exit 0', async t => {
+test('M-154 at the end of --grace every open call gets its error in its own dialect and an orderly end, exit 0', async t => {
   const { puppet, gateway } = await onStrings(t, ['--grace', '1'])
   const { client: talking } = await openChat(gateway, puppet)
   const responses = await openRaw(gateway.url, 20_000)

@@ -25,7 +25,7 @@ const resting = (house: Steady): readonly string[] =>
     .toSorted()
 const errorOf = (reply: { json: () => JsonObject }): JsonObject => reply.json().error as JsonObject
 
-test('a lone deployment is not rested by a blip: by default 5xx and 429 leave it in place', async t => {
+test('M-064 a lone deployment is not rested by a blip: by default 5xx and 429 leave it in place', async t => {
   for (const settings of [{}, { allowed_fails: 3 }]) {
     const house = steady()
     const theatre = await play(t, {
@@ -51,7 +51,7 @@ test('a lone deployment is not rested by a blip: by default 5xx and 429 leave it
 })
 
 for (const allowed of [0, 1, 4])
-  test(`allowed_fails ${allowed}: one failure more rests even a lone deployment, for cooldown_time, then it is asked again`, async t => {
+  test(`M-064 allowed_fails ${allowed}: one failure more rests even a lone deployment, for cooldown_time, then it is asked again`, async t => {
     const house = steady()
     const theatre = await play(t, {
       stages,
@@ -84,7 +84,7 @@ for (const allowed of [0, 1, 4])
     assert.equal((await theatre.ask(CHAT, chat('star'))).status, 200)
   })
 
-test('all resting: every endpoint and stream hears 429 with the seconds until the earliest comes back', async t => {
+test('M-041 all resting: every endpoint and stream hears 429 with the seconds until the earliest comes back', async t => {
   const house = steady()
   const theatre = await play(t, {
     stages,
@@ -173,7 +173,7 @@ test('of several deployments a 429 rests one at once, a 5xx only when most of at
   assert.deepEqual(resting(house), ['bad'])
 })
 
-test('a refused key or a retired model rests a deployment at once, a lone one too', async t => {
+test('M-052 a refused key or a retired model rests a deployment at once, a lone one too', async t => {
   for (const status of [401, 404]) {
     const house = steady()
     const theatre = await play(t, {
@@ -201,7 +201,7 @@ test('a refused key or a retired model rests a deployment at once, a lone one to
   }
 })
 
-test('what the caller got wrong never rests anyone, however often', async t => {
+test('M-061 what the caller got wrong never rests anyone, however often', async t => {
   const house = steady()
   const theatre = await play(t, {
     stages,
@@ -228,7 +228,7 @@ test('what the caller got wrong never rests anyone, however often', async t => {
     }
 })
 
-test('every transport failure counts towards allowed_fails', async t => {
+test('M-056 every transport failure counts towards allowed_fails', async t => {
   const port = await closedPort()
   const house = steady()
   const theatre = await play(t, {
@@ -259,7 +259,7 @@ test('every transport failure counts towards allowed_fails', async t => {
   assert.deepEqual(resting(house), all.toSorted())
 })
 
-test('cooldown_time 0 is a value: that deployment never rests, its sibling does', async t => {
+test('M-055 cooldown_time 0 is a value: that deployment never rests, its sibling does', async t => {
   const house = steady()
   const theatre = await play(t, {
     stages,
@@ -293,7 +293,7 @@ test('disable_cooldowns: nobody rests', async t => {
   }
 })
 
-test('allowed_fails_policy counts each kind of failure by itself; model_info speaks before the router', async t => {
+test('M-049 allowed_fails_policy counts each kind of failure by itself; model_info speaks before the router', async t => {
   const house = steady()
   const theatre = await play(t, {
     stages,

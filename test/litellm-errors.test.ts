@@ -127,7 +127,7 @@ test("param and the codes that clients act on come through; azure's innererror i
   assert.deepEqual(refused.provider_specific_fields, { innererror })
 })
 
-test("the final error is the first group's, with the story of the fallbacks; without it when the operator hides it", async t => {
+test("M-170 the final error is the first group's, with the story of the fallbacks; without it when the operator hides it", async t => {
   for (const exposed of [true, false]) {
     const theatre = await play(t, {
       stages,
@@ -266,7 +266,7 @@ test('include_call_id_in_error_body; a client chooses its call id when it is one
   assert.match(odd.headers['x-litellm-call-id'] ?? '', /^[0-9a-f-]{36}$/)
 })
 
-test("no client text holds a key, an address, a stack or another deployment's data, whatever the provider says", async t => {
+test("M-157 no client text holds a key, an address, a stack or another deployment's data, whatever the provider says", async t => {
   const secret = Array.from({ length: 10 }, (_, place) => plant(`deployment ${place}`).text)
   const theatre = await play(t, {
     stages,

@@ -37,7 +37,7 @@ const SCOPES: readonly (readonly [name: string, settings: JsonObject, body: Json
   ["the group's own entry over '*'", { router_settings: { fallbacks: [{ '*': ['c'] }, { a: ['b'] }] } }, {}],
 ]
 
-test('every scope and form of the list leads to the same upstream sequence, stream and not, chat and responses', async t => {
+test('M-031 every scope and form of the list leads to the same upstream sequence, stream and not, chat and responses', async t => {
   for (const [name, settings, body] of SCOPES) {
     const theatre = await play(t, {
       stages,
@@ -62,7 +62,7 @@ test('every scope and form of the list leads to the same upstream sequence, stre
   }
 })
 
-test('a dict overrides values, null removes one, and its limits are for the gateway', async t => {
+test('M-035 a dict overrides values, null removes one, and its limits are for the gateway', async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -110,7 +110,7 @@ test('a dict overrides values, null removes one, and its limits are for the gate
   assert.deepEqual(stage.requests.at(-1)?.json, { model: 'b', messages, top_p: 0.1 })
 })
 
-test("what the fallback group receives differs by nothing from a direct request's bytes", async t => {
+test("M-001 what the fallback group receives differs by nothing from a direct request's bytes", async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -144,7 +144,7 @@ test("what the fallback group receives differs by nothing from a direct request'
   assert.deepEqual(names(after), names(direct))
 })
 
-test('wildcards as sources and as targets', async t => {
+test('M-136 wildcards as sources and as targets', async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -207,7 +207,7 @@ test('an alias is served by the entry for itself, else by the entry for its grou
   assert.equal(reply.headers['x-litellm-model-id'], 'id-of-d2')
 })
 
-test('max_fallbacks is the depth of the walk: A:[B,C], B:[D]', async t => {
+test('M-050 M-112 max_fallbacks is the depth of the walk: A:[B,C], B:[D]', async t => {
   const expected: Readonly<Record<number, readonly string[]>> = {
     0: ['A'],
     1: ['A', 'B', 'C'],
@@ -241,7 +241,7 @@ test('max_fallbacks is the depth of the walk: A:[B,C], B:[D]', async t => {
   }
 })
 
-test('cycles end, no group is asked twice, and retries of a fallback are its own', async t => {
+test('M-050 M-110 cycles end, no group is asked twice, and retries of a fallback are its own', async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -305,7 +305,7 @@ const TYPED = [
 
 for (const [list, code, exception] of TYPED)
   for (const stream of [false, true])
-    test(`${list}: configured, without an entry for the group, in the request (stream ${stream})`, async t => {
+    test(`M-104 M-106 ${list}: configured, without an entry for the group, in the request (stream ${stream})`, async t => {
       const theatre = await play(t, {
         stages,
         start: steady().start,
@@ -344,7 +344,7 @@ for (const [list, code, exception] of TYPED)
       assert.deepEqual(asked(stage), ['lacks', 'b'], "the request's own list is for any error")
     })
 
-test('without context_window_fallbacks the general list serves, and the error says which setting is missing', async t => {
+test('M-109 without context_window_fallbacks the general list serves, and the error says which setting is missing', async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -372,7 +372,7 @@ test('without context_window_fallbacks the general list serves, and the error sa
   )
 })
 
-test('a content refusal is not routed around by the general list, unless the operator says so', async t => {
+test('M-107 a content refusal is not routed around by the general list, unless the operator says so', async t => {
   for (const around of [false, true]) {
     const theatre = await play(t, {
       stages,

@@ -85,7 +85,7 @@ test('a success says who served, what it cost and took, and what the provider sa
   )
 })
 
-test("a provider's cookies, encodings and connection headers stay where they are", async t => {
+test("M-133 a provider's cookies, encodings and connection headers stay where they are", async t => {
   const theatre = await play(t, {
     stages,
     config: ({ stage }) => ({ model_list: [deployment('star', stage, 'm')] }),
@@ -191,7 +191,7 @@ test('the models a client may name, the cards behind them, and what is configure
     assert.equal((await theatre.ask(path, undefined, { headers: [] })).status, 401, path)
 })
 
-test('/health makes real calls and names the sick one; liveliness and readiness need no key', async t => {
+test('M-065 /health makes real calls and names the sick one; liveliness and readiness need no key', async t => {
   const theatre = await play(t, {
     stages,
     config: ({ stage }) => ({

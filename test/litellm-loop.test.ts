@@ -16,7 +16,7 @@ const keyed = (...more: readonly (readonly [string, string])[]) => ({
   headers: [['authorization', `Bearer ${MASTER_KEY}`] as const, ...more],
 })
 
-test('num_retries in the router settings: 1 + N upstream requests, whatever the endpoint, stream or not', async t => {
+test('M-043 num_retries in the router settings: 1 + N upstream requests, whatever the endpoint, stream or not', async t => {
   for (const retries of [0, 1, 2, 3]) {
     const theatre = await play(t, {
       stages,
@@ -41,7 +41,7 @@ test('num_retries in the router settings: 1 + N upstream requests, whatever the 
   }
 })
 
-test('num_retries: header over body over deployment over router, each exactly 1 + N', async t => {
+test('M-043 num_retries: header over body over deployment over router, each exactly 1 + N', async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -85,7 +85,7 @@ const POLICY: readonly (readonly [field: string, status: number, code: string | 
 ]
 
 for (const scope of ['retry_policy', 'model_group_retry_policy'] as const)
-  test(`${scope}: each field decides the count alone, 0 too, on chat and on responses`, async t => {
+  test(`M-049 ${scope}: each field decides the count alone, 0 too, on chat and on responses`, async t => {
     // num_retries is 1 everywhere, so neither 1 nor 3 requests can be its doing.
     for (const retries of [0, 2]) {
       const policy = Object.fromEntries(POLICY.map(([field]) => [field, retries]))
@@ -168,7 +168,7 @@ test('a wrong key or a retired model is tried at each sibling once, and at nobod
   }
 })
 
-test('BadRequestErrorRetries sends what was too long for one deployment to the other', async t => {
+test('M-047 BadRequestErrorRetries sends what was too long for one deployment to the other', async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -193,7 +193,7 @@ test('BadRequestErrorRetries sends what was too long for one deployment to the o
   assert.equal((reply.json().error as JsonObject).code, 'context_length_exceeded')
 })
 
-test('a file that says nothing but who is who: two retries, and the next group', async t => {
+test('M-169 a file that says nothing but who is who: two retries, and the next group', async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -229,7 +229,7 @@ test('siblings are tried before anyone is asked again', async t => {
   }
 })
 
-test('a heavy weight does not draw the deployment that has just failed', async t => {
+test('M-046 a heavy weight does not draw the deployment that has just failed', async t => {
   const theatre = await play(t, {
     stages,
     config: ({ stage }) => ({

@@ -171,7 +171,7 @@ test('a default is added to no endpoint that does not publish it', async t => {
   }
 })
 
-test('max_parallel_requests: the next one waits, does not fail, and starts when the first has ended, however it ends', async t => {
+test('M-127 max_parallel_requests: the next one waits, does not fail, and starts when the first has ended, however it ends', async t => {
   const house = steady()
   const theatre = await play(t, {
     stages: { stage: { models: ['*'] } },

@@ -18,7 +18,7 @@ const seeded = () => {
 }
 const count = (models: readonly Json[], model: string): number => models.filter(one => one === model).length
 
-test('least-busy: a request held open on any endpoint counts on every endpoint', async t => {
+test('M-038 least-busy: a request held open on any endpoint counts on every endpoint', async t => {
   const house = seeded()
   const theatre = await play(t, {
     stages,
@@ -323,7 +323,7 @@ test('session over prompt cache over key, whatever the order of the list', async
   }
 })
 
-test('enforce_model_rate_limits: rpm is a hard limit, told with its numbers', async t => {
+test('M-130 enforce_model_rate_limits: rpm is a hard limit, told with its numbers', async t => {
   const house = seeded()
   const theatre = await play(t, {
     stages,
@@ -344,7 +344,7 @@ test('enforce_model_rate_limits: rpm is a hard limit, told with its numbers', as
   assert.equal((await theatre.ask(CHAT, chat('star'))).status, 200)
 })
 
-test('what only its owner can read goes before every soft affinity, whatever the order of the list', async t => {
+test('M-097 what only its owner can read goes before every soft affinity, whatever the order of the list', async t => {
   const checks = ['deployment_affinity', 'responses_api_deployment_check', 'session_affinity']
   for (const listed of [checks, checks.toReversed(), []]) {
     const theatre = await play(t, {

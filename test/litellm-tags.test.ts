@@ -151,7 +151,7 @@ const form = (model: string) => {
   }
 }
 
-test('a deployment whose mode is another is neither a sibling nor a fallback of an endpoint', async t => {
+test('M-023 a deployment whose mode is another is neither a sibling nor a fallback of an endpoint', async t => {
   const mode = (group: string, stage: Stage, model: string, info: string) => ({
     ...deployment(group, stage, model),
     model_info: { mode: info },
@@ -185,7 +185,7 @@ test('a deployment whose mode is another is neither a sibling nor a fallback of 
   assert.equal(stage.requests.length, 0)
 })
 
-test('an embeddings fallback is followed only to the same model', async t => {
+test('M-020 an embeddings fallback is followed only to the same model', async t => {
   const vectors = (group: string, stage: Stage, model: string, info: JsonObject = {}) => ({
     ...deployment(group, stage, model),
     model_info: { mode: 'embedding', ...info },

@@ -63,7 +63,7 @@ test('timeout: header over body over deployment over router over request_timeout
   )
 })
 
-test('stream_timeout: header over body over deployment over router, then the timeout', async t => {
+test('M-091 stream_timeout: header over body over deployment over router, then the timeout', async t => {
   const config = (router: JsonObject) => (named: { stage: Parameters<typeof deployment>[1] }) => ({
     model_list: [
       deployment('plain', named.stage, 'm'),
@@ -92,7 +92,7 @@ test('stream_timeout: header over body over deployment over router, then the tim
   )
 })
 
-test('every phase before the first content is limited, and the time that ran out leads on to the fallback', async t => {
+test('M-089 M-092 every phase before the first content is limited, and the time that ran out leads on to the fallback', async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -120,7 +120,7 @@ test('every phase before the first content is limited, and the time that ran out
       }
 })
 
-test('a body that trickles for ever is over when the timeout is', async t => {
+test('M-089 a body that trickles for ever is over when the timeout is', async t => {
   const theatre = await play(t, {
     stages,
     start: steady().start,
@@ -135,7 +135,7 @@ test('a body that trickles for ever is over when the timeout is', async t => {
   assert.deepEqual(asked(stage), ['m', 'ok'])
 })
 
-test("a caller's own short timeout never rests a deployment; the operator's does", async t => {
+test("M-058 a caller's own short timeout never rests a deployment; the operator's does", async t => {
   const house = steady()
   const theatre = await play(t, {
     stages,

@@ -29,7 +29,7 @@ const somewhere = async (t: {
   return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen }
 }
 
-test('a pass-through endpoint: its own key goes, ours stays, forward_headers says whether the rest goes', async t => {
+test('M-134 a pass-through endpoint: its own key goes, ours stays, forward_headers says whether the rest goes', async t => {
   const { origin, seen } = await somewhere(t)
   const endpoint = { target: `${origin}/base`, headers: { 'x-key': 'own-key' }, include_subpath: true }
   const house = await play(t, {
@@ -71,7 +71,7 @@ test('a pass-through endpoint: its own key goes, ours stays, forward_headers say
   assert.equal(seen.length, 3)
 })
 
-test('files and batches: a model in the body names the owner and stays here', async t => {
+test('M-025 files and batches: a model in the body names the owner and stays here', async t => {
   const house = await play(t, {
     stages: { first: {}, second: {} },
     config: stages => ({

@@ -71,11 +71,11 @@ test('a plain answer is not held to the limits of a stream', async t => {
   assert.equal(on.stages.backup.requests.length, 0)
 })
 
-test('total_timeout ends a whole answer that trickles, and the next group is asked', async t => {
-  const on = await playPhases(t, { total_timeout: 0.08 })
+test('attempt_timeout ends a whole answer that trickles, and the next group is asked', async t => {
+  const on = await playPhases(t, { attempt_timeout: 0.08 })
   on.stages.lead.script([{ kind: 'stall', when: 'mid-stream' }])
   assert.equal((await on.ask(CHAT, chat('star'))).status, 200)
-  assert.deepEqual(trailOf((await on.records()).at(-1)), ['star timeout_total', 'second answered'])
+  assert.deepEqual(trailOf((await on.records()).at(-1)), ['star timeout_attempt', 'second answered'])
 })
 
 /** Two puppets, each the only deployment of its group; `star` falls back to `second`. */
@@ -127,8 +127,8 @@ test('idle_timeout is measured between events, and a comment is no event', async
   assert.deepEqual(trailOf((await on.recorded(1))[0]), ['star timeout_idle'])
 })
 
-test('total_timeout ends a stream that goes on and on', async t => {
-  const on = await playPuppets(t, { total_timeout: 0.2, timeout: 30 }, { stream_recovery: 'off' })
+test('attempt_timeout ends a stream that goes on and on', async t => {
+  const on = await playPuppets(t, { attempt_timeout: 0.2, timeout: 30 }, { stream_recovery: 'off' })
   const client = await on.open()
   const call = await on.lead.next()
   call.events()
@@ -139,7 +139,7 @@ test('total_timeout ends a stream that goes on and on', async t => {
   await client.head()
   assert.match((await client.events()).at(-1)?.data ?? '', /^\{"error"/)
   const [record] = await on.recorded(1)
-  assert.deepEqual(trailOf(record), ['star timeout_total'])
+  assert.deepEqual(trailOf(record), ['star timeout_attempt'])
 })
 
 test('reasoning is a first token', async t => {

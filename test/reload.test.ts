@@ -46,7 +46,7 @@ const reloadable = async (t: TestContext, config: ConfigText, env: Readonly<Reco
 
 const lastKey = (stage: Stage): string | undefined => stage.requests.at(-1)?.header('authorization')
 
-test('signals and file changes under traffic: no request fails, and each one finds one configuration whole', async t => {
+test('M-151 signals and file changes under traffic: no request fails, and each one finds one configuration whole', async t => {
   one.clear()
   two.clear()
   const config = (stage: Stage) => ({
@@ -121,8 +121,7 @@ test('an invalid file changes nothing and is logged with its places', async t =>
   await answer.text()
 })
 
-// M-152
-test('a cooldown, a call inside and the counters of an unchanged deployment survive a reload', async t => {
+test('M-152 a cooldown, a call inside and the counters of an unchanged deployment survive a reload', async t => {
   const puppet = await startPuppet(t)
   const slow = {
     model_name: 'slow',
@@ -190,8 +189,7 @@ const plain = (_key: string, value: unknown): unknown => {
   return value
 }
 
-// M-152
-test('after a reload every setting is what a fresh start with the same file has', async t => {
+test('M-152 after a reload every setting is what a fresh start with the same file has', async t => {
   const { reload, now, configPath } = await reloadable(t, {
     model_list: [deployment('star', one, 'gpt-4.1', { timeout: 5 })],
     router_settings: { num_retries: 3, cooldown_time: 7, enable_pre_call_checks: true },
@@ -208,8 +206,7 @@ test('after a reload every setting is what a fresh start with the same file has'
   assert.equal(JSON.stringify(now().config(), plain), JSON.stringify(fresh.config, plain))
 })
 
-// M-151
-test('a call inside ends on the configuration it began with; a new one does not know the removed group', async t => {
+test('M-151 a call inside ends on the configuration it began with; a new one does not know the removed group', async t => {
   const puppet = await startPuppet(t)
   const leaving = {
     model_name: 'leaving',

@@ -183,7 +183,7 @@ test('ids outlive a restart and are understood by an instance that shares the sa
   assertSeen(house, ...(home === left ? [5, 0, 0] : [1, 4, 0]))
 })
 
-test('an id whose account was taken out of the configuration is not found, and nobody is asked', async t => {
+test('M-101 an id whose account was taken out of the configuration is not found, and nobody is asked', async t => {
   const lost = await create('yours')
   const conversation = await client.conversations.create({}, { query: { model: 'yours' } })
   const kept = await create('mine')
@@ -288,7 +288,7 @@ test('the owner is down: a request’s own fallbacks cross no boundary either', 
   assertSeen(house, 1, 0, 0)
 })
 
-test('the owner is down: another group of the same account may serve, and gets the provider’s own id', async () => {
+test('M-098 the owner is down: another group of the same account may serve, and gets the provider’s own id', async () => {
   const first = await create('mine')
   const raw = rawResponseId(left)
   clear(house)
@@ -334,7 +334,7 @@ test('a model that no fallback connects with the owner is told that it has no su
   assertSeen(house, 0, 0, 0)
 })
 
-test('a stored response that its provider has lost is told in the provider’s words, and asked of no other account', async () => {
+test('M-103 a stored response that its provider has lost is told in the provider’s words, and asked of no other account', async () => {
   const first = await create('mine')
   left.memory.responses.clear()
   clear(house)
@@ -356,7 +356,7 @@ test('two states of two accounts in one call are refused before anything is sent
   assertSeen(house, 0, 0, 0)
 })
 
-test('an owner that cools down is waited for, not replaced', async t => {
+test('M-101 an owner that cools down is waited for, not replaced', async t => {
   const cooling = await troupe(t, {
     router: { disable_cooldowns: false, allowed_fails: 0, cooldown_time: 30 },
   })

@@ -45,10 +45,10 @@ const prove = async (t: TestContext, cast: Cast, route: Route): Promise<Cells> =
     const scene = { cast, route, stream }
     const proveGate = stream ? proveStreamGate : isBytes(route) ? proveByteGate : proveWholeGate
     const as = stream ? ' (stream)' : ''
-    await t.test(`retry${as}`, async () => void retry.push(await proveRetry(scene)))
-    await t.test(`fallback${as}`, async () => void fallback.push(await proveFallback(scene)))
+    await t.test(`M-043 retry${as}`, async () => void retry.push(await proveRetry(scene)))
+    await t.test(`M-001 fallback${as}`, async () => void fallback.push(await proveFallback(scene)))
     await t.test(`cooldown${as}`, async () => void cooldown.push(await proveCooldown(scene)))
-    await t.test(`gate${as}`, async () => void gate.push(await proveGate(scene)))
+    await t.test(`M-032 gate${as}`, async () => void gate.push(await proveGate(scene)))
   }
   return {
     retry: agreed(retry),
@@ -107,7 +107,7 @@ test('every endpoint keeps the promises that `understudy routes` prints', async 
     assert.deepEqual(routeTable(), proven)
     for (const line of proven) for (const cell of Object.values(line)) assert.notEqual(cell, '')
   })
-  await t.test('vectors never cross to another model', () => proveStranded(cast))
+  await t.test('M-020 vectors never cross to another model', () => proveStranded(cast))
 })
 
 /** The only fallback is another embedding model: the client gets the primary's failure, the other sees nothing. */

@@ -171,14 +171,17 @@ test('a stream that breaks', async t => {
     for (const broken of breaks) {
       if (broken.fault.kind === 'error-event' && broken.fault.as !== undefined && kind.name !== 'responses')
         continue
-      await t.test(`${kind.name}, ${broken.what}: one error at the end, and no claim to be whole`, () =>
-        endsHonestly(on, kind, broken),
+      await t.test(
+        `M-070 M-071 M-082 ${kind.name}, ${broken.what}: one error at the end, and no claim to be whole`,
+        () => endsHonestly(on, kind, broken),
       )
     }
-    await t.test(`${kind.name}, broken before content: an HTTP error, not a 200`, () =>
+    await t.test(`M-016 ${kind.name}, broken before content: an HTTP error, not a 200`, () =>
       failsInTheOpen(on, kind),
     )
-    await t.test(`${kind.name}, silent before content: 408, not a 200`, () => silenceFails(on, kind))
+    await t.test(`M-091 M-092 ${kind.name}, silent before content: 408, not a 200`, () =>
+      silenceFails(on, kind),
+    )
     await t.test(`${kind.name}, broken before content: the fallback's answer is whole`, () =>
       fallsBackUnseen(on, kind),
     )

@@ -55,13 +55,14 @@ const arrivedBefore = async (on: Streaming, kind: StreamKind, count: number): Pr
 test('every endpoint that streams', async t => {
   const on = await playStreaming(t)
   for (const kind of STREAM_KINDS) {
-    await t.test(`${kind.name}: the events do not depend on how the provider spells and splits them`, () =>
-      spellingsGiveTheSame(on, kind),
+    await t.test(
+      `M-085 ${kind.name}: the events do not depend on how the provider spells and splits them`,
+      () => spellingsGiveTheSame(on, kind),
     )
     await t.test(`${kind.name}: an event is at the client before the provider sends the next`, async () => {
       for (const count of [1, 2, 3]) assert.ok((await arrivedBefore(on, kind, count)) >= count)
     })
-    await t.test(`${kind.name}: a compressed answer arrives plain, streamed or not`, () =>
+    await t.test(`M-133 ${kind.name}: a compressed answer arrives plain, streamed or not`, () =>
       compressedArrivesPlain(on, kind),
     )
     await t.test(`${kind.name}: nothing that follows the end reaches the client`, async () => {

@@ -74,7 +74,7 @@ export const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<
 }
 
 const remaining = (job: Job, { limits, startedAt }: Sent): number | undefined =>
-  leftOf(limits.wholeMs, startedAt, job.house.clock.now())
+  job.allowance.within(leftOf(limits.wholeMs, startedAt, job.house.clock.now()))
 
 const readError = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
   const { clock } = job.house
@@ -113,7 +113,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   })
   if (got.kind === 'timeout') {
     const tookMs = clock.now() - sent.startedAt
-    return fail(timeoutSignal(job, { phase: 'total', tookMs, limitMs: sent.limits.wholeMs }))
+    return fail(timeoutSignal(job, { phase: 'attempt', tookMs, limitMs: sent.limits.wholeMs }))
   }
   if (got.kind === 'oversize') return unreadable('oversize')
   if (got.kind === 'fault')
@@ -225,9 +225,10 @@ const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing
   const ownFirst = leftOf(limits.firstTokenMs, startedAt, clock.now())
   const live = new LiveStream(answer, framing.decoder, {
     clock,
-    firstTokenMs: nearer(ownFirst, limits.quietMs),
+    // The head has taken its part of the request's time; once content comes, only the answer's own limits hold.
+    firstTokenMs: job.allowance.within(nearer(ownFirst, limits.quietMs)),
     idleMs: limits.idleMs,
-    totalUntil: limits.totalMs === undefined ? undefined : startedAt + limits.totalMs,
+    until: limits.attemptMs === undefined ? undefined : startedAt + limits.attemptMs,
   })
   const progress = new Progress(framing.rules, choicesOf(job))
   const gated = await gate(live, progress, clock.now)

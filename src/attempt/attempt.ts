@@ -5,10 +5,12 @@ import { type Following, makePlan, type Plan, type Stop } from '../plan/plan.ts'
 import type { Wish } from '../plan/wish.ts'
 import { decorate } from '../reply/error-text.ts'
 import type { Parcel } from './adapt.ts'
+import { Allowance } from './allowance.ts'
 import { classify } from './classify.ts'
-import { note, type Play, playGroup } from './group.ts'
+import { note, playGroup } from './group.ts'
+import type { Play } from './level.ts'
 import { mockFailure, mockFirstAttempt } from './mock.ts'
-import type { Outcome } from './outcome.ts'
+import type { Failed, Outcome } from './outcome.ts'
 import type { Resumption } from './resume.ts'
 import type { Settled, Trail } from './settled.ts'
 import { wishOf } from './wish-of.ts'
@@ -20,6 +22,7 @@ export type Walk = {
   readonly parcel: Parcel
   readonly house: House
   readonly trail: Trail
+  readonly allowance: Allowance
   /** Groups already played: none is visited twice, so every cycle ends. */
   readonly visited: Set<string>
   /** The walk goes on from an answer that broke. */
@@ -53,7 +56,8 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
     skipped: [],
     timeoutMs: undefined,
   }
-  const walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, visited: new Set() }
+  const allowance = new Allowance(call, house.clock)
+  const walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, allowance, visited: new Set() }
   const end = await visit(walk, plan.first, FIRST)
   if (end.outcome.kind === 'answered')
     return { kind: 'answered', answered: end.outcome, trail, way: { walk, at: end } }
@@ -90,9 +94,10 @@ const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
   const call = withControls(walk.call, stop)
   const wish: Wish = wishOf(call, stop)
   const hasFallback = (failure: FailureClass): boolean =>
-    more || (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets))
+    !walk.allowance.spent &&
+    (more || (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets)))
   const pretended = depth === 0 && walk.resumption === undefined ? mockFirstAttempt(call, stop) : undefined
-  return { ...walk, call, stop, wish, hasFallback, pretended }
+  return { ...walk, call, stop, wish, hop: depth > 0, hasFallback, pretended }
 }
 
 const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {
@@ -105,7 +110,8 @@ const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {
     return { outcome, message: failure.message, stop, spot }
   const from: Fall = { ...spot, stop, failure, following: walk.plan.follow(stop, failure.class) }
   const inner = await fall(walk, from)
-  if (inner?.outcome.kind === 'answered') return inner
+  // The time that ran out in a fallback was the request's: that is what the client is told.
+  if (inner !== undefined && (inner.outcome.kind === 'answered' || ranOut(walk, inner.outcome))) return inner
   return { outcome, message: accountOf(walk, from, inner?.message), stop, spot }
 }
 
@@ -139,6 +145,9 @@ export const resume = async (
   return undefined
 }
 
+const ranOut = ({ allowance }: Walk, { failure }: Failed): boolean =>
+  failure.class === 'timeout_total' || (failure.class === 'timeout_client' && allowance.over)
+
 /** Does any of these targets still lead to a group that may be asked? */
 const isOpen = (walk: Walk, targets: Following['targets']): boolean =>
   (targets ?? []).some(target => {
@@ -157,7 +166,7 @@ const fall = async (walk: Walk, from: Fall): Promise<End | undefined> => {
   let last: End | undefined
   const targets = from.following.targets ?? []
   for (const [place, target] of targets.entries()) {
-    if (walk.call.context.departed.aborted) return last
+    if (walk.call.context.departed.aborted || walk.allowance.spent) return last
     const stop = walk.plan.stopFor(target)
     if ('skipped' in stop) {
       walk.trail.skipped.push(stop.skipped)

@@ -119,7 +119,7 @@ const table: readonly (readonly [
 ]
 
 for (const [name, headers, expected, body] of table) {
-  test(`retry after: ${name}`, () => assert.equal(retryAfterOf(headers, body, now), expected))
+  test(`M-172 retry after: ${name}`, () => assert.equal(retryAfterOf(headers, body, now), expected))
 }
 
 test('without a clock a date is silence, and everything else still counts', () => {

@@ -6,8 +6,6 @@ type Headers = Readonly<Record<string, string>>
 
 /** A provider that asks for more is asked again after this long: an hour. */
 const LONGEST_WAIT_MS = 3_600_000
-const BASE_MS = 500
-const CAP_MS = 8_000
 
 const bounded = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), LONGEST_WAIT_MS)
 
@@ -92,11 +90,27 @@ export const retryAfterOf = (
   return wait === undefined || Number.isNaN(wait) ? undefined : bounded(wait)
 }
 
+/** Half a second, doubled up to 8 s. */
+export const USUAL_BACKOFF = { baseMs: 500, capMs: 8_000 } as const
+
 /**
- * How long to sleep before another attempt, in milliseconds: full jitter over 0.5 s · 2^attempt, at most 8 s, and
- * never under `floorMs`, which is what the provider asked for. `attempt` counts from 0.
+ * How long to sleep before another attempt at the same deployment, in milliseconds: full jitter over the base times
+ * 2^attempt, at most the cap, and never under `floorMs`. `attempt` counts from 0.
  */
-export const backoffMs = (attempt: number, dice: Dice, floorMs: number): number => {
-  const span = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(Math.max(0, attempt), 16))
+export const backoffMs = (
+  attempt: number,
+  dice: Dice,
+  floorMs: number,
+  { baseMs, capMs }: { readonly baseMs: number; readonly capMs: number } = USUAL_BACKOFF,
+): number => {
+  const span = Math.min(capMs, baseMs * 2 ** Math.min(Math.max(0, attempt), 16))
   return Math.max(floorMs || 0, Math.round(dice.random() * span))
 }
+
+/** Requests that wait for one moment do not all go in the same millisecond: up to a tenth of the wait later. */
+const SPREAD = 0.1
+const LONGEST_SPREAD_MS = 500
+
+/** How long to sleep until a moment that is `waitMs` away has surely passed, in milliseconds. */
+export const spreadMs = (waitMs: number, dice: Dice): number =>
+  Math.ceil(waitMs + dice.random() * Math.min(LONGEST_SPREAD_MS, waitMs * SPREAD))

@@ -27,11 +27,13 @@ export type ResponseSignal = {
 
 export type TimeoutSignal = {
   readonly kind: 'timeout'
-  readonly phase: 'connect' | 'headers' | 'first_token' | 'idle' | 'total'
+  readonly phase: 'connect' | 'headers' | 'first_token' | 'idle' | 'attempt' | 'total'
   readonly limitMs: number
   readonly tookMs: number
   /** The limit was the caller's own. */
   readonly byClient: boolean
+  /** It was the limit of the whole request: however late this attempt had begun. */
+  readonly ofRequest?: true
   /** The deployment's own limits as its configuration writes them. */
   readonly written?: { readonly requestTimeout: Json; readonly timeout: Json }
   readonly provider: ProviderTag

@@ -1,4 +1,5 @@
 import type { Clock } from '../house.ts'
+import { MANY_PIECES, pack } from '../wire/pack.ts'
 import { type Answer, type Sink, TransportFault } from './transport.ts'
 
 export type Collected =
@@ -22,6 +23,7 @@ class Collector implements Sink {
   readonly #maxBytes: number
   readonly #resolve: (collected: Collected) => void
   #chunks: Uint8Array[] = []
+  #packed = 0
   #size = 0
   #over = false
   #cancel: (() => void) | undefined
@@ -33,8 +35,9 @@ class Collector implements Sink {
   }
   data(chunk: Uint8Array): void {
     this.#size += chunk.length
-    if (this.#size > this.#maxBytes) this.#settle({ kind: 'oversize' })
-    else this.#chunks.push(chunk)
+    if (this.#size > this.#maxBytes) return this.#settle({ kind: 'oversize' })
+    this.#chunks.push(chunk)
+    if (this.#chunks.length - this.#packed >= MANY_PIECES) this.#packed = pack(this.#chunks, this.#packed)
   }
   end(): void {
     const [only] = this.#chunks

@@ -5,8 +5,8 @@ import type { LiveStream, Trouble } from './stream.ts'
 
 /** Lifecycle events are held, not passed: this many bytes of them at most. */
 const HELD_BYTES = 8 * 1024 * 1024
-/** What an event costs beside its bytes, so that a flood of tiny ones is bounded too. */
-const EVENT_BYTES = 128
+/** What an event takes beside its bytes: a flood of empty ones is a flood, too. */
+const EVENT_BYTES = 256
 /** A whole answer whose end does not come has this long: its usage may still be on its way. */
 export const END_MS = 5_000
 

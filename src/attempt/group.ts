@@ -1,53 +1,26 @@
-import type { Call } from '../call.ts'
-import type { Deployment, ExceptionPolicy } from '../config/config.ts'
+import type { ExceptionPolicy } from '../config/config.ts'
 import { policyEntry } from '../config/policy.ts'
-import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
-import type { House } from '../house.ts'
-import type { Stop } from '../plan/plan.ts'
-import { type Desk, orderLevels, orderOf, rememberServed, select } from '../plan/select.ts'
-import type { Candidate, Choice, Wish } from '../plan/wish.ts'
-import { priceOf } from '../record/price.ts'
+import { type Failure, VERDICTS } from '../failure.ts'
+import { domainOf, orderLevels, orderOf, rememberServed } from '../plan/select.ts'
+import type { Candidate } from '../plan/wish.ts'
 import type { Step } from '../record/trail.ts'
 import type { Lease } from '../shared/board.ts'
-import type { Parcel } from './adapt.ts'
-import { backoffMs } from './backoff.ts'
-import { classify } from './classify.ts'
+import {
+  approach,
+  deskOf,
+  type Go,
+  gone,
+  isElsewhere,
+  isStillSound,
+  type Level,
+  nothingLeft,
+  type Picked,
+  type Play,
+} from './level.ts'
 import { generalLimit } from './limits.ts'
-import { tryOnce } from './once.ts'
+import { type Job, type Tried, tryOnce } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
-import type { Resumption } from './resume.ts'
 import type { Trail } from './settled.ts'
-
-/** A longer Retry-After is not slept through: the next group is asked, or the client is told. */
-const LONGEST_WAIT_MS = 60_000
-/** With another group to ask, waiting for this one is capped. */
-const WAIT_WITH_FALLBACK_MS = 5_000
-
-export type Play = {
-  readonly call: Call
-  readonly parcel: Parcel
-  readonly stop: Stop
-  readonly wish: Wish
-  readonly trail: Trail
-  readonly house: House
-  /** Another group will be asked when this one ends with this failure. */
-  readonly hasFallback: (failure: FailureClass) => boolean
-  /** The outcome of a first attempt that nobody makes: a rehearsal. */
-  readonly pretended?: Failed | undefined
-  /** The group is played on from an answer that broke; what it had spent of its attempts stays spent. */
-  readonly resumption?: Resumption
-}
-
-/** What one order level remembers of its attempts. */
-type Level = {
-  readonly order: number | undefined
-  readonly tried: Set<string>
-  /** Tried ids that may be tried again. */
-  readonly mayRepeat: Set<string>
-  attempts: number
-  retries: number | undefined
-  last: Failed | undefined
-}
 
 /** LiteLLM's order fallback skips these: another deployment of the group would refuse as well. */
 const NO_ORDER_FALLBACK = new Set(['context_window', 'content_policy', 'client_gone', 'gateway_bug'])
@@ -60,11 +33,14 @@ export const playGroup = async (play: Play): Promise<Outcome> => {
   // Pinned state goes to its owner whatever its order: there is one level then.
   const orders = play.wish.pin === undefined ? orderLevels(play.stop.candidates) : [undefined]
   let outcome: Outcome | undefined
-  for (const order of orders) {
-    const next = await playLevel(play, order, outcome)
+  for (const [place, order] of orders.entries()) {
+    const next = await playLevel(
+      play,
+      openLevel(play, order, { more: place + 1 < orders.length, before: outcome }),
+    )
     if (next.kind === 'answered') return next
     outcome = next
-    if (NO_ORDER_FALLBACK.has(next.failure.class)) return next
+    if (NO_ORDER_FALLBACK.has(next.failure.class) || play.allowance.spent) return next
   }
   return (
     outcome ??
@@ -81,36 +57,50 @@ export const playGroup = async (play: Play): Promise<Outcome> => {
 const noneText = (play: Play): string =>
   `You passed in model=${play.stop.named}. There are no healthy deployments for this model`
 
-const playLevel = async (
+const openLevel = (
   play: Play,
   order: number | undefined,
-  before: Outcome | undefined,
-): Promise<Outcome> => {
+  { more, before }: Pick<Level, 'more' | 'before'>,
+): Level => {
   const pretended = before === undefined ? play.pretended : undefined
   const spent = play.resumption === undefined ? NONE : spentAt(play, order)
-  const last = pretended ?? (spent.length > 0 ? play.resumption?.failed : undefined)
-  const level: Level = {
+  return {
     order,
+    more,
+    before,
     tried: new Set(spent),
     mayRepeat: new Set(),
     attempts: pretended === undefined ? spent.length : 1,
     retries: undefined,
-    last,
+    last: pretended ?? (spent.length > 0 ? play.resumption?.failed : undefined),
+    pauseUntil: undefined,
+    waitedMs: 0,
+    extra: undefined,
+    freshOnly: false,
   }
+}
+
+const playLevel = async (play: Play, level: Level): Promise<Outcome> => {
+  const { last, before } = level
   if (last !== undefined && !mayRetry(play, level, last.failure)) return last
-  for (;;) {
-    if (play.call.context.departed.aborted) return level.last ?? gone()
-    const choice = choose(play, level)
-    // The provider's own error says more than "nothing left to try".
-    if (choice.kind === 'nothing') return level.last ?? before ?? nothingLeft(play, choice)
-    const waiting = waitFor(play, level, choice.candidate)
-    const waited = waiting instanceof Promise ? await waiting : waiting
-    if (waited === undefined) return level.last ?? gone()
-    tellWhy(play.trail, { last: level.last, before, waited })
-    const outcome = await attemptOn(play, level, choice, waited)
-    if (outcome.kind === 'answered') return outcome
-    level.last = outcome
-    if (!mayRetry(play, level, outcome.failure)) return outcome
+  // A hop is the failover itself: it counts among the extra attempts, and is not refused.
+  if (last === undefined && (play.hop || before !== undefined))
+    level.extra = play.house.board.budget.count(play.stop.group)
+  try {
+    for (;;) {
+      const turn = approach(play, level)
+      const next = turn instanceof Promise ? await turn : turn
+      if (next.kind === 'end') return next.outcome
+      const outcome = await attemptOn(play, level, next)
+      if (outcome === undefined) continue
+      if (outcome.kind === 'answered') return outcome
+      level.last = outcome
+      level.extra?.release()
+      level.extra = undefined
+      if (!mayRetry(play, level, outcome.failure)) return outcome
+    }
+  } finally {
+    level.extra?.release()
   }
 }
 
@@ -126,130 +116,88 @@ const spentAt = ({ trail, stop, wish }: Play, order: number | undefined): readon
 }
 
 /** A retry is counted when it is made: a wait that was not worth it is none. */
-const tellWhy = (
-  trail: Trail,
-  from: { readonly last: Failed | undefined; readonly before: Outcome | undefined; readonly waited: number },
-): void => {
-  const { last, before, waited } = from
+const tellWhy = (trail: Trail, { last, before, waitedMs }: Level): void => {
   if (last !== undefined) {
     trail.retries += 1
-    note(trail, `retry: ${last.failure.class}${waited > 0 ? `, ${Math.round(waited)} ms` : ''}`)
+    note(trail, `retry: ${last.failure.class}${waitedMs > 0 ? `, ${Math.round(waitedMs)} ms` : ''}`)
   } else if (before?.kind === 'failed') note(trail, `next order: ${before.failure.class}`)
 }
 
-const choose = (play: Play, level: Level): Choice =>
-  select(play.wish, level.tried, deskOf(play), { atOrder: level.order, mayRepeat: level.mayRepeat })
-
-const deskOf = (play: Play): Desk => ({
-  config: play.call.config,
-  board: play.house.board,
-  clock: play.house.clock,
-  dice: play.house.dice,
-  priceOf: perToken,
-})
-
-/** cost-based-routing: input and output price added. */
-const perToken = (deployment: Deployment): number | undefined => {
-  const price = priceOf(deployment)
-  return price?.input === undefined || price.output === undefined
-    ? undefined
-    : price.input.usd + price.output.usd
+/** A slot at the deployment, or why there is none: the client left, or the time was over. */
+const admit = (play: Play, candidate: Candidate): Lease | Promise<Lease | Failed> => {
+  const { house, call, stop, allowance, wish } = play
+  const domain = domainOf(candidate, wish)
+  const admitted = house.board.admit(candidate.deployment, stop.group, allowance, domain)
+  if (!(admitted instanceof Promise)) return admitted
+  return admitted.catch(() => (call.context.departed.aborted ? gone() : allowance.ranOut()))
 }
 
-const gone = (): Outcome => ({
-  kind: 'failed',
-  failure: classify({ kind: 'client_gone' }),
-  upstreamStatus: undefined,
+const jobOf = (play: Play, { deployment, model }: Candidate, lease: Lease): Job => ({
+  call: play.call,
+  parcel: play.parcel,
+  hop: { deployment, model, overrides: play.stop.overrides.body },
+  group: play.stop.named,
+  lease,
+  house: play.house,
+  allowance: play.allowance,
+  hasFallback: play.hasFallback,
+  resumption: play.resumption,
 })
 
-const nothingLeft = (play: Play, choice: Extract<Choice, { kind: 'nothing' }>): Outcome => ({
-  kind: 'failed',
-  failure: classify({ kind: 'nothing', choice, group: play.stop.named }),
-  upstreamStatus: undefined,
-})
-
-/**
- * How long before this candidate may be asked; sleeps that long. 0 for a deployment that was not tried yet and whose
- * rate-limit domain is free. Undefined: not worth waiting for, or the client left meanwhile.
- */
-const waitFor = (
-  play: Play,
-  level: Level,
-  candidate: Candidate,
-): Promise<number | undefined> | number | undefined => {
-  // The first attempt at a lone, limited deployment is not held back by us: its provider may have recovered.
-  if (level.attempts === 0) return 0
-  const { house, call } = play
-  const now = house.clock.now()
-  // Retry-After is a lower bound for the whole domain, whoever was told.
-  const notBefore = house.board.domainNotBefore(candidate.deployment.domain) ?? now
-  const fresh = !level.tried.has(candidate.deployment.id)
-  const floor = call.config.router.retryAfterMs
-  const pause = fresh ? 0 : backoffMs(level.attempts - 1, house.dice, floor)
-  const wait = Math.max(pause, notBefore - now)
-  if (wait <= 0) return 0
-  const elsewhere = level.last !== undefined && play.hasFallback(level.last.failure.class)
-  const longest = elsewhere ? Math.max(WAIT_WITH_FALLBACK_MS, floor) : LONGEST_WAIT_MS
-  if (wait > longest) return undefined
-  return sleep(wait, play).then(stayed => (stayed ? wait : undefined))
-}
-
-const sleep = (ms: number, { house, call }: Play): Promise<boolean> =>
-  new Promise(resolve => {
-    const { departed } = call.context
-    const leave = (): void => {
-      cancel()
-      resolve(false)
-    }
-    const cancel = house.clock.after(ms, () => {
-      departed.removeEventListener('abort', leave)
-      resolve(true)
-    })
-    departed.addEventListener('abort', leave, { once: true })
-  })
-
-const attemptOn = async (
-  play: Play,
-  level: Level,
-  choice: Extract<Choice, { kind: 'picked' }>,
-  waitedMs: number,
-): Promise<Outcome> => {
-  const { house, call, stop } = play
-  const { deployment, model } = choice.candidate
-  let lease: Lease
-  try {
-    const admitted = house.board.admit(deployment, stop.group, call.context.departed)
-    lease = admitted instanceof Promise ? await admitted : admitted
-  } catch {
-    return gone()
+/** undefined: nobody was asked, and somebody has to be chosen anew. */
+const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | undefined> => {
+  const { choice } = turn
+  const { house, call, allowance } = play
+  const { deployment } = choice.candidate
+  const line = admit(play, choice.candidate)
+  const admitted = line instanceof Promise ? await line : line
+  if ('kind' in admitted) return admitted
+  if (!isStillSound(play, turn, admitted)) {
+    admitted.release()
+    return undefined
   }
+  const { waitedMs } = level
+  tellWhy(play.trail, level)
   const startedAt = house.clock.now()
   level.attempts += 1
+  allowance.attemptsLeft -= 1
+  level.pauseUntil = undefined
+  level.waitedMs = 0
   level.tried.add(deployment.id)
   level.retries ??= call.controls.numRetries ?? deployment.numRetries ?? call.config.router.numRetries
   play.trail.maxRetries = level.retries
   play.trail.timeoutMs = generalLimit(call, deployment)
-  const job = {
-    call,
-    parcel: play.parcel,
-    hop: { deployment, model, overrides: stop.overrides.body },
-    group: stop.named,
-    lease,
-    house,
-    hasFallback: play.hasFallback,
-    resumption: play.resumption,
+  let tried: Tried
+  try {
+    tried = await tryOnce(jobOf(play, choice.candidate, admitted))
+  } catch (error) {
+    // It does not throw; if it does all the same, the slot is not lost.
+    admitted.release()
+    throw error
   }
-  const tried = await tryOnce(job)
   const { outcome } = tried
-  if (outcome.kind === 'answered') rememberServed(play.wish, deployment.id, deskOf(play))
+  if (outcome.kind === 'answered') {
+    admitted.answered()
+    rememberServed(play.wish, deployment.id, deskOf(play))
+  }
+  play.trail.steps.push(stepOf(play, choice, tried, { startedAt, waitedMs }))
+  return outcome
+}
+
+const stepOf = (
+  { stop, call, house }: Play,
+  { candidate: { deployment }, because }: Picked,
+  { outcome, edits, lost, resumed }: Tried,
+  { startedAt, waitedMs }: { readonly startedAt: number; readonly waitedMs: number },
+): Step => {
   const failure = outcome.kind === 'failed' ? outcome.failure : undefined
-  const step: Step = {
+  return {
     group: stop.group,
     deployment: deployment.id,
     model: deployment.litellmModel,
-    because: choice.because,
-    edits: tried.edits,
-    lost: tried.lost,
+    because,
+    edits,
+    lost,
     outcome: failure === undefined ? 'answered' : failure.class,
     status: outcome.kind === 'answered' ? outcome.status : outcome.upstreamStatus,
     ...(failure === undefined ? {} : { message: failure.message }),
@@ -258,10 +206,15 @@ const attemptOn = async (
     waitedMs,
     next: failure === undefined ? 'end' : '',
     ...(failure?.possiblyBilled === true ? { possiblyBilled: true as const } : {}),
-    ...(tried.resumed === undefined ? {} : { resumed: tried.resumed }),
+    ...(resumed === undefined ? {} : { resumed }),
   }
-  play.trail.steps.push(step)
-  return outcome
+}
+
+const policyOf = (play: Play): ExceptionPolicy | undefined => {
+  const { router } = play.call.config
+  const { named, group } = play.stop
+  const own = router.modelGroupRetryPolicy
+  return own.get(named) ?? own.get(group) ?? router.retryPolicy
 }
 
 /** An attempt that took this long is not made again where it failed while another group stands by. */
@@ -271,14 +224,7 @@ const LONG_ATTEMPT_MS = 10_000
 const isCostly = (play: Play, last: Step, failure: Failure): boolean =>
   (play.resumption !== undefined || last.ms >= LONG_ATTEMPT_MS) && play.hasFallback(failure.class)
 
-const policyOf = (play: Play): ExceptionPolicy | undefined => {
-  const { router } = play.call.config
-  const { named, group } = play.stop
-  const own = router.modelGroupRetryPolicy
-  return own.get(named) ?? own.get(group) ?? router.retryPolicy
-}
-
-/** behaviour map 2.6: a policy number replaces both the count and the rule of the class. */
+/** A policy number replaces both the count and the rule of the class. */
 const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
   const last = play.trail.steps.at(-1)
   if (failure.class === 'client_gone' || failure.class === 'gateway_bug') return false
@@ -289,9 +235,28 @@ const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
   play.trail.maxRetries = allowed
   const rule = byPolicy === undefined ? VERDICTS[failure.class].retry : 'any'
   if (rule === 'never' || level.attempts > allowed) return false
+  if (play.allowance.spent) {
+    note(play.trail, play.allowance.over ? 'no retry: the time is over' : 'no retry: max_attempts')
+    return false
+  }
   if (rule === 'any' && last !== undefined && !isCostly(play, last, failure))
     level.mayRepeat.add(last.deployment)
-  return choose(play, level).kind === 'picked'
+  return mayAdd(play, level)
+}
+
+/**
+ * The group's budget for retries. When it is spent, the next group is asked instead of this one; if there is none, a
+ * deployment that was not asked yet is still worth an attempt, and asking the same one again is not.
+ */
+const mayAdd = (play: Play, level: Level): boolean => {
+  const { budget } = play.house.board
+  level.extra = budget.take(play.stop.group)
+  level.freshOnly = level.extra === undefined
+  if (!level.freshOnly) return true
+  note(play.trail, 'no retry: the budget of the group is spent')
+  if (isElsewhere(play, level)) return false
+  level.extra = budget.count(play.stop.group)
+  return true
 }
 
 /** Why the next step followed, written on the step before it. */

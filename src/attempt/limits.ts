@@ -19,7 +19,7 @@ export type PhaseLimits = {
   /** From the start to the last byte of a whole answer. */
   readonly wholeMs: number | undefined
   /** From the start to the last byte of a stream. */
-  readonly totalMs: number | undefined
+  readonly attemptMs: number | undefined
   /** Nobody has said how long a first token may take. */
   readonly firstTokenUnsaid: boolean
 }
@@ -94,12 +94,12 @@ const makeLimits = (call: Call, deployment: Deployment): PhaseLimits => {
   return {
     connectMs: finite(connectMs) ?? 0,
     // The head of a whole answer comes with the answer: a limit on heads would limit answers there.
-    headersMs: phased ? within('headersMs') : within('totalMs'),
+    headersMs: phased ? within('headersMs') : within('attemptMs'),
     firstTokenMs: firstToken === undefined ? undefined : finite(lesser(firstToken, client)),
     quietMs: firstToken === undefined ? general : undefined,
     idleMs: within('idleMs'),
-    wholeMs: within('totalMs'),
-    totalMs: finite(own('totalMs')),
+    wholeMs: within('attemptMs'),
+    attemptMs: finite(own('attemptMs')),
     firstTokenUnsaid: phased && firstToken === undefined && streamSaid === undefined,
   }
 }

@@ -6,6 +6,7 @@ import { type Draft, type HeaderPair, Unsupported } from '../providers/provider.
 import { gives } from '../providers/same-dialect.ts'
 import type { Lease } from '../shared/board.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
+import type { Allowance } from './allowance.ts'
 import { type Read, readAnswer } from './answer.ts'
 import { classify, type FailureSignal } from './classify.ts'
 import { concealed } from './conceal.ts'
@@ -35,6 +36,8 @@ export type Job = {
   readonly group: string
   readonly lease: Lease
   readonly house: House
+  /** What is left to the request: an attempt is given up when its time is over. */
+  readonly allowance: Allowance
   /** Another group stands by for this failure. */
   readonly hasFallback: (failure: FailureClass) => boolean
   /** The attempt goes on from an answer that broke. */
@@ -77,7 +80,7 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     const headers = withCredential(draft, credential)
     const transport = mockTransport(job) ?? house.transport
     const { connectMs, headersMs, firstTokenMs } = far.limits
-    const phases = { connectMs, headersMs: nearer(headersMs, firstTokenMs) }
+    const phases = { connectMs, headersMs: job.allowance.within(nearer(headersMs, firstTokenMs)) }
     const answer = plainAnswer(await transport.send(draft, headers, phases, call.context.departed))
     far.status = answer.status
     const { limits, startedAt, approach } = far

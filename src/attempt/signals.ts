@@ -1,6 +1,7 @@
 import type { Call } from '../call.ts'
 import type { House } from '../house.ts'
 import type { Hop } from './adapt.ts'
+import type { Allowance } from './allowance.ts'
 import type { FailureSignal, TimeoutSignal } from './classify-signal.ts'
 import { clientLimit, type PhaseLimits } from './limits.ts'
 import type { Trouble } from './stream.ts'
@@ -12,18 +13,35 @@ export type Late = {
   readonly limitMs: number | undefined
 }
 
-type Attempt = { readonly call: Call; readonly hop: Pick<Hop, 'deployment'> }
+type Attempt = {
+  readonly call: Call
+  readonly hop: Pick<Hop, 'deployment'>
+  readonly house: House
+  /** Undefined once the answer has begun: it is no longer held to the request's time. */
+  readonly allowance?: Allowance
+}
 
-export const timeoutSignal = ({ call, hop }: Attempt, { phase, tookMs, limitMs }: Late): FailureSignal => {
+export const timeoutSignal = ({ call, hop, house, allowance }: Attempt, late: Late): FailureSignal => {
   const { deployment } = hop
   const { request_timeout: requestTimeout = null, timeout = null } = deployment.shown
   const clientMs = clientLimit(call)
+  const ofRequest =
+    allowance?.over === true
+      ? {
+          phase: 'total' as const,
+          limitMs: allowance.totalMs,
+          tookMs: house.clock.now() - call.context.arrivedAt,
+          byClient: allowance.byClient,
+          ofRequest: true as const,
+        }
+      : {}
   return {
     kind: 'timeout',
-    phase,
-    limitMs: limitMs ?? 0,
-    tookMs,
-    byClient: clientMs !== undefined && limitMs === clientMs,
+    phase: late.phase,
+    limitMs: late.limitMs ?? 0,
+    tookMs: late.tookMs,
+    byClient: clientMs !== undefined && late.limitMs === clientMs,
+    ...ofRequest,
     written: { requestTimeout, timeout },
     provider: deployment.provider,
   }
@@ -31,7 +49,6 @@ export const timeoutSignal = ({ call, hop }: Attempt, { phase, tookMs, limitMs }
 
 /** An attempt whose answer had begun. */
 export type Begun = Attempt & {
-  readonly house: House
   readonly limits: PhaseLimits
   readonly startedAt: number
 }
@@ -43,7 +60,7 @@ const lateBy = (
 ): Late => {
   const { phase, tookMs } = trouble
   const sinceStart = house.clock.now() - startedAt
-  if (phase === 'total') return { phase, tookMs: sinceStart, limitMs: limits.totalMs }
+  if (phase === 'attempt') return { phase, tookMs: sinceStart, limitMs: limits.attemptMs }
   if (phase === 'idle') return { phase, tookMs, limitMs: limits.idleMs }
   const own = limits.firstTokenMs !== undefined && sinceStart >= limits.firstTokenMs
   return own

@@ -7,7 +7,7 @@ import { type Answer, TransportFault } from './transport.ts'
 /** Why a stream stopped before its own end. */
 export type Trouble =
   | { readonly kind: 'fault'; readonly fault: TransportFault }
-  | { readonly kind: 'timeout'; readonly phase: 'first_token' | 'idle' | 'total'; readonly tookMs: number }
+  | { readonly kind: 'timeout'; readonly phase: 'first_token' | 'idle' | 'attempt'; readonly tookMs: number }
   | { readonly kind: 'malformed' }
   /** An answer that was to go on with a broken one says something else. */
   | { readonly kind: 'diverged' }
@@ -27,7 +27,7 @@ export type Watch = {
   /** Between two events once content has come. */
   readonly idleMs: number | undefined
   /** clock.now() at which the answer has to be over, read or not. */
-  readonly totalUntil: number | undefined
+  readonly until: number | undefined
 }
 
 /**
@@ -147,9 +147,9 @@ export class LiveStream {
   }
   /** When the next limit ends; undefined: there is none. */
   #dueAt(): number | undefined {
-    const { firstTokenMs, idleMs, totalUntil } = this.#watch
+    const { firstTokenMs, idleMs, until } = this.#watch
     const silent = this.#committed ? after(this.#lastAt, idleMs) : after(this.#startedAt, firstTokenMs)
-    return nearer(nearer(silent, totalUntil), this.#endBy)
+    return nearer(nearer(silent, until), this.#endBy)
   }
   #arm(): void {
     const due = this.#dueAt()
@@ -157,10 +157,10 @@ export class LiveStream {
     if (due !== undefined) this.#cancelTimer = clock.after(Math.max(0, due - clock.now()), () => this.#look())
   }
   #look(): void {
-    const { clock, firstTokenMs, idleMs, totalUntil } = this.#watch
+    const { clock, firstTokenMs, idleMs, until } = this.#watch
     const now = clock.now()
-    if (totalUntil !== undefined && now >= totalUntil)
-      return this.#stop({ kind: 'timeout', phase: 'total', tookMs: now - this.#startedAt })
+    if (until !== undefined && now >= until)
+      return this.#stop({ kind: 'timeout', phase: 'attempt', tookMs: now - this.#startedAt })
     // The gate has opened and nobody listens yet: the commit sets the next limit.
     if (this.#paused && !this.#committed) return
     // A client that does not read is not an upstream that does not send.

@@ -31,8 +31,8 @@ export type PhaseSettings = {
   readonly firstTokenMs: number | undefined
   /** Between two events of an answer that has begun. */
   readonly idleMs: number | undefined
-  /** From the start to the last byte. */
-  readonly totalMs: number | undefined
+  /** From the start of one attempt to its last byte. */
+  readonly attemptMs: number | undefined
 }
 
 /** What follows when a stream breaks after its first content. */
@@ -126,6 +126,30 @@ export type PreCallCheck =
   | 'enforce_model_rate_limits'
   | 'encrypted_content_affinity'
 
+/** Retries and health beyond LiteLLM's keys. docs/failover.md gives each default its reason. */
+export type FailoverSettings = {
+  /** total_timeout as written: over all attempts and waits of one request. Infinity: 0 was written, there is none. */
+  readonly totalTimeoutMs: number | undefined
+  /** The total where neither the file nor the client says one: never shorter than what one attempt may take. */
+  readonly usualTotalMs: number
+  /** Attempts of one request over all its groups; at least 1. */
+  readonly maxAttempts: number
+  /** Full jitter: a random wait up to baseMs, twice that, …, at most capMs. */
+  readonly backoff: { readonly baseMs: number; readonly capMs: number }
+  /** Longer than this nothing is waited for; the second where another group can be asked. */
+  readonly longestWaitMs: number
+  readonly longestWaitBesideFallbackMs: number
+  /** Retries at once in a group: this share of what runs in it, and never fewer than `least`. undefined: no budget. */
+  readonly retryBudget: { readonly share: number; readonly least: number } | undefined
+  /** The failure in a row that rests a deployment, its first rest, and how long rests may grow by doubling. */
+  readonly softCooldown: { readonly failures: number; readonly baseMs: number; readonly longestMs: number }
+  readonly hardCooldownMs: number
+  /** Soft rests are ignored when less than this share of the group would be left. 0: never. */
+  readonly panicShare: number
+  /** After a rest one request goes first. */
+  readonly probes: boolean
+}
+
 export type RouterSettings = {
   readonly strategy: RoutingStrategy
   readonly strategyArgs: JsonObject
@@ -143,6 +167,9 @@ export type RouterSettings = {
   readonly modelGroupRetryPolicy: ReadonlyMap<string, ExceptionPolicy>
   readonly cooldownMs: number
   readonly disableCooldowns: boolean
+  /** One of LiteLLM's keys for cooldowns is written: its rules say what rests and for how long. */
+  readonly litellmCooldowns: boolean
+  readonly failover: FailoverSettings
   readonly maxFallbacks: number
   /** undefined when the list is not configured at all: that changes error texts and typed fallbacks. */
   readonly fallbacks: FallbackTable | undefined
@@ -173,7 +200,6 @@ export type GeneralSettings = {
   /** Sealing key material: LITELLM_SALT_KEY, else the master key, else a key file in the data directory. */
   readonly saltKey: Secret | undefined
   readonly keyHeaderName: string | undefined
-  readonly permitWeakMasterKey: boolean
   readonly completionModel: string | undefined
   readonly allowMockTesting: boolean
   readonly disableResponsesIdSecurity: boolean
@@ -186,6 +212,10 @@ export type GeneralSettings = {
   readonly maxRequestBytes: number
   readonly maxResponseBytes: number
   readonly maxInFlight: number | undefined
+  /** What a client may take its time with; 0 = no limit. Its head, its whole request, each silence while it reads. */
+  readonly clientHeadMs: number
+  readonly clientRequestMs: number
+  readonly clientStallMs: number
   readonly passThroughTimeoutMs: number
   readonly passThroughEndpoints: readonly PassThroughEndpoint[]
   readonly publicRoutes: readonly string[]
@@ -195,9 +225,10 @@ export type LitellmSettings = {
   readonly requestTimeoutMs: number
   readonly dropParams: boolean
   readonly exposeRouterDebugInErrors: boolean
-  readonly returnResponseHeaders: boolean
   /** Silence after which a streamed call gets a comment, be its answer begun or not; undefined: none is written. */
   readonly ssePingMs: number | undefined
+  /** What providers say of a failure stays out of the log: it may repeat the prompt. */
+  readonly turnOffMessageLogging: boolean
 }
 
 /** One immutable snapshot. A request sees exactly one, from its first line to its record. */

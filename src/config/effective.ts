@@ -123,8 +123,18 @@ const chain = (config: Config, table: FallbackTable | undefined, name: string, t
   return steps.map(step => `→ ${step}`).join(' ')
 }
 
+/** Without one of LiteLLM's keys. */
+const ownCooldown = ({ failover }: RouterSettings, members: number): string => {
+  const { failures, baseMs, longestMs } = failover.softCooldown
+  const hard = `401, 402 and no such model ${seconds(failover.hardCooldownMs)}`
+  if (members === 1) return `429 as long as asked; ${hard}; nothing else`
+  const growing = `${seconds(baseMs)}, doubling up to ${seconds(longestMs)}`
+  return `${growing}, after ${failures} failures in a row or when over half of at least 5 calls a minute fail; 429 at least ${seconds(baseMs)}; ${hard}`
+}
+
 const cooldown = (router: RouterSettings, members: number): string => {
   if (router.disableCooldowns) return 'never'
+  if (!router.litellmCooldowns) return ownCooldown(router, members)
   const time = seconds(router.cooldownMs)
   if (router.allowedFailsPolicy)
     return `${time} after more failures than allowed: ${policy(router.allowedFailsPolicy)}`

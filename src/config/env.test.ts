@@ -66,7 +66,7 @@ const ENV = {
   MASTER: STRONG_KEY,
 }
 
-test('a reference is resolved at every depth, and none survives anywhere', async () => {
+test('M-140 a reference is resolved at every depth, and none survives anywhere', async () => {
   const openai = fakeProvider('openai', ['region_knob'])
   const config = await accepted(FULL, { env: ENV, providers: [openai] })
   const [a, b] = config.deployments

@@ -158,8 +158,19 @@ const build = (written: MapNode, options: LoadOptions, report: Report): Omit<Con
   const known = makeNames(deployments)
   const aliases = readAliases(entry(routerNode, 'model_group_alias'), known, report)
   const names = withAliases(known, aliases)
-  const router = readRouter({ router: routerNode, litellm: litellmNode, environment, names, report })
   const litellm = readLitellm(litellmNode, environment, report)
+  const longestLimitMs = Math.max(
+    litellm.requestTimeoutMs,
+    ...deployments.all.map(({ timeoutMs = 0, streamTimeoutMs = 0 }) => Math.max(timeoutMs, streamTimeoutMs)),
+  )
+  const router = readRouter({
+    router: routerNode,
+    litellm: litellmNode,
+    environment,
+    names,
+    longestLimitMs,
+    report,
+  })
   const general = readGeneral({ node: generalNode, environment, names, report })
   const groups = new Map([...deployments.byName].filter(([name]) => !isPattern(name)))
   const config = { deployments: deployments.all, groups, patterns, aliases, byId: deployments.byId, router }

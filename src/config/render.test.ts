@@ -51,7 +51,7 @@ test('colour is only where it is asked for, and a file cannot steer the terminal
   assert.ok(renderNotices([notice], { color: true }).includes('\u001b[31merror'))
 })
 
-test('the effective plan spells out every default, before the first failure', async () => {
+test('M-169 the effective plan spells out every default, before the first failure', async () => {
   const config = await accepted(`${models('a', 'b', 'c')}
   - {model_name: a, litellm_params: {model: openai/a2, weight: 2, timeout: 9}, model_info: {id: second}}
   - {model_name: "w/*", litellm_params: {model: openai/*}, model_info: {id: wild}}
@@ -71,7 +71,7 @@ router_settings:
   retries    up to 2
   fallbacks  → b → c
   refused    → c
-  cooldown   5 s; 429, 401 and 404 at once, otherwise when over half of at least 5 calls a minute fail
+  cooldown   5 s, doubling up to 300 s, after 3 failures in a row or when over half of at least 5 calls a minute fail; 429 at least 5 s; 401, 402 and no such model 300 s
   timeout    6000 s, streams 30 s
 
 b  (1 deployment, simple-shuffle)
@@ -79,7 +79,7 @@ b  (1 deployment, simple-shuffle)
   retries    up to 2; Timeout 0
   fallbacks  → c → a
   refused    none: the list has no entry for this group
-  cooldown   5 s; 401 and 404 at once, otherwise only when all of at least 1000 calls a minute fail
+  cooldown   429 as long as asked; 401, 402 and no such model 300 s; nothing else
   timeout    6000 s, streams 30 s
 
 c  (1 deployment, simple-shuffle)
@@ -87,7 +87,7 @@ c  (1 deployment, simple-shuffle)
   retries    up to 2
   fallbacks  none
   refused    none: the list has no entry for this group
-  cooldown   5 s; 401 and 404 at once, otherwise only when all of at least 1000 calls a minute fail
+  cooldown   429 as long as asked; 401, 402 and no such model 300 s; nothing else
   timeout    6000 s, streams 30 s
 
 w/*  (1 deployment, simple-shuffle)
@@ -95,7 +95,7 @@ w/*  (1 deployment, simple-shuffle)
   retries    up to 2
   fallbacks  none
   refused    none: the list has no entry for this group
-  cooldown   5 s; 401 and 404 at once, otherwise only when all of at least 1000 calls a minute fail
+  cooldown   429 as long as asked; 401, 402 and no such model 300 s; nothing else
   timeout    6000 s, streams 30 s
 
 aliases
@@ -116,6 +116,14 @@ test('cooldown and retries say what is configured', async () => {
   assert.match(
     await plan('allowed_fails_policy: {RateLimitErrorAllowedFails: 1}'),
     /more failures than allowed: RateLimitError 1/,
+  )
+  assert.match(
+    await plan('cooldown_time: 5'),
+    /cooldown {3}5 s; 401 and 404 at once, otherwise only when all of at least 1000 calls a minute fail/,
+  )
+  assert.match(
+    await plan('hard_cooldown_time: 60'),
+    /cooldown {3}429 as long as asked; 401, 402 and no such model 60 s/,
   )
   assert.match(await plan('num_retries: 0'), /retries {4}none/)
   assert.match(await plan('max_fallbacks: 0, fallbacks: [{a: [openai/a]}]'), /fallbacks {2}none/)

@@ -38,13 +38,13 @@ test('a syntax error has its line and column and never quotes the file', () => {
   }
 })
 
-test('a duplicate key is an error at the second one', () => {
+test('M-142 a duplicate key is an error at the second one', () => {
   const { value, lines: said } = parse('a:\n  b: 1\n  c: 2\n  b: 3\n')
   assert.equal(value, undefined)
   assert.deepEqual(said, ['error | c.yaml:4:3 | b | b is written twice (first on line 2): keep one of them'])
 })
 
-test('line ends, byte order mark and anchors do not change the meaning', () => {
+test('M-142 line ends, byte order mark and anchors do not change the meaning', () => {
   const plainSource = 'base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nagain: *b\n'
   const expected = { base: { x: 1, y: 2 }, use: { x: 1, y: 3 }, again: { x: 1, y: 2 } }
   for (const source of [plainSource, plainSource.replaceAll('\n', '\r\n'), `\uFEFF${plainSource}`])

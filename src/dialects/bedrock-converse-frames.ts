@@ -39,10 +39,14 @@ export type BrokenFrame = { readonly broken: string }
 
 export type FrameReader = { readonly push: (chunk: Uint8Array) => readonly (Frame | BrokenFrame)[] }
 
-/** Cuts a byte stream into frames, whatever the splits. A BrokenFrame comes last, after every good frame before it. */
+/**
+ * Cuts a byte stream into frames, whatever the splits. A BrokenFrame comes last, after every good frame before it:
+ * nobody knows where the next one would begin, so what follows is neither read nor kept.
+ */
 export const frameReader = (): FrameReader => {
   let buffer = new Uint8Array(0)
   let held = 0
+  let over = false
   const append = (chunk: Uint8Array): void => {
     if (buffer.length < held + chunk.length) {
       // Doubling keeps a large frame in small chunks linear.
@@ -55,6 +59,7 @@ export const frameReader = (): FrameReader => {
   }
   return {
     push: chunk => {
+      if (over) return []
       append(chunk)
       const frames: (Frame | BrokenFrame)[] = []
       let at = 0
@@ -68,6 +73,9 @@ export const frameReader = (): FrameReader => {
         }
       } catch (error) {
         frames.push({ broken: error instanceof Error ? error.message : 'a frame cannot be read' })
+        over = true
+        buffer = new Uint8Array(0)
+        return frames
       }
       buffer.copyWithin(0, at, held)
       held -= at

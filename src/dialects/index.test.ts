@@ -105,7 +105,7 @@ test('chat: with two choices one that ends does not end the answer', () => {
   assert.equal(kindOf('chat', two), 'content')
 })
 
-test('chat: an error is found in every shape it comes in', () => {
+test('M-083 chat: an error is found in every shape it comes in', () => {
   const cases: readonly (readonly [unknown, string?])[] = [
     [{ error: { message: 'x', code: 429 } }],
     [{ error: 'x' }],

@@ -94,6 +94,16 @@ export type StreamRules = {
   readonly neverEmpty?: true
 }
 
+/** What a client has of an answer that broke. */
+export type Delivered = {
+  /** What was said, by channel (text, reasoning, …), in the order the channels began. */
+  readonly texts: ReadonlyMap<string, string>
+  /** The first event that went to the client, parsed: its ids and times go on. */
+  readonly first: JsonObject | undefined
+  /** Highest sequence_number that went to the client, -1 when none. */
+  readonly sequence: number
+}
+
 /** What the relay remembers of a stream so that the error frame is valid in its dialect. */
 export type StreamState = {
   /** Highest sequence_number seen, -1 when none. */

@@ -1,23 +1,27 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import findMyWay from 'find-my-way'
-import { answerLocally, json, LOCAL_ROUTES, type LocalAnswer } from '../admin/local.ts'
+import { answerLocally, LOCAL_ROUTES, type LocalAnswer } from '../admin/local.ts'
 import type { Received } from '../call.ts'
+import type { Config } from '../config/config.ts'
 import { gateway } from '../gateway.ts'
 import type { House } from '../house.ts'
-import { endpointRoute, NATIVE_ROUTES } from '../passthrough/routes.ts'
+import { endpointMethods, endpointRoute, NATIVE_ROUTES } from '../passthrough/routes.ts'
+import { limitPatience } from '../reply/patience.ts'
 import { ROUTES, type Route } from '../routes.ts'
 import { Departure } from '../signal.ts'
+import { CLOSING, EXPECTATION, FULL, improper, LOST, send, wrongMethod } from './answers.ts'
+import { answerMalformed } from './malformed.ts'
 import type { Traffic } from './traffic.ts'
 
-/** A whole request may take this long to arrive, its head this long: the slow client's limits. */
-const REQUEST_TIMEOUT_MS = 300_000
-const HEADERS_TIMEOUT_MS = 30_000
+/** How often slow senders are looked for. */
+const CHECK_MS = 1_000
 /** Longer than a load balancer's own idle limit, so that it never writes to a socket we are closing. */
 const KEEP_ALIVE_MS = 75_000
 const HEADER_BYTES = 64 * 1024
 /** Sealed ids are long. */
 const PARAM_LENGTH = 4096
+const METHODS: readonly Route['method'][] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']
 
 /** An id a client may choose is printed in headers and logs: letters, digits and a few signs, or we make our own. */
 const CALL_ID = /^[A-Za-z0-9._:-]{1,128}$/
@@ -57,24 +61,22 @@ const receivedFor = (route: Route, visitor: Visitor, { house, curtain, departure
   }
 }
 
-const send = (response: ServerResponse, answer: LocalAnswer): void => {
-  response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) })
-  response.end(answer.body)
+/** An answer of the door's own, to a request that nobody has read. */
+const tell = (
+  { request, response }: Pick<Visitor, 'request' | 'response'>,
+  answer: LocalAnswer,
+  house: House,
+): void => {
+  send(response, answer, { request, clock: house.clock })
+  if (response.writableLength > 0) limitPatience({ response, config: house.config() }, house)
 }
 
-const refused = (status: number, message: string, type: string): LocalAnswer =>
-  json({ error: { message, type, param: null, code: String(status) } }, status)
-
-const CLOSING = refused(
-  503,
-  'The gateway is shutting down; another instance will answer.',
-  'server_shutting_down',
-)
-const FULL = refused(503, 'The gateway has as many requests in flight as it may have.', 'server_overloaded')
-const LOST: LocalAnswer = json({ detail: 'Not Found' }, 404)
-
 type Found = { readonly handler: Handler; readonly params: Readonly<Record<string, string>> }
-type Directory = (method: string, path: string) => Found | undefined
+type Directory = {
+  readonly find: (method: string, path: string) => Found | undefined
+  /** Methods under which this path is known. */
+  readonly methods: (path: string) => readonly string[]
+}
 
 /** Every route of the house in one radix tree; paths without parameters are found without it. */
 const directory = (house: House, traffic: Traffic): Directory => {
@@ -91,10 +93,9 @@ const directory = (house: House, traffic: Traffic): Directory => {
     add(route.method, route.paths, visitor => admit(route, visitor))
   for (const local of LOCAL_ROUTES)
     add(local.method, local.paths, visitor => {
-      const asked = { ...visitor, house, traffic }
-      void answerLocally(local, asked).then(answer => send(visitor.response, answer))
+      void answerLocally(local, { ...visitor, house, traffic }).then(answer => tell(visitor, answer, house))
     })
-  return (method, path) => {
+  const find: Directory['find'] = (method, path) => {
     const known = exact.get(`${method} ${path}`)
     if (known !== undefined) return known
     const found = router.find(method as Route['method'], path)
@@ -102,6 +103,7 @@ const directory = (house: House, traffic: Traffic): Directory => {
     const { handler } = found.store as { handler: Handler }
     return { handler, params: found.params as Record<string, string> }
   }
+  return { find, methods: path => METHODS.filter(method => find(method, path) !== undefined) }
 }
 
 /** Lets a call in, or tells it to go elsewhere: once the door is shut, and over max_in_flight_requests_per_worker. */
@@ -116,12 +118,13 @@ const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Vis
         ? FULL
         : undefined
     if (turnedAway !== undefined) {
-      const headers = { ...turnedAway.headers, 'retry-after': '1', connection: 'close' }
-      return send(response, { ...turnedAway, headers })
+      response.shouldKeepAlive = false
+      return tell(visitor, turnedAway, house)
     }
     // A client that keeps its connection would come back to an instance that is about to leave.
     if (traffic.draining) response.shouldKeepAlive = false
     const departure = new Departure()
+    const received = receivedFor(route, visitor, { house, curtain: traffic.curtain, departure })
     traffic.enter(departure)
     let made = false
     response.on('close', () => {
@@ -133,27 +136,39 @@ const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Vis
     const end = (): void => {
       made = true
       if (response.closed) traffic.leave(departure)
+      else if (response.writableLength > 0) limitPatience(received, house)
     }
-    enter(receivedFor(route, visitor, { house, curtain: traffic.curtain, departure })).then(end, error => {
+    enter(received).then(end, error => {
       house.event('error', 'A request could not be recorded.', { error })
       end()
     })
   }
 }
 
+/** What a client may take its time with, from the configuration in force. */
+export const keepLimits = (server: Server, { general }: Config): void => {
+  const { clientHeadMs, clientRequestMs } = general
+  server.requestTimeout = clientRequestMs
+  server.headersTimeout = clientRequestMs > 0 ? Math.min(clientHeadMs, clientRequestMs) : clientHeadMs
+}
+
+/** RFC 9112, 3.2.2: a proxy's form of the target is a target. */
+const pathIn = (target: string): string =>
+  target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '') || '/'
+
 /** The HTTP door: matches the path, then hands over the raw request. Nothing reads a body before the caller is known. */
 export const listener = (house: House, traffic: Traffic): Server => {
-  const find = directory(house, traffic)
+  const { find, methods } = directory(house, traffic)
   const admit = admission(house, traffic)
-  const options = {
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: HEADER_BYTES,
-    noDelay: true,
-  }
-  return createServer(options, (request, response) => {
-    const url = request.url ?? '/'
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    // The connection's last word is said and only being read: nothing may be begun that nobody could be told of.
+    if (request.socket.writableEnded) return
+    const wrong = improper(request)
+    if (wrong !== undefined) {
+      response.shouldKeepAlive = false
+      return tell({ request, response }, wrong, house)
+    }
+    const url = pathIn(request.url ?? '/')
     const cut = url.indexOf('?')
     const path = cut === -1 ? url : url.slice(0, cut)
     const query = cut === -1 ? '' : url.slice(cut + 1)
@@ -161,7 +176,30 @@ export const listener = (house: House, traffic: Traffic): Server => {
     const found = find(method, path)
     if (found !== undefined) return found.handler({ request, response, path, query, params: found.params })
     const endpoint = endpointRoute(house.config(), method, path)
-    if (endpoint === undefined) return send(response, LOST)
-    admit(endpoint.route, { request, response, path, query, params: { '*': endpoint.rest } })
+    if (endpoint !== undefined)
+      return admit(endpoint.route, { request, response, path, query, params: { '*': endpoint.rest } })
+    const others = methods(path)
+    const allowed = others.length > 0 ? others : endpointMethods(house.config(), path)
+    tell({ request, response }, allowed.length > 0 ? wrongMethod(allowed) : LOST, house)
+  }
+  const options = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: CHECK_MS,
+    maxHeaderSize: HEADER_BYTES,
+    noDelay: true,
+    // Said in the API's dialect, above.
+    requireHostHeader: false,
+  }
+  const server = createServer(options, serve)
+  keepLimits(server, house.config())
+  answerMalformed(server, house.clock)
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // The first that wants to read the body asks for it; who refuses the request never does.
+    request.once('resume', () => response.headersSent || response.writeContinue())
+    serve(request, response)
   })
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    tell({ request, response }, EXPECTATION, house),
+  )
+  return server
 }

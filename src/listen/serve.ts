@@ -11,7 +11,7 @@ import { createJournal } from '../record/log.ts'
 import { Seal } from '../seal.ts'
 import { createBoard } from '../shared/board.ts'
 import { systemClock, systemDice } from '../shared/clock.ts'
-import { listener } from './listen.ts'
+import { keepLimits, listener } from './listen.ts'
 import { type Prepared, type PrepareOptions, prepare } from './prepare.ts'
 import { Traffic } from './traffic.ts'
 
@@ -113,7 +113,10 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     event: (level, message, fields) => journal.event(level, message, fields ?? {}),
   }
   const changed = (notices: readonly Notice[], accepted: boolean): void => {
-    if (accepted) board.keep(new Set(config().deployments.map(one => one.id)))
+    if (accepted) {
+      board.keep(new Set(config().deployments.map(one => one.id)))
+      keepLimits(server, config())
+    }
     const shown = notices.filter(one => accepted || one.level === 'error')
     if (accepted) journal.event('info', 'Configuration reloaded.', { notices: shown })
     else

@@ -34,6 +34,10 @@ const serves = (endpoint: PassThroughEndpoint, path: string): string | undefined
   return endpoint.includeSubpath && path.startsWith(`${base}/`) ? path.slice(base.length + 1) : undefined
 }
 
+/** Methods under which a pass-through endpoint is known; none when the path belongs to no endpoint. */
+export const endpointMethods = (config: Config, path: string): readonly string[] =>
+  config.general.passThroughEndpoints.some(endpoint => serves(endpoint, path) !== undefined) ? METHODS : []
+
 /** general_settings.pass_through_endpoints, looked up per request so that a reload changes them. */
 export const endpointRoute = (
   config: Config,

@@ -105,7 +105,7 @@ describe('wildcards', () => {
   })
 })
 
-test('thousands of different names do not push out correctness, and a second look-up is the same object', () => {
+test('M-143 thousands of different names do not push out correctness, and a second look-up is the same object', () => {
   const first = resolveGroup('smart', config)
   assert.equal(resolveGroup('smart', config), first)
   for (let count = 0; count < 3000; count += 1) resolveGroup(`openai/m${count}`, config)

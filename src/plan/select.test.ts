@@ -62,9 +62,11 @@ describe('tried deployments', () => {
   })
 })
 
-describe('cooldowns', () => {
+describe("cooldowns by LiteLLM's rules", () => {
+  /** cooldown_time is written. */
+  const router = { cooldownMs: 5000 }
   test('a cooling deployment is passed over until its deadline', async () => {
-    const { attempt, picks, advance } = scene([d('a'), d('b')])
+    const { attempt, picks, advance } = scene([d('a'), d('b')], router)
     attempt('a', testFailure('credential'))
     assert.deepEqual(picks(20), { b: 20 })
     await advance(5000)
@@ -72,7 +74,7 @@ describe('cooldowns', () => {
   })
 
   test('all cooling: 429 with the true earliest expiry, in the words clients match on', async () => {
-    const { attempt, choose, advance } = scene([d('a'), d('b')])
+    const { attempt, choose, advance } = scene([d('a'), d('b')], router)
     attempt('a', testFailure('rate_limit', { retryAfterMs: 60_000 }))
     attempt('b', testFailure('credential', { retryAfterMs: 37_500 }))
     await advance(600)
@@ -90,7 +92,7 @@ describe('cooldowns', () => {
   test('M-040 a rate limit of one deployment takes its whole domain out, in every group', () => {
     const group = [d('a1', { domain: 'one quota' }), d('a2', { domain: 'one quota' }), d('a3')]
     const other = d('b', { domain: 'one quota', group: 'other' })
-    const { attempt, picks, choose } = scene([...group, other])
+    const { attempt, picks, choose } = scene([...group, other], router)
     attempt('a1', testFailure('rate_limit', { retryAfterMs: 3000 }))
     assert.deepEqual(picks(30, { candidates: candidatesOf(group) }), { a3: 30 })
     const alone = nothing(choose({ group: 'other', candidates: candidatesOf([other]) }))
@@ -100,7 +102,7 @@ describe('cooldowns', () => {
   test('M-040 a domain that must not be asked yet is asked last, even when nothing cools', async () => {
     const lone = d('lone', { domain: 'shared', group: 'other' })
     const pair = [d('a', { domain: 'shared' }), d('b')]
-    const { attempt, picks, choose, advance } = scene([lone, ...pair])
+    const { attempt, picks, choose, advance } = scene([lone, ...pair], router)
     attempt('lone', testFailure('rate_limit', { retryAfterMs: 3000 }))
     assert.deepEqual(picks(30, { candidates: candidatesOf(pair) }), { b: 30 })
     // A lone deployment is still picked: whoever asks waits for board.domainNotBefore.
@@ -110,7 +112,7 @@ describe('cooldowns', () => {
   })
 
   test('a target named by id ignores its cooldown', () => {
-    const { attempt, choose } = scene([d('a')])
+    const { attempt, choose } = scene([d('a')], router)
     attempt('a', testFailure('credential'))
     assert.equal(nothing(choose()).reason, 'cooling')
     assert.equal(pickedId(choose({ ignoreCooldown: true })), 'a')
@@ -350,13 +352,18 @@ test('every pick is an eligible candidate, and one is found whenever one is elig
           if (fault !== undefined)
             attempt(`d${place}`, testFailure(fault as 'transient', { retryAfterMs: 2000 }))
         })
+        const domains = new Map(deployments.map(({ id, domain }) => [id, domain]))
         const ids = (which: (spec: (typeof specs)[number]) => boolean) =>
           specs.flatMap((spec, place) => (which(spec) ? [`d${place}`] : []))
         const tried = ids(spec => spec.tried)
         const mayRepeat = new Set(ids(spec => spec.repeat))
         const awake = deployments.filter(({ id }) => board.cooling(id) === undefined).map(({ id }) => id)
         const fresh = awake.filter(id => !tried.includes(id))
-        const allowed = fresh.length > 0 ? fresh : awake.filter(id => mayRepeat.has(id))
+        const repeat = awake.filter(id => mayRepeat.has(id))
+        // Who would have to be waited for comes after everybody who need not.
+        const ready = (id: string) => board.domainNotBefore(domains.get(id) ?? '') === undefined
+        const inTurn = [fresh.filter(ready), repeat.filter(ready), [...fresh, ...repeat]]
+        const allowed = inTurn.find(ids => ids.length > 0) ?? []
         const choice = choose({}, tried, { mayRepeat })
         if (allowed.length === 0)
           assert.equal(nothing(choice).reason, awake.length === 0 ? 'cooling' : 'exhausted')

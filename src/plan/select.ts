@@ -13,12 +13,11 @@ import {
 import { tagged } from './filters-tags.ts'
 import { promptOf } from './limits.ts'
 import { tiesOf } from './select-affinity.ts'
+import { awakeOf, domainOf, type Patience } from './select-awake.ts'
 import {
-  allCooling,
   exhausted,
   isNothing,
   type Left,
-  type Nothing,
   noneForMode,
   noneHealthy,
   ownerUnavailable,
@@ -29,6 +28,7 @@ import type { Candidate, Choice, Pin, Wish } from './wish.ts'
 
 export { orderLevels, orderOf } from './filters.ts'
 export { rememberServed } from './select-affinity.ts'
+export { domainOf } from './select-awake.ts'
 
 /** What selection reads and never writes. */
 export type Desk = {
@@ -43,7 +43,7 @@ export type Desk = {
 }
 
 /** What the loop asks of one pick. */
-export type How = {
+export type How = Patience & {
   /** Only this level of orderLevels(). A level that no candidate has asks for nothing; a pin goes before it. */
   readonly atOrder?: number | undefined
   /** Tried deployments that may be picked again once no untried one is left. Default: none. */
@@ -54,8 +54,8 @@ const idOf = ({ deployment }: Candidate): string => deployment.id
 
 /**
  * One deployment for one attempt, or why there is none. In this order: the route's mode, the pin or the order level
- * asked for, cooldowns, pre-call checks, hard limits, tags; then, of those left, the untried before the tried, those
- * whose rate-limit domain takes requests now before those that would have to wait, the lowest order, the soft
+ * asked for, health, pre-call checks, hard limits, tags; then, of those left, those whose rate-limit domain takes
+ * requests now before those that would have to wait, the untried before the tried, the lowest order, the soft
  * affinities, the routing strategy.
  *
  * An affinity chooses inside the lowest order only: a session that a backup served goes home when its primary is back.
@@ -67,13 +67,22 @@ export const select = (wish: Wish, tried: ReadonlySet<string>, desk: Desk, how: 
   const scope = wish.pin === undefined ? atLevel(serving, how.atOrder) : sharing(serving, wish.pin)
   if (scope.length === 0) return ownerUnavailable(wish, undefined)
   const filters = filterDesk(wish, desk)
-  const eligible = eligibleOf(scope, wish, filters, desk)
+  const eligible = desk.board.calm()
+    ? sift(scope, wish, filters)
+    : awakeOf(scope, {
+        wish,
+        group: wish.pin === undefined ? serving : scope,
+        filters,
+        board: desk.board,
+        how,
+        sift: candidates => sift(candidates, wish, filters),
+      })
   if (isNothing(eligible)) return eligible
   const fresh = eligible.filter(candidate => !tried.has(idOf(candidate)))
-  const pool =
-    fresh.length > 0 ? fresh : eligible.filter(candidate => how.mayRepeat?.has(idOf(candidate)) === true)
+  const repeat = eligible.filter(candidate => how.mayRepeat?.has(idOf(candidate)) === true)
+  const pool = soonest(fresh, repeat, wish, desk)
   if (pool.length === 0) return exhausted(wish)
-  const picked = settle(readyFirst(pool, desk), wish, outlookOf(wish, filters, desk), desk)
+  const picked = settle(pool, wish, outlookOf(wish, filters, desk), desk)
   return picked === undefined ? rateLimited(wish, LIMIT_WAIT_MS) : { kind: 'picked', ...picked }
 }
 
@@ -121,51 +130,25 @@ const sift = (candidates: readonly Candidate[], wish: Wish, filters: FilterDesk)
   return tagged(limited, wish, rules)
 }
 
-const eligibleOf = (
-  scope: readonly Candidate[],
+/**
+ * Nobody waits for one rate-limit domain while another can take the request, be it at a deployment that may be asked
+ * again. Of several that have to be waited for, the one that comes back first.
+ */
+const soonest = (
+  fresh: readonly Candidate[],
+  repeat: readonly Candidate[],
   wish: Wish,
-  filters: FilterDesk,
-  desk: Desk,
-): Left<Candidate> => {
-  const { board } = desk
-  const awake = wish.ignoreCooldown
-    ? scope
-    : scope.filter(candidate => board.cooling(idOf(candidate)) === undefined)
-  const left = awake.length > 0 ? sift(awake, wish, filters) : []
-  if (!isNothing(left) && left.length > 0) return left
-  if (awake.length === scope.length) return left
-  // The reason is named as if nothing were cooling: what can never serve is not told to try again later.
-  const meant = sift(scope, wish, filters)
-  return isNothing(meant) ? meant : coolingDown(meant, wish, desk)
-}
-
-const coolingDown = (
-  candidates: readonly Candidate[],
-  wish: Wish,
-  { board, clock, config }: Desk,
-): Nothing => {
-  const rests = candidates.flatMap(candidate => {
-    const cooling = board.cooling(idOf(candidate))
-    return cooling === undefined ? [] : [{ id: idOf(candidate), cooling }]
-  })
-  const [first] = rests.sort((one, other) => one.cooling.until - other.cooling.until)
-  const retryAfterMs = first === undefined ? undefined : Math.max(0, first.cooling.until - clock.now())
-  if (wish.pin !== undefined && first !== undefined) {
-    const owner = rests.find(rest => rest.id === wish.pin?.deploymentId) ?? first
-    return ownerUnavailable(wish, { status: owner.cooling.status, retryAfterMs: retryAfterMs ?? 0 })
+  { board, clock }: Desk,
+): readonly Candidate[] => {
+  if (board.calm()) return fresh.length > 0 ? fresh : repeat
+  const bound = (candidate: Candidate) => board.domainNotBefore(domainOf(candidate, wish)) ?? clock.now()
+  for (const pool of [fresh, repeat]) {
+    const ready = pool.filter(candidate => bound(candidate) <= clock.now())
+    if (ready.length > 0) return ready
   }
-  return allCooling(wish, {
-    preCallChecks: config.router.enablePreCallChecks,
-    coolingIds: rests.map(rest => rest.id),
-    all: wish.candidates.every(candidate => board.cooling(idOf(candidate)) !== undefined),
-    retryAfterMs,
-  })
-}
-
-/** Nothing is sent to a rate-limit domain before its Retry-After has passed while another can take the request. */
-const readyFirst = (pool: readonly Candidate[], { board }: Desk): readonly Candidate[] => {
-  const ready = pool.filter(({ deployment }) => board.domainNotBefore(deployment.domain) === undefined)
-  return ready.length > 0 ? ready : pool
+  const waiting = [...fresh, ...repeat]
+  const first = Math.min(...waiting.map(bound))
+  return waiting.filter(candidate => bound(candidate) === first)
 }
 
 const settle = (pool: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined => {

@@ -1,4 +1,5 @@
 import type { Config, Deployment, GeneralSettings, ModelInfo, RouterSettings } from '../config/config.ts'
+import { FAILOVER_DEFAULTS } from '../config/sections/failover.ts'
 import { sortPatterns } from '../config/sections/patterns.ts'
 import { NO_PHASES } from '../config/sections/phases.ts'
 import type { ExceptionName, Failure, FailureClass } from '../failure.ts'
@@ -107,6 +108,8 @@ const ROUTER: RouterSettings = {
   modelGroupRetryPolicy: new Map(),
   cooldownMs: 5000,
   disableCooldowns: false,
+  litellmCooldowns: false,
+  failover: FAILOVER_DEFAULTS,
   maxFallbacks: 5,
   fallbacks: undefined,
   contextWindowFallbacks: undefined,
@@ -125,7 +128,6 @@ const GENERAL: GeneralSettings = {
   masterKey: undefined,
   saltKey: undefined,
   keyHeaderName: undefined,
-  permitWeakMasterKey: false,
   completionModel: undefined,
   allowMockTesting: false,
   disableResponsesIdSecurity: false,
@@ -138,6 +140,9 @@ const GENERAL: GeneralSettings = {
   maxRequestBytes: 1_000_000,
   maxResponseBytes: 1_000_000,
   maxInFlight: undefined,
+  clientHeadMs: 30_000,
+  clientRequestMs: 300_000,
+  clientStallMs: 60_000,
   passThroughTimeoutMs: 600_000,
   passThroughEndpoints: [],
   publicRoutes: [],
@@ -149,6 +154,10 @@ export type ConfigParts = {
   readonly aliases?: Readonly<Record<string, string>>
 }
 
+/** As the loader says: whoever writes one of LiteLLM's cooldown keys asks for its rules. */
+const asksForCooldowns = (router: Partial<RouterSettings>): boolean =>
+  ['allowedFails', 'allowedFailsPolicy', 'cooldownMs', 'disableCooldowns'].some(key => key in router)
+
 /** A configuration as far as selection and live state read it. */
 export const testConfig = ({ deployments, router = {}, aliases = {} }: ConfigParts): Config => {
   const groups = Map.groupBy(deployments, deployment => deployment.group)
@@ -158,13 +167,13 @@ export const testConfig = ({ deployments, router = {}, aliases = {} }: ConfigPar
     patterns: sortPatterns(groups),
     aliases: new Map(Object.entries(aliases).map(([name, group]) => [name, { group, hidden: false }])),
     byId: new Map(deployments.map(deployment => [deployment.id, deployment])),
-    router: { ...ROUTER, ...router },
+    router: { ...ROUTER, litellmCooldowns: asksForCooldowns(router), ...router },
     litellm: {
       requestTimeoutMs: 6_000_000,
       dropParams: false,
       exposeRouterDebugInErrors: true,
-      returnResponseHeaders: true,
       ssePingMs: undefined,
+      turnOffMessageLogging: false,
     },
     general: GENERAL,
     notices: [],
@@ -213,6 +222,7 @@ const NAMES: Readonly<Partial<Record<FailureClass, readonly [status: number, exc
   timeout_headers: [408, 'Timeout'],
   timeout_first_token: [408, 'Timeout'],
   timeout_idle: [408, 'Timeout'],
+  timeout_attempt: [408, 'Timeout'],
   timeout_total: [408, 'Timeout'],
   timeout_client: [408, 'Timeout'],
 }

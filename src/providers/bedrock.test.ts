@@ -136,7 +136,7 @@ describe('the credential', () => {
     assert.match(connection.credentialId, /^[0-9a-f]{16}$/)
   })
 
-  test('every attempt is signed anew', async () => {
+  test('M-013 every attempt is signed anew', async () => {
     const connection = at()
     const draft = connection.draft(chat())
     const first = headersOf(await connection.authorize(draft, NOW))

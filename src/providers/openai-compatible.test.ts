@@ -193,7 +193,7 @@ describe('the body', () => {
 })
 
 describe('the headers', () => {
-  test('content-type stands once, whatever passes along', () => {
+  test('M-014 content-type stands once, whatever passes along', () => {
     const headers = [
       ['content-type', 'text/plain'],
       ['content-length', '3'],

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
 import { Refusal } from '../failure.ts'
+import { MANY_PIECES, pack } from '../wire/pack.ts'
 import type { MemoryBudget } from './memory.ts'
 
 export type Intake = {
@@ -80,6 +81,9 @@ export const receive = async (
   }
 }
 
+/** Why a body broke off: what the door said about it, or that the client left. */
+const brokenBy = (error: unknown): Refusal => (error instanceof Refusal ? error : gone())
+
 const gone = (): Refusal =>
   new Refusal(499, 'The client closed the connection before its request was complete.', {
     type: 'client_gone',
@@ -89,7 +93,7 @@ const gone = (): Refusal =>
  * Gives a piece's memory back now. Left to the collector, the pieces of a body of megabytes are as much garbage again
  * as the body, in memory that is cold when its turn comes.
  */
-const discard = (piece: Buffer): void => {
+const discard = (piece: Uint8Array): void => {
   const { buffer } = piece
   // A piece that lies in the memory of others is theirs.
   if (buffer instanceof ArrayBuffer && buffer.byteLength === piece.byteLength) buffer.transfer(0)
@@ -112,7 +116,7 @@ const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array
       discard(chunk)
     })
     request.on('end', () => (filled === length && whole !== undefined ? resolve(whole) : reject(gone())))
-    request.on('error', () => reject(gone()))
+    request.on('error', error => reject(brokenBy(error)))
     request.on('close', () => {
       if (filled < length) reject(gone())
     })
@@ -120,7 +124,8 @@ const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array
 
 const readChunked = (request: IncomingMessage, maxBytes: number, held: Held): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    const chunks: Uint8Array[] = []
+    let packed = 0
     let filled = 0
     let over = false
     const fail = (error: unknown): void => {
@@ -138,13 +143,14 @@ const readChunked = (request: IncomingMessage, maxBytes: number, held: Held): Pr
         return fail(error)
       }
       chunks.push(chunk)
+      if (chunks.length - packed >= MANY_PIECES) packed = pack(chunks, packed)
     })
     request.on('end', () => {
       const whole = Buffer.concat(chunks)
       for (const chunk of chunks) discard(chunk)
       resolve(whole)
     })
-    request.on('error', () => reject(gone()))
+    request.on('error', error => reject(brokenBy(error)))
     request.on('close', () => reject(gone()))
   })
 

@@ -42,6 +42,16 @@ const errorOf = ({ finish }: Ending): RequestRecord['error'] => {
   return undefined
 }
 
+/** In place of a text that may repeat the prompt. */
+const WITHHELD = '[withheld]'
+
+/** The same record without what providers said: class, status and numbers tell what happened all the same. */
+const wordless = (line: RequestRecord): RequestRecord => ({
+  ...line,
+  steps: line.steps.map(step => (step.message === undefined ? step : { ...step, message: WITHHELD })),
+  ...(line.error?.class === undefined ? {} : { error: { ...line.error, message: WITHHELD } }),
+})
+
 /** One line for one request, whatever became of it. */
 export const record = (ending: Ending, house: House): void => {
   const { received, call, settled, finish } = ending
@@ -80,5 +90,5 @@ export const record = (ending: Ending, house: House): void => {
   if (finish.costUsd !== undefined) line.costUsd = finish.costUsd
   const error = errorOf(ending)
   if (error !== undefined) line.error = error
-  house.journal.request(line)
+  house.journal.request(received.config.litellm.turnOffMessageLogging ? wordless(line) : line)
 }

@@ -24,7 +24,7 @@ const gated = () => {
   return { target, written, letThrough, waiting }
 }
 
-test('a stuck target costs bounded memory, and the loss is counted', async () => {
+test('M-143 a stuck target costs bounded memory, and the loss is counted', async () => {
   const { target, written, letThrough, waiting } = gated()
   const drops: number[] = []
   const sink = new Sink({ target, maxPending: 20, failed: () => {}, wrote: count => drops.push(count) })

@@ -38,7 +38,7 @@ test('cutting into pieces does not change the count of ordinary text', () => {
   assert.ok(Math.abs(counted - exact) <= exact * 0.002, `${counted} for ${exact}`)
 })
 
-test('a text without a single space is counted in time that grows with its length', {
+test('M-076 a text without a single space is counted in time that grows with its length', {
   timeout: 20_000,
 }, () => {
   // Merged in one piece this would take minutes.

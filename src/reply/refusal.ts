@@ -21,7 +21,8 @@ export const answerRefusal = (received: Received, error: unknown, house: House):
         callId: received.callId,
         trail: undefined,
         callIdInBody: received.config.general.includeCallIdInErrorBody,
-        unread: { request: received.request, clock: house.clock },
+        // Who was too slow to send the rest is not waited for.
+        ...(refusal.status === 408 ? {} : { unread: { request: received.request, clock: house.clock } }),
       })
   return {
     end: left ? 'client_left' : refusal.status === 500 ? 'error' : 'refused',

@@ -3,7 +3,7 @@ import type { Trail } from '../attempt/settled.ts'
 import type { ErrorBody } from '../dialects/shape.ts'
 import { safeHeaderValue } from '../wire/headers.ts'
 import { addCommonHeaders, type HeaderList } from './headers.ts'
-import { endAfter, isTooLong, type Unread } from './linger.ts'
+import { answerEarly, type Unread } from './linger.ts'
 
 /** An error in the caller's dialect, with what its headers say. */
 export type Complaint = {
@@ -28,19 +28,17 @@ export const refuse = (response: ServerResponse, complaint: Complaint): number =
     response.destroy()
     return 0
   }
-  const unread = complaint.unread !== undefined && isTooLong(complaint.unread) ? complaint.unread : undefined
   const head: HeaderList = []
   addCommonHeaders(head, callId, complaint.trail)
   // Client libraries show this one with an error: it is what `understudy explain` asks for.
   head.push('x-request-id', callId)
   for (const [name, value] of Object.entries(complaint.headers)) head.push(name, safeHeaderValue(value))
   head.push('content-type', 'application/json', 'content-length', String(body.length))
-  if (unread !== undefined) head.push('connection', 'close')
-  response.writeHead(complaint.status, head)
-  if (unread === undefined) response.end(body)
+  if (complaint.unread !== undefined)
+    answerEarly(response, complaint.unread, { status: complaint.status, head, body })
   else {
-    response.write(body)
-    endAfter(unread, response)
+    response.writeHead(complaint.status, head)
+    response.end(body)
   }
   return body.length
 }

@@ -33,6 +33,8 @@ export type Relay = {
   /** Remembers what goes out, where the stream may have to be gone on with. */
   readonly ledger: Ledger | undefined
   readonly pulse: Pulse | undefined
+  /** The client does not take what it is given. */
+  readonly lagging: () => void
   /** Bytes handed to the client so far. */
   written: number
 }
@@ -80,6 +82,7 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
       flow.written += typeof data === 'string' ? Buffer.byteLength(data) : data.length
       flow.pulse?.beat()
       if (response.write(data)) return
+      flow.lagging()
       live.pause()
       response.once('drain', () => live.resume())
     }

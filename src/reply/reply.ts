@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import { classify } from '../attempt/classify.ts'
 import type { Content } from '../attempt/outcome.ts'
 import type { Settled } from '../attempt/settled.ts'
@@ -103,29 +102,30 @@ const documentReply = (
     failure: undefined,
     firstTokenMs: undefined,
   }
-  return writeWhole({ response, segments, length, finish })
+  return writeWhole({ served, segments, length, finish })
 }
 
 /** Up to this size the head and the body leave in one write. */
 const ONE_WRITE_BYTES = 32 * 1024
 
 type Whole = {
-  readonly response: ServerResponse
+  readonly served: Served
   readonly segments: readonly Uint8Array[]
   readonly length: number
   readonly finish: Finish
 }
 
-const writeWhole = ({ response, segments, length, finish }: Whole): Promise<Finish> | Finish => {
+const writeWhole = ({ served, segments, length, finish }: Whole): Promise<Finish> | Finish => {
+  const { response } = served.received
   if (length <= ONE_WRITE_BYTES) {
     // Node joins a head with a body that is text: as latin1 every byte stays itself.
     let text = ''
     for (const segment of segments) text += asBuffer(segment).toString('latin1')
     response.end(text, 'latin1')
-    return conclude(response, finish)
+    return conclude(served, finish)
   }
   response.cork()
   for (const segment of segments) response.write(segment)
   response.uncork()
-  return conclude(response, finish)
+  return conclude(served, finish)
 }

@@ -80,8 +80,9 @@ const responseEventEdits = (index: JsonIndex, facts: Facts): Edit[] => {
   return [...edits, ...idEdits(response, ['response'], facts)]
 }
 
+/** Data that came on several lines goes on several lines: behind one `data:` only the first would be read. */
 const reframed = (event: StreamEvent, data: string): string =>
-  event.event === '' ? `data: ${data}\n\n` : encodeEvent({ event: event.event, data })
+  event.event === '' && !data.includes('\n') ? `data: ${data}\n\n` : encodeEvent({ event: event.event, data })
 
 const textOf = (segments: readonly Uint8Array[]): string => Buffer.concat(segments).toString('utf8')
 
@@ -91,7 +92,7 @@ const modelRewriter = (model: string): ((event: StreamEvent) => Uint8Array | str
   let replacement = ''
   return event => {
     const { data } = event
-    if (data === undefined || data === '[DONE]' || data.includes('\n')) return event.bytes
+    if (data === undefined || data === '[DONE]') return event.bytes
     if (prefix !== undefined && data.startsWith(prefix))
       return reframed(event, replacement + data.slice(prefix.length))
     let index: JsonIndex

@@ -15,6 +15,7 @@ import { conclude } from './conclude.ts'
 import { errorBody } from './error-text.ts'
 import type { HeaderList } from './headers.ts'
 import { type Part, summed, tellEnd, tellUsages, totalOf, usagesOf } from './parts.ts'
+import { limitPatience } from './patience.ts'
 import { EVENT_STREAM } from './pulse.ts'
 import { relay, type StreamEnd } from './relay.ts'
 import { type Rewriter, rewriterFor } from './rewrite.ts'
@@ -158,10 +159,19 @@ const leftMeanwhile = ({ received }: Stage): Failure | undefined =>
     : undefined
 
 export const streamReply = async (served: Served, content: StreamContent): Promise<Finish> => {
+  const play: Play = { stage: served, parts: [], ledger: ledgerFor(served, content) }
+  try {
+    return await performed(play, served, content)
+  } finally {
+    // Each part is settled when it ends, unless the gateway itself failed: even then nothing is held for ever.
+    for (const part of play.parts) part.settled.answered.lease.release()
+  }
+}
+
+const performed = async (play: Play, served: Served, content: StreamContent): Promise<Finish> => {
   const { received, house, settled } = served
   const { response } = received
   if (!response.headersSent) response.writeHead(served.answered.status, streamHead(served, content.raw))
-  const play: Play = { stage: served, parts: [], ledger: ledgerFor(served, content) }
   let written = 0
   let failure: Failure | undefined
   let part = settled.kind === 'answered' ? openPart(play, settled, served.rewriter) : undefined
@@ -174,6 +184,7 @@ export const streamReply = async (served: Served, content: StreamContent): Promi
       clock: house.clock,
       departed: received.departed,
       curtain: received.curtain,
+      lagging: () => limitPatience(received, house),
       ledger: play.ledger,
       pulse: served.pulse,
       written: 0,
@@ -208,7 +219,7 @@ const finish = (
   tellUsages(parts)
   // Nothing follows the end of an answer, not even while a slow client takes it.
   stage.pulse?.stop()
-  return conclude(received.response, {
+  return conclude(stage, {
     end: endOf(failure),
     status: received.response.statusCode,
     responseBytes,

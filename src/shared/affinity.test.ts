@@ -14,7 +14,7 @@ test('remembers until its time to live is over', async () => {
   assert.equal(memory.size(), 0)
 })
 
-test('is bounded, and forgets the least recently used first', () => {
+test('M-143 is bounded, and forgets the least recently used first', () => {
   const memory = createAffinityMemory(virtualClock().clock, 3)
   for (const key of ['a', 'b', 'c']) memory.remember(key, key, 1000)
   memory.recall('a')

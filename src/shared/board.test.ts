@@ -200,14 +200,27 @@ describe('counting', () => {
   })
 })
 
-describe('cooling', () => {
+describe("cooling by LiteLLM's rules", () => {
+  /** cooldown_time is written. */
+  const router = { cooldownMs: 5000 }
   const limit = (retryAfterMs?: number) => testFailure('rate_limit', { retryAfterMs })
 
   test('a cooldown ends at its deadline and admits the next attempt', async () => {
-    const { board, attempt, advance } = testBench({ deployments: [one, two] })
+    const { board, attempt, advance } = testBench({ deployments: [one, two], router })
     attempt('one', testFailure('credential'))
     assert.deepEqual(board.snapshot(), [
-      { id: 'one', inFlight: 0, cooling: { until: 5000, status: 401, because: 'credential' } },
+      {
+        id: 'one',
+        inFlight: 0,
+        cooling: {
+          until: 5000,
+          kind: 'hard',
+          firm: true,
+          probing: false,
+          status: 401,
+          because: 'credential',
+        },
+      },
     ])
     await advance(4999)
     assert.notEqual(board.cooling('one'), undefined)
@@ -216,7 +229,7 @@ describe('cooling', () => {
   })
 
   test('a deadline never moves earlier', async () => {
-    const { board, attempt, advance } = testBench({ deployments: [one, two] })
+    const { board, attempt, advance } = testBench({ deployments: [one, two], router })
     attempt('one', testFailure('credential', { retryAfterMs: 60_000 }))
     await advance(1000)
     attempt('one', testFailure('credential', { retryAfterMs: 2000 }))
@@ -228,7 +241,7 @@ describe('cooling', () => {
   })
 
   test('an attempt that began after the failure and succeeded ends the rest; an older one does not', async () => {
-    const { board, attempt } = testBench({ deployments: [one, two] })
+    const { board, attempt } = testBench({ deployments: [one, two], router })
     const older = await board.admit(one, 'main', open)
     attempt('one', testFailure('credential'))
     older.settle(ok)
@@ -240,14 +253,14 @@ describe('cooling', () => {
   test('M-040 a rate limit rests every deployment of the same rate-limit domain, in any group', () => {
     const shared = (id: string, group: string) => testDeployment({ id, group, domain: 'one quota' })
     const deployments = [shared('a1', 'main'), shared('a2', 'main'), shared('b', 'other'), two]
-    const { board, attempt } = testBench({ deployments })
+    const { board, attempt } = testBench({ deployments, router })
     attempt('a1', limit(3000))
     for (const id of ['a1', 'a2', 'b']) assert.equal(board.cooling(id)?.until, 3000, id)
     assert.equal(board.cooling('two'), undefined)
   })
 
   test('M-064 a lone deployment is not cooled by a 429, but its domain says when it may be asked again', async () => {
-    const { board, attempt, advance } = testBench({ deployments: [one] })
+    const { board, attempt, advance } = testBench({ deployments: [one], router })
     attempt('one', limit(3000))
     assert.equal(board.cooling('one'), undefined)
     assert.equal(board.domainNotBefore(one.domain), 3000)
@@ -272,7 +285,7 @@ describe('cooling', () => {
 
   test('failures that may not count do not dilute the ones that do, successes do', () => {
     const server = testFailure('transient')
-    const { board, attempt } = testBench({ deployments: [one, two] })
+    const { board, attempt } = testBench({ deployments: [one, two], router })
     for (let count = 0; count < 4; count += 1) attempt('one', server)
     attempt('one', testFailure('caller_fault'))
     assert.equal(board.cooling('one'), undefined)
@@ -282,7 +295,7 @@ describe('cooling', () => {
 
   test('the outcome window lasts 60 s', async () => {
     const server = testFailure('transient')
-    const { board, attempt, advance } = testBench({ deployments: [one, two] })
+    const { board, attempt, advance } = testBench({ deployments: [one, two], router })
     for (let count = 0; count < 4; count += 1) attempt('one', server)
     await advance(60_000)
     attempt('one', server)
@@ -309,7 +322,7 @@ describe('cooling', () => {
 
   test('blocked deployments do not make a group of several', () => {
     const blocked = testDeployment({ id: 'two', info: { blocked: true } })
-    const { board, attempt } = testBench({ deployments: [one, blocked] })
+    const { board, attempt } = testBench({ deployments: [one, blocked], router })
     attempt('one', limit())
     assert.equal(board.cooling('one'), undefined)
   })
@@ -323,7 +336,7 @@ describe('cooling', () => {
     })
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async steps => {
-        const { board, attempt, advance, now } = testBench({ deployments: [one, two] })
+        const { board, attempt, advance, now } = testBench({ deployments: [one, two], router })
         for (const { id, kind, retryAfterMs, pause } of steps) {
           const before = board.cooling(id)?.until ?? 0
           attempt(id, testFailure(kind as 'transient', { retryAfterMs }))

@@ -1,53 +1,56 @@
 import type { Config, Deployment } from '../config/config.ts'
-import type { Usage } from '../dialects/shape.ts'
-import type { Failure } from '../failure.ts'
 import type { Clock, Dice } from '../house.ts'
 import type { Signal } from '../signal.ts'
 import { createAffinityMemory } from './affinity.ts'
-import { createDomains } from './domains.ts'
-import { createGauge } from './gauge.ts'
-import { coolingOf, createState, learn, type State, stateInForce } from './health.ts'
+import { type Budget, createBudget } from './budget.ts'
+import { createState, type State, stateInForce } from './health.ts'
+import type { Lease, Leases } from './leases.ts'
+import type { HealthExchange } from './ports.ts'
+import { type Cooling, createReplica } from './replica.ts'
 import { Aborted } from './slots.ts'
 
-/** How an attempt ended, for everything that hangs on it: in-flight gauge, usage windows, latency, health. */
-export type AttemptEnd =
-  | {
-      readonly kind: 'success'
-      readonly usage: Usage | undefined
-      readonly totalMs: number
-      readonly firstTokenMs: number | undefined
-    }
-  | { readonly kind: 'failure'; readonly failure: Failure; readonly totalMs: number }
-  /** Nobody's fault: the client left, the gateway erred. Health and latency stay as they were. */
-  | { readonly kind: 'neutral' }
+export type { AttemptEnd, Lease } from './leases.ts'
+export type { Cooling } from './replica.ts'
 
-/** Held while one attempt runs. Settled exactly once, on every exit; a second settle is ignored and counted. */
-export type Lease = { readonly settle: (end: AttemptEnd) => void }
-
-export type Cooling = {
-  /** clock.now() value. */
-  readonly until: number
-  readonly status: number
-  readonly because: string
+/** What is under way now, over everything: all zero when nothing is. */
+export type Gauges = {
+  readonly inFlight: number
+  /** Callers waiting for a parallel slot. */
+  readonly waiting: number
+  /** Retries and first attempts of fallback groups, from the decision to their outcome. */
+  readonly extraAttempts: number
+  /** Requests between two attempts. */
+  readonly sleeping: number
+  readonly probes: number
 }
 
 /**
  * The live state of deployments, by deployment id: it survives a reload for every id that stays.
- * Behind an interface because several instances will share it.
+ * Behind an interface because several instances will share it: reading never waits, what is learned is published.
  */
 export type Board = {
   /**
    * Waits for a parallel slot (max_parallel_requests) and counts the attempt in. Rejects when `signal` aborts.
-   * `group` is the model group as requested, for the per-group counters.
+   * `group` is the model group as requested, for the per-group counters. `domain` is what the request counts against
+   * at its provider when that is not the deployment's own domain.
    */
-  readonly admit: (deployment: Deployment, group: string, signal: Signal) => Promise<Lease> | Lease
+  readonly admit: (
+    deployment: Deployment,
+    group: string,
+    signal: Signal,
+    domain?: string,
+  ) => Promise<Lease> | Lease
+  /** True when nothing rests and no domain has to be waited for: nobody need look closer. */
+  readonly calm: () => boolean
   /** The rest of the deployment or of its rate-limit domain, whichever is longer; undefined: may be used. */
-  readonly cooling: (id: string) => Cooling | undefined
+  readonly cooling: (id: string, domain?: string) => Cooling | undefined
   /**
    * clock.now() value before which no request may be sent to a rate-limit domain (Deployment.domain): the latest
    * Retry-After an upstream gave. Set even when nothing cools, as for a lone deployment. undefined: no wait.
    */
   readonly domainNotBefore: (domain: string) => number | undefined
+  /** Retries and sleeps by model group. */
+  readonly budget: Budget
   readonly inFlight: (id: string) => number
   /** Attempts running now under a model group's name as requested. */
   readonly groupInFlight: (group: string) => number
@@ -67,6 +70,7 @@ export type Board = {
     readonly inFlight: number
     readonly cooling: Cooling | undefined
   }[]
+  readonly gauges: () => Gauges
   /** Forgets ids that are gone after a reload. */
   readonly keep: (ids: ReadonlySet<string>) => void
 }
@@ -77,53 +81,21 @@ export type MemoryBoard = Board & {
   readonly waiting: (id: string) => number
   /** Settles beyond the first of a lease: each one is a fault of the gateway. */
   readonly extraSettles: () => number
+  /** Hears the other boards no more. */
+  readonly leave: () => void
 }
 
 export type BoardOptions = {
   readonly clock: Clock
   readonly dice: Dice
   readonly config: () => Config
+  /** How other boards are told and heard. Default: there are none. */
+  readonly exchange?: HealthExchange
 }
 
-/** Opens leases: counts an attempt in, and out again exactly once. */
-const createLeases = (
-  learnFrom: (state: State, deployment: Deployment, admission: number) => (end: AttemptEnd) => void,
-) => {
-  const groups = createGauge()
-  let admissions = 0
-  let extraSettles = 0
-
-  const open = (deployment: Deployment, group: string, state: State): Lease => {
-    admissions += 1
-    const record = learnFrom(state, deployment, admissions)
-    state.tally.request()
-    groups.up(group)
-    let settled = false
-    const settle = (end: AttemptEnd) => {
-      if (settled) {
-        extraSettles += 1
-        return
-      }
-      settled = true
-      // What the attempt taught is known before a waiting one starts.
-      record(end)
-      groups.down(group)
-      state.slots.leave()
-    }
-    return { settle }
-  }
-
-  return { open, groupInFlight: groups.value, admissions: () => admissions, extraSettles: () => extraSettles }
-}
-
-export const createBoard = ({ clock, config }: BoardOptions): MemoryBoard => {
+/** The way in: a state for each deployment, a slot, a lease. */
+const createAdmission = ({ clock, config }: BoardOptions, leases: Leases) => {
   const states = new Map<string, State>()
-  const domains = createDomains(clock)
-  const affinity = createAffinityMemory(clock)
-  const leases = createLeases((state, deployment, admission) => {
-    const attempt = { state, deployment, admission }
-    return end => learn({ clock, config, domains, admissions: leases.admissions }, attempt, end)
-  })
 
   const stateOf = (deployment: Deployment): State => {
     const known = states.get(deployment.id)
@@ -133,32 +105,55 @@ export const createBoard = ({ clock, config }: BoardOptions): MemoryBoard => {
     return state
   }
 
-  const admit = (deployment: Deployment, group: string, signal: Signal): Promise<Lease> | Lease => {
+  const admit: Board['admit'] = (deployment, group, signal, domain = deployment.domain) => {
     const state = stateOf(deployment)
     const slot = state.slots.enter(signal)
-    if (slot === undefined) return leases.open(deployment, group, state)
+    if (slot === undefined) return leases.open(deployment, group, state, domain)
     return slot.then(() => {
-      if (!signal.aborted) return leases.open(deployment, group, state)
+      if (!signal.aborted) return leases.open(deployment, group, state, domain)
       // Granted and aborted in one breath: nobody will settle, so the slot goes back here.
       state.slots.leave()
       throw signal.reason ?? new Aborted()
     })
   }
 
-  const cooling = (id: string): Cooling | undefined => {
-    const domain = config().byId.get(id)?.domain ?? states.get(id)?.domain
-    return domain === undefined ? undefined : coolingOf(states.get(id), domain, { clock, domains })
+  return { states, admit }
+}
+
+export const createBoard = (options: BoardOptions): MemoryBoard => {
+  const { clock, config } = options
+  const affinity = createAffinityMemory(clock)
+  const health = createReplica(options)
+  const { leases, domains } = health
+  const { states, admit } = createAdmission(options, leases)
+  const budget = createBudget({
+    settings: () => config().router.failover.retryBudget,
+    inFlight: leases.groupInFlight,
+  })
+
+  const cooling = (id: string, domain?: string): Cooling | undefined => {
+    const own = config().byId.get(id)?.domain ?? states.get(id)?.domain
+    return own === undefined ? undefined : health.cooling(id, domain ?? own, own)
   }
 
   const keep = (ids: ReadonlySet<string>) => {
-    for (const id of states.keys()) if (!ids.has(id)) states.delete(id)
+    for (const [id, state] of states) {
+      if (ids.has(id)) continue
+      state.gone = true
+      states.delete(id)
+    }
+    health.rests.keep(ids)
     affinity.keep(ids)
   }
 
+  const waiting = () => [...states.values()].reduce((sum, { slots }) => sum + slots.waiting(), 0)
+
   return {
     admit,
+    calm: health.calm,
     cooling,
     domainNotBefore: domains.notBefore,
+    budget,
     inFlight: id => states.get(id)?.slots.taken() ?? 0,
     groupInFlight: leases.groupInFlight,
     usage: id => states.get(id)?.tally.usage() ?? { tokens: 0, requests: 0 },
@@ -166,9 +161,19 @@ export const createBoard = ({ clock, config }: BoardOptions): MemoryBoard => {
     recall: affinity.recall,
     remember: affinity.remember,
     snapshot: () =>
-      [...states].map(([id, state]) => ({ id, inFlight: state.slots.taken(), cooling: cooling(id) })),
+      [...new Set([...states.keys(), ...config().byId.keys()])]
+        .map(id => ({ id, inFlight: states.get(id)?.slots.taken() ?? 0, cooling: cooling(id) }))
+        .filter(one => states.has(one.id) || one.cooling !== undefined),
+    gauges: () => ({
+      inFlight: leases.inFlight(),
+      waiting: waiting(),
+      extraAttempts: budget.extras(),
+      sleeping: budget.sleeping(),
+      probes: health.probes(),
+    }),
     keep,
     waiting: id => states.get(id)?.slots.waiting() ?? 0,
     extraSettles: leases.extraSettles,
+    leave: health.leave,
   }
 }

@@ -47,6 +47,8 @@ export type VirtualClock = {
   readonly now: () => number
   /** Timers that are armed and have not fired. */
   readonly pending: () => number
+  /** When the next one is due. */
+  readonly due: () => number | undefined
 }
 
 type Timer = { readonly due: number; readonly action: () => void }
@@ -86,5 +88,5 @@ export const virtualClock = (epoch = Date.UTC(2026, 0, 1)): VirtualClock => {
     }
     time = target
   }
-  return { clock, advance, now: () => time, pending: () => timers.length }
+  return { clock, advance, now: () => time, pending: () => timers.length, due: () => timers[0]?.due }
 }

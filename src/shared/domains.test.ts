@@ -17,14 +17,14 @@ test('the memory of domains is bounded, and ended waits make room first', async 
   assert.equal(domains.size(), 3)
 })
 
-test('waiting and resting are told apart', async () => {
+test('a bound only moves later', async () => {
   const { clock, advance } = virtualClock()
   const domains = createDomains(clock)
-  domains.wait('d', 1000)
-  assert.equal(domains.cooling('d'), undefined)
-  domains.cool('d', { until: 500, status: 429, because: 'rate_limit' })
-  assert.equal(domains.cooling('d')?.until, 500)
-  await advance(500)
-  assert.equal(domains.cooling('d'), undefined)
+  assert.equal(domains.wait('d', 1000), true)
+  assert.equal(domains.wait('d', 1000), false)
+  assert.equal(domains.wait('d', 10), false)
   assert.equal(domains.notBefore('d'), 1000)
+  await advance(1000)
+  assert.equal(domains.notBefore('d'), undefined)
+  assert.equal(domains.wait('d', 1000), false, 'a bound that is over is none')
 })

@@ -1,63 +1,40 @@
 import type { Clock } from '../house.ts'
-import type { Cooling } from './board.ts'
 
-/** What is known of rate-limit domains: until when they rest, and the earliest moment anything may be sent there. */
+/** The earliest moment anything may be sent to a rate-limit domain: the latest of what its provider has asked for. */
 export type Domains = {
   readonly notBefore: (domain: string) => number | undefined
-  readonly cooling: (domain: string) => Cooling | undefined
-  readonly wait: (domain: string, until: number) => void
-  readonly cool: (domain: string, cooling: Cooling) => void
+  /** False, and nothing changes, when the known bound is later. */
+  readonly wait: (domain: string, until: number) => boolean
   readonly size: () => number
 }
-
-type Entry = { readonly notBefore: number; readonly cooling: Cooling | undefined }
 
 /** Domains come from the configuration; this bounds what many reloads could leave behind. */
 const MOST_DOMAINS = 10_000
 
 export const createDomains = (clock: Clock, capacity = MOST_DOMAINS): Domains => {
-  const entries = new Map<string, Entry>()
-
-  const ends = (entry: Entry): number => Math.max(entry.notBefore, entry.cooling?.until ?? 0)
-
-  const read = (domain: string): Entry | undefined => {
-    const entry = entries.get(domain)
-    if (entry === undefined || ends(entry) > clock.now()) return entry
-    entries.delete(domain)
-    return undefined
-  }
+  const bounds = new Map<string, number>()
 
   const makeRoom = () => {
-    for (const [domain, entry] of entries) if (ends(entry) <= clock.now()) entries.delete(domain)
-    const oldest = entries.keys().next()
-    if (entries.size >= capacity && !oldest.done) entries.delete(oldest.value)
-  }
-
-  const write = (domain: string, entry: Entry) => {
-    if (!entries.has(domain) && entries.size >= capacity) makeRoom()
-    entries.set(domain, entry)
+    for (const [domain, until] of bounds) if (until <= clock.now()) bounds.delete(domain)
+    const oldest = bounds.keys().next()
+    if (bounds.size >= capacity && !oldest.done) bounds.delete(oldest.value)
   }
 
   return {
     notBefore: domain => {
-      const until = read(domain)?.notBefore ?? 0
-      return until > clock.now() ? until : undefined
+      const until = bounds.get(domain)
+      if (until === undefined || until > clock.now()) return until
+      bounds.delete(domain)
+      return undefined
     },
-    cooling: domain => {
-      const cooling = read(domain)?.cooling
-      return cooling !== undefined && cooling.until > clock.now() ? cooling : undefined
-    },
-    // Both deadlines only ever move later: an upstream's shorter answer does not cancel its longer one.
+    // A bound only ever moves later: an upstream's shorter answer does not cancel its longer one.
     wait: (domain, until) => {
-      const known = read(domain)
-      write(domain, { notBefore: Math.max(known?.notBefore ?? 0, until), cooling: known?.cooling })
+      const known = bounds.get(domain)
+      if ((known ?? clock.now()) >= until) return false
+      if (known === undefined && bounds.size >= capacity) makeRoom()
+      bounds.set(domain, until)
+      return true
     },
-    cool: (domain, cooling) => {
-      const known = read(domain)
-      const later =
-        known?.cooling !== undefined && known.cooling.until >= cooling.until ? known.cooling : cooling
-      write(domain, { notBefore: known?.notBefore ?? 0, cooling: later })
-    },
-    size: () => entries.size,
+    size: () => bounds.size,
   }
 }

@@ -3,6 +3,11 @@ export const createGauge = () => {
   const counts = new Map<string, number>()
   return {
     value: (name: string): number => counts.get(name) ?? 0,
+    total: (): number => {
+      let sum = 0
+      for (const count of counts.values()) sum += count
+      return sum
+    },
     up: (name: string): void => {
       counts.set(name, (counts.get(name) ?? 0) + 1)
     },

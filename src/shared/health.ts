@@ -1,13 +1,16 @@
 import type { Config, Deployment } from '../config/config.ts'
 import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
-import type { Clock } from '../house.ts'
-import type { AttemptEnd, Cooling } from './board.ts'
+import type { Clock, Dice } from '../house.ts'
 import { askedWaitMs, coolingAfter, countingRule } from './cooldown.ts'
 import type { Domains } from './domains.ts'
+import type { AttemptEnd } from './leases.ts'
+import type { HealthExchange, Rest } from './ports.ts'
+import { type RestDecision, restAfter, usesLitellmRules } from './rest-rules.ts'
+import type { Mark, Rests } from './rests.ts'
 import { createSlots, parallelLimit, type Slots } from './slots.ts'
 import { createTally, latencyRules, secondsPerToken, type Tally, TIMEOUT_PENALTY_SECONDS } from './tally.ts'
 
-/** Everything known of one deployment. A lease keeps its own, so a settle after a reload finds what it opened. */
+/** Everything known of one deployment but its rest. A lease keeps its own, so a settle after a reload finds what it opened. */
 export type State = {
   readonly slots: Slots
   readonly tally: Tally
@@ -15,18 +18,32 @@ export type State = {
   readonly fails: Map<string, { readonly count: number; readonly until: number }>
   /** What the id stood for when this was learned; another domain under the same id starts afresh. */
   domain: string
-  cooling: Cooling | undefined
-  /** The admission count when the rest began: a later admission saw the deployment after it had failed. */
-  coolingSince: number
+  /** Failures that count against the deployment since its last success. */
+  streak: number
+  /** A reload has taken the deployment away: what its last attempts bring is nobody's any more. */
+  gone: boolean
 }
 
 /** One admitted attempt. */
-export type Attempt = { readonly deployment: Deployment; readonly state: State; readonly admission: number }
+export type Attempt = Mark & {
+  readonly deployment: Deployment
+  readonly state: State
+  /** What the request is about at its provider: the deployment's domain, or one of its own. */
+  readonly domain: string
+  readonly admission: number
+  /** It went to see whether a rest was over for good. */
+  readonly probe: boolean
+}
 
-type Surroundings = {
+export type Surroundings = {
   readonly clock: Clock
+  readonly dice: Dice
   readonly config: () => Config
   readonly domains: Domains
+  /** Rests of deployments by id, and of whole domains. */
+  readonly rests: Rests
+  readonly domainRests: Rests
+  readonly exchange: HealthExchange
   /** Attempts admitted so far, over all deployments. */
   readonly admissions: () => number
 }
@@ -36,7 +53,7 @@ const TIMEOUTS: ReadonlySet<FailureClass> = new Set([
   'timeout_headers',
   'timeout_first_token',
   'timeout_idle',
-  'timeout_total',
+  'timeout_attempt',
 ])
 
 export const createState = (
@@ -49,8 +66,8 @@ export const createState = (
     tally: createTally(clock, () => latencyRules(config().router.strategyArgs)),
     fails: new Map(),
     domain: inForce().domain,
-    cooling: undefined,
-    coolingSince: 0,
+    streak: 0,
+    gone: false,
   }
 }
 
@@ -59,22 +76,10 @@ export const stateInForce = (state: State, deployment: Deployment, config: Confi
   const { domain } = config.byId.get(deployment.id) ?? deployment
   if (state.domain === domain) return state
   state.domain = domain
-  state.cooling = undefined
+  state.streak = 0
   state.fails.clear()
   state.tally.forgetOutcomes()
   return state
-}
-
-/** The deployment's own rest or its domain's, whichever ends later. */
-export const coolingOf = (
-  state: State | undefined,
-  domain: string,
-  { clock, domains }: Pick<Surroundings, 'clock' | 'domains'>,
-): Cooling | undefined => {
-  const shared = domains.cooling(domain)
-  const own = state?.domain === domain ? state.cooling : undefined
-  if (own === undefined || own.until <= clock.now()) return shared
-  return shared !== undefined && shared.until > own.until ? shared : own
 }
 
 const groupSize = (deployment: Deployment, config: Config): number => {
@@ -95,38 +100,107 @@ const countFail = (
   return earlier
 }
 
-const rest = ({ clock, config, domains, admissions }: Surroundings, attempt: Attempt, failure: Failure) => {
+type Decided = RestDecision & { readonly firm: boolean }
+
+const byLitellm = (around: Surroundings, attempt: Attempt, failure: Failure): Decided | undefined => {
   const { deployment, state } = attempt
-  const now = clock.now()
-  const { router } = config()
-  const facts = { deployment, router, groupSize: groupSize(deployment, config()), ...state.tally.outcomes() }
+  const { router } = around.config()
+  const facts = {
+    deployment,
+    router,
+    groupSize: groupSize(deployment, around.config()),
+    ...state.tally.outcomes(),
+  }
   const rule = countingRule(failure, facts)
+  const now = around.clock.now()
   const earlierFails = rule === undefined ? 0 : countFail(state, rule.key, { now, ttlMs: rule.ttlMs })
   const decision = coolingAfter(failure, { ...facts, earlierFails })
-  if (decision === undefined) return
-  const entry = { until: now + decision.ms, status: failure.status, because: failure.class }
-  if (decision.scope === 'domain') domains.cool(deployment.domain, entry)
-  // A deadline never moves earlier: a short rest does not end a long one.
-  else if (state.cooling === undefined || state.cooling.until < entry.until) {
-    state.cooling = entry
-    state.coolingSince = admissions()
+  const kind = VERDICTS[failure.class].cooldown
+  if (decision === undefined || kind === 'none') return undefined
+  return { ...decision, kind, level: around.rests.level(deployment.id, deployment.domain), firm: true }
+}
+
+const byOwnRules = (around: Surroundings, attempt: Attempt, failure: Failure): Decided | undefined => {
+  const { deployment, state, probe } = attempt
+  const config = around.config()
+  const facts = {
+    deployment,
+    settings: config.router.failover,
+    groupSize: groupSize(deployment, config),
+    streak: state.streak,
+    ...state.tally.outcomes(),
+    level: around.rests.level(deployment.id, deployment.domain),
+    probe,
   }
+  const decision = restAfter(failure, facts, around.dice)
+  return decision && { ...decision, firm: decision.kind !== 'soft' }
+}
+
+const beginRest = (around: Surroundings, attempt: Attempt, rest: Rest, scope: RestDecision['scope']) => {
+  const { deployment, state } = attempt
+  const { clock, rests, domainRests, exchange } = around
+  const wall = clock.wall()
+  const mark = { admission: around.admissions(), wall }
+  const domain = scope === 'domain' ? attempt.domain : deployment.domain
+  const begun =
+    scope === 'domain'
+      ? domainRests.begin(domain, domain, rest, mark)
+      : rests.begin(deployment.id, domain, rest, mark)
+  if (!begun) return
+  if (rest.kind === 'soft') {
+    // What led to this rest does not lead to the next one as well.
+    state.streak = 0
+    state.tally.endWindow()
+  }
+  exchange.publish({
+    kind: 'rest',
+    deployment: scope === 'domain' ? undefined : deployment.id,
+    domain,
+    rest: { ...rest, until: wall + rest.until - clock.now() },
+    began: wall,
+  })
 }
 
 const learnFailure = (around: Surroundings, attempt: Attempt, failure: Failure) => {
+  const verdict = VERDICTS[failure.class]
   // Nobody's fault or the caller's: health, counters and latencies stay as they were.
-  if (VERDICTS[failure.class].cooldown === 'none') return
-  const { deployment, state } = attempt
+  if (verdict.cooldown === 'none') return
+  const { deployment, state, domain } = attempt
+  const { clock, config } = around
   const asked = askedWaitMs(failure)
-  if (asked !== undefined && asked > 0) around.domains.wait(deployment.domain, around.clock.now() + asked)
-  if (state.domain !== deployment.domain) return
+  if (asked !== undefined && around.domains.wait(domain, clock.now() + asked))
+    around.exchange.publish({ kind: 'bound', domain, until: clock.wall() + asked })
+  if (state.gone || state.domain !== deployment.domain) return
   if (TIMEOUTS.has(failure.class)) state.tally.latency(TIMEOUT_PENALTY_SECONDS, undefined)
-  state.tally.outcome('failure')
-  rest(around, attempt, failure)
+  const litellm = usesLitellmRules(deployment, config().router)
+  if (verdict.breaker === 'failure') state.streak += 1
+  // LiteLLM counts a rate limit among the failures of the minute; by itself it says that the deployment works.
+  if (litellm || verdict.breaker === 'failure') state.tally.outcome('failure')
+  const decided = litellm ? byLitellm(around, attempt, failure) : byOwnRules(around, attempt, failure)
+  if (decided === undefined) return
+  const { ms, scope, ...kept } = decided
+  const rest = { ...kept, until: clock.now() + ms, status: failure.status, because: failure.class }
+  beginRest(around, attempt, rest, scope)
 }
 
-const learnSuccess = (attempt: Attempt, end: Extract<AttemptEnd, { kind: 'success' }>) => {
-  const { deployment, state, admission } = attempt
+/** An attempt that began after a failure has been answered: what rested may be asked again, by everybody. */
+export const recover = ({ rests, domainRests, exchange }: Surroundings, attempt: Attempt): void => {
+  if (rests.size === 0 && domainRests.size === 0) return
+  const { deployment, domain, state } = attempt
+  const began = attempt.wall
+  if (domainRests.recover(domain, attempt))
+    exchange.publish({ kind: 'recovery', deployment: undefined, domain, began, level: 0 })
+  if (state.domain !== deployment.domain || !rests.recover(deployment.id, attempt)) return
+  const level = rests.level(deployment.id, deployment.domain)
+  exchange.publish({ kind: 'recovery', deployment: deployment.id, domain: deployment.domain, began, level })
+}
+
+const learnSuccess = (
+  around: Surroundings,
+  attempt: Attempt,
+  end: Extract<AttemptEnd, { kind: 'success' }>,
+) => {
+  const { deployment, state } = attempt
   state.tally.tokens((end.usage?.inputTokens ?? 0) + (end.usage?.outputTokens ?? 0))
   if (state.domain !== deployment.domain) return
   state.tally.outcome('success')
@@ -134,12 +208,13 @@ const learnSuccess = (attempt: Attempt, end: Extract<AttemptEnd, { kind: 'succes
     secondsPerToken(end),
     end.firstTokenMs === undefined ? undefined : end.firstTokenMs / 1000,
   )
-  // Only an attempt that began after the failure proves that the deployment is back.
-  if (state.cooling !== undefined && admission > state.coolingSince) state.cooling = undefined
+  state.streak = 0
+  recover(around, attempt)
+  around.rests.relax(deployment.id)
 }
 
-/** What the end of an attempt changes: use, latency, outcomes, cooldowns. A neutral end changes nothing. */
+/** What the end of an attempt changes: use, latency, outcomes, rests. A neutral end changes nothing. */
 export const learn = (around: Surroundings, attempt: Attempt, end: AttemptEnd): void => {
-  if (end.kind === 'success') learnSuccess(attempt, end)
+  if (end.kind === 'success') learnSuccess(around, attempt, end)
   if (end.kind === 'failure') learnFailure(around, attempt, end.failure)
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../house.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
-import type { AttemptEnd } from './board.ts'
+import type { AttemptEnd } from './leases.ts'
 
 /** What one deployment did lately: the minute's use, the outcomes that decide its health, its latencies. */
 export type Tally = {
@@ -11,6 +11,8 @@ export type Tally = {
   readonly usage: () => { readonly tokens: number; readonly requests: number }
   readonly outcomes: () => { readonly failures: number; readonly successes: number }
   readonly latencies: () => { readonly perToken: readonly number[]; readonly firstToken: readonly number[] }
+  /** The running window of outcomes ends; the next one begins with the next outcome. */
+  readonly endWindow: () => void
   /** Forgets outcomes and latencies; the minute's use stays. */
   readonly forgetOutcomes: () => void
 }
@@ -69,6 +71,9 @@ export const createTally = (clock: Clock, rules: () => LatencyRules): Tally => {
       window = { until: clock.now() + OUTCOME_WINDOW_MS, failures: 0, successes: 0 }
     return window
   }
+  const endWindow = () => {
+    window = { ...window, until: Number.NEGATIVE_INFINITY }
+  }
   const fresh = () => (latencies.until <= clock.now() ? NO_LATENCIES : latencies)
 
   const latency = (perToken: number, firstToken: number | undefined) => {
@@ -96,8 +101,9 @@ export const createTally = (clock: Clock, rules: () => LatencyRules): Tally => {
     usage: () => ({ tokens: thisMinute().tokens, requests: thisMinute().requests }),
     outcomes: () => ({ failures: thisWindow().failures, successes: thisWindow().successes }),
     latencies: fresh,
+    endWindow,
     forgetOutcomes: () => {
-      window = { ...window, until: Number.NEGATIVE_INFINITY }
+      endWindow()
       latencies = { ...NO_LATENCIES, until: Number.NEGATIVE_INFINITY }
     },
   }

@@ -148,7 +148,7 @@ test('a part without a name is refused', () => {
   refused('--XX\r\n\r\nbare\r\n\r\n\r\n--XX--', /cannot be read/)
 })
 
-test('the number of parts and the size of part headers are limited', () => {
+test('M-164 the number of parts and the size of part headers are limited', () => {
   const many = (count: number) => form(...Array.from({ length: count }, () => ['name="a[]"', 'x'] as const))
   assert.equal(indexMultipart(many(1000), TYPE).parts.length, 1000)
   refused(many(1001), /more than 1000 parts/)
@@ -156,7 +156,7 @@ test('the number of parts and the size of part headers are limited', () => {
   assert.throws(() => indexMultipart(many(2), TYPE, { maxParts: 1, maxHeaderBytes: 100 }), MultipartFault)
 })
 
-test('long runs of dashes and line breaks cost time in proportion to their size', () => {
+test('M-164 long runs of dashes and line breaks cost time in proportion to their size', () => {
   const boundary = '-'.repeat(70)
   const started = performance.now()
   for (const unit of ['-', '\n', '\r\n', '\n-', `\n${'-'.repeat(71)}`, `${'-'.repeat(69)}\n`]) {

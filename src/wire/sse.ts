@@ -48,12 +48,12 @@ const fieldValue = (block: Uint8Array, start: number, end: number, name: Uint8Ar
 }
 
 /** One block, whole. Lines are cut here again because a block is short and usually has one or two. */
-const eventOf = (block: Uint8Array, from: number): StreamEvent => {
+const eventOf = (block: Uint8Array): StreamEvent => {
   let event = ''
   let data: string | undefined
   let nextLf = -1
   let nextCr = -1
-  for (let start = from; start < block.length; ) {
+  for (let start = 0; start < block.length; ) {
     if (nextLf < start) nextLf = find(block, LF, start)
     if (nextCr < start) nextCr = find(block, CR, start)
     const end = Math.min(nextLf, nextCr)
@@ -113,9 +113,10 @@ type State = {
 }
 
 const blockOf = (state: State, block: Uint8Array): StreamEvent => {
-  const from = state.first && hasMark(block) ? 3 : 0
+  // The mark is let go: it says nothing, and clients that do not expect one take it for a part of the first name.
+  const marked = state.first && hasMark(block)
   state.first = false
-  return eventOf(block, from)
+  return eventOf(marked ? block.subarray(3) : block)
 }
 
 const oversize = (state: State): StreamFault =>
@@ -146,6 +147,14 @@ const blockEnd = (state: State, chunk: Uint8Array, ends: LineEnds): number => {
   }
 }
 
+/** One past the line ends that begin a block; they say nothing, so all of them are one block. */
+const blankEnd = (state: State, chunk: Uint8Array, from: number): number => {
+  let at = from
+  while (chunk[at] === LF || chunk[at] === CR) at++
+  state.afterCr = at === chunk.length && chunk[at - 1] === CR
+  return at
+}
+
 const push = (state: State, chunk: Uint8Array): readonly StreamEvent[] => {
   if (state.fault !== undefined) throw state.fault
   const events: StreamEvent[] = []
@@ -156,6 +165,13 @@ const push = (state: State, chunk: Uint8Array): readonly StreamEvent[] => {
   if (state.afterCr && bytes[0] === LF) ends.at = 1
   state.afterCr = false
   for (let start = 0; ; ) {
+    if (state.held.size === 0 && (bytes[ends.at] === LF || bytes[ends.at] === CR)) {
+      state.first = false
+      ends.at = blankEnd(state, bytes, ends.at)
+      events.push({ bytes: bytes.subarray(start, ends.at), event: '', data: undefined })
+      if (ends.at === bytes.length) return events
+      start = ends.at
+    }
     const end = blockEnd(state, bytes, ends)
     const piece = bytes.subarray(start, end < 0 ? bytes.length : end)
     if (state.held.size + piece.length > state.maxEventBytes) {
@@ -188,7 +204,8 @@ const end = (state: State): readonly StreamEvent[] => {
 
 /**
  * Decodes one stream. Every event carries the provider's own bytes of its block, blank line included; blocks without
- * data (comments, stray blank lines) come with `data` undefined, so the bytes of all events are the whole stream.
+ * data (comments, stray blank lines) come with `data` undefined, so the bytes of all events are the whole stream but
+ * for a byte order mark at its start. A run of blank lines is one block, however long.
  * Events inside one chunk are slices of it. `maxEventBytes` (16 MiB) bounds a block: above it StreamFault is thrown,
  * after the events that were whole before it have been returned.
  *

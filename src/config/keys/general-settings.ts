@@ -38,6 +38,18 @@ export const GENERAL_SETTINGS: readonly KeyRow[] = [
     'max_in_flight_requests_per_worker',
     'More than this many calls at once get 503 with `retry-after: 1`.',
   ),
+  honoured(
+    'client_head_timeout_seconds',
+    "Understudy's own: for the head of a request to arrive; 30 when absent, 0 for no limit.",
+  ),
+  honoured(
+    'client_request_timeout_seconds',
+    "Understudy's own: for a whole request to arrive; 300 when absent, 0 for no limit.",
+  ),
+  honoured(
+    'client_stall_timeout_seconds',
+    "Understudy's own: a client that takes no byte of its answer for so long has left; 60 when absent, 0 for no limit.",
+  ),
   honoured('pass_through_request_timeout', 'Seconds for pass-through endpoints.', 600),
   honoured(
     'pass_through_endpoints',

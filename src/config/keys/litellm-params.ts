@@ -28,7 +28,7 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
     'Seconds from the start of a streamed call to its first content. 0: no limit. See [failover.md](failover.md#phases).',
   ),
   honoured('idle_timeout', 'Seconds between two events of an answer that has begun. 0: no limit.'),
-  honoured('total_timeout', 'Seconds for one attempt from its start to its last byte. 0: no limit.'),
+  honoured('attempt_timeout', 'Seconds for one attempt from its start to its last byte. 0: no limit.'),
   honoured('num_retries', 'Overrides `router_settings.num_retries`.'),
   differs('max_retries', 'Without effect, as in LiteLLM’s router: only num_retries counts.', 0),
   honoured('cooldown_time', 'Seconds this deployment rests after failures.'),

@@ -53,7 +53,11 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
   later('network_mock', 'Use `understudy stage` for a simulated upstream.', false),
   later('modify_params', 'Requests are never repaired silently.', false),
   later('add_function_to_prompt', 'Tools are never written into the prompt.', false),
-  fixed('turn_off_message_logging', 'Prompts and answers are never logged in this version.', false, true),
+  honoured(
+    'turn_off_message_logging',
+    'Prompts and answers are never logged. What a provider says of a failure is, and may repeat them: true leaves it out.',
+    false,
+  ),
   fixed('redact_user_api_key_info', 'Logs name keys by hash only.', false, true),
   ...each(later, 'There is no answer cache yet.', {
     cache: false,

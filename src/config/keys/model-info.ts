@@ -4,7 +4,7 @@ export const MODEL_INFO: readonly KeyRow[] = [
   honoured('id', "The deployment's id; derived from its contents when absent."),
   honoured('mode', 'Which routes it serves; any when absent.'),
   honoured('base_model', 'The model behind the name, for prices and limits.'),
-  honoured('access_groups', 'Names that keys may hold instead of the group.'),
+  later('access_groups', 'No keys are issued yet that could hold such a name instead of the group.'),
   honoured('max_input_tokens', 'The largest prompt.'),
   honoured(
     'supports_assistant_prefill',

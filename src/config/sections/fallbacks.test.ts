@@ -13,7 +13,7 @@ const errors = async (settings: string): Promise<string[]> =>
 
 const target = (group: string, overrides: object = {}) => ({ group, overrides })
 
-test('every legal shape of fallbacks means the same', async () => {
+test('M-142 every legal shape of fallbacks means the same', async () => {
   const shapes = [
     'router_settings: {fallbacks: [{a: [b]}]}',
     'router_settings: {fallbacks: [{a: b}]}',
@@ -52,7 +52,7 @@ test('order, overrides, wildcards, ids and the default entry are kept', async ()
   ])
 })
 
-test('an illegal shape is an error at its own line and column', async () => {
+test('M-142 an illegal shape is an error at its own line and column', async () => {
   const cases: readonly (readonly [settings: string, start: string])[] = [
     [
       'router_settings:\n  fallbacks: {a: [b]}\n',
@@ -161,7 +161,7 @@ test('a source may be an alias, a prefixless name, or a name a wildcard serves',
   assert.deepEqual(lines((await loadText(`${LIST}${settings}`)).notices, 'warning'), [])
 })
 
-test('a dict fallback cannot move its group to another address: the report says so and how to', async () => {
+test('M-035 a dict fallback cannot move its group to another address: the report says so and how to', async () => {
   const settings =
     'router_settings: {fallbacks: [{a: [{model: b, api_base: "https://other.test", seed: 1}]}]}'
   const { notices } = await loadText(`${LIST}${settings}`)

@@ -24,7 +24,7 @@ test('the master key comes from the file, then from the environment', async () =
   )
 })
 
-test('a key that is named but missing is an error, never no authentication', async () => {
+test('M-139 a key that is named but missing is an error, never no authentication', async () => {
   const key = 'master_key: os.environ/NOT_THERE'
   assert.match(
     await said(key, {}, 'error'),
@@ -75,6 +75,7 @@ test('settings are read; 0 and false are kept', async () => {
   const own =
     await general(`completion_model: a, litellm_key_header_name: X-My-Key, enforce_fallback_model_access: false,
     max_request_size_mb: 0.5, max_response_size_mb: 1, max_in_flight_requests_per_worker: 0, pass_through_request_timeout: 0,
+    client_head_timeout_seconds: 1.5, client_request_timeout_seconds: 0, client_stall_timeout_seconds: 2,
     public_routes: [/x], include_call_id_in_error_body: true, dangerously_allow_mock_testing_request_params: yes,
     disable_responses_id_security: true, allow_unmanaged_response_ids: true, forward_client_headers_to_llm_api: true,
     forward_openai_org_id: true, always_include_stream_usage: true`)
@@ -84,7 +85,6 @@ test('settings are read; 0 and false are kept', async () => {
       masterKey: undefined,
       saltKey: undefined,
       keyHeaderName: 'x-my-key',
-      permitWeakMasterKey: false,
       completionModel: 'a',
       allowMockTesting: true,
       disableResponsesIdSecurity: true,
@@ -97,6 +97,9 @@ test('settings are read; 0 and false are kept', async () => {
       maxRequestBytes: 524_288,
       maxResponseBytes: 1_048_576,
       maxInFlight: 0,
+      clientHeadMs: 1500,
+      clientRequestMs: 0,
+      clientStallMs: 2000,
       passThroughTimeoutMs: 0,
       passThroughEndpoints: [],
       publicRoutes: ['/x'],

@@ -9,7 +9,7 @@ export const PHASE_KEYS = {
   header_timeout: seconds.optional(),
   first_token_timeout: seconds.optional(),
   idle_timeout: seconds.optional(),
-  total_timeout: seconds.optional(),
+  attempt_timeout: seconds.optional(),
 } as const
 
 const PHASES = z.object(PHASE_KEYS)
@@ -22,7 +22,7 @@ export const readPhases = (own: output<typeof PHASES>): PhaseSettings => ({
   headersMs: limit(own.header_timeout),
   firstTokenMs: limit(own.first_token_timeout),
   idleMs: limit(own.idle_timeout),
-  totalMs: limit(own.total_timeout),
+  attemptMs: limit(own.attempt_timeout),
 })
 
 /** Nothing is written: what holds is LiteLLM's. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { accepted, lines, loadText, models } from '../load.fixture.ts'
+import { FAILOVER_DEFAULTS } from './failover.ts'
 
 const LIST = models('a', 'b')
 const router = async (settings: string, env: Record<string, string> = {}) =>
@@ -8,7 +9,7 @@ const router = async (settings: string, env: Record<string, string> = {}) =>
 const said = async (settings: string, env: Record<string, string> = {}) =>
   lines((await loadText(`${LIST}${settings}`, { env })).notices)
 
-test("an empty file has LiteLLM's defaults", async () => {
+test("an empty file has LiteLLM's defaults, and our own beside them", async () => {
   const { router: own, litellm, general } = await accepted(LIST)
   assert.deepEqual(JSON.parse(JSON.stringify({ ...own, strategyArgs: {} })), {
     strategy: 'simple-shuffle',
@@ -20,6 +21,8 @@ test("an empty file has LiteLLM's defaults", async () => {
     modelGroupRetryPolicy: {},
     cooldownMs: 5000,
     disableCooldowns: false,
+    litellmCooldowns: false,
+    failover: JSON.parse(JSON.stringify(FAILOVER_DEFAULTS)),
     maxFallbacks: 5,
     defaultFallbacks: [],
     fallbackOnContentPolicy: false,
@@ -33,8 +36,8 @@ test("an empty file has LiteLLM's defaults", async () => {
     requestTimeoutMs: 6_000_000,
     dropParams: false,
     exposeRouterDebugInErrors: true,
-    returnResponseHeaders: false,
     ssePingMs: undefined,
+    turnOffMessageLogging: false,
   })
   assert.equal(general.maxRequestBytes, 100 * 1024 * 1024)
   assert.equal(general.maxResponseBytes, 256 * 1024 * 1024)
@@ -42,7 +45,7 @@ test("an empty file has LiteLLM's defaults", async () => {
   assert.equal(general.enforceFallbackModelAccess, true)
 })
 
-test('0 and false are values, not the absence of one', async () => {
+test('M-055 0 and false are values, not the absence of one', async () => {
   const own = await router(
     `router_settings: {num_retries: 0, retry_after: 0, timeout: 0, stream_timeout: 0, cooldown_time: 0, max_fallbacks: 0,
   allowed_fails: 0, deployment_affinity_ttl_seconds: 0, default_max_parallel_requests: 0, tag_filtering_match_any: false}
@@ -143,7 +146,7 @@ test('allowed_fails: 3 is the same as not writing it, and said so; 4 counts', as
   )
 })
 
-test('policies are keyed by exception, and a misspelt field is an error with a suggestion', async () => {
+test('M-049 policies are keyed by exception, and a misspelt field is an error with a suggestion', async () => {
   const own = await router(`router_settings:
   retry_policy: {BadRequestErrorRetries: 0, TimeoutErrorRetries: 1, DefaultRetries: 4}
   allowed_fails_policy: {RateLimitErrorAllowedFails: 0, TimeoutErrorAllowedFails: 2}
@@ -218,7 +221,7 @@ test('the limits of the phases are seconds, and 0 is none', async () => {
     headersMs: 500,
     firstTokenMs: Number.POSITIVE_INFINITY,
     idleMs: 45_000,
-    totalMs: undefined,
+    attemptMs: undefined,
   })
 })
 

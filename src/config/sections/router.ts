@@ -5,6 +5,7 @@ import { didYouMean, join, type Report } from '../report.ts'
 import { checkShape, choice, count, flag, object, seconds, text, texts } from '../shapes.ts'
 import { child, entry, type MapNode } from '../tree.ts'
 import { z } from '../zod.ts'
+import { readFailover, warnOfCap } from './failover.ts'
 import { readDefaultFallbacks, readFallbacks, type Written, withDefaults } from './fallbacks.ts'
 import type { Names } from './names.ts'
 import { PHASE_KEYS, readPhases } from './phases.ts'
@@ -91,8 +92,22 @@ export type RouterSources = {
   readonly litellm: MapNode
   readonly environment: Environment
   readonly names: Names
+  /** The longest limit of one attempt that stands elsewhere in the file, milliseconds. */
+  readonly longestLimitMs: number
   readonly report: Report
 }
+
+/** LiteLLM's keys and variables that say how deployments rest. */
+const COOLDOWN_KEYS = ['allowed_fails', 'allowed_fails_policy', 'cooldown_time', 'disable_cooldowns'] as const
+const COOLDOWN_VARIABLES = ['DEFAULT_COOLDOWN_TIME_SECONDS', 'DEFAULT_ALLOWED_FAILS'] as const
+
+const isWritten = (section: MapNode, key: string): boolean => entry(section, key) !== undefined
+
+/** Whoever writes one of them, the default included, has asked for LiteLLM's rules. */
+const asksForCooldowns = ({ router, litellm, environment }: RouterSources): boolean =>
+  COOLDOWN_KEYS.some(key => isWritten(router, key)) ||
+  (['allowed_fails', 'cooldown_time'] as const).some(key => isWritten(litellm, key)) ||
+  COOLDOWN_VARIABLES.some(name => (environment[name]?.trim() ?? '') !== '')
 
 /** router_settings over litellm_settings over the environment over LiteLLM's defaults. 0 and false are values. */
 export const readRouter = (sources: RouterSources): RouterSettings => {
@@ -100,10 +115,13 @@ export const readRouter = (sources: RouterSources): RouterSettings => {
   const own = checkShape(ROUTER, router, ['router_settings'], report) ?? {}
   const shared = checkShape(SHARED, litellm, ['litellm_settings'], report) ?? {}
   const variable = <Name extends Variable>(name: Name) => fromEnvironment(name, environment, report)
+  const failover = readFailover(router, Math.max(sources.longestLimitMs, own.timeout ?? 0), report)
+  const numRetries = own.num_retries ?? shared.num_retries ?? 2
+  warnOfCap(router, { numRetries, failover }, report)
   return {
     strategy: readStrategy(own.routing_strategy, router, report),
     strategyArgs: own.routing_strategy_args ?? {},
-    numRetries: own.num_retries ?? shared.num_retries ?? 2,
+    numRetries,
     retryAfterMs: own.retry_after ?? 0,
     timeoutMs: own.timeout,
     streamTimeoutMs: own.stream_timeout,
@@ -126,6 +144,8 @@ export const readRouter = (sources: RouterSources): RouterSettings => {
     cooldownMs:
       own.cooldown_time ?? shared.cooldown_time ?? variable('DEFAULT_COOLDOWN_TIME_SECONDS') ?? 5000,
     disableCooldowns: own.disable_cooldowns ?? false,
+    litellmCooldowns: asksForCooldowns(sources),
+    failover,
     maxFallbacks: own.max_fallbacks ?? variable('ROUTER_MAX_FALLBACKS') ?? 5,
     ...readFallbackLists(sources),
     fallbackOnContentPolicy: own.fallback_on_content_policy ?? false,

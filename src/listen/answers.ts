@@ -1,0 +1,81 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { json, type LocalAnswer } from '../admin/local.ts'
+import { answerEarly, type Unread } from '../reply/linger.ts'
+
+/** What the door says by itself. */
+
+const refused = (status: number, message: string, type = 'invalid_request_error'): LocalAnswer =>
+  json({ error: { message, type, param: null, code: String(status) } }, status)
+
+const later = (answer: LocalAnswer): LocalAnswer => ({
+  ...answer,
+  headers: { ...answer.headers, 'retry-after': '1' },
+})
+
+export const CLOSING = later(
+  refused(503, 'The gateway is shutting down; another instance will answer.', 'server_shutting_down'),
+)
+export const FULL = later(
+  refused(503, 'The gateway has as many requests in flight as it may have.', 'server_overloaded'),
+)
+export const EXPECTATION = refused(417, 'The only expectation that can be met is 100-continue.')
+/** As FastAPI says it. */
+export const LOST: LocalAnswer = json({ detail: 'Not Found' }, 404)
+const WRONG_METHOD: LocalAnswer = json({ detail: 'Method Not Allowed' }, 405)
+
+export const wrongMethod = (allowed: readonly string[]): LocalAnswer => ({
+  ...WRONG_METHOD,
+  headers: { ...WRONG_METHOD.headers, allow: allowed.join(', ') },
+})
+
+const VERSION = refused(505, 'The gateway speaks HTTP/1.1.')
+const CODING = refused(501, 'The only transfer-encoding that is supported is chunked.')
+const OLD_CODING = refused(400, 'HTTP/1.0 has no transfer-encoding.')
+const HOST = refused(400, 'An HTTP/1.1 request has exactly one Host header.')
+
+const hostsIn = (raw: readonly string[]): number => {
+  let hosts = 0
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] as string
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
+  }
+  return hosts
+}
+
+/** Why a request that could be parsed is none all the same (RFC 9112, 2.3, 3.2 and 6.1). */
+export const improper = (request: IncomingMessage): LocalAnswer | undefined => {
+  if (request.httpVersionMajor !== 1) return VERSION
+  const old = request.httpVersionMinor === 0
+  if (!old && hostsIn(request.rawHeaders) !== 1) return HOST
+  const coding = request.headers['transfer-encoding']
+  if (coding === undefined) return undefined
+  // Others on the way may read such a body otherwise: where it ends would be anybody's guess.
+  return old ? OLD_CODING : coding.trim().toLowerCase() === 'chunked' ? undefined : CODING
+}
+
+/** Writes an answer that did not wait for the body of its request. */
+export const send = (response: ServerResponse, answer: LocalAnswer, unread: Unread): void => {
+  const body = Buffer.from(answer.body)
+  const head: string[] = []
+  for (const [name, value] of Object.entries(answer.headers)) head.push(name, value)
+  head.push('content-length', String(body.length))
+  answerEarly(response, unread, { status: answer.status, head, body })
+}
+
+/** What cannot be parsed as a request, by Node's word for it. */
+const MALFORMED: Readonly<Record<string, LocalAnswer>> = {
+  HPE_HEADER_OVERFLOW: refused(431, 'The head of the request is larger than 64 KB or has too many lines.'),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: refused(413, 'The chunk extensions of the request are too long.'),
+  ERR_HTTP_REQUEST_TIMEOUT: refused(408, 'The request did not arrive in time.'),
+}
+const NO_REQUEST = refused(400, 'This is not an HTTP request.')
+
+/** What is said about bytes that are no request, as status and sentence. */
+export const complaintAbout = (code: string | undefined): LocalAnswer => MALFORMED[code ?? ''] ?? NO_REQUEST
+
+/** The same as bytes, for a connection on which there is no response to write to. */
+export const rawAnswer = (answer: LocalAnswer): string => {
+  const { status, headers, body } = answer
+  const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' })
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`
+}

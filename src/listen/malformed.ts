@@ -1,0 +1,52 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { Refusal } from '../failure.ts'
+import type { Clock } from '../house.ts'
+import { closeGently } from '../reply/linger.ts'
+import { complaintAbout, rawAnswer, wrongMethod } from './answers.ts'
+
+/** A socket knows whose answer is on it. Node's own handler of such errors looks here, too. */
+type Busy = Duplex & { readonly _httpMessage?: (ServerResponse & { readonly req: IncomingMessage }) | null }
+
+/** What is wrong, thrown where the body is read. */
+const refusalOf = (code: string | undefined): Refusal => {
+  const { status, body } = complaintAbout(code)
+  const { error } = JSON.parse(body) as { error: { message: string; type: string } }
+  return new Refusal(status, error.message, { type: error.type })
+}
+
+const tell = (socket: Duplex, clock: Clock, code: string | undefined): void => {
+  socket.write(rawAnswer(complaintAbout(code)))
+  closeGently(socket, clock)
+}
+
+/**
+ * Bytes that are no request, or a request that does not come. A request that came whole before them gets its answer;
+ * one whose body they break off is refused as usual; otherwise they are answered here. Then the connection ends.
+ */
+const onClientError = (error: NodeJS.ErrnoException, socket: Busy, clock: Clock): void => {
+  const { code } = error
+  const response = socket._httpMessage ?? undefined
+  // Said already, and only read on so that it arrives.
+  if (socket.writableEnded && code?.startsWith('HPE_') === true && code !== 'HPE_INVALID_EOF_STATE') return
+  if (!socket.writable) return void socket.destroy()
+  if (code === 'HPE_INVALID_EOF_STATE') {
+    // The client is done with sending, in the middle: it may be there to read why, but nothing is begun for it.
+    if (response === undefined || !response.headersSent) socket.write(rawAnswer(complaintAbout(code)))
+    return void socket.end(() => socket.destroy())
+  }
+  if (response === undefined) return tell(socket, clock, code)
+  const { req: request } = response
+  response.shouldKeepAlive = false
+  if (response.headersSent) response.once('finish', () => closeGently(socket, clock))
+  else if (!request.complete && request.listenerCount('error') > 0) request.emit('error', refusalOf(code))
+}
+
+/** Node's own answers to what is no request say nothing in the API's dialect, and are reset when the client goes on. */
+export const answerMalformed = (server: Server, clock: Clock): void => {
+  server.on('clientError', (error, socket) => onClientError(error, socket, clock))
+  server.on('connect', (_request, socket) => {
+    socket.write(rawAnswer(wrongMethod([])))
+    closeGently(socket, clock)
+  })
+}
