@@ -18,9 +18,11 @@ export type FailureClass =
   | 'transient' // other 5xx, an unreadable answer
   | 'empty_answer' // whole and well-formed, and nothing in it: no choice, no vector, not one token
   | 'transport' // DNS, TLS, refused, reset, cut
+  | 'timeout_connect' // no connection in time
   | 'timeout_headers' // nothing came back in time
   | 'timeout_first_token' // headers came, content did not
   | 'timeout_idle' // content stopped half-way
+  | 'timeout_attempt' // content came to no end in time
   | 'timeout_client' // the caller's own, shorter limit ran out
   | 'timeout_total' // the time for the whole request ran out, attempts and waits together
   | 'no_deployment' // nothing was left to try: all cooling or filtered out
@@ -67,9 +69,11 @@ export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
   // Nobody can tell whether the model, its filter or the prompt made it so: worth another try, no reason to rest.
   empty_answer: { retry: 'any', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   transport: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  timeout_connect: { retry: 'any', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_headers: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_first_token: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_idle: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
+  timeout_attempt: { retry: 'sibling', fallback: 'generic', cooldown: 'soft', breaker: 'failure' },
   timeout_client: { retry: 'sibling', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   // The attempt that was under way may have begun a moment before: it says nothing about its deployment.
   timeout_total: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },

@@ -6,6 +6,7 @@ import type { House } from './house.ts'
 import { read } from './read/read.ts'
 import { type Intake, receive } from './read/receive.ts'
 import { record } from './record/record.ts'
+import { type Pulse, pulseFor } from './reply/pulse.ts'
 import { answerRefusal } from './reply/refusal.ts'
 import { type Finish, reply } from './reply/reply.ts'
 
@@ -21,15 +22,18 @@ export const gateway =
     let settled: Settled | undefined
     let finish: Finish
     let intake: Intake | undefined
+    let pulse: Pulse | undefined
     try {
       const caller = isPublic(received) ? ANYONE : authenticate(received.request, received.config)
       intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       call = read(received, caller, intake.bytes, house)
+      pulse = pulseFor(received, call, house)
       settled = await attempt(call, house)
-      finish = await reply({ received, call, settled, house })
+      finish = await reply({ received, call, settled, house, pulse })
     } catch (error) {
       finish = answerRefusal(received, error, house)
     } finally {
+      pulse?.stop()
       intake?.release()
       // The reply has settled it, unless the gateway itself failed: even then nothing is held for ever.
       if (settled?.kind === 'answered') settled.answered.lease.release()

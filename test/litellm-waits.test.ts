@@ -254,7 +254,9 @@ test('the log tells the whole way: every attempt, its outcome, and why the next 
     }),
   })
   const { stage } = theatre.stages
-  stage.script([limited('retry-after-ms', '30'), { kind: 'reset', when: 'before-headers' }], { model: 'd1' })
+  // The connection that was kept is reset, and so is the fresh one that the request is sent on again: one failure.
+  const reset = { kind: 'reset', when: 'before-headers' } as const
+  stage.script([limited('retry-after-ms', '30'), reset, reset], { model: 'd1' })
   failing(stage, 'd2', 401)
   await theatre.ask('/v1/chat/completions', chat('star'))
   await house.served().house.journal.flush()

@@ -17,7 +17,8 @@ import {
 } from './openai-client.fixture.ts'
 
 /** What the official client makes of every way in which a call can fail. */
-const house = await ensemble({ after })
+// What a break looks like to the client when nobody goes on.
+const house = await ensemble({ after }, { stream_recovery: 'off' })
 const { client } = house
 const { lead, backup } = house.stages
 beforeEach(() => clear(house))
@@ -182,7 +183,9 @@ test('APIConnectionError: nobody is at the gateway’s address', async () => {
 })
 
 test('a provider that cannot be reached is an InternalServerError, not a broken connection', async () => {
-  lead.script([{ kind: 'reset', when: 'before-headers' }])
+  // The kept connection and the fresh one: what dies with the former alone costs nobody anything.
+  const reset = { kind: 'reset', when: 'before-headers' } as const
+  lead.script([reset, reset])
   const error = await failing(ask())
   assert.ok(error instanceof OpenAI.InternalServerError)
   assert.deepEqual(shapeOf(error), { status: 500, code: '500', param: null, type: null })

@@ -249,7 +249,7 @@ for (const fault of [
   { kind: 'status', status: 503 },
   { kind: 'status', status: 429, headers: { 'retry-after': '3' } },
   { kind: 'status', status: 401 },
-  { kind: 'reset', when: 'before-headers' },
+  { kind: 'reset', when: 'after-headers' },
   { kind: 'error-in-200', error: { message: 'boom', type: 'server_error' } },
 ] as const) {
   const said = 'status' in fault ? `${fault.kind} ${fault.status}` : fault.kind

@@ -36,6 +36,11 @@ export class Allowance implements Signal {
   get leftMs(): number {
     return Math.max(0, this.#endsAt - this.#clock.now())
   }
+  /** A limit of this many milliseconds from now, within what is left of the request's time. */
+  within(ms: number | undefined): number | undefined {
+    const { leftMs } = this
+    return leftMs === Number.POSITIVE_INFINITY || (ms !== undefined && ms <= leftMs) ? ms : leftMs
+  }
   get over(): boolean {
     return this.#clock.now() >= this.#endsAt
   }

@@ -15,4 +15,4 @@ export const BYTES: StreamRules = {
 }
 
 /** A file may be empty; speech that says nothing is a failure that looks like an answer. */
-export const SOUND: StreamRules = { ...BYTES, neverEmpty: true }
+export const SOUND: StreamRules = { ...BYTES, neverEmpty: true, speaksSoon: true }

@@ -27,7 +27,7 @@ export type ResponseSignal = {
 
 export type TimeoutSignal = {
   readonly kind: 'timeout'
-  readonly phase: 'headers' | 'first_token' | 'idle' | 'total'
+  readonly phase: 'connect' | 'headers' | 'first_token' | 'idle' | 'attempt' | 'total'
   readonly limitMs: number
   readonly tookMs: number
   /** The limit was the caller's own. */
@@ -41,7 +41,15 @@ export type TimeoutSignal = {
 
 export type UnreadableSignal = {
   readonly kind: 'unreadable'
-  readonly what: 'not_json' | 'html' | 'empty' | 'wrong_content_type' | 'malformed_event' | 'cut' | 'oversize'
+  readonly what:
+    | 'not_json'
+    | 'html'
+    | 'empty'
+    | 'wrong_content_type'
+    | 'malformed_event'
+    | 'cut'
+    | 'oversize'
+    | 'diverged'
   readonly status: number
   readonly provider: ProviderTag
 }

@@ -172,23 +172,25 @@ test("transport faults: a refused connection is LiteLLM's 500, a late one its 40
     assert.equal(failure.possiblyBilled, kind === 'reset')
   }
   assert.equal(of('connect_timeout', false).status, 408)
-  assert.equal(of('connect_timeout', false).class, 'transport')
+  assert.equal(of('connect_timeout', false).class, 'timeout_connect')
   assert.equal(of('headers_timeout', true).class, 'timeout_headers')
   assert.equal(of('aborted', true).class, 'client_gone')
 })
 
 test('timeouts say the limit and the time as Python prints them', () => {
-  const late = (phase: 'headers' | 'first_token' | 'idle' | 'total', byClient = false) =>
+  const late = (phase: 'connect' | 'headers' | 'first_token' | 'idle' | 'attempt', byClient = false) =>
     classify({ kind: 'timeout', phase, limitMs: 1_000, tookMs: 1_014, byClient, provider })
   assert.equal(
     late('headers').message,
     'litellm.Timeout: APITimeoutError - Request timed out. Error_str: Request timed out. - timeout value=1.0, time taken=1.01 seconds',
   )
   assert.equal(late('headers').class, 'timeout_headers')
-  assert.equal(late('total').class, 'timeout_headers')
+  assert.equal(late('attempt').class, 'timeout_attempt')
+  assert.equal(late('connect').class, 'timeout_connect')
+  assert.equal(late('connect').possiblyBilled, false)
   assert.equal(late('first_token').class, 'timeout_first_token')
   assert.equal(late('idle').class, 'timeout_idle')
-  for (const phase of ['headers', 'first_token', 'idle', 'total'] as const) {
+  for (const phase of ['connect', 'headers', 'first_token', 'idle', 'attempt'] as const) {
     assert.equal(late(phase, true).class, 'timeout_client')
     assert.equal(late(phase).status, 408)
   }

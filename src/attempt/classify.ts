@@ -45,17 +45,16 @@ const writtenLimits = ({ written }: TimeoutSignal): string =>
 
 const classifyTimeout = (signal: TimeoutSignal): Failure => {
   const { phase } = signal
-  const ownClass: FailureClass =
-    phase === 'first_token' ? 'timeout_first_token' : phase === 'idle' ? 'timeout_idle' : 'timeout_headers'
   const spent = `timeout value=${pythonSeconds(signal.limitMs, 3)}, time taken=${pythonSeconds(signal.tookMs, 2)} seconds`
   return plain(
     {
-      class: signal.byClient ? 'timeout_client' : signal.ofRequest === true ? 'timeout_total' : ownClass,
+      class: signal.byClient ? 'timeout_client' : `timeout_${phase}`,
       status: 408,
       exception: 'Timeout',
       message: `${timedOut} Error_str: Request timed out. - ${spent}${writtenLimits(signal)}`,
     },
-    { possiblyBilled: true },
+    // Who was never reached has nothing to charge for.
+    { possiblyBilled: phase !== 'connect' },
   )
 }
 
@@ -64,7 +63,7 @@ const classifyTransport = (fault: TransportFault, tag: string, inStream: boolean
   if (fault.kind === 'aborted') return clientGone()
   const more = { possiblyBilled: fault.sent && fault.kind !== 'connect_timeout' }
   if (fault.kind === 'connect_timeout' || fault.kind === 'headers_timeout') {
-    const failureClass = fault.kind === 'headers_timeout' ? 'timeout_headers' : 'transport'
+    const failureClass = fault.kind === 'headers_timeout' ? 'timeout_headers' : 'timeout_connect'
     return plain({ class: failureClass, status: 408, exception: 'Timeout', message: timedOut }, more)
   }
   const naming = inStream ? BROKEN_STREAM : namingOf('transport', 500)
@@ -79,12 +78,19 @@ const unreadable: Readonly<Record<UnreadableSignal['what'], string>> = {
   malformed_event: 'The provider sent an event that is not JSON.',
   cut: 'The provider closed the connection before the answer was complete.',
   oversize: 'The answer is larger than the gateway accepts.',
+  diverged: 'The new answer differs from what was delivered of the one that broke.',
+}
+
+/** What is wrong with an answer, by class: a cut is the connection's doing, another answer than before nobody's. */
+const UNREADABLE_CLASS: Readonly<Partial<Record<UnreadableSignal['what'], FailureClass>>> = {
+  cut: 'transport',
+  diverged: 'unsupported',
 }
 
 const classifyUnreadable = ({ what, status, provider }: UnreadableSignal): Failure => {
   const broken = what === 'cut' || what === 'malformed_event'
   const naming = broken ? BROKEN_STREAM : namingOf('transient', status >= 400 ? status : 500)
-  const failureClass = what === 'cut' ? 'transport' : 'transient'
+  const failureClass = UNREADABLE_CLASS[what] ?? 'transient'
   const message = prefixed(naming, provider.exception, unreadable[what])
   return plain(named(failureClass, naming, message), { possiblyBilled: status < 400 && what !== 'html' })
 }

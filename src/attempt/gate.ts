@@ -7,6 +7,8 @@ import type { LiveStream, Trouble } from './stream.ts'
 const HELD_BYTES = 8 * 1024 * 1024
 /** What an event takes beside its bytes: a flood of empty ones is a flood, too. */
 const EVENT_BYTES = 256
+/** A whole answer whose end does not come has this long: its usage may still be on its way. */
+export const END_MS = 5_000
 
 /** A stream that has answered. It is paused; events that were already on their way are in `held`. */
 export type Opened = {
@@ -72,6 +74,7 @@ export const gate = (live: LiveStream, progress: Progress, now: () => number): P
           const failed = judge(event)
           if (failed !== undefined) return fail(failed)
         }
+        if (opened === undefined && progress.finished) live.endWithin(END_MS)
       },
       end: () => {
         if (opened !== undefined) opened.ended = true

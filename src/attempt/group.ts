@@ -17,7 +17,7 @@ import {
   type Picked,
   type Play,
 } from './level.ts'
-import { limitsFor } from './limits.ts'
+import { generalLimit } from './limits.ts'
 import { type Job, type Tried, tryOnce } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
 import type { Trail } from './settled.ts'
@@ -140,7 +140,7 @@ const jobOf = (play: Play, { deployment, model }: Candidate, lease: Lease): Job 
   lease,
   house: play.house,
   allowance: play.allowance,
-  filteredFails: () => play.hasFallback('content_policy'),
+  hasFallback: play.hasFallback,
   resumption: play.resumption,
 })
 
@@ -166,7 +166,7 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
   level.tried.add(deployment.id)
   level.retries ??= call.controls.numRetries ?? deployment.numRetries ?? call.config.router.numRetries
   play.trail.maxRetries = level.retries
-  play.trail.timeoutMs = limitsFor(call, deployment).limitMs
+  play.trail.timeoutMs = generalLimit(call, deployment)
   let tried: Tried
   try {
     tried = await tryOnce(jobOf(play, choice.candidate, admitted))
@@ -187,7 +187,7 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
 const stepOf = (
   { stop, call, house }: Play,
   { candidate: { deployment }, because }: Picked,
-  { outcome, edits, lost }: Tried,
+  { outcome, edits, lost, resumed }: Tried,
   { startedAt, waitedMs }: { readonly startedAt: number; readonly waitedMs: number },
 ): Step => {
   const failure = outcome.kind === 'failed' ? outcome.failure : undefined
@@ -206,6 +206,7 @@ const stepOf = (
     waitedMs,
     next: failure === undefined ? 'end' : '',
     ...(failure?.possiblyBilled === true ? { possiblyBilled: true as const } : {}),
+    ...(resumed === undefined ? {} : { resumed }),
   }
 }
 
@@ -215,6 +216,13 @@ const policyOf = (play: Play): ExceptionPolicy | undefined => {
   const own = router.modelGroupRetryPolicy
   return own.get(named) ?? own.get(group) ?? router.retryPolicy
 }
+
+/** An attempt that took this long is not made again where it failed while another group stands by. */
+const LONG_ATTEMPT_MS = 10_000
+
+/** Asking the same deployment again would cost what the first attempt did, and somebody else can be asked. */
+const isCostly = (play: Play, last: Step, failure: Failure): boolean =>
+  (play.resumption !== undefined || last.ms >= LONG_ATTEMPT_MS) && play.hasFallback(failure.class)
 
 /** A policy number replaces both the count and the rule of the class. */
 const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
@@ -231,7 +239,8 @@ const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
     note(play.trail, play.allowance.over ? 'no retry: the time is over' : 'no retry: max_attempts')
     return false
   }
-  if (rule === 'any' && last !== undefined) level.mayRepeat.add(last.deployment)
+  if (rule === 'any' && last !== undefined && !isCostly(play, last, failure))
+    level.mayRepeat.add(last.deployment)
   return mayAdd(play, level)
 }
 

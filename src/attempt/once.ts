@@ -1,46 +1,32 @@
 import type { Call } from '../call.ts'
 import { SHAPES } from '../dialects/index.ts'
-import type { StreamDecoder, StreamRules } from '../dialects/shape.ts'
-import type { Failure } from '../failure.ts'
+import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
-import {
-  type Ask,
-  type Draft,
-  type HeaderPair,
-  type Reading,
-  type Stamp,
-  Unsupported,
-} from '../providers/provider.ts'
+import { type Draft, type HeaderPair, Unsupported } from '../providers/provider.ts'
 import { gives } from '../providers/same-dialect.ts'
 import type { Lease } from '../shared/board.ts'
-import { indexObject, type JsonIndex } from '../wire/index.ts'
-import type { JsonObject } from '../wire/json.ts'
-import { sseDecoder } from '../wire/sse.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
 import type { Allowance } from './allowance.ts'
-import { BYTES, SOUND, wholeChunks } from './bytes.ts'
+import { type Read, readAnswer } from './answer.ts'
 import { classify, type FailureSignal } from './classify.ts'
-import { collect } from './collect.ts'
 import { concealed } from './conceal.ts'
 import { plainAnswer } from './decode.ts'
-import { gate } from './gate.ts'
-import { CONNECT_MS, limitsFor, limitsWithin, type PhaseLimits } from './limits.ts'
+import { limitsFor, nearer, type PhaseLimits } from './limits.ts'
 import { isRehearsed, mockTransport } from './mock.ts'
-import { type Content, editNames, type Outcome } from './outcome.ts'
-import { Progress } from './progress.ts'
-import type { Resumption } from './resume.ts'
-import { LiveStream, type Trouble } from './stream.ts'
+import { editNames, type Outcome } from './outcome.ts'
+import { mayThink, noteSilent, patienceMs } from './patience.ts'
+import { type Approach, approachTo, type Resumption } from './resume.ts'
+import type { Mode } from './resume-joint.ts'
+import { timeoutSignal } from './signals.ts'
 import { type Answer, TransportFault } from './transport.ts'
-import { usageView, viewOf } from './view.ts'
-
-/** Error bodies are read up to this size. */
-const ERROR_BYTES = 1024 * 1024
 
 /** One attempt and what the trail will say of it. */
 export type Tried = {
   readonly outcome: Outcome
   readonly edits: readonly string[]
   readonly lost: readonly string[]
+  /** How it was asked to go on with an answer that had broken. */
+  readonly resumed: Mode | undefined
 }
 
 export type Job = {
@@ -52,30 +38,17 @@ export type Job = {
   readonly house: House
   /** What is left to the request: an attempt is given up when its time is over. */
   readonly allowance: Allowance
-  /** Another group stands by for answers that a content filter emptied. */
-  readonly filteredFails: () => boolean
+  /** Another group stands by for this failure. */
+  readonly hasFallback: (failure: FailureClass) => boolean
   /** The attempt goes on from an answer that broke. */
   readonly resumption?: Resumption | undefined
 }
 
-type Sent = {
-  readonly ask: Ask
-  readonly draft: Draft
-  readonly limits: PhaseLimits
-  readonly startedAt: number
-}
-type Read = { readonly content: Content; readonly firstContentAt?: number }
-
-/** Failure values inside this file travel as signals until classify has named them. */
-type Verdict =
-  | { readonly ok: true; readonly read: Read }
-  | { readonly ok: false; readonly signal: FailureSignal }
-
-const fail = (signal: FailureSignal): Verdict => ({ ok: false, signal })
-
 /** How far an attempt came: what its failure is told with. Filled in on the way. */
 type Progressed = {
   readonly startedAt: number
+  readonly limits: PhaseLimits
+  readonly approach: Approach | undefined
   draft: Draft | undefined
   credential: readonly HeaderPair[] | undefined
   status: number | undefined
@@ -90,6 +63,8 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
   const { connection, provider } = hop.deployment
   const far: Progressed = {
     startedAt: house.clock.now(),
+    limits: limitsOf(job),
+    approach: job.resumption === undefined ? undefined : approachTo(job.resumption, job.parcel, hop),
     draft: undefined,
     credential: undefined,
     status: undefined,
@@ -97,21 +72,22 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
   if (connection.missing !== undefined && hop.deployment.mockResponse === undefined)
     return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
   try {
-    const { ask, draft } = adapt(job.parcel, hop)
+    const { ask, draft } = adapt(parcelFor(job, far.approach), hop)
     far.draft = draft
     const pending = connection.authorize(draft, new Date(house.clock.wall()))
     const credential = pending instanceof Promise ? await pending : pending
     far.credential = credential
     const headers = withCredential(draft, credential)
-    const limits = limitsWithin(call, hop.deployment, job.allowance)
     const transport = mockTransport(job) ?? house.transport
-    const phases = { connectMs: CONNECT_MS, headersMs: limits.limitMs }
+    const { connectMs, headersMs, firstTokenMs } = far.limits
+    const phases = { connectMs, headersMs: job.allowance.within(nearer(headersMs, firstTokenMs)) }
     const answer = plainAnswer(await transport.send(draft, headers, phases, call.context.departed))
     far.status = answer.status
-    const verdict = await readAnswer(job, { ask, draft, limits, startedAt: far.startedAt }, answer)
+    const { limits, startedAt, approach } = far
+    const verdict = await readAnswer(job, { ask, limits, startedAt, approach }, answer)
     return verdict.ok ? answered(job, far, answer, verdict.read) : failed(job, verdict.signal, far)
   } catch (error) {
-    return failed(job, signalOf(error, job, far.startedAt), far)
+    return failed(job, signalOf(error, job, far), far)
   }
 }
 
@@ -138,7 +114,14 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
   },
   edits: far.draft === undefined ? [] : editNames(far.draft),
   lost: lostBy(far.draft),
+  resumed: far.approach?.mode,
 })
+
+/** The client's call, and where to go on from. */
+const parcelFor = ({ parcel }: Job, approach: Approach | undefined): Parcel =>
+  approach === undefined || approach.edits.length === 0
+    ? parcel
+    : { ...parcel, edits: [...parcel.edits, ...approach.edits] }
 
 /** The credential's headers join the draft's only here, after everything that could be looked at was made. */
 export const withCredential = (draft: Draft, credential: readonly HeaderPair[]): readonly HeaderPair[] => {
@@ -148,41 +131,46 @@ export const withCredential = (draft: Draft, credential: readonly HeaderPair[]):
   return [...ours, ...credential]
 }
 
-const signalOf = (error: unknown, job: Job, startedAt: number): FailureSignal => {
+/** The limits of this attempt. Where nobody has limited the first token and another group stands by, patience has an end. */
+const limitsOf = (job: Job): PhaseLimits => {
+  const { deployment } = job.hop
+  const { body, route } = job.call
+  const limits = limitsFor(job.call, deployment)
+  if (!limits.firstTokenUnsaid || SHAPES[route.shape].stream?.speaksSoon !== true) return limits
+  if (!job.hasFallback('timeout_first_token') || mayThink(body, deployment)) return limits
+  return { ...limits, firstTokenMs: patienceMs(deployment, body.kind === 'none' ? 0 : body.bytes.length) }
+}
+
+const signalOf = (error: unknown, job: Job, { startedAt, limits }: Progressed): FailureSignal => {
   const provider = job.hop.deployment.provider
   if (error instanceof Unsupported)
     return { kind: 'unsupported', message: error.message, param: error.param, provider }
   if (error instanceof TransportFault) {
     if (error.kind === 'aborted') return { kind: 'client_gone' }
+    const tookMs = job.house.clock.now() - startedAt
     if (error.kind === 'headers_timeout')
-      return timeoutSignal(job, 'headers', job.house.clock.now() - startedAt)
+      return timeoutSignal(job, {
+        phase: 'headers',
+        tookMs,
+        limitMs: nearer(limits.headersMs, limits.firstTokenMs),
+      })
+    if (error.kind === 'connect_timeout')
+      return timeoutSignal(job, { phase: 'connect', tookMs, limitMs: limits.connectMs })
     return { kind: 'transport', fault: error, provider }
   }
   job.house.event('error', 'An attempt failed inside the gateway.', { error })
   return { kind: 'bug' }
 }
 
-const timeoutSignal = (
-  job: Pick<Job, 'call' | 'hop' | 'house'> & Partial<Pick<Job, 'allowance'>>,
-  phase: 'headers' | 'first_token' | 'idle' | 'total',
-  tookMs: number,
-): FailureSignal => {
-  const { deployment } = job.hop
-  const { allowance } = job
-  const limits = limitsFor(job.call, deployment)
-  // An answer that has begun is no longer held to the request's time.
-  const ofRequest = allowance?.over === true && phase !== 'idle'
-  const { request_timeout: requestTimeout = null, timeout = null } = deployment.shown
-  return {
-    kind: 'timeout',
-    phase,
-    limitMs: ofRequest ? allowance.totalMs : (limits.limitMs ?? 0),
-    tookMs: ofRequest ? job.house.clock.now() - job.call.context.arrivedAt : tookMs,
-    byClient: ofRequest ? allowance.byClient : limits.byClient,
-    ...(ofRequest ? { ofRequest } : {}),
-    written: { requestTimeout, timeout },
-    provider: deployment.provider,
-  }
+/** Silence under the default is remembered: whoever has never spoken may only be slow. */
+const learnSilence = (
+  job: Job,
+  { startedAt, limits }: Progressed,
+  { class: failureClass }: Failure,
+): void => {
+  const silent = failureClass === 'timeout_headers' || failureClass === 'timeout_first_token'
+  if (silent && limits.firstTokenUnsaid && limits.firstTokenMs !== undefined)
+    noteSilent(job.hop.deployment, startedAt, job.house.clock.now())
 }
 
 const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
@@ -190,208 +178,12 @@ const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
   const totalMs = job.house.clock.now() - far.startedAt
   const ours = failure.class === 'client_gone' || failure.class === 'gateway_bug'
   const neutral = ours || isRehearsed(job.call)
+  learnSilence(job, far, failure)
   job.lease.settle(neutral ? { kind: 'neutral' } : { kind: 'failure', failure, totalMs })
   return {
     outcome: { kind: 'failed', failure, upstreamStatus: far.status },
     edits: far.draft === undefined ? [] : editNames(far.draft),
     lost: [],
-  }
-}
-
-/** Names and dates an answer whose own dialect has neither; from the house, so that a run can be replayed. */
-const stampOf =
-  ({ dice, clock }: House) =>
-  (): Stamp => ({
-    unique: Math.floor(dice.random() * 2 ** 52).toString(36),
-    created: Math.floor(clock.wall() / 1000),
-  })
-
-const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict> => {
-  const reading = job.hop.deployment.connection.reading(sent.ask, stampOf(job.house))
-  if (answer.status >= 300 && job.call.route.verbatim !== true) return readError(job, sent, answer, reading)
-  const type = answer.headers['content-type'] ?? ''
-  const { route, stream } = job.call
-  const events = type.startsWith(reading.streamType ?? 'text/event-stream')
-  if (stream && events) return readEvents(job, answer, reading)
-  const provider = job.hop.deployment.provider
-  if (/^text\/html\b/i.test(type) && route.shape !== 'raw') {
-    answer.abort()
-    return fail({ kind: 'unreadable', what: 'html', status: answer.status, provider })
-  }
-  if (route.shape === 'raw' || (route.shape === 'speech' && !type.startsWith('application/json')))
-    return readStream(job, answer, {
-      decoder: wholeChunks(),
-      rules: route.shape === 'speech' ? SOUND : BYTES,
-      raw: true,
-    })
-  return readDocument(job, sent, answer, reading)
-}
-
-const remaining = (job: Job, sent: Sent): number | undefined =>
-  sent.limits.limitMs === undefined
-    ? undefined
-    : Math.max(1, sent.limits.limitMs - (job.house.clock.now() - sent.startedAt))
-
-const readError = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
-  const { clock } = job.house
-  const got = await collect(answer, {
-    clock,
-    maxBytes: ERROR_BYTES,
-    totalMs: Math.min(remaining(job, sent) ?? 10_000, 10_000),
-  })
-  const body = got.kind === 'whole' ? got.bytes : undefined
-  const errorObject = body === undefined ? undefined : reading.errorOf?.(answer.status, answer.headers, body)
-  if (got.kind === 'fault' && got.fault.kind === 'aborted') return fail({ kind: 'client_gone' })
-  return fail({
-    kind: 'response',
-    status: answer.status,
-    headers: answer.headers,
-    body,
-    provider: job.hop.deployment.provider,
-    ...(errorObject === undefined ? {} : { errorObject }),
-    inStream: false,
-    sent: true,
-    resource: job.call.route.crossing === 'never',
-    wallNow: clock.wall(),
-  })
-}
-
-const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
-  const { clock } = job.house
-  const provider = job.hop.deployment.provider
-  const { route, config } = job.call
-  const unreadable = (what: 'not_json' | 'empty' | 'wrong_content_type' | 'oversize'): Verdict =>
-    fail({ kind: 'unreadable', what, status: answer.status, provider })
-  const got = await collect(answer, {
-    clock,
-    maxBytes: config.general.maxResponseBytes,
-    totalMs: remaining(job, sent),
-  })
-  if (got.kind === 'timeout') return fail(timeoutSignal(job, 'total', clock.now() - sent.startedAt))
-  if (got.kind === 'oversize') return unreadable('oversize')
-  if (got.kind === 'fault')
-    return fail(
-      got.fault.kind === 'aborted'
-        ? { kind: 'client_gone' }
-        : { kind: 'transport', fault: got.fault, provider },
-    )
-  const type = answer.headers['content-type'] ?? ''
-  const document = (bytes: Uint8Array, index?: JsonIndex): Verdict => {
-    const usage = index === undefined ? undefined : SHAPES[route.shape].usageOf(usageView(index))
-    return { ok: true, read: { content: { kind: 'document', bytes, index, usage } } }
-  }
-  // Subtitles and plain transcripts are text by request; a deletion may answer with nothing at all.
-  if (
-    route.shape === 'transcription' &&
-    /^(text\/|application\/x-subrip)/i.test(type) &&
-    got.bytes.length > 0 &&
-    !job.call.stream
-  )
-    return document(got.bytes)
-  if (got.bytes.length === 0)
-    return route.crossing === 'never' && !job.call.stream ? document(got.bytes) : unreadable('empty')
-  if (job.call.stream || type.startsWith('text/event-stream')) {
-    // An error that came as plain JSON is worth more than the complaint about its type.
-    const hidden = errorIn(got.bytes, route.shape)
-    return hidden === undefined ? unreadable('wrong_content_type') : fail(hiddenSignal(job, answer, hidden))
-  }
-  const bytes = reading.translate === undefined ? got.bytes : reading.translate(got.bytes)
-  let index: JsonIndex
-  try {
-    index = indexObject(bytes)
-  } catch {
-    return unreadable('not_json')
-  }
-  // What is read back (a stored response that failed) is the answer; only what was asked to be done can fail inside.
-  const shape = SHAPES[route.shape]
-  if (route.method === 'GET' || shape.calm?.(index) === true) return document(bytes, index)
-  const view = viewOf(index)
-  const hidden = shape.errorInside(view)
-  if (hidden !== undefined) return fail(hiddenSignal(job, answer, hidden))
-  if (shape.filtered?.(view) === true && job.filteredFails()) return fail(hiddenSignal(job, answer, FILTERED))
-  return document(bytes, index)
-}
-
-/** behaviour map 3.3, in LiteLLM's words. */
-const FILTERED: JsonObject = { message: 'Response output was blocked.', code: 'content_policy_violation' }
-
-const errorIn = (
-  bytes: Uint8Array,
-  shape: Call['route']['shape'],
-): ReturnType<(typeof SHAPES)['chat']['errorInside']> => {
-  try {
-    return SHAPES[shape].errorInside(viewOf(indexObject(bytes)))
-  } catch {
-    return undefined
-  }
-}
-
-const hiddenSignal = (
-  job: Job,
-  answer: Answer,
-  errorObject: NonNullable<ReturnType<typeof errorIn>>,
-): FailureSignal => ({
-  kind: 'response',
-  status: answer.status,
-  headers: answer.headers,
-  body: undefined,
-  provider: job.hop.deployment.provider,
-  errorObject,
-  inStream: true,
-  sent: true,
-  resource: job.call.route.crossing === 'never',
-  wallNow: job.house.clock.wall(),
-})
-
-const readEvents = (job: Job, answer: Answer, reading: Reading): Promise<Verdict> => {
-  const rules = SHAPES[job.call.route.shape].stream
-  if (rules === undefined) {
-    answer.abort()
-    const provider = job.hop.deployment.provider
-    return Promise.resolve(
-      fail({ kind: 'unreadable', what: 'wrong_content_type', status: answer.status, provider }),
-    )
-  }
-  return readStream(job, answer, { decoder: reading.decoder?.() ?? sseDecoder(), rules, raw: false })
-}
-
-type Framing = { readonly decoder: StreamDecoder; readonly rules: StreamRules; readonly raw: boolean }
-
-/** The commit gate, the same for every endpoint that streams. */
-const readStream = async (job: Job, answer: Answer, framing: Framing): Promise<Verdict> => {
-  const { clock } = job.house
-  // The head has taken its part of the request's time; once content comes, only its silences are limited.
-  const { limitMs: firstTokenMs } = limitsWithin(job.call, job.hop.deployment, job.allowance)
-  const { limitMs: idleMs } = limitsFor(job.call, job.hop.deployment)
-  const live = new LiveStream(answer, framing.decoder, { clock, firstTokenMs, idleMs })
-  const progress = new Progress(framing.rules)
-  const gated = await gate(live, progress, clock.now)
-  if (gated.kind === 'open') {
-    const content: Content = { kind: 'stream', live, progress, opened: gated, raw: framing.raw }
-    return { ok: true, read: { content, firstContentAt: gated.firstContentAt } }
-  }
-  if (gated.kind === 'error') return fail(hiddenSignal(job, answer, gated.error))
-  const provider = job.hop.deployment.provider
-  if (gated.kind === 'cut') return fail({ kind: 'unreadable', what: 'cut', status: answer.status, provider })
-  return fail(troubleSignal(gated.trouble, job, answer.status))
-}
-
-/** What a broken stream means, before and after the commit. */
-export const troubleSignal = (
-  trouble: Trouble,
-  job: Pick<Job, 'call' | 'hop' | 'house'>,
-  status: number,
-): FailureSignal => {
-  const provider = job.hop.deployment.provider
-  if (trouble.kind === 'fault')
-    return trouble.fault.kind === 'aborted'
-      ? { kind: 'client_gone' }
-      : { kind: 'transport', fault: trouble.fault, provider, inStream: true }
-  if (trouble.kind === 'timeout') return timeoutSignal(job, trouble.phase, trouble.tookMs)
-  return {
-    kind: 'unreadable',
-    what: trouble.kind === 'oversize' ? 'oversize' : 'malformed_event',
-    status,
-    provider,
+    resumed: far.approach?.mode,
   }
 }

@@ -8,11 +8,14 @@ export class Progress {
   content = false
   final = false
   terminal = false
+  #unfinished: number
   #firstData: string | undefined
   #lastData: string | undefined
 
-  constructor(rules: StreamRules) {
+  /** `choices`: how many answers the request asked for; the stream is whole when each of them has ended. */
+  constructor(rules: StreamRules, choices = 1) {
     this.rules = rules
+    this.#unfinished = choices
   }
 
   note(event: StreamEvent): Sight {
@@ -29,9 +32,17 @@ export class Progress {
       // Of several choices one had finished: the answer goes on, and breaking off now would cut it.
       this.final = false
     }
-    if (sight.kind === 'final') this.final = true
+    if (sight.kind === 'final') {
+      this.#unfinished -= sight.finished ?? this.#unfinished
+      this.final = this.#unfinished <= 0
+    }
     if (sight.kind === 'terminal') this.terminal = true
     return sight
+  }
+
+  /** The answer has said all it will, and only its terminator is missing, in a dialect that can do without. */
+  get finished(): boolean {
+    return this.final && this.rules.endsWithoutTerminal && !this.terminal
   }
 
   /** The answer is whole although the upstream closed without (or before) its terminator. */

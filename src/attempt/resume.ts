@@ -1,5 +1,10 @@
-import type { Delivered } from '../dialects/shape.ts'
+import type { Continuation, Delivered } from '../dialects/continuation.ts'
+import { SHAPES } from '../dialects/index.ts'
+import { peekAt } from '../read/parse.ts'
+import type { Edit } from '../wire/edit.ts'
+import type { Hop, Parcel } from './adapt.ts'
 import type { Failed } from './outcome.ts'
+import type { Mode } from './resume-joint.ts'
 
 /**
  * A committed answer broke: what a further attempt of the same walk goes on from. The loop is the one that every
@@ -12,4 +17,37 @@ export type Resumption = {
   readonly delivered: Delivered
   /** A target that declares it is asked to go on; false: only an answer that repeats what was delivered counts. */
   readonly mayContinue: boolean
+}
+
+/** How one deployment is asked to go on. */
+export type Approach = {
+  readonly mode: Mode
+  readonly continuation: Continuation
+  readonly delivered: Delivered
+  /** What tells it where to begin. */
+  readonly edits: readonly Edit[]
+}
+
+/** Values of a fallback entry or of the deployment that would take the place of the conversation. */
+const replacesConversation = ({ overrides, deployment }: Hop): boolean =>
+  ['messages', 'prompt'].some(key => key in overrides || key in deployment.extraBody)
+
+/**
+ * By prefill where the deployment declares it and the body has room for it, else by saying it all again. Undefined:
+ * nobody can go on with answers of this route.
+ */
+export const approachTo = (
+  { delivered, mayContinue }: Resumption,
+  parcel: Parcel,
+  hop: Hop,
+): Approach | undefined => {
+  const continuation = SHAPES[parcel.route.shape].stream?.continuation
+  if (continuation === undefined) return undefined
+  const { deployment } = hop
+  const declared = mayContinue && deployment.info.supportsAssistantPrefill && !replacesConversation(hop)
+  const edits = declared
+    ? continuation.prefill?.(peekAt(parcel.body), delivered, deployment.provider.prefill ?? {})
+    : undefined
+  const mode = edits === undefined ? 'splice' : 'continuation'
+  return { mode, continuation, delivered, edits: edits ?? [] }
 }

@@ -1,12 +1,16 @@
 import type { StreamDecoder, StreamEvent } from '../dialects/shape.ts'
 import type { Clock } from '../house.ts'
+import { nearer } from './limits.ts'
+import { Diverged } from './resume-joint.ts'
 import { type Answer, TransportFault } from './transport.ts'
 
 /** Why a stream stopped before its own end. */
 export type Trouble =
   | { readonly kind: 'fault'; readonly fault: TransportFault }
-  | { readonly kind: 'timeout'; readonly phase: 'first_token' | 'idle'; readonly tookMs: number }
+  | { readonly kind: 'timeout'; readonly phase: 'first_token' | 'idle' | 'attempt'; readonly tookMs: number }
   | { readonly kind: 'malformed' }
+  /** An answer that was to go on with a broken one says something else. */
+  | { readonly kind: 'diverged' }
   | { readonly kind: 'oversize' }
 
 /** Hears a stream. `events` may come many times; then exactly one of `end` and `trouble`, and nothing after. */
@@ -22,6 +26,8 @@ export type Watch = {
   readonly firstTokenMs: number | undefined
   /** Between two events once content has come. */
   readonly idleMs: number | undefined
+  /** clock.now() at which the answer has to be over, read or not. */
+  readonly until: number | undefined
 }
 
 /**
@@ -36,14 +42,17 @@ export class LiveStream {
   #committed = false
   #over = false
   #paused = false
+  readonly #startedAt: number
   #lastAt: number
+  #endBy: number | undefined
   #cancelTimer: () => void = () => {}
 
   constructor(answer: Answer, decoder: StreamDecoder, watch: Watch) {
     this.#answer = answer
     this.#decoder = decoder
     this.#watch = watch
-    this.#lastAt = watch.clock.now()
+    this.#startedAt = watch.clock.now()
+    this.#lastAt = this.#startedAt
   }
 
   listen(listener: Listener): void {
@@ -69,6 +78,13 @@ export class LiveStream {
     this.#cancelTimer()
     if (!this.#over) this.#arm()
   }
+  /** The answer is whole and only its end is missing: after `ms` without it, this is the end. undefined: it goes on. */
+  endWithin(ms: number | undefined): void {
+    if (this.#over || (ms === undefined && this.#endBy === undefined)) return
+    this.#endBy = ms === undefined ? undefined : this.#watch.clock.now() + ms
+    this.#cancelTimer()
+    this.#arm()
+  }
   pause(): void {
     this.#paused = true
     this.#answer.pause()
@@ -90,10 +106,16 @@ export class LiveStream {
     let batch: readonly StreamEvent[]
     try {
       batch = this.#decoder.push(chunk)
-    } catch {
-      return this.#stop({ kind: 'oversize' })
+    } catch (error) {
+      return this.#stop({ kind: error instanceof Diverged ? 'diverged' : 'oversize' })
     }
+    if (this.#decoder.keptBack?.() === true) this.#spoke()
     this.#hear(batch)
+  }
+  /** Content that is kept back is content: from here on the idle limit holds. */
+  #spoke(): void {
+    if (this.#committed) this.#lastAt = this.#watch.clock.now()
+    else this.commit()
   }
   #hear(batch: readonly StreamEvent[]): void {
     if (batch.length === 0) return
@@ -106,8 +128,8 @@ export class LiveStream {
     let rest: readonly StreamEvent[]
     try {
       rest = this.#decoder.end()
-    } catch {
-      return this.#stop({ kind: 'malformed' })
+    } catch (error) {
+      return this.#stop({ kind: error instanceof Diverged ? 'diverged' : 'malformed' })
     }
     this.#hear(rest)
     if (this.#over) return
@@ -123,19 +145,41 @@ export class LiveStream {
     this.#over = true
     this.#cancelTimer()
   }
+  /** When the next limit ends; undefined: there is none. */
+  #dueAt(): number | undefined {
+    const { firstTokenMs, idleMs, until } = this.#watch
+    const silent = this.#committed ? after(this.#lastAt, idleMs) : after(this.#startedAt, firstTokenMs)
+    return nearer(nearer(silent, until), this.#endBy)
+  }
   #arm(): void {
-    const limit = this.#committed ? this.#watch.idleMs : this.#watch.firstTokenMs
-    if (limit === undefined) return
+    const due = this.#dueAt()
     const { clock } = this.#watch
-    const base = this.#lastAt
-    const fire = (): void => {
-      const since = this.#committed ? this.#lastAt : base
-      const waited = clock.now() - since
-      // A client that does not read is not an upstream that does not send.
-      if (this.#paused || waited < limit)
-        this.#cancelTimer = clock.after(this.#paused ? limit : limit - waited, fire)
-      else this.#stop({ kind: 'timeout', phase: this.#committed ? 'idle' : 'first_token', tookMs: waited })
+    if (due !== undefined) this.#cancelTimer = clock.after(Math.max(0, due - clock.now()), () => this.#look())
+  }
+  #look(): void {
+    const { clock, firstTokenMs, idleMs, until } = this.#watch
+    const now = clock.now()
+    if (until !== undefined && now >= until)
+      return this.#stop({ kind: 'timeout', phase: 'attempt', tookMs: now - this.#startedAt })
+    // The gate has opened and nobody listens yet: the commit sets the next limit.
+    if (this.#paused && !this.#committed) return
+    // A client that does not read is not an upstream that does not send.
+    if (this.#paused) this.#lastAt = now
+    const limit = this.#committed ? idleMs : firstTokenMs
+    const waited = now - (this.#committed ? this.#lastAt : this.#startedAt)
+    if (limit !== undefined && waited >= limit)
+      return this.#stop({ kind: 'timeout', phase: this.#committed ? 'idle' : 'first_token', tookMs: waited })
+    if (this.#endBy !== undefined && now >= this.#endBy) {
+      if (!this.#paused) return this.#endHere()
+      this.#endBy = undefined
     }
-    this.#cancelTimer = clock.after(limit, fire)
+    this.#arm()
+  }
+  #endHere(): void {
+    this.abort()
+    this.#listener?.end()
   }
 }
+
+const after = (from: number, ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : from + ms

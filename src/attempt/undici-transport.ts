@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { Dispatcher, Pool as UndiciPool } from 'undici'
+import type { Dispatcher, Client as UndiciClient, Pool as UndiciPool } from 'undici'
 import type { Clock } from '../house.ts'
 import type { Draft, HeaderPair } from '../providers/provider.ts'
 import type { Signal } from '../signal.ts'
@@ -17,12 +17,19 @@ import {
  * undici's dispatcher without the rest of the package (fetch, WebSocket, caches): 8 MB and 50 ms less at start.
  * The version is pinned, and the package has no exports map; docs/dependencies.md says so.
  */
-const Pool = createRequire(import.meta.url)('undici/lib/dispatcher/pool.js') as typeof UndiciPool
+const load = createRequire(import.meta.url)
+const Pool = load('undici/lib/dispatcher/pool.js') as typeof UndiciPool
+const Client = load('undici/lib/dispatcher/client.js') as typeof UndiciClient
 
 /** Bodies up to this size are joined into one write; larger ones go out segment by segment, uncopied. */
 const JOIN_BYTES = 64 * 1024
 /** Bytes an unread answer may collect before its socket is paused. */
 const UNREAD_BYTES = 256 * 1024
+/**
+ * A server that closes an idle connection while a request is on its way to it is heard of within a round trip; a
+ * connection that dies later had its request, and what became of it is the loop's to judge.
+ */
+const RACE_MS = 2_000
 
 const KINDS: Readonly<Record<string, TransportFaultKind>> = {
   ENOTFOUND: 'dns',
@@ -64,10 +71,55 @@ const flat = (headers: Record<string, string | string[] | undefined>): Record<st
   return plain
 }
 
+/** One connection to an origin, and how many answers it has brought: 0 for a fresh one. */
+class Line extends Client {
+  answers = 0
+
+  constructor(origin: string | URL, options: UndiciClient.Options) {
+    super(origin, options)
+    const fresh = (): void => {
+      this.answers = 0
+    }
+    this.on('connect', fresh)
+    this.on('disconnect', fresh)
+  }
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    if (handler instanceof Exchange) handler.line = this
+    return super.dispatch(options, handler)
+  }
+}
+
+/** What is sent, and how it is sent once more on a connection of its own. */
+class Errand {
+  readonly #origin: string
+  readonly #connectMs: number
+  readonly options: Dispatcher.DispatchOptions
+  readonly #lone: Set<Line>
+
+  constructor(draft: Draft, connectMs: number, options: Dispatcher.DispatchOptions, lone: Set<Line>) {
+    this.#origin = draft.origin
+    this.#connectMs = connectMs
+    this.options = options
+    this.#lone = lone
+  }
+  again(exchange: Exchange): void {
+    const line = new Line(this.#origin, lineOptions(this.#connectMs))
+    this.#lone.add(line)
+    line.dispatch(this.options, exchange)
+    // Closing waits for the answer.
+    void line.close().finally(() => this.#lone.delete(line))
+  }
+}
+
 /** One exchange: undici's callbacks on one side, a promise of the head and a sink on the other. */
 class Exchange implements Dispatcher.DispatchHandler, Answer {
   status = 0
   headers: Readonly<Record<string, string>> = {}
+  line: Line | undefined
+  /** A byte of an answer has come, be it of an interim one. */
+  #begun = false
+  #resent = false
+  #writtenAt: number | undefined
   #controller: Dispatcher.DispatchController | undefined
   #sink: Sink | undefined
   #unread: Uint8Array[] = []
@@ -78,14 +130,19 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   #settleHead: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined
   readonly #cancelTimer: () => void
   readonly #signal: Signal
+  readonly #clock: Clock
+  readonly #errand: Errand
   readonly #onAbort = (): void => this.#fail(new TransportFault('aborted', 'The client left.', this.#sent))
 
   constructor(
     settle: { resolve: (answer: Answer) => void; reject: (error: Error) => void },
     limits: { clock: Clock; headersMs: number | undefined; signal: Signal },
+    errand: Errand,
   ) {
     this.#settleHead = settle
     this.#signal = limits.signal
+    this.#clock = limits.clock
+    this.#errand = errand
     this.#cancelTimer =
       limits.headersMs === undefined
         ? () => {}
@@ -97,10 +154,14 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    this.#writtenAt = this.#clock.now()
     if (this.#closed) controller.abort(new TransportFault('aborted', 'Given up before it began.', false))
   }
   onRequestSent(): void {
     this.#sent = true
+  }
+  onResponseStarted(): void {
+    this.#begun = true
   }
   onResponseStart(
     _controller: Dispatcher.DispatchController,
@@ -125,11 +186,28 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   onResponseEnd(): void {
     if (this.#closed) return
     this.#ended = 'end'
+    if (this.line !== undefined) this.line.answers += 1
     this.#close()
     this.#sink?.end()
   }
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
-    this.#fail(error)
+    if (this.#lostRace()) {
+      this.#resent = true
+      this.#sent = false
+      this.#controller = undefined
+      this.#errand.again(this)
+    } else this.#fail(error)
+  }
+  /** A kept connection died under the request before a byte of its answer: its server had closed it already. */
+  #lostRace(): boolean {
+    return (
+      !this.#closed &&
+      !this.#begun &&
+      !this.#resent &&
+      this.line !== undefined &&
+      this.line.answers > 0 &&
+      (this.#writtenAt === undefined || this.#clock.now() - this.#writtenAt <= RACE_MS)
+    )
   }
 
   read(sink: Sink): void {
@@ -183,31 +261,45 @@ const flatten = (pairs: readonly HeaderPair[], length: number | undefined): stri
   return list
 }
 
+/** Every limit is the gateway's own (one clock, one rule per phase), so undici's are off. */
+const lineOptions = (connectMs: number): UndiciClient.Options => ({
+  pipelining: 1,
+  headersTimeout: 0,
+  bodyTimeout: 0,
+  keepAliveTimeout: 20_000,
+  keepAliveMaxTimeout: 120_000,
+  connect: { timeout: connectMs },
+  allowH2: false,
+})
+
 export type TransportOptions = {
   readonly clock: Clock
   /** Sockets per origin; undefined = as many as there are calls. */
   readonly connections?: number
 }
 
-/** The one place that speaks to providers: undici's dispatch, which retries nothing and follows no redirect. */
-export const undiciTransport = (options: TransportOptions): Transport => {
-  // Origins come from the configuration, so there are as many pools as it ever named.
-  const pools = new Map<string, UndiciPool>()
+/**
+ * The one place that speaks to providers: undici's dispatch, which retries nothing and follows no redirect. One thing
+ * is done twice: a request that met the end of a kept connection is sent again, once, on a fresh one. It is no retry:
+ * by all that can be known nobody has read it.
+ */
+export const undiciTransport = ({ clock, connections }: TransportOptions): Transport => {
+  // Origins and limits come from the configuration, so there are as many pools as it ever named.
+  const pools = new Map<number, Map<string, UndiciPool>>()
+  /** Connections of requests that are sent again: each serves one. */
+  const lone = new Set<Line>()
   const poolFor = (origin: string, connectMs: number): UndiciPool => {
-    const known = pools.get(origin)
+    let byOrigin = pools.get(connectMs)
+    const known = byOrigin?.get(origin)
     if (known !== undefined) return known
     const made = new Pool(origin, {
-      connections: options.connections ?? null,
-      pipelining: 1,
-      // Every limit is the gateway's own (one clock, one rule per phase), so undici's are off.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: 20_000,
-      keepAliveMaxTimeout: 120_000,
-      connect: { timeout: connectMs },
-      allowH2: false,
+      ...lineOptions(connectMs),
+      connections: connections ?? null,
+      factory: (url, options) => new Line(url, options),
     })
-    pools.set(origin, made)
+    byOrigin ??= new Map()
+    byOrigin.set(origin, made)
+    pools.set(connectMs, byOrigin)
     return made
   }
   return {
@@ -217,22 +309,23 @@ export const undiciTransport = (options: TransportOptions): Transport => {
         const length = byteLengthOf(draft.body)
         const joined = length <= JOIN_BYTES || draft.body.length === 1
         const body = draft.body.length === 0 ? null : joined ? joinSegments(draft.body) : draft.body
+        const options = {
+          path: draft.path,
+          method: draft.method as Dispatcher.HttpMethod,
+          headers: flatten(headers, draft.body.length === 0 && draft.method === 'GET' ? undefined : length),
+          body: body as Uint8Array | null,
+        }
+        const errand = new Errand(draft, limits.connectMs, options, lone)
         const exchange = new Exchange(
           { resolve, reject },
-          { clock: options.clock, headersMs: limits.headersMs, signal },
+          { clock, headersMs: limits.headersMs, signal },
+          errand,
         )
-        poolFor(draft.origin, limits.connectMs).dispatch(
-          {
-            path: draft.path,
-            method: draft.method as Dispatcher.HttpMethod,
-            headers: flatten(headers, draft.body.length === 0 && draft.method === 'GET' ? undefined : length),
-            body: body as Uint8Array | null,
-          },
-          exchange,
-        )
+        poolFor(draft.origin, limits.connectMs).dispatch(options, exchange)
       }),
     close: async () => {
-      await Promise.all([...pools.values()].map(pool => pool.destroy()))
+      const all = [...pools.values()].flatMap(byOrigin => [...byOrigin.values()])
+      await Promise.all([...all, ...lone].map(one => one.destroy()))
     },
   }
 }

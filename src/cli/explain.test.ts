@@ -32,6 +32,20 @@ const told = async (callId: string, options: { dataDir: string; file?: string; i
   return { code, text }
 }
 
+test('an answer of two parts says who went on with it, and whose tokens are an estimate', async t => {
+  const dir = await dataDir(t)
+  const steps = [
+    sampleStep({ outcome: 'transport', estimated: true, usage: { inputTokens: 100, outputTokens: 8 } }),
+    sampleStep({ resumed: 'splice' }),
+    sampleStep({ resumed: 'continuation' }),
+  ]
+  await writeFile(requestLogPath(dir), line({ steps }))
+  const { text } = await told('call-1', { dataDir: dir })
+  assert.match(text, /tokens: about 100 in, 8 out/)
+  assert.match(text, /went on with the answer that broke: by saying it again/)
+  assert.match(text, /went on with the answer that broke: from what the client had of it/)
+})
+
 const fellBack: Partial<RequestRecord> = {
   callId: 'call-7',
   requestedModel: 'fast',

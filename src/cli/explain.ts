@@ -116,6 +116,11 @@ const asked = (record: RequestRecord): string => {
 
 const INDENT = ' '.repeat(4)
 
+const RESUMED: Readonly<Record<NonNullable<Step['resumed']>, string>> = {
+  continuation: 'from what the client had of it',
+  splice: 'by saying it again, and passing on only what was new',
+}
+
 const stepLines = (step: Step, index: number): string[] => {
   const status = step.status === undefined ? 'no answer' : String(step.status)
   const outcome = step.outcome === 'answered' ? `answered, ${status}` : `failed: ${step.outcome}, ${status}`
@@ -129,8 +134,12 @@ const stepLines = (step: Step, index: number): string[] => {
     `${INDENT}edits: ${step.edits.length === 0 ? 'none, the bytes went through as they came' : step.edits.join('; ')}`,
   ]
   if (step.lost.length > 0) lines.push(`${INDENT}lost in translation: ${step.lost.join('; ')}`)
+  if (step.resumed !== undefined)
+    lines.push(`${INDENT}went on with the answer that broke: ${RESUMED[step.resumed]}`)
   if (step.message !== undefined) lines.push(`${INDENT}said: ${step.message}`)
-  if (step.usage !== undefined) lines.push(`${INDENT}tokens: ${tokens(step.usage)}${cost(step.costUsd)}`)
+  const about = step.estimated === true ? 'about ' : ''
+  if (step.usage !== undefined)
+    lines.push(`${INDENT}tokens: ${about}${tokens(step.usage)}${cost(step.costUsd)}`)
   if (step.possiblyBilled === true) lines.push(`${INDENT}the provider may charge for this attempt`)
   lines.push(`${INDENT}then: ${step.next}`)
   return lines

@@ -19,12 +19,35 @@ export type Notice = {
 /** LiteLLM's per-exception numbers (retry_policy, allowed_fails_policy), keys as the exception names. */
 export type ExceptionPolicy = Readonly<Partial<Record<ExceptionName | 'Default', number>>>
 
+/**
+ * Limits of the phases of one attempt, milliseconds. undefined: not set here; Infinity: `0` was written, the phase has
+ * no limit of its own. LiteLLM's `timeout` and `stream_timeout` hold where these are silent.
+ */
+export type PhaseSettings = {
+  readonly connectMs: number | undefined
+  /** A streamed call, to its response head. */
+  readonly headersMs: number | undefined
+  /** A streamed call, from its start to its first content. */
+  readonly firstTokenMs: number | undefined
+  /** Between two events of an answer that has begun. */
+  readonly idleMs: number | undefined
+  /** From the start of one attempt to its last byte. */
+  readonly attemptMs: number | undefined
+}
+
+/** What follows when a stream breaks after its first content. */
+export type StreamRecovery = 'on' | 'splice_only' | 'off'
+
 export type ModelInfo = {
   readonly id: string
   readonly mode: string | undefined
   readonly baseModel: string | undefined
   readonly accessGroups: readonly string[]
   readonly maxInputTokens: number | undefined
+  /** Goes on from an assistant message at the end of the conversation. Only what is declared is believed. */
+  readonly supportsAssistantPrefill: boolean
+  /** May think for long before it says anything. */
+  readonly supportsReasoning: boolean
   readonly allowedFails: number | undefined
   readonly allowedFailsPolicy: ExceptionPolicy | undefined
   readonly cooldownMs: number | undefined
@@ -58,6 +81,7 @@ export type Deployment = {
   readonly maxParallelRequests: number | undefined
   readonly timeoutMs: number | undefined
   readonly streamTimeoutMs: number | undefined
+  readonly phases: PhaseSettings
   readonly numRetries: number | undefined
   readonly cooldownMs: number | undefined
   readonly region: string | undefined
@@ -134,6 +158,8 @@ export type RouterSettings = {
   readonly retryAfterMs: number
   readonly timeoutMs: number | undefined
   readonly streamTimeoutMs: number | undefined
+  readonly phases: PhaseSettings
+  readonly streamRecovery: StreamRecovery
   /** undefined when absent or equal to LiteLLM's default 3 (behaviour map 2.5 B). */
   readonly allowedFails: number | undefined
   readonly allowedFailsPolicy: ExceptionPolicy | undefined
@@ -199,6 +225,8 @@ export type LitellmSettings = {
   readonly requestTimeoutMs: number
   readonly dropParams: boolean
   readonly exposeRouterDebugInErrors: boolean
+  /** Silence after which a streamed call gets a comment, be its answer begun or not; undefined: none is written. */
+  readonly ssePingMs: number | undefined
   /** What providers say of a failure stays out of the log: it may repeat the prompt. */
   readonly turnOffMessageLogging: boolean
 }

@@ -53,6 +53,12 @@ export const megabytes = z.preprocess(
     .transform(value => Math.floor(value * 1024 * 1024)),
 )
 export const text = z.preprocess(toText, z.string('must be text').trim().min(1, 'must not be empty'))
+/** YAML reads a bare on or off as true or false. */
+const toWord = (value: unknown): unknown =>
+  value === true ? 'on' : value === false ? 'off' : typeof value === 'string' ? value.trim() : value
+/** One of these words. */
+export const choice = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
+  z.preprocess(toWord, z.enum(words, `must be one of ${words.join(', ')}`))
 export const texts = z.preprocess(toList, z.array(text, 'must be a list of texts'))
 /** Anything JSON, as it stands. */
 export const json = z.custom<Json>(() => true)

@@ -3,6 +3,7 @@ import type { JsonIndex, Span } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import { flatTest, leading, leadingTo, member, someText, trailing } from './flat-event.ts'
+import { carries, chatContinuation, silent } from './openai-chat-continuation.ts'
 import {
   content,
   isDone,
@@ -29,14 +30,6 @@ const plainDelta = `\\{${leadingTo(spoken)}${bearing}${trailing}\\}`
 const isPlainDelta = flatTest(
   `\\{${leading}"choices": ?\\[\\{${leading}"delta": ?${plainDelta}${trailing}\\}\\]${trailing}\\}`,
 )
-
-/** Members of a delta that say nothing to the reader. */
-const silent: ReadonlySet<string> = new Set(['role', 'name', 'id', 'index', 'type', 'object'])
-
-const carries = (value: Json | undefined): boolean => {
-  if (typeof value === 'string' || Array.isArray(value)) return value.length > 0
-  return isObject(value) && Object.keys(value).length > 0
-}
 
 const speaks = (choice: JsonObject): boolean => {
   const delta = objectOf(choice.delta) ?? objectOf(choice.message)
@@ -80,7 +73,8 @@ export const sightOfChunk = (event: StreamEvent, saysSomething: (choice: JsonObj
   const failed = choiceError(choices)
   if (failed !== undefined) return { kind: 'error', error: failed }
   // With several choices the answer is whole only when each one in sight has finished.
-  if (choices.every(choice => textOf(choice.finish_reason) !== undefined)) return seen('final', usage)
+  if (choices.every(choice => textOf(choice.finish_reason) !== undefined))
+    return { kind: 'final', finished: choices.length, ...(usage === undefined ? {} : { usage }) }
   return seen(choices.some(saysSomething) ? 'content' : 'lifecycle', usage)
 }
 
@@ -184,5 +178,7 @@ export const chat: Shape = {
     errorFrame: chunkErrorFrame,
     emptyEnd: emptyEndOfChunks(speaks),
     endsWithoutTerminal: true,
+    speaksSoon: true,
+    continuation: chatContinuation,
   },
 }

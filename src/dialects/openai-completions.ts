@@ -8,6 +8,7 @@ import {
   filteredChoice,
   sightOfChunk,
 } from './openai-chat.ts'
+import { completionsContinuation } from './openai-chat-continuation.ts'
 import { content, textOf, usageFrom } from './read-json.ts'
 import type { Shape } from './shape.ts'
 
@@ -32,5 +33,7 @@ export const completions: Shape = {
     errorFrame: chunkErrorFrame,
     emptyEnd: emptyEndOfChunks(speaks),
     endsWithoutTerminal: true,
+    speaksSoon: true,
+    continuation: completionsContinuation,
   },
 }

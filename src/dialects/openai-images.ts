@@ -46,12 +46,17 @@ export const typedErrorFrame = (error: ErrorBody): string => {
 }
 
 /** Rules of a stream whose events carry a `type` and end with a type of their own. */
-export const typedStream = (final: readonly string[], carriers: TypedRules['carriers']): StreamRules => {
+export const typedStream = (
+  final: readonly string[],
+  carriers: TypedRules['carriers'],
+  more: Pick<StreamRules, 'speaksSoon' | 'continuation'> = {},
+): StreamRules => {
   const rules: TypedRules = { final: new Set(final), carriers }
   return {
     sight: event => sightOfTyped(event, rules),
     errorFrame: typedErrorFrame,
     endsWithoutTerminal: false,
+    ...more,
   }
 }
 

@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import { flatTest, leadingTo, someText, trailing } from './flat-event.ts'
+import { responsesContinuation } from './openai-responses-continuation.ts'
 import {
   content,
   isPing,
@@ -212,6 +213,8 @@ export const responses: Shape = {
     errorFrame: responseFailedFrame,
     emptyEnd,
     endsWithoutTerminal: false,
+    speaksSoon: true,
+    continuation: responsesContinuation,
   },
 }
 

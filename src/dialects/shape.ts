@@ -1,5 +1,6 @@
 import type { JsonIndex } from '../wire/index.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
+import type { Continuation } from './continuation.ts'
 
 /** Tokens as the provider counted them; `undefined` members were not reported. */
 export type Usage = {
@@ -26,18 +27,25 @@ export type StreamDecoder = {
   push(chunk: Uint8Array): readonly StreamEvent[]
   /** Bytes left at the end of the stream are an unfinished event: returned only if they form a whole one. */
   end(): readonly StreamEvent[]
+  /** Content has come since the last look that is not passed on: the upstream speaks, though nobody hears it. */
+  keptBack?(): boolean
 }
 
 /**
  * What one event means for the commit gate.
  *  lifecycle: hold it (created, in_progress, role-only deltas, pings)
  *  content:   text, reasoning, refusal, tool, audio or image delta: the attempt has answered
- *  final:     the answer is whole but the terminator has not come (finish_reason, usage)
+ *  final:     the answer is whole but the terminator has not come (finish_reason, usage); `finished` says how many of
+ *             its choices end here, undefined: all of them
  *  terminal:  the dialect's own end ([DONE], response.completed): nothing after it counts
  *  error:     the provider failed inside the stream
  */
 export type Sight =
-  | { readonly kind: 'lifecycle' | 'content' | 'final' | 'terminal'; readonly usage?: Usage }
+  | {
+      readonly kind: 'lifecycle' | 'content' | 'final' | 'terminal'
+      readonly usage?: Usage
+      readonly finished?: number
+    }
   | { readonly kind: 'error'; readonly error: JsonObject }
 
 /** The error object of the OpenAI dialect, as LiteLLM fills it. `code` is nearly always the status as a string. */
@@ -59,6 +67,8 @@ export type Shape = {
   readonly usageOf: (answer: JsonObject) => Usage | undefined
   /** A whole answer that a content filter emptied: a refusal where the operator has another group for it. */
   readonly filtered?: (answer: JsonObject) => boolean
+  /** A plain answer is no document but bytes that go out as they come: a stream's limits hold for it. */
+  readonly flows?: true
   /** Stream rules; undefined when the endpoint never streams events. */
   readonly stream: StreamRules | undefined
 }
@@ -76,6 +86,10 @@ export type StreamRules = {
   readonly endsWithoutTerminal: boolean
   /** Plain bytes: where the upstream ends, the answer ends (a short body is the transport's to notice). */
   readonly endIsEnd?: true
+  /** How another answer may go on with one that broke; undefined: nobody can. */
+  readonly continuation?: Continuation
+  /** Its first content is words: a stream that is silent for long has more likely hung than thought. */
+  readonly speaksSoon?: true
   /** An answer without a single byte is none, however properly it ended. */
   readonly neverEmpty?: true
 }

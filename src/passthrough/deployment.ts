@@ -1,4 +1,5 @@
 import type { Config, Deployment, PassThroughEndpoint } from '../config/config.ts'
+import { NO_PHASES } from '../config/sections/phases.ts'
 import { joinQuery, parseBase, segment } from '../providers/address.ts'
 import type { NativePrefix } from '../providers/native.ts'
 import { type Ask, type Connection, type Draft, type Provider, Unsupported } from '../providers/provider.ts'
@@ -94,6 +95,8 @@ const blank = (id: string, connection: Connection, config: Config): Deployment =
     baseModel: undefined,
     accessGroups: [],
     maxInputTokens: undefined,
+    supportsAssistantPrefill: false,
+    supportsReasoning: false,
     allowedFails: undefined,
     allowedFailsPolicy: undefined,
     cooldownMs: 0,
@@ -108,6 +111,7 @@ const blank = (id: string, connection: Connection, config: Config): Deployment =
   maxParallelRequests: undefined,
   timeoutMs: config.general.passThroughTimeoutMs,
   streamTimeoutMs: undefined,
+  phases: NO_PHASES,
   numRetries: 0,
   cooldownMs: 0,
   region: undefined,

@@ -1,6 +1,7 @@
 import type { Config, Deployment, GeneralSettings, ModelInfo, RouterSettings } from '../config/config.ts'
 import { FAILOVER_DEFAULTS } from '../config/sections/failover.ts'
 import { sortPatterns } from '../config/sections/patterns.ts'
+import { NO_PHASES } from '../config/sections/phases.ts'
 import type { ExceptionName, Failure, FailureClass } from '../failure.ts'
 import type { Connection, Provider } from '../providers/provider.ts'
 import { ROUTES, type Route } from '../routes.ts'
@@ -45,6 +46,8 @@ export const testDeployment = (parts: DeploymentParts): Deployment => {
     baseModel: undefined,
     accessGroups: [],
     maxInputTokens: undefined,
+    supportsAssistantPrefill: false,
+    supportsReasoning: false,
     allowedFails: undefined,
     allowedFailsPolicy: undefined,
     cooldownMs: undefined,
@@ -66,6 +69,7 @@ export const testDeployment = (parts: DeploymentParts): Deployment => {
     maxParallelRequests: undefined,
     timeoutMs: undefined,
     streamTimeoutMs: undefined,
+    phases: NO_PHASES,
     numRetries: undefined,
     cooldownMs: undefined,
     region: undefined,
@@ -96,6 +100,8 @@ const ROUTER: RouterSettings = {
   retryAfterMs: 0,
   timeoutMs: undefined,
   streamTimeoutMs: undefined,
+  phases: NO_PHASES,
+  streamRecovery: 'on',
   allowedFails: undefined,
   allowedFailsPolicy: undefined,
   retryPolicy: undefined,
@@ -166,6 +172,7 @@ export const testConfig = ({ deployments, router = {}, aliases = {} }: ConfigPar
       requestTimeoutMs: 6_000_000,
       dropParams: false,
       exposeRouterDebugInErrors: true,
+      ssePingMs: undefined,
       turnOffMessageLogging: false,
     },
     general: GENERAL,
@@ -211,9 +218,12 @@ const NAMES: Readonly<Partial<Record<FailureClass, readonly [status: number, exc
   rate_limit: [429, 'RateLimitError'],
   model_gone: [404, 'NotFoundError'],
   overloaded: [503, 'ServiceUnavailableError'],
+  timeout_connect: [408, 'Timeout'],
   timeout_headers: [408, 'Timeout'],
   timeout_first_token: [408, 'Timeout'],
   timeout_idle: [408, 'Timeout'],
+  timeout_attempt: [408, 'Timeout'],
+  timeout_total: [408, 'Timeout'],
   timeout_client: [408, 'Timeout'],
 }
 

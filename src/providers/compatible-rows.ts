@@ -1,3 +1,4 @@
+import type { Prefill } from '../dialects/continuation.ts'
 import type { Edit } from '../wire/edit.ts'
 import { valueAt as readValue } from '../wire/index.ts'
 import type { Base } from './address.ts'
@@ -30,6 +31,11 @@ const mistralNames = (ask: Ask): readonly Edit[] =>
 
 const local = { keyOptional: true } as const
 
+/** The last message is marked as the beginning of the answer (Mistral's and DeepSeek's guides). */
+const marked: Prefill = { message: { prefix: true } }
+/** The chat template leaves the last message open (vLLM's and SGLang's OpenAI server). */
+const openEnded: Prefill = { body: { continue_final_message: true, add_generation_prompt: false } }
+
 /** One row per OpenAI-compatible provider. Bases and variable names are LiteLLM's. */
 export const ROWS: readonly OpenAiCompatible[] = [
   {
@@ -44,6 +50,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     keyEnv: ['MISTRAL_API_KEY'],
     unsupported: ['logit_bias', 'user', 'store'],
     edits: mistralNames,
+    prefill: marked,
   },
   {
     name: 'codestral',
@@ -51,8 +58,14 @@ export const ROWS: readonly OpenAiCompatible[] = [
     keyEnv: ['CODESTRAL_API_KEY'],
     unsupported: ['logit_bias', 'user', 'store'],
     edits: mistralNames,
+    prefill: marked,
   },
-  { name: 'deepseek', baseUrl: 'https://api.deepseek.com/beta', keyEnv: ['DEEPSEEK_API_KEY'] },
+  {
+    name: 'deepseek',
+    baseUrl: 'https://api.deepseek.com/beta',
+    keyEnv: ['DEEPSEEK_API_KEY'],
+    prefill: marked,
+  },
   {
     name: 'together_ai',
     baseUrl: 'https://api.together.xyz/v1',
@@ -166,7 +179,13 @@ export const ROWS: readonly OpenAiCompatible[] = [
     root: underV1,
     ...local,
   },
-  { name: 'hosted_vllm', keyEnv: ['HOSTED_VLLM_API_KEY'], placeholderKey: 'fake-api-key', ...local },
+  {
+    name: 'hosted_vllm',
+    keyEnv: ['HOSTED_VLLM_API_KEY'],
+    placeholderKey: 'fake-api-key',
+    prefill: openEnded,
+    ...local,
+  },
   { name: 'lm_studio', keyEnv: ['LM_STUDIO_API_KEY'], placeholderKey: 'fake-api-key', ...local },
   {
     name: 'llamafile',

@@ -1,3 +1,4 @@
+import type { Prefill } from '../dialects/continuation.ts'
 import type { Edit } from '../wire/edit.ts'
 import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
 import { type Env, findKey, firstOf, fitsHeader } from './credential.ts'
@@ -24,6 +25,7 @@ export type OpenAiCompatible = {
   readonly headers?: (env: Env) => readonly HeaderPair[]
   /** The provider's own edits, made after the model. */
   readonly edits?: (ask: Ask) => readonly Edit[]
+  readonly prefill?: Prefill
   /** Where the API begins under the base as written. */
   readonly root?: (base: Base) => Base
 }
@@ -97,5 +99,6 @@ export const openAiCompatible = (row: OpenAiCompatible): Provider => ({
   name: row.name,
   exception: row.exception ?? exceptionName(row.name),
   params: [],
+  ...(row.prefill === undefined ? {} : { prefill: row.prefill }),
   connect: params => connect(row, params),
 })

@@ -1,4 +1,5 @@
 import type { Secret } from '../config/secret.ts'
+import type { Prefill } from '../dialects/continuation.ts'
 import type { StreamDecoder } from '../dialects/shape.ts'
 import type { ClientBody } from '../read/body.ts'
 import type { Route } from '../routes.ts'
@@ -113,6 +114,7 @@ export type Provider = {
   readonly exception: string
   /** False: this provider keeps no files, batches or stored responses; such routes pass it by. */
   readonly ownsResources?: false
+  readonly prefill?: Prefill
   /** litellm_params keys that belong to this provider, so that they do not become body defaults. */
   readonly params: readonly string[]
   /** Throws Error with a sentence that says what is missing and how to mend it. */

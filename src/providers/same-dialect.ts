@@ -17,7 +17,7 @@ export const hasKey = (ask: Ask, key: string): boolean => {
   for (const edit of ask.edits) {
     if (edit.path[0] !== key) continue
     if (edit.op === 'set') present = true
-    else if (edit.path.length === 1) present = false
+    else if (edit.op === 'drop' && edit.path.length === 1) present = false
   }
   return present
 }
@@ -60,7 +60,8 @@ const formEdits = (edits: readonly Edit[]) => {
     if (edit.op === 'set') {
       set[key] = asField(edit.value)
       drop.delete(key)
-    } else {
+    } else if (edit.op === 'append') continue
+    else {
       delete set[key]
       drop.add(key)
     }

@@ -46,6 +46,8 @@ const stepFields = (step: Step) => ({
   next: clip(step.next, MESSAGE_LIMIT),
   usage: step.usage,
   costUsd: step.costUsd,
+  estimated: step.estimated,
+  resumed: step.resumed,
   possiblyBilled: step.possiblyBilled,
 })
 

@@ -18,7 +18,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 const closed = (steps: readonly Step[], ending: Ending): readonly Step[] => {
   const { finish, settled } = ending
   const last = steps.at(-1)
-  if (last === undefined || settled?.kind !== 'answered') return steps
+  if (last === undefined || settled?.kind !== 'answered' || finish.stepsTold === true) return steps
   const step: Writable<Step> = { ...last }
   if (finish.failure !== undefined) {
     step.outcome = finish.failure.class

@@ -32,6 +32,10 @@ export type Step = {
   readonly next: string
   readonly usage?: Usage
   readonly costUsd?: number
+  /** The stream broke before its provider had told the usage: counted from what was delivered. */
+  readonly estimated?: true
+  /** The attempt went on with an answer that had broken: after what was delivered, or by saying it again. */
+  readonly resumed?: 'continuation' | 'splice'
   /** The request was fully sent and the provider may charge for it although the attempt failed. */
   readonly possiblyBilled?: true
 }

@@ -1,10 +1,13 @@
 import type { ServerResponse } from 'node:http'
+import { END_MS } from '../attempt/gate.ts'
 import type { Content } from '../attempt/outcome.ts'
-import type { Trouble } from '../attempt/stream.ts'
+import type { Ledger } from '../attempt/resume-ledger.ts'
+import type { LiveStream, Trouble } from '../attempt/stream.ts'
 import type { StreamEvent } from '../dialects/shape.ts'
 import type { Clock } from '../house.ts'
 import type { Signal } from '../signal.ts'
 import type { JsonObject } from '../wire/json.ts'
+import type { Pulse } from './pulse.ts'
 
 /** After the terminal event the client is done; the upstream gets this long to close its side for reuse. */
 const LINGER_MS = 1_000
@@ -27,6 +30,9 @@ export type Relay = {
   readonly clock: Clock
   readonly departed: Signal
   readonly curtain: Signal
+  /** Remembers what goes out, where the stream may have to be gone on with. */
+  readonly ledger: Ledger | undefined
+  readonly pulse: Pulse | undefined
   /** The client does not take what it is given. */
   readonly lagging: () => void
   /** Bytes handed to the client so far. */
@@ -41,6 +47,13 @@ const joined = (pieces: readonly (Uint8Array | string)[]): Uint8Array | string =
   return Buffer.concat(pieces.map(piece => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
 }
 
+/** A connection that is given back in order is used again; one that does not end is closed. */
+const linger = (live: LiveStream, clock: Clock): void => {
+  const cancel = clock.after(LINGER_MS, () => live.abort())
+  live.listen({ events: () => {}, end: cancel, trouble: cancel })
+  live.resume()
+}
+
 /**
  * Passes a committed stream on, event by event, without delay. Back-pressure holds: while the client does not read,
  * the upstream is paused, so a slow client costs one socket buffer. Never writes after the terminal event.
@@ -50,27 +63,24 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
     const { content, response } = flow
     const { live, progress, opened } = content
     let over = false
+    /** All has been said, and the end has a limit. */
+    let ending = false
     const settle = (end: StreamEnd): void => {
       if (over) return
       over = true
       flow.departed.removeEventListener('abort', leave)
       flow.curtain.removeEventListener('abort', drop)
-      if (end.kind === 'complete' && progress.terminal) linger()
+      if (end.kind === 'complete' && progress.terminal) linger(live, flow.clock)
       else if (end.kind !== 'complete') live.abort()
       resolve(end)
     }
     const leave = (): void => settle({ kind: 'client_left' })
     const drop = (): void => settle({ kind: 'curtain' })
-    // A connection that is given back in order is used again; one that does not end is closed.
-    const linger = (): void => {
-      const cancel = flow.clock.after(LINGER_MS, () => live.abort())
-      live.listen({ events: () => {}, end: cancel, trouble: cancel })
-      live.resume()
-    }
     const write = (pieces: readonly (Uint8Array | string)[]): void => {
       if (pieces.length === 0) return
       const data = joined(pieces)
       flow.written += typeof data === 'string' ? Buffer.byteLength(data) : data.length
+      flow.pulse?.beat()
       if (response.write(data)) return
       flow.lagging()
       live.pause()
@@ -84,14 +94,21 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
           write(pieces)
           return settle({ kind: 'error', error: sight.error })
         }
+        flow.ledger?.note(event)
         pieces.push(flow.rewrite(event))
         if (progress.terminal && (at >= noted || at === noted - 1)) break
       }
       write(pieces)
       if (progress.terminal) settle({ kind: 'complete' })
+      else if (progress.finished !== ending) {
+        ending = progress.finished
+        live.endWithin(ending ? END_MS : undefined)
+      }
     }
     const end = (): void => settle(progress.whole ? { kind: 'complete' } : { kind: 'cut' })
-    const trouble = (problem: Trouble): void => settle({ kind: 'trouble', trouble: problem })
+    // What breaks behind the end of an answer breaks nothing of it.
+    const trouble = (problem: Trouble): void =>
+      settle(progress.finished ? { kind: 'complete' } : { kind: 'trouble', trouble: problem })
 
     flow.departed.addEventListener('abort', leave)
     flow.curtain.addEventListener('abort', drop)

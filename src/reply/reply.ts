@@ -1,45 +1,17 @@
 import { classify } from '../attempt/classify.ts'
-import { troubleSignal } from '../attempt/once.ts'
-import type { Answered, Content } from '../attempt/outcome.ts'
+import type { Content } from '../attempt/outcome.ts'
 import type { Settled } from '../attempt/settled.ts'
-import type { Call, Received } from '../call.ts'
-import type { StreamEvent, Usage } from '../dialects/shape.ts'
-import type { Failure, Refusal } from '../failure.ts'
-import type { House } from '../house.ts'
-import { bindsCiphertext, rememberCiphertext } from '../plan/encrypted.ts'
-import { costOf, priceOf } from '../record/price.ts'
-import type { RequestEnd } from '../record/trail.ts'
+import { SHAPES } from '../dialects/index.ts'
+import type { ErrorBody } from '../dialects/shape.ts'
 import { asBuffer } from '../wire/bytes.ts'
-import { addClientHeaders } from '../wire/headers.ts'
-import { sseDecoder } from '../wire/sse.ts'
 import { conclude } from './conclude.ts'
 import { errorBody } from './error-text.ts'
-import { addCommonHeaders, addServedHeaders, type HeaderList } from './headers.ts'
-import { limitPatience } from './patience.ts'
 import { refuse } from './refuse.ts'
-import { relay, type StreamEnd } from './relay.ts'
-import { type Rewriter, rewriterFor } from './rewrite.ts'
+import { rewriterFor } from './rewrite.ts'
+import { costFor, type Finish, headFor, learnCiphertext, type Served, type Stage } from './served.ts'
+import { streamReply } from './stream-reply.ts'
 
-/** How the reply ended: what the record is written from. */
-export type Finish = {
-  readonly end: RequestEnd
-  readonly status: number
-  readonly responseBytes: number
-  readonly usage: Usage | undefined
-  readonly costUsd: number | undefined
-  readonly failure: Failure | undefined
-  /** What the gateway itself refused. */
-  readonly refusal?: Refusal
-  readonly firstTokenMs: number | undefined
-}
-
-type Stage = {
-  readonly received: Received
-  readonly call: Call
-  readonly settled: Settled
-  readonly house: House
-}
-type Served = Stage & { readonly answered: Answered; readonly rewriter: Rewriter }
+export type { Finish } from './served.ts'
 
 /** Settled → bytes to the client. Resolves when the last byte has left, or nobody is there to take it. */
 export const reply = (stage: Stage): Promise<Finish> | Finish => {
@@ -67,17 +39,22 @@ const failedReply = (stage: Stage, settled: Extract<Settled, { kind: 'failed' }>
   // Clients (Codex above all) retry a 429 only when it says for how long; seconds, never less than the truth.
   if (failure.retryAfterMs !== undefined || failure.status === 429)
     headers['retry-after'] = String(Math.max(1, Math.ceil((failure.retryAfterMs ?? 1000) / 1000)))
-  const responseBytes = refuse(received.response, {
-    status: failure.status,
-    error: errorBody(failure, ours ? failure.message : settled.message),
-    headers,
-    callId: received.callId,
-    trail,
-    callIdInBody: call.config.general.includeCallIdInErrorBody,
-  })
+  const error = errorBody(failure, ours ? failure.message : settled.message)
+  const begun = received.response.headersSent
+  stage.pulse?.stop()
+  const responseBytes = begun
+    ? endAsEvents(stage, error)
+    : refuse(received.response, {
+        status: failure.status,
+        error,
+        headers,
+        callId: received.callId,
+        trail,
+        callIdInBody: call.config.general.includeCallIdInErrorBody,
+      })
   return {
     end: failure.class === 'client_gone' ? 'client_left' : 'error',
-    status: failure.class === 'client_gone' ? 499 : failure.status,
+    status: failure.class === 'client_gone' ? 499 : begun ? 200 : failure.status,
     responseBytes,
     usage: undefined,
     costUsd: undefined,
@@ -86,35 +63,13 @@ const failedReply = (stage: Stage, settled: Extract<Settled, { kind: 'failed' }>
   }
 }
 
-const costFor = (answered: Answered, usage: Usage | undefined): number | undefined =>
-  usage === undefined ? undefined : costOf(usage, priceOf(answered.deployment, answered.model))
-
-const headFor = (served: Served, costUsd: number | undefined): HeaderList => {
-  const { answered, settled, house, call, received } = served
-  const totalMs = house.clock.now() - call.context.arrivedAt
-  // What the provider and its waits did not take is ours.
-  let away = 0
-  for (const step of settled.trail.steps) away += step.ms + step.waitedMs
-  const head: HeaderList = []
-  addCommonHeaders(head, received.callId, settled.trail)
-  addServedHeaders(head, answered, { totalMs, overheadMs: Math.max(0, totalMs - away), costUsd })
-  addClientHeaders(head, answered.headers)
-  return head
-}
-
-const learnCiphertext = ({ call, answered, house }: Served, bytes: Uint8Array): void => {
-  if (bindsCiphertext(call.config, call.route.shape))
-    rememberCiphertext(bytes, answered.deployment.id, house.board)
-}
-
-/** What happens to each event on its way to the client. */
-const rewriteOf = (served: Served, raw: boolean): ((event: StreamEvent) => Uint8Array | string) => {
-  if (raw) return event => event.bytes
-  if (!bindsCiphertext(served.call.config, served.call.route.shape)) return served.rewriter.event
-  return event => {
-    learnCiphertext(served, event.bytes)
-    return served.rewriter.event(event)
-  }
+/** The status has gone out with a comment: the error is told as the dialect tells it within a stream. */
+const endAsEvents = ({ call, received: { response } }: Stage, error: ErrorBody): number => {
+  const nothing = { sequence: -1, response: undefined }
+  const frame = SHAPES[call.route.shape].stream?.errorFrame(error, nothing) ?? ''
+  if (frame === '' || response.destroyed) response.destroy()
+  else response.end(frame)
+  return Buffer.byteLength(frame)
 }
 
 const documentReply = (
@@ -173,116 +128,4 @@ const writeWhole = ({ served, segments, length, finish }: Whole): Promise<Finish
   for (const segment of segments) response.write(segment)
   response.uncork()
   return conclude(served, finish)
-}
-
-const PASSED_WITH_BYTES = ['content-type', 'content-disposition', 'content-length'] as const
-
-const streamHead = (served: Served, raw: boolean): HeaderList => {
-  const head = headFor(served, undefined)
-  if (raw) {
-    const { headers } = served.answered
-    const encoded = headers['content-encoding'] !== undefined
-    for (const name of PASSED_WITH_BYTES) {
-      const value = headers[name]
-      if (value !== undefined && !(encoded && name === 'content-length')) head.push(name, value)
-    }
-    return head
-  }
-  head.push('content-type', 'text/event-stream; charset=utf-8')
-  head.push('cache-control', 'no-cache', 'x-accel-buffering', 'no')
-  return head
-}
-
-const streamReply = async (
-  served: Served,
-  content: Extract<Content, { kind: 'stream' }>,
-): Promise<Finish> => {
-  const { answered, received, house, call } = served
-  const { response } = received
-  response.writeHead(answered.status, streamHead(served, content.raw))
-  const flow = {
-    content,
-    response,
-    rewrite: rewriteOf(served, content.raw),
-    clock: house.clock,
-    departed: received.departed,
-    curtain: received.curtain,
-    lagging: () => limitPatience(received, house),
-    written: 0,
-  }
-  const end = await relay(flow)
-  const broken = failureOf(served, end)
-  const failure = broken === undefined ? undefined : answered.conceal(broken)
-  settleLease(served, content, failure)
-  if (failure !== undefined && failure.class !== 'client_gone') endBroken(served, content, failure)
-  const { usage } = content.progress
-  return conclude(served, {
-    end: endOf(failure),
-    status: answered.status,
-    responseBytes: flow.written,
-    usage,
-    costUsd: costFor(answered, usage),
-    failure,
-    firstTokenMs:
-      answered.firstContentAt === undefined ? undefined : answered.firstContentAt - call.context.arrivedAt,
-  })
-}
-
-const endOf = (failure: Failure | undefined): RequestEnd => {
-  if (failure === undefined) return 'complete'
-  if (failure.class === 'client_gone') return 'client_left'
-  return failure.class === 'shutdown' ? 'error' : 'upstream_broke'
-}
-
-const failureOf = (served: Served, end: StreamEnd): Failure | undefined => {
-  const { answered, call, house } = served
-  const { provider } = answered.deployment
-  if (end.kind === 'complete') return undefined
-  if (end.kind === 'client_left') return classify({ kind: 'client_gone' })
-  if (end.kind === 'curtain') return classify({ kind: 'shutdown' })
-  if (end.kind === 'cut')
-    return classify({ kind: 'unreadable', what: 'cut', status: answered.status, provider })
-  if (end.kind === 'error')
-    return classify({
-      kind: 'response',
-      status: answered.status,
-      headers: answered.headers,
-      body: undefined,
-      provider,
-      errorObject: end.error,
-      inStream: true,
-      sent: true,
-      wallNow: house.clock.wall(),
-    })
-  const hop = { deployment: answered.deployment, model: '', overrides: {} }
-  return classify(troubleSignal(end.trouble, { call, hop, house }, answered.status))
-}
-
-const settleLease = (
-  served: Served,
-  content: Extract<Content, { kind: 'stream' }>,
-  failure: Failure | undefined,
-): void => {
-  const { answered, house } = served
-  const totalMs = house.clock.now() - answered.startedAt
-  if (failure === undefined)
-    answered.lease.settle({
-      kind: 'success',
-      usage: content.progress.usage,
-      totalMs,
-      firstTokenMs:
-        answered.firstContentAt === undefined ? undefined : answered.firstContentAt - answered.startedAt,
-    })
-  else if (failure.class === 'client_gone') answered.lease.settle({ kind: 'neutral' })
-  else answered.lease.settle({ kind: 'failure', failure, totalMs })
-}
-
-/** A truncated answer never looks whole: the dialect's error event, then an orderly end; bytes are cut instead. */
-const endBroken = (served: Served, content: Extract<Content, { kind: 'stream' }>, failure: Failure): void => {
-  const { response } = served.received
-  const frame = content.progress.rules.errorFrame(errorBody(failure, failure.message), content.progress.state)
-  if (frame === '') return void response.destroy()
-  // The frame repeats what the provider had sent of the answer: its ids and its model's name are changed like any event's.
-  for (const event of sseDecoder().push(Buffer.from(frame))) response.write(served.rewriter.event(event))
-  response.end()
 }

@@ -14,6 +14,8 @@ import { encodeEvent } from '../wire/sse.ts'
 export type Rewriter = {
   readonly document: (index: JsonIndex) => readonly Uint8Array[]
   readonly event: (event: StreamEvent) => Uint8Array | string
+  /** Ids that were sealed, by the provider's own: whoever goes on with the answer tells them the same. */
+  readonly sealed: Map<string, string> | undefined
 }
 
 const STORED_OBJECTS = new Set([
@@ -125,30 +127,36 @@ const responseRewriter =
   }
 
 /** The same id is sealed once for one answer, and an id that the client wrote comes back as it was written. */
-const sealing = (call: Call, answered: Answered, seal: Seal): Facts['sealId'] => {
-  const sealed = new Map(call.echoes)
-  return id => {
+const sealing =
+  (call: Call, answered: Answered, seal: Seal, sealed: Map<string, string>): Facts['sealId'] =>
+  id => {
     const known = sealed.get(id)
     if (known !== undefined) return known
     const made = seal.seal(id, answered.deployment, call.context.caller.owner)
     sealed.set(id, made)
     return made
   }
-}
+
+const plainEvent: Rewriter['event'] = event => event.bytes
 
 const unsealed: Facts['sealId'] = id => id
 
-/** The rewriter of one answer: `model` becomes the name the client knows the serving group by. */
-export const rewriterFor = (call: Call, answered: Answered, seal: Seal): Rewriter => {
+/**
+ * The rewriter of one answer: `model` becomes the name the client knows the serving group by. `earlier` is the rewriter
+ * of the answer that this one goes on with.
+ */
+export const rewriterFor = (call: Call, answered: Answered, seal: Seal, earlier?: Rewriter): Rewriter => {
   const { route } = call
   const binds = route.name.startsWith('responses.') || route.name.startsWith('conversations.')
+  const sealed = binds ? (earlier?.sealed ?? new Map(call.echoes)) : undefined
   const facts: Facts = {
     model:
       call.model !== '' && (route.model === 'body' || route.model === 'path') ? answered.group : undefined,
     binds,
-    sealId: binds ? sealing(call, answered, seal) : unsealed,
+    sealId: sealed === undefined ? unsealed : sealing(call, answered, seal, sealed),
   }
   const document = (index: JsonIndex): readonly Uint8Array[] => applyEdits(index, documentEdits(index, facts))
-  if (binds) return { document, event: responseRewriter(facts) }
-  return { document, event: facts.model === undefined ? event => event.bytes : modelRewriter(facts.model) }
+  if (binds) return { document, event: responseRewriter(facts), sealed }
+  const event = facts.model === undefined ? plainEvent : modelRewriter(facts.model)
+  return { document, event, sealed }
 }

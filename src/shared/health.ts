@@ -49,9 +49,11 @@ export type Surroundings = {
 }
 
 const TIMEOUTS: ReadonlySet<FailureClass> = new Set([
+  'timeout_connect',
   'timeout_headers',
   'timeout_first_token',
   'timeout_idle',
+  'timeout_attempt',
 ])
 
 export const createState = (

@@ -117,6 +117,20 @@ test('an edit without a path is a mistake in the gateway', () => {
   )
 })
 
+test('an element goes to the end of a list, and the list keeps its spelling', () => {
+  const append = (path: string, value: Json): Edit => ({
+    op: 'append',
+    path: path.split('/'),
+    value,
+    why: 'continuation',
+  })
+  assert.equal(edited('{"m":[ 1.0 ,\n 2 ]}', append('m', { a: 1 })), '{"m":[ 1.0 ,\n 2,{"a":1} ]}')
+  assert.equal(edited('{"m":[ ]}', append('m', 1)), '{"m":[1 ]}')
+  assert.equal(edited('{"m":[]}', append('m', 1), append('m', 2)), '{"m":[1,2]}')
+  assert.equal(edited('{"m":{"a":[0]}}', append('m/a', 1)), '{"m":{"a":[0,1]}}')
+  for (const text of ['{"m":{}}', '{"m":"x"}', '{}']) assert.equal(edited(text, append('m', 1)), text)
+})
+
 test('paths are read as additional_drop_params writes them', () => {
   const cases: readonly [string, readonly string[]][] = [
     ['user', ['user']],
@@ -160,6 +174,11 @@ const onValues = (target: unknown, edit: Edit, depth = 0): void => {
       : []
   if (depth < edit.path.length - 1) {
     for (const each of keys) onValues(tree[each], edit, depth + 1)
+  } else if (edit.op === 'append') {
+    for (const each of keys) {
+      const list = tree[each]
+      if (Array.isArray(list)) list.push(structuredClone(edit.value))
+    }
   } else if (edit.op === 'set') {
     const made = keys.length === 0 && !Array.isArray(target) ? [key] : keys
     for (const each of made) tree[each] = structuredClone(edit.value)
@@ -208,12 +227,12 @@ const edit: fc.Arbitrary<Edit> = fc
   .tuple(
     fc.array(name, { minLength: 1, maxLength: 4 }),
     fc.option(fc.jsonValue({ maxDepth: 2 })),
-    fc.boolean(),
+    fc.constantFrom('set', 'append', 'drop'),
   )
-  .map(([path, value, dropped]) =>
-    dropped
-      ? { op: 'drop', path, why: 'drop-params' }
-      : { op: 'set', path, value: value as Json, why: 'model' },
+  .map(([path, value, op]) =>
+    op === 'drop'
+      ? { op, path, why: 'drop-params' }
+      : { op, path, value: value as Json, why: op === 'set' ? 'model' : 'continuation' },
   )
 
 test('property: edits on bytes mean what the same edits mean on values, one after the other', () => {

@@ -19,6 +19,7 @@ export const EDIT_NAMES = [
   'sealed-id', // a response id we issued becomes the upstream's own
   'stream-usage', // always_include_stream_usage asks for the usage chunk
   'provider-rename', // one provider's name for the same parameter
+  'continuation', // a stream broke: what the client has of it is given to who goes on from it
 ] as const
 
 export type EditName = (typeof EDIT_NAMES)[number]
@@ -26,10 +27,12 @@ export type EditName = (typeof EDIT_NAMES)[number]
 /**
  * One change to a JSON body. `path` is from the top: object keys, or '*' / a decimal index inside arrays.
  * 'set' creates the last key of an object when it is missing; it makes no parents and no array elements.
+ * 'append' adds an element to the end of an array.
  * An edit whose path leads nowhere is no change. In an object '*' and digits are ordinary keys.
  */
 export type Edit =
   | { readonly op: 'set'; readonly path: readonly string[]; readonly value: Json; readonly why: EditName }
+  | { readonly op: 'append'; readonly path: readonly string[]; readonly value: Json; readonly why: EditName }
   | { readonly op: 'drop'; readonly path: readonly string[]; readonly why: EditName }
 
 /** Something a translation could not carry across. */

@@ -91,14 +91,32 @@ const remove = (branch: Branch, gone: readonly Item[]): void => {
   else closing.tail = last.tail
 }
 
-const append = (branch: Branch, key: string, value: string): void => {
+/** `key` is undefined for an element of an array. */
+const append = (branch: Branch, key: string | undefined, value: string): void => {
   const last = branch.items.at(-1)
   const tail = last?.tail ?? branch.inner
   if (last !== undefined) last.tail = NOTHING
-  const name = `,${JSON.stringify(key)}:`
+  const name = key === undefined ? ',' : `,${JSON.stringify(key)}:`
   const { bytes, end } = leafOf(name + value)
   const start = Buffer.byteLength(name)
-  branch.items.push({ key, head: { bytes, start: 1, end: start }, value: { bytes, start, end }, tail })
+  branch.items.push({
+    key: key ?? '',
+    head: { bytes, start: 1, end: start },
+    value: { bytes, start, end },
+    tail,
+  })
+}
+
+/** One more element at the end of each of these arrays. */
+const appendWithin = (items: readonly Item[], value: string): boolean => {
+  let changed = false
+  for (const item of items) {
+    const inside = opened(item)
+    if (inside?.kind !== 'array') continue
+    append(inside, undefined, value)
+    changed = true
+  }
+  return changed
 }
 
 const change = (branch: Branch, edit: Edit, depth: number): boolean => {
@@ -117,6 +135,7 @@ const change = (branch: Branch, edit: Edit, depth: number): boolean => {
     if (items.length > 0) remove(branch, items)
     return items.length > 0
   }
+  if (edit.op === 'append') return appendWithin(items, JSON.stringify(edit.value))
   if (items.length === 0 && branch.kind === 'array') return false
   const text = JSON.stringify(edit.value)
   if (items.length === 0) append(branch, key, text)

@@ -48,7 +48,7 @@ for (const [what, text] of Object.entries(NOTHINGS)) {
     const rules = SHAPES.chat.stream ?? assert.fail()
     const { answer, sink, closed } = fed()
     const { clock } = virtualClock()
-    const watch = { clock, firstTokenMs: undefined, idleMs: undefined }
+    const watch = { clock, firstTokenMs: undefined, idleMs: undefined, until: undefined }
     const opened = gate(new LiveStream(answer, sseDecoder(), watch), new Progress(rules), clock.now)
     const before = heldBytes()
     let most = 0

@@ -89,6 +89,8 @@ const configFor = (stages: Stages): object => ({
   ],
   router_settings: {
     num_retries: 1,
+    // What a break looks like when nobody goes on; who goes on, and how, has tests of its own.
+    stream_recovery: 'off',
     fallbacks: [
       ...ROUTES.flatMap(route => {
         // A group that may not serve stands in front: it must be passed over, not end the way.

@@ -70,11 +70,13 @@ const proveQuery = async ({ cast, stage, route }: Scene): Promise<void> => {
 /** Without an answer there is nothing to pass on: the same deployment is asked again, up to the first byte. */
 const proveConnections = async ({ cast, stage, route }: Scene): Promise<void> => {
   cast.clear()
-  stage.script([{ kind: 'reset', when: 'before-headers' }])
+  // The connection that was kept, and the fresh one that the request is sent on again: together one failure.
+  const reset = { kind: 'reset', when: 'before-headers' } as const
+  stage.script([reset, reset])
   const reply = await cast.send(nativeRequest(route))
   assert.equal(reply.status, known(route) ? 200 : 405, reply.text)
   assert.equal(reply.headers['x-litellm-attempted-retries'], '1')
-  assert.equal(stage.requests.length, 2)
+  assert.equal(stage.requests.length, 3)
   if (!known(route)) return
   cast.clear()
   stage.script([{ kind: 'reset', when: 'after-headers' }])

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import type { JsonObject } from '../../src/wire/json.ts'
-import { deployment, MASTER_KEY, type Play, play } from './harness.ts'
+import { deployment, MASTER_KEY, type Play, play, type Start } from './harness.ts'
 import { type Inside, inside } from './inside.ts'
 import type { RawClient } from './raw.ts'
 import { parseSse, type SeenEvent } from './sse.ts'
@@ -16,7 +16,10 @@ const HASTY_SECONDS = 0.5
  * One gateway with three groups for each kind: `chat` on the lead alone, `hasty-chat` the same with short
  * limits, and `safe-chat` on the lead with `spare-chat` on the backup to fall back to.
  */
-export const playStreaming = async (t: TestContext): Promise<Streaming> => {
+export const playStreaming = async (
+  t: TestContext,
+  { start, settings = {} }: { readonly start?: Start; readonly settings?: JsonObject } = {},
+): Promise<Streaming> => {
   const gateway = inside()
   const running = await play(t, {
     stages: { lead: {}, backup: {} },
@@ -27,13 +30,14 @@ export const playStreaming = async (t: TestContext): Promise<Streaming> => {
         deployment(`safe-${name}`, lead, model),
         deployment(`spare-${name}`, backup, model),
       ]),
+      litellm_settings: settings,
       router_settings: {
         num_retries: 0,
         disable_cooldowns: true,
         fallbacks: STREAM_KINDS.map(({ name }) => ({ [`safe-${name}`]: [`spare-${name}`] })),
       },
     }),
-    start: gateway.start,
+    start: start ?? gateway.start,
   })
   return { ...running, ...gateway }
 }

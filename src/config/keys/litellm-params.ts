@@ -21,6 +21,14 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
   honoured('timeout', 'Seconds for a whole call.'),
   honoured('request_timeout', 'The same as `timeout`, which wins.'),
   honoured('stream_timeout', 'Seconds for a streamed call.'),
+  honoured('connect_timeout', 'Seconds to connect. 0: no limit.'),
+  honoured('header_timeout', 'Seconds to the response head of a streamed call. 0: no limit.'),
+  honoured(
+    'first_token_timeout',
+    'Seconds from the start of a streamed call to its first content. 0: no limit. See [failover.md](failover.md#phases).',
+  ),
+  honoured('idle_timeout', 'Seconds between two events of an answer that has begun. 0: no limit.'),
+  honoured('attempt_timeout', 'Seconds for one attempt from its start to its last byte. 0: no limit.'),
   honoured('num_retries', 'Overrides `router_settings.num_retries`.'),
   differs('max_retries', 'Without effect, as in LiteLLM’s router: only num_retries counts.', 0),
   honoured('cooldown_time', 'Seconds this deployment rests after failures.'),
@@ -65,7 +73,7 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
     default_api_key_tpm_limit: undefined,
     default_api_key_rpm_limit: undefined,
   }),
-  ...each(later, 'No ping is written into streams.', {
+  ...each(later, 'Use litellm_settings.sse_keepalive_ping_interval_seconds.', {
     keepalive_seconds: undefined,
     allow_client_keepalive_override: false,
   }),

@@ -94,7 +94,10 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
   later('user_url_validation', 'The gateway itself fetches no URL from a request.', true),
   later('provider_url_destination_allowed_hosts', 'A request cannot choose an upstream address.'),
   later('store_audit_logs', 'There is no audit log yet.', false),
-  later('sse_keepalive_ping_interval_seconds', 'No ping is written into streams.'),
+  honoured(
+    'sse_keepalive_ping_interval_seconds',
+    'Seconds of silence after which a streamed call gets a comment. The status is sent with the first one: see [failover.md](failover.md#streams-before-and-after-the-commit).',
+  ),
   ...each(later, 'Prometheus metrics are not served yet.', {
     prometheus_metrics_config: undefined,
     custom_prometheus_metadata_labels: undefined,

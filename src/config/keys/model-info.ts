@@ -6,6 +6,16 @@ export const MODEL_INFO: readonly KeyRow[] = [
   honoured('base_model', 'The model behind the name, for prices and limits.'),
   later('access_groups', 'No keys are issued yet that could hold such a name instead of the group.'),
   honoured('max_input_tokens', 'The largest prompt.'),
+  honoured(
+    'supports_assistant_prefill',
+    'Goes on from an assistant message at the end: a stream that broke elsewhere is continued here.',
+    false,
+  ),
+  honoured(
+    'supports_reasoning',
+    'May think for long before it speaks: the default of `first_token_timeout` does not hold.',
+    false,
+  ),
   honoured('allowed_fails', 'Failures a minute before this deployment rests.'),
   honoured('allowed_fails_policy', 'The same, per kind of error.'),
   honoured('cooldown_time', 'Seconds this deployment rests after failures.'),

@@ -7,6 +7,19 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
   honoured('retry_after', 'Least seconds before a retry.', 0),
   honoured('timeout', 'Seconds for a whole call.'),
   honoured('stream_timeout', 'Seconds for a streamed call.'),
+  honoured('connect_timeout', 'Seconds to connect. 0: no limit.', 5),
+  honoured('header_timeout', 'Seconds to the response head of a streamed call. 0: no limit.'),
+  honoured(
+    'first_token_timeout',
+    'Seconds from the start of a streamed call to its first content. 0: no limit. See [failover.md](failover.md#phases).',
+  ),
+  honoured('idle_timeout', 'Seconds between two events of an answer that has begun. 0: no limit.'),
+  honoured('attempt_timeout', 'Seconds for one attempt from its start to its last byte. 0: no limit.'),
+  honoured(
+    'stream_recovery',
+    'What follows when a stream breaks after its first content: `on`, `splice_only` or `off`. See [failover.md](failover.md#streams-before-and-after-the-commit).',
+    'on',
+  ),
   honoured(
     'allowed_fails',
     'Failures a minute before cooldown; 3 is the same as not writing it, as in LiteLLM.',
@@ -99,7 +112,7 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
   ...each(later, 'There is no priority queue yet.', { default_priority: undefined, polling_interval: 0.03 }),
   later('provider_budget_config', 'Budgets are not enforced yet: spending is NOT limited.'),
   later('router_general_settings', 'Every model goes through the router.'),
-  later('keepalive_seconds', 'No ping is written into streams.'),
+  later('keepalive_seconds', 'Use litellm_settings.sse_keepalive_ping_interval_seconds.'),
   later('routing_groups', 'Every group uses routing_strategy.'),
   later(
     'order_fallback_status_codes',

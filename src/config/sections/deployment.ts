@@ -20,6 +20,7 @@ import {
 } from './litellm-params.ts'
 import { type ReadInfo, readModelInfo } from './model-info.ts'
 import { MOST_STARS } from './patterns.ts'
+import { readPhases } from './phases.ts'
 import { type Providers, type Resolved, resolveProvider } from './provider-of.ts'
 
 export type Workshop = {
@@ -224,6 +225,7 @@ const describe = (
     maxParallelRequests: own.max_parallel_requests,
     timeoutMs: own.timeout ?? own.request_timeout,
     streamTimeoutMs: own.stream_timeout,
+    phases: readPhases(own),
     numRetries: own.num_retries,
     cooldownMs: own.cooldown_time,
     region: regionOf(own, providerExtra(params, resolved.provider)),

@@ -6,6 +6,7 @@ import { join, type Report } from '../report.ts'
 import { amount, count, flag, json, number, object, seconds, text, texts } from '../shapes.ts'
 import { entry, type MapNode, record, settings } from '../tree.ts'
 import { z } from '../zod.ts'
+import { PHASE_KEYS } from './phases.ts'
 
 /** The gateway's own litellm_params. Durations become milliseconds. */
 export const LITELLM_PARAMS_SHAPE = z.object({
@@ -24,6 +25,7 @@ export const LITELLM_PARAMS_SHAPE = z.object({
   timeout: seconds.optional(),
   request_timeout: seconds.optional(),
   stream_timeout: seconds.optional(),
+  ...PHASE_KEYS,
   num_retries: count.optional(),
   cooldown_time: seconds.optional(),
   drop_params: flag.optional(),

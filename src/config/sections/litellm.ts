@@ -11,6 +11,7 @@ const LITELLM = z.object({
   drop_params: flag.optional(),
   expose_router_debug_in_errors: flag.optional(),
   return_response_headers: flag.optional(),
+  sse_keepalive_ping_interval_seconds: seconds.optional(),
   turn_off_message_logging: flag.optional(),
 })
 
@@ -21,6 +22,8 @@ export const readLitellm = (node: MapNode, environment: Environment, report: Rep
       own.request_timeout ?? fromEnvironment('REQUEST_TIMEOUT', environment, report) ?? 6_000_000,
     dropParams: own.drop_params ?? fromEnvironment('LITELLM_DROP_PARAMS', environment, report) ?? false,
     exposeRouterDebugInErrors: own.expose_router_debug_in_errors ?? true,
+    // 0 is LiteLLM's other way to write none.
+    ssePingMs: own.sse_keepalive_ping_interval_seconds || undefined,
     turnOffMessageLogging: own.turn_off_message_logging ?? false,
   }
 }

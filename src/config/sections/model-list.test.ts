@@ -279,6 +279,8 @@ test('model_info is read, free keys are kept and secrets are not shown', async (
       baseModel: 'b',
       accessGroups: ['g'],
       maxInputTokens: 0,
+      supportsAssistantPrefill: false,
+      supportsReasoning: false,
       allowedFails: 0,
       allowedFailsPolicy: undefined,
       cooldownMs: 2000,

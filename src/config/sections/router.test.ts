@@ -16,6 +16,8 @@ test("an empty file has LiteLLM's defaults, and our own beside them", async () =
     strategyArgs: {},
     numRetries: 2,
     retryAfterMs: 0,
+    phases: {},
+    streamRecovery: 'on',
     modelGroupRetryPolicy: {},
     cooldownMs: 5000,
     disableCooldowns: false,
@@ -34,6 +36,7 @@ test("an empty file has LiteLLM's defaults, and our own beside them", async () =
     requestTimeoutMs: 6_000_000,
     dropParams: false,
     exposeRouterDebugInErrors: true,
+    ssePingMs: undefined,
     turnOffMessageLogging: false,
   })
   assert.equal(general.maxRequestBytes, 100 * 1024 * 1024)
@@ -207,4 +210,39 @@ test('aliases: text, map, hidden, and the ways to get them wrong', async () => {
     "error | config.yaml:7:44 | router_settings.model_group_alias.v | must be a group name, or a map with 'model' and 'hidden: true'",
     'warning | config.yaml:7:63 | router_settings.model_group_alias.a | a group has this name too: the alias hides it',
   ])
+})
+
+test('the limits of the phases are seconds, and 0 is none', async () => {
+  const { phases } = await router(
+    'router_settings: {connect_timeout: 2, header_timeout: 0.5, first_token_timeout: 0, idle_timeout: "45"}\n',
+  )
+  assert.deepEqual(phases, {
+    connectMs: 2000,
+    headersMs: 500,
+    firstTokenMs: Number.POSITIVE_INFINITY,
+    idleMs: 45_000,
+    attemptMs: undefined,
+  })
+})
+
+test('stream_recovery is one of three words; a bare on or off is one of them', async () => {
+  for (const [written, read] of [
+    ['on', 'on'],
+    ['off', 'off'],
+    ['true', 'on'],
+    ['splice_only', 'splice_only'],
+  ])
+    assert.equal((await router(`router_settings: {stream_recovery: ${written}}\n`)).streamRecovery, read)
+  assert.match(
+    (await said('router_settings: {stream_recovery: maybe}\n')).join(),
+    /must be one of on, splice_only, off/,
+  )
+})
+
+test('a ping interval of 0 is none', async () => {
+  const interval = async (written: string) =>
+    (await accepted(`${LIST}litellm_settings: {sse_keepalive_ping_interval_seconds: ${written}}\n`)).litellm
+      .ssePingMs
+  assert.equal(await interval('15'), 15_000)
+  assert.equal(await interval('0'), undefined)
 })

@@ -2,12 +2,13 @@ import type { output } from 'zod'
 import type { PreCallCheck, RouterSettings, RoutingStrategy } from '../config.ts'
 import type { Environment } from '../env.ts'
 import { didYouMean, join, type Report } from '../report.ts'
-import { checkShape, count, flag, object, seconds, text, texts } from '../shapes.ts'
+import { checkShape, choice, count, flag, object, seconds, text, texts } from '../shapes.ts'
 import { child, entry, type MapNode } from '../tree.ts'
 import { z } from '../zod.ts'
 import { readFailover, warnOfCap } from './failover.ts'
 import { readDefaultFallbacks, readFallbacks, type Written, withDefaults } from './fallbacks.ts'
 import type { Names } from './names.ts'
+import { PHASE_KEYS, readPhases } from './phases.ts'
 import { ALLOWED_FAILS_FIELDS, RETRY_FIELDS, readGroupPolicies, readPolicy } from './policies.ts'
 
 const STRATEGIES: ReadonlySet<string> = new Set<RoutingStrategy>([
@@ -46,6 +47,8 @@ const ROUTER = SHARED.extend({
   retry_after: seconds.optional(),
   timeout: seconds.optional(),
   stream_timeout: seconds.optional(),
+  ...PHASE_KEYS,
+  stream_recovery: choice('on', 'splice_only', 'off').optional(),
   disable_cooldowns: flag.optional(),
   max_fallbacks: count.optional(),
   fallback_on_content_policy: flag.optional(),
@@ -122,6 +125,8 @@ export const readRouter = (sources: RouterSources): RouterSettings => {
     retryAfterMs: own.retry_after ?? 0,
     timeoutMs: own.timeout,
     streamTimeoutMs: own.stream_timeout,
+    phases: readPhases(own),
+    streamRecovery: own.stream_recovery ?? 'on',
     allowedFails: readAllowedFails(own.allowed_fails ?? shared.allowed_fails, sources),
     allowedFailsPolicy: readPolicy(
       child(router, 'allowed_fails_policy'),

@@ -1,0 +1,247 @@
+import type { Call } from '../call.ts'
+import { SHAPES } from '../dialects/index.ts'
+import type { StreamDecoder, StreamRules } from '../dialects/shape.ts'
+import type { House } from '../house.ts'
+import type { Ask, Reading, Stamp } from '../providers/provider.ts'
+import { peekAt } from '../read/parse.ts'
+import { indexObject, type JsonIndex } from '../wire/index.ts'
+import type { JsonObject } from '../wire/json.ts'
+import { sseDecoder } from '../wire/sse.ts'
+import { BYTES, SOUND, wholeChunks } from './bytes.ts'
+import type { FailureSignal } from './classify.ts'
+import { collect } from './collect.ts'
+import { gate } from './gate.ts'
+import { leftOf, nearer, type PhaseLimits } from './limits.ts'
+import type { Job } from './once.ts'
+import type { Content } from './outcome.ts'
+import { noteSpoke } from './patience.ts'
+import { Progress } from './progress.ts'
+import type { Approach } from './resume.ts'
+import { jointDecoder } from './resume-joint.ts'
+import { timeoutSignal, troubleSignal } from './signals.ts'
+import { LiveStream } from './stream.ts'
+import type { Answer } from './transport.ts'
+import { usageView, viewOf } from './view.ts'
+
+/** Error bodies are read up to this size. */
+const ERROR_BYTES = 1024 * 1024
+
+export type Sent = {
+  readonly ask: Ask
+  readonly limits: PhaseLimits
+  readonly startedAt: number
+  /** The answer goes on with one that broke. */
+  readonly approach: Approach | undefined
+}
+/** What an answer turned out to be. */
+export type Read = { readonly content: Content; readonly firstContentAt?: number }
+
+/** Failure values travel as signals until classify has named them. */
+export type Verdict =
+  | { readonly ok: true; readonly read: Read }
+  | { readonly ok: false; readonly signal: FailureSignal }
+
+const fail = (signal: FailureSignal): Verdict => ({ ok: false, signal })
+
+/** Names and dates an answer whose own dialect has neither; from the house, so that a run can be replayed. */
+const stampOf =
+  ({ dice, clock }: House) =>
+  (): Stamp => ({
+    unique: Math.floor(dice.random() * 2 ** 52).toString(36),
+    created: Math.floor(clock.wall() / 1000),
+  })
+
+/** The answer of one attempt, read as far as the commit; a failure is a signal. */
+export const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict> => {
+  const reading = job.hop.deployment.connection.reading(sent.ask, stampOf(job.house))
+  if (answer.status >= 300 && job.call.route.verbatim !== true) return readError(job, sent, answer, reading)
+  const type = answer.headers['content-type'] ?? ''
+  const { route, stream } = job.call
+  const events = type.startsWith(reading.streamType ?? 'text/event-stream')
+  if (stream && events) return readEvents(job, sent, answer, reading)
+  const provider = job.hop.deployment.provider
+  if (/^text\/html\b/i.test(type) && route.shape !== 'raw') {
+    answer.abort()
+    return fail({ kind: 'unreadable', what: 'html', status: answer.status, provider })
+  }
+  if (route.shape === 'raw' || (route.shape === 'speech' && !type.startsWith('application/json')))
+    return readStream(job, sent, answer, {
+      decoder: wholeChunks(),
+      rules: route.shape === 'speech' ? SOUND : BYTES,
+      raw: true,
+    })
+  return readDocument(job, sent, answer, reading)
+}
+
+const remaining = (job: Job, { limits, startedAt }: Sent): number | undefined =>
+  job.allowance.within(leftOf(limits.wholeMs, startedAt, job.house.clock.now()))
+
+const readError = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
+  const { clock } = job.house
+  const got = await collect(answer, {
+    clock,
+    maxBytes: ERROR_BYTES,
+    totalMs: Math.min(remaining(job, sent) ?? 10_000, 10_000),
+  })
+  const body = got.kind === 'whole' ? got.bytes : undefined
+  const errorObject = body === undefined ? undefined : reading.errorOf?.(answer.status, answer.headers, body)
+  if (got.kind === 'fault' && got.fault.kind === 'aborted') return fail({ kind: 'client_gone' })
+  return fail({
+    kind: 'response',
+    status: answer.status,
+    headers: answer.headers,
+    body,
+    provider: job.hop.deployment.provider,
+    ...(errorObject === undefined ? {} : { errorObject }),
+    inStream: false,
+    sent: true,
+    resource: job.call.route.crossing === 'never',
+    wallNow: clock.wall(),
+  })
+}
+
+const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
+  const { clock } = job.house
+  const provider = job.hop.deployment.provider
+  const { route, config } = job.call
+  const unreadable = (what: 'not_json' | 'empty' | 'wrong_content_type' | 'oversize'): Verdict =>
+    fail({ kind: 'unreadable', what, status: answer.status, provider })
+  const got = await collect(answer, {
+    clock,
+    maxBytes: config.general.maxResponseBytes,
+    totalMs: remaining(job, sent),
+  })
+  if (got.kind === 'timeout') {
+    const tookMs = clock.now() - sent.startedAt
+    return fail(timeoutSignal(job, { phase: 'attempt', tookMs, limitMs: sent.limits.wholeMs }))
+  }
+  if (got.kind === 'oversize') return unreadable('oversize')
+  if (got.kind === 'fault')
+    return fail(
+      got.fault.kind === 'aborted'
+        ? { kind: 'client_gone' }
+        : { kind: 'transport', fault: got.fault, provider },
+    )
+  const type = answer.headers['content-type'] ?? ''
+  const document = (bytes: Uint8Array, index?: JsonIndex): Verdict => {
+    const usage = index === undefined ? undefined : SHAPES[route.shape].usageOf(usageView(index))
+    return { ok: true, read: { content: { kind: 'document', bytes, index, usage } } }
+  }
+  // Subtitles and plain transcripts are text by request; a deletion may answer with nothing at all.
+  if (
+    route.shape === 'transcription' &&
+    /^(text\/|application\/x-subrip)/i.test(type) &&
+    got.bytes.length > 0 &&
+    !job.call.stream
+  )
+    return document(got.bytes)
+  if (got.bytes.length === 0)
+    return route.crossing === 'never' && !job.call.stream ? document(got.bytes) : unreadable('empty')
+  if (job.call.stream || type.startsWith('text/event-stream')) {
+    // An error that came as plain JSON is worth more than the complaint about its type.
+    const hidden = errorIn(got.bytes, route.shape)
+    return hidden === undefined ? unreadable('wrong_content_type') : fail(hiddenSignal(job, answer, hidden))
+  }
+  const bytes = reading.translate === undefined ? got.bytes : reading.translate(got.bytes)
+  let index: JsonIndex
+  try {
+    index = indexObject(bytes)
+  } catch {
+    return unreadable('not_json')
+  }
+  // What is read back (a stored response that failed) is the answer; only what was asked to be done can fail inside.
+  const shape = SHAPES[route.shape]
+  if (route.method === 'GET' || shape.calm?.(index) === true) return document(bytes, index)
+  const view = viewOf(index)
+  const hidden = shape.errorInside(view)
+  if (hidden !== undefined) return fail(hiddenSignal(job, answer, hidden))
+  if (shape.filtered?.(view) === true && job.hasFallback('content_policy'))
+    return fail(hiddenSignal(job, answer, FILTERED))
+  return document(bytes, index)
+}
+
+/** behaviour map 3.3, in LiteLLM's words. */
+const FILTERED: JsonObject = { message: 'Response output was blocked.', code: 'content_policy_violation' }
+
+const errorIn = (
+  bytes: Uint8Array,
+  shape: Call['route']['shape'],
+): ReturnType<(typeof SHAPES)['chat']['errorInside']> => {
+  try {
+    return SHAPES[shape].errorInside(viewOf(indexObject(bytes)))
+  } catch {
+    return undefined
+  }
+}
+
+const hiddenSignal = (
+  job: Job,
+  answer: Answer,
+  errorObject: NonNullable<ReturnType<typeof errorIn>>,
+): FailureSignal => ({
+  kind: 'response',
+  status: answer.status,
+  headers: answer.headers,
+  body: undefined,
+  provider: job.hop.deployment.provider,
+  errorObject,
+  inStream: true,
+  sent: true,
+  resource: job.call.route.crossing === 'never',
+  wallNow: job.house.clock.wall(),
+})
+
+const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
+  const rules = SHAPES[job.call.route.shape].stream
+  if (rules === undefined) {
+    answer.abort()
+    const provider = job.hop.deployment.provider
+    return Promise.resolve(
+      fail({ kind: 'unreadable', what: 'wrong_content_type', status: answer.status, provider }),
+    )
+  }
+  const inner = reading.decoder?.() ?? sseDecoder()
+  const { approach } = sent
+  if (approach === undefined) return readStream(job, sent, answer, { decoder: inner, rules, raw: false })
+  const decoder = jointDecoder(approach.mode, { ...approach, inner, rules })
+  // Where everything has been said, nothing more is no empty answer.
+  const { emptyEnd: _, ...joined } = rules
+  return readStream(job, sent, answer, { decoder, rules: joined, raw: false })
+}
+
+type Framing = { readonly decoder: StreamDecoder; readonly rules: StreamRules; readonly raw: boolean }
+
+/** `n`: how many answers were asked for at once. */
+const choicesOf = ({ call: { body } }: Job): number => {
+  if (body.kind !== 'json' || !body.index.members.has('n')) return 1
+  const wanted = peekAt(body)('n')
+  return typeof wanted === 'number' && wanted > 1 ? Math.floor(wanted) : 1
+}
+
+/** The commit gate, the same for every endpoint that streams. */
+const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing): Promise<Verdict> => {
+  const { clock } = job.house
+  const { limits, startedAt } = sent
+  const ownFirst = leftOf(limits.firstTokenMs, startedAt, clock.now())
+  const live = new LiveStream(answer, framing.decoder, {
+    clock,
+    // The head has taken its part of the request's time; once content comes, only the answer's own limits hold.
+    firstTokenMs: job.allowance.within(nearer(ownFirst, limits.quietMs)),
+    idleMs: limits.idleMs,
+    until: limits.attemptMs === undefined ? undefined : startedAt + limits.attemptMs,
+  })
+  const progress = new Progress(framing.rules, choicesOf(job))
+  const gated = await gate(live, progress, clock.now)
+  if (gated.kind === 'open') {
+    const { firstContentAt } = gated
+    // What had to be repeated first says nothing of how soon a deployment speaks.
+    if (framing.rules.speaksSoon === true && sent.approach === undefined)
+      noteSpoke(job.hop.deployment, firstContentAt - startedAt)
+    const content: Content = { kind: 'stream', live, progress, opened: gated, raw: framing.raw }
+    return { ok: true, read: { content, firstContentAt } }
+  }
+  if (gated.kind === 'error') return fail(hiddenSignal(job, answer, gated.error))
+  const provider = job.hop.deployment.provider
+  if (gated.kind === 'cut') return fail({ kind: 'unreadable', what: 'cut', status: answer.status, provider })
+  return fail(troubleSignal(gated.trouble, { ...job, limits, startedAt }, answer.status))
+}

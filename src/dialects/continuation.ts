@@ -1,0 +1,115 @@
+import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
+import { indexObject } from '../wire/index.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
+import { encodeEvent } from '../wire/sse.ts'
+import type { StreamEvent, Usage } from './shape.ts'
+
+/** Reads one top-level value of the client's body. */
+export type Peek = (key: string) => Json | undefined
+
+/** One piece of what an event adds to an answer. */
+export type Said = {
+  /** Pieces of one channel are one running text: the answer, the reasoning, one part of one item. */
+  readonly channel: string
+  readonly text: string
+  /** Thinking aloud: no part of the answer itself. */
+  readonly aside?: true
+  /** Not a piece of a running text: it is the same as another only whole. */
+  readonly whole?: true
+  /** The id that later events of the stream use for this. */
+  readonly id?: string
+}
+
+/** What a client has of an answer that broke. */
+export type Delivered = {
+  /** What was said, by channel, in the order the channels began. */
+  readonly texts: ReadonlyMap<string, string>
+  /** Ids that later events refer to, by channel. */
+  readonly ids: ReadonlyMap<string, string>
+  /** The first event, and the first that said something, parsed: their ids and times go on. */
+  readonly first: JsonObject | undefined
+  readonly spoke: JsonObject | undefined
+  /** Highest sequence_number that went to the client, -1 when none. */
+  readonly sequence: number
+}
+
+/** What a provider wants to see before it goes on from an assistant message at the end of a conversation. */
+export type Prefill = {
+  /** Members of that message. */
+  readonly message?: JsonObject
+  /** Members of the body. */
+  readonly body?: JsonObject
+}
+
+/** Makes the events of another answer events of the stream that the client has. */
+export type Graft = {
+  /** An event that the client does not get. */
+  readonly learn: (event: StreamEvent) => void
+  /** The event as the client's stream goes on; undefined: that stream has had it. */
+  readonly fit: (event: StreamEvent) => StreamEvent | undefined
+}
+
+/** How a stream of one dialect that broke is gone on with by another answer. Pure. */
+export type Continuation = {
+  /** False: this request's answer is bound to who began it. */
+  readonly allows: (peek: Peek) => boolean
+  /** What the event adds; 'other': something that cannot be compared (a tool call, a second choice, log probabilities). */
+  readonly said: (event: StreamEvent) => readonly Said[] | 'other'
+  /** The event with these pieces in place of what it said in their channels; nothing in the others. */
+  readonly saying: (event: StreamEvent, pieces: readonly Said[]) => StreamEvent
+  readonly graft: (delivered: Delivered) => Graft
+  /** The event with this usage added to the one it tells; the event itself when it tells none. */
+  readonly withUsage: (event: StreamEvent, more: Usage) => StreamEvent
+  /** Edits that give a target what was delivered, to go on from; undefined: this body has no place for it. */
+  readonly prefill?: (peek: Peek, delivered: Delivered, how: Prefill) => readonly Edit[] | undefined
+}
+
+/** The event with its data edited; itself when nothing changes or the data is no object. */
+export const editedEvent = (event: StreamEvent, edits: readonly Edit[]): StreamEvent => {
+  if (event.data === undefined || edits.length === 0) return event
+  try {
+    const index = indexObject(Buffer.from(event.data))
+    const segments = applyEdits(index, edits)
+    return segments.length === 1 && segments[0] === index.bytes
+      ? event
+      : eventWith(event, Buffer.from(joinSegments(segments)).toString('utf8'))
+  } catch {
+    return event
+  }
+}
+
+/** The event with other data. */
+export const eventWith = ({ event }: StreamEvent, data: string): StreamEvent => ({
+  event,
+  data,
+  bytes: Buffer.from(encodeEvent({ event, data })),
+})
+
+export const setting = (path: readonly string[], value: Json): Edit => ({
+  op: 'set',
+  path,
+  value,
+  why: 'continuation',
+})
+
+const sum = (usage: JsonObject, key: string, more: number): readonly (readonly [string, number])[] => {
+  const known = usage[key]
+  return typeof known === 'number' && more !== 0 ? [[key, known + more]] : []
+}
+
+/** Edits that add usage to the object at `at`, whichever of the two vocabularies it is written in. */
+export const usageEdits = (
+  usage: Json | undefined,
+  { inputTokens, outputTokens }: Usage,
+  at: readonly string[],
+): readonly Edit[] => {
+  if (typeof usage !== 'object' || usage === null || Array.isArray(usage)) return []
+  const object = usage as JsonObject
+  return [
+    ...sum(object, 'prompt_tokens', inputTokens),
+    ...sum(object, 'input_tokens', inputTokens),
+    ...sum(object, 'completion_tokens', outputTokens),
+    ...sum(object, 'output_tokens', outputTokens),
+    ...sum(object, 'total_tokens', inputTokens + outputTokens),
+  ].map(([key, value]) => setting([...at, key], value))
+}

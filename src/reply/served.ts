@@ -1,0 +1,63 @@
+import type { Answered } from '../attempt/outcome.ts'
+import type { Settled } from '../attempt/settled.ts'
+import type { Call, Received } from '../call.ts'
+import type { Usage } from '../dialects/shape.ts'
+import type { Failure, Refusal } from '../failure.ts'
+import type { House } from '../house.ts'
+import { bindsCiphertext, rememberCiphertext } from '../plan/encrypted.ts'
+import { costOf, priceOf } from '../record/price.ts'
+import type { RequestEnd } from '../record/trail.ts'
+import { addClientHeaders } from '../wire/headers.ts'
+import { addCommonHeaders, addServedHeaders, type HeaderList } from './headers.ts'
+import type { Pulse } from './pulse.ts'
+import type { Rewriter } from './rewrite.ts'
+
+/** How the reply ended: what the record is written from. */
+export type Finish = {
+  readonly end: RequestEnd
+  readonly status: number
+  readonly responseBytes: number
+  readonly usage: Usage | undefined
+  readonly costUsd: number | undefined
+  readonly failure: Failure | undefined
+  /** What the gateway itself refused. */
+  readonly refusal?: Refusal
+  readonly firstTokenMs: number | undefined
+  /** The steps of the trail say already what became of them. */
+  readonly stepsTold?: true
+}
+
+/** A call with its outcome, on its way to the client. */
+export type Stage = {
+  readonly received: Received
+  readonly call: Call
+  readonly settled: Settled
+  readonly house: House
+  /** Keeps a silent stream's connection alive, when the operator asked for it. */
+  readonly pulse?: Pulse | undefined
+}
+/** A call that was answered. */
+export type Served = Stage & { readonly answered: Answered; readonly rewriter: Rewriter }
+
+export const costFor = (answered: Answered, usage: Usage | undefined): number | undefined =>
+  usage === undefined ? undefined : costOf(usage, priceOf(answered.deployment, answered.model))
+
+/** The head of an answer but for what describes its body. */
+export const headFor = (served: Served, costUsd: number | undefined): HeaderList => {
+  const { answered, settled, house, call, received } = served
+  const totalMs = house.clock.now() - call.context.arrivedAt
+  // What the provider and its waits did not take is ours.
+  let away = 0
+  for (const step of settled.trail.steps) away += step.ms + step.waitedMs
+  const head: HeaderList = []
+  addCommonHeaders(head, received.callId, settled.trail)
+  addServedHeaders(head, answered, { totalMs, overheadMs: Math.max(0, totalMs - away), costUsd })
+  addClientHeaders(head, answered.headers)
+  return head
+}
+
+/** Remembers who can read what is sealed in these bytes. */
+export const learnCiphertext = ({ call, answered, house }: Served, bytes: Uint8Array): void => {
+  if (bindsCiphertext(call.config, call.route.shape))
+    rememberCiphertext(bytes, answered.deployment.id, house.board)
+}
