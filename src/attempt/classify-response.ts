@@ -128,7 +128,11 @@ export const classifyResponse = (signal: ResponseSignal): Failure => {
     class: failureClass,
     status: naming.status,
     exception: naming.exception,
-    message: prefixed(naming, signal.provider.exception, shownText(facts, status)),
+    message: prefixed(
+      naming,
+      signal.provider.exception,
+      shownText(facts, signal.inStream ? status : signal.status),
+    ),
     type: naming.status === 429 ? 'throttling_error' : null,
     param: facts.param === undefined ? null : maskText(facts.param.slice(0, 256)),
     code: codeOf(facts, failureClass),

@@ -26,9 +26,12 @@ export const parseBase = (text: string, setting = 'api_base'): Base => {
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, ''), query: url.search.slice(1) }
 }
 
+/** A dot segment, also behind slashes: somebody on the way may decode them and climb. Or a control character. */
+const UNFIT = /(?:^|[/\\])\.{1,2}(?:$|[/\\])|\p{Cc}/u
+
 /** One path segment. A value can never climb out of it: slashes are encoded, dot segments are refused. */
 export const segment = (value: string, name: string): string => {
-  if (value === '' || value === '.' || value === '..' || !value.isWellFormed()) {
+  if (value === '' || !value.isWellFormed() || UNFIT.test(value)) {
     throw new Unsupported(`'${name}' cannot stand in an upstream path`, name)
   }
   return encodeURIComponent(value)

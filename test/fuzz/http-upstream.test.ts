@@ -243,6 +243,16 @@ test('mutated answers: well-formed HTTP to the client, an answer or an error', a
   })
 })
 
+test('a failure without a word of its own is told with the status that came', async t => {
+  const on = await raise(t)
+  for (const status of [205, 301, 304, 307, 418, 599, 999]) {
+    const act = writes(`HTTP/1.1 ${status} X\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n`, 'fin')
+    const answer = await on.meet({ act, group: 'lone' })
+    isError(answer)
+    assert.match(answer.body.toString(), new RegExp(`answered with status ${status} `))
+  }
+})
+
 test('bytes on a connection that nobody uses close it, and the next call gets its own answer', async t => {
   const on = await raise(t)
   for (let turn = 0; turn < 5; turn++) {
