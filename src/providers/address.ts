@@ -37,6 +37,18 @@ export const segment = (value: string, name: string): string => {
   return encodeURIComponent(value)
 }
 
+/** A segment that is percent-encoded already, as it was written. Refused like any other when it is none. */
+export const writtenSegment = (written: string, name: string): string => {
+  let value: string
+  try {
+    value = decodeURIComponent(written)
+  } catch {
+    throw new Unsupported(`'${name}' is not percent-encoded as it should be`, name)
+  }
+  segment(value, name)
+  return written.replace(/[^\x21-\x7e]|["#<>\\^`{|}]/g, encodeURIComponent)
+}
+
 /** `/files/:id/content` with its `:name` pieces filled in, each as one segment. */
 export const fillPath = (template: string, params: Readonly<Record<string, string>>): string =>
   !template.includes(':')
