@@ -1,5 +1,7 @@
 import type { Fault } from './faults/fault.ts'
-import { always, type Case, errorAnswer, passedAnswer, requests, servedAnswer } from './judge.ts'
+import { errorAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
+import type { Case } from './judge/case.ts'
+import { always, requests } from './judge/way.ts'
 import { type Expected, expect, isFailureClass } from './oracle.ts'
 import { caseOf, partsFor, type Result, type Scene, type Stayed, unreachable } from './scene.ts'
 import type { Seen } from './seen.ts'

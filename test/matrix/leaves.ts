@@ -1,6 +1,6 @@
 import type { Fault } from './faults/fault.ts'
-import { always } from './judge.ts'
-import { leaving } from './judge-leaving.ts'
+import { leaving } from './judge/leaving.ts'
+import { always } from './judge/way.ts'
 import { caseOf, type Leaving, partsFor, type Result, type Scene, type Stayed, unreachable } from './scene.ts'
 import type { Script } from './script.ts'
 import type { Phase } from './seen.ts'

@@ -1,8 +1,8 @@
 import type { Config } from '../../src/config/config.ts'
-import { isObject, type Json } from '../../src/wire/json.ts'
 import type { ClientRequest } from '../support/requests.ts'
 import type { Fault, Meaning } from './faults/fault.ts'
-import type { Case, Direct } from './judge.ts'
+import type { Case, Direct } from './judge/case.ts'
+import { goesOn } from './judge/way.ts'
 import type { Expected } from './oracle.ts'
 import type { Row } from './rows.ts'
 import { type Script, single } from './script.ts'
@@ -85,16 +85,6 @@ const WILL_NOT_GO_ON = single(
   }),
 )
 
-const beginsForThem = (body: Buffer): boolean => {
-  try {
-    const asked = JSON.parse(body.toString()) as Json
-    const last = isObject(asked) && Array.isArray(asked.messages) ? asked.messages.at(-1) : undefined
-    return isObject(last) && last.role === 'assistant'
-  } catch {
-    return false
-  }
-}
-
 /** Every provider's part: the fault where it strikes, a healthy answer elsewhere. */
 export const partsFor = (scene: Scene, fault: Fault, target: Target): Plan['scriptFor'] => {
   let first: string | undefined
@@ -103,7 +93,7 @@ export const partsFor = (scene: Scene, fault: Fault, target: Target): Plan['scri
     if (healthy === undefined) throw new Error(`nobody knows the part of ${attempt.id}`)
     first ??= attempt.id
     if (isStruck(fault, target, { ...attempt, first })) return fault.script(scene.row, healthy)
-    return fault.refusesPrefill === true && beginsForThem(attempt.body) ? WILL_NOT_GO_ON : healthy
+    return fault.refusesPrefill === true && goesOn(attempt.body) ? WILL_NOT_GO_ON : healthy
   }
 }
 
@@ -128,5 +118,5 @@ export const caseOf = (
   if (healthy === undefined) throw new Error('the first deployment has no part')
   const groupOf = new Map(playersFor(of.target, row).map(({ id, group }) => [id, group]))
   const script = of.fault.script(row, healthy)
-  return { row, fault: of.fault, meaning: of.meaning, script, direct, groupOf, seen: of.seen }
+  return { ...of, meaning: of.meaning, row, script, direct, groupOf }
 }

@@ -1,18 +1,9 @@
 import type { Fault } from './faults/fault.ts'
 import { flaps } from './flaps.ts'
-import {
-  always,
-  brokenAnswer,
-  type Case,
-  errorAnswer,
-  firstClass,
-  health,
-  names,
-  passedAnswer,
-  path,
-  patience,
-  servedAnswer,
-} from './judge.ts'
+import { errorAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
+import { brokenAnswer } from './judge/broken.ts'
+import { type Case, firstClass } from './judge/case.ts'
+import { always, health, names, path, patience } from './judge/way.ts'
 import { type Expected, expect, isFailureClass } from './oracle.ts'
 import { caseOf, type Mark, partsFor, type Result, type Scene, type Stayed, unreachable } from './scene.ts'
 import type { Target } from './targets.ts'
@@ -57,8 +48,14 @@ export const stays = async (scene: Scene, fault: Fault, target: Target): Promise
   const of = caseOf(scene, { fault, target, meaning, seen })
   const expected = expect(situationOf(scene, target), meaning, firstClass(seen))
   const { mark, complaints } = judged(of, expected)
-  const walked = mark === 'continued' ? [] : path(of, expected)
-  const all = [...always(of), ...names(of), ...walked, ...patience(of), ...health(of), ...complaints]
+  const all = [
+    ...always(of),
+    ...names(of, expected),
+    ...path(of, expected),
+    ...patience(of),
+    ...health(of),
+    ...complaints,
+  ]
   if (all.length > 0) return { result: { kind: 'red', complaints: all }, meaning, expected }
   return { result: resultOf(scene, target, mark), meaning, expected }
 }

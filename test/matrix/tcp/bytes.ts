@@ -44,9 +44,9 @@ export const incoming = (bytes: Uint8Array): Incoming | undefined => {
     const colon = line.indexOf(':')
     return [line.slice(0, colon), line.slice(colon + 1).trim()] as const
   })
-  const valueOf = (wanted: string): string | undefined =>
+  const header = (wanted: string): string | undefined =>
     headers.find(([name]) => name.toLowerCase() === wanted)?.[1]
-  const key = valueOf('authorization')?.replace('Bearer ', '') ?? valueOf('api-key') ?? ''
+  const key = header('authorization')?.replace('Bearer ', '') ?? header('api-key') ?? ''
   return {
     id: key.replace(/^sk-/, ''),
     request: {
@@ -55,7 +55,7 @@ export const incoming = (bytes: Uint8Array): Incoming | undefined => {
       headers: headers.filter(([name]) => !OWN.test(name)).map(([name, value]) => `${name}: ${value}`),
       body: Buffer.alloc(0),
     },
-    length: Number(valueOf('content-length') ?? 0),
+    length: Number(header('content-length') ?? 0),
     size: end + 4,
   }
 }

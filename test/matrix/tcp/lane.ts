@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { undiciTransport } from '../../../src/attempt/undici-transport.ts'
 import type { Config } from '../../../src/config/config.ts'
+import type { Step } from '../../../src/record/trail.ts'
 import { type ClientRequest, modelOf } from '../../support/requests.ts'
 import { Door, type Engine, keptBy, openEngine, readConfig, restingOf } from '../engine.ts'
-import { unsealed } from '../judge.ts'
+import { unsealed } from '../judge/case.ts'
 import type { Row } from '../rows.ts'
 import type { Plan } from '../scene.ts'
 import type { Script } from '../script.ts'
@@ -50,12 +51,11 @@ const padded = (request: ClientRequest, padding: Buffer): ClientRequest =>
     : { ...request, body: Buffer.concat([request.body, padding]) }
 
 /** Attempts in their order: those that never reached a provider are known by the record alone. */
-const attempts = (
-  asked: readonly Asked[],
-  steps: readonly { readonly deployment: string }[],
-): readonly Asked[] => {
+const attempts = (asked: readonly Asked[], steps: readonly Step[]): readonly Asked[] => {
   const left = [...asked]
-  const walked = steps.map(({ deployment }): Asked => {
+  // What a provider has no endpoint for is never sent.
+  const sent = steps.filter(({ outcome }) => outcome !== 'unsupported')
+  const walked = sent.map(({ deployment }): Asked => {
     const place = left.findIndex(({ id }) => id === deployment)
     const [found] = place === -1 ? [] : left.splice(place, 1)
     return found ?? { id: deployment, at: 0, request: undefined, over: 'broke', overAt: 0 }

@@ -1,4 +1,3 @@
-import { gunzip } from 'node:zlib'
 import type { Config } from '../../../src/config/config.ts'
 import type { ClientRequest } from '../../support/requests.ts'
 import { Door, type Engine, keptBy, openEngine, restingOf, type Sabotage } from '../engine.ts'
@@ -22,12 +21,10 @@ export type Play = {
 const PATIENCE_MS = 600_000
 /** The longest that anything is kept after a call on purpose: the rest of a body that nobody wants. */
 const LINGER_MS = 31_000
+/** A compressed answer is unfolded on threads of the machine; no work there takes so long. */
+const THREAD_MS = 5000
 /** So long after a moment was reached its client goes. */
 const REACTION_MS = 1
-
-/** A compressed answer is unfolded on threads of the machine: whatever they were given before this is done after it. */
-const threadsDone = (): Promise<void> =>
-  new Promise(resolve => gunzip(Buffer.alloc(0), () => setImmediate(resolve)))
 
 let door: Door | undefined
 
@@ -45,7 +42,7 @@ class Stage {
   #client: VirtualClient | undefined
   readonly #director: Director
   #atLeave: readonly string[] = []
-  #threaded = false
+  #threaded: (() => boolean) | undefined
   /** Attempts of earlier calls. */
   #before = 0
 
@@ -60,8 +57,8 @@ class Stage {
         if (leaves?.attempt === attempt && leaves.phase === phase)
           this.#clock.after(REACTION_MS, () => this.#leave())
       },
-      threaded: () => {
-        this.#threaded = true
+      threaded: isDone => {
+        this.#threaded = isDone
       },
     }
     this.#engine = openEngine({
@@ -134,15 +131,12 @@ class Stage {
   }
   async #turn(): Promise<void> {
     await settled()
-    if (!this.#threaded) return
-    this.#threaded = false
-    // A chain of small works: each is given out when the one before has come back.
-    for (let quiet = 0, last = ''; quiet < 3; ) {
-      await threadsDone()
-      const now = `${this.#client?.bytes} ${this.#director.asked.length} ${this.#clock.armed} ${this.#client?.over}`
-      quiet = now === last ? quiet + 1 : 0
-      last = now
-    }
+    const isDone = this.#threaded
+    if (isDone === undefined) return
+    this.#threaded = undefined
+    const late = performance.now() + THREAD_MS
+    while (!isDone() && performance.now() < late) await settled()
+    await settled()
   }
   #leave(): void {
     if (this.#client?.over !== false) return

@@ -5,7 +5,7 @@ import { type ClientRequest, modelOf, propsFor, requestFor } from '../../support
 import { bedrockProvider, openaiProvider, type Provider } from '../answers.ts'
 import { readConfig } from '../engine.ts'
 import type { Heard } from '../heard.ts'
-import type { Direct } from '../judge.ts'
+import type { Direct } from '../judge/case.ts'
 import type { Row } from '../rows.ts'
 import type { Scene } from '../scene.ts'
 import type { Script } from '../script.ts'
@@ -70,7 +70,12 @@ const direct = async (house: House, row: Row, player: Player, request: ClientReq
   const fine = row.route.verbatim === true || reply.status === 200
   if (!fine && (player.speaks !== 'bedrock' || seen.asked.length > 0))
     throw new Error(`${row.label} at ${player.id}: ${reply.status} ${reply.text}`)
-  return { request: seen.asked[0]?.request, healthy, reply: seen.heard as Heard }
+  return {
+    request: seen.asked[0]?.request,
+    healthy,
+    reply: seen.heard as Heard,
+    usage: seen.records[0]?.usage,
+  }
 }
 
 const configs = new Map<string, Promise<Config>>()

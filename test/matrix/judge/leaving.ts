@@ -1,6 +1,7 @@
-import { type Case, path } from './judge.ts'
-import type { Expected } from './oracle.ts'
-import type { Leaving } from './scene.ts'
+import type { Expected } from '../oracle.ts'
+import type { Leaving } from '../scene.ts'
+import type { Case } from './case.ts'
+import { path } from './way.ts'
 
 /** From the client's leaving to its upstream's end, in milliseconds. */
 const NOTICED_MS = 250
