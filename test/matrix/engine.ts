@@ -43,43 +43,68 @@ export type Told = {
   readonly complaints: string[]
 }
 
-/** The board with its leases watched. */
-const watched = (board: MemoryBoard, told: Told): Board => {
-  const watch = (lease: Lease): Lease => ({
-    ...lease,
-    settle: end => {
-      told.ends.push(end)
-      lease.settle(end)
+/** The same lease, and everything it is told of its end is written down. */
+const watch = (lease: Lease, told: Told): Lease => {
+  let isOpen = true
+  const end = (how: AttemptEnd): void => {
+    isOpen = false
+    told.ends.push(how)
+  }
+  const settle = (how: AttemptEnd): void => {
+    end(how)
+    lease.settle(how)
+  }
+  const release = (): void => {
+    if (isOpen) end({ kind: 'neutral' })
+    lease.release()
+  }
+  return new Proxy(lease, {
+    get: (real, name) => {
+      if (name === 'settle') return settle
+      if (name === 'release') return release
+      const value: unknown = Reflect.get(real, name, real)
+      return typeof value === 'function' ? value.bind(real) : value
     },
   })
-  return {
-    ...board,
-    admit: (...asked) => {
-      const admitted = board.admit(...asked)
-      return admitted instanceof Promise ? admitted.then(watch) : watch(admitted)
-    },
-  }
 }
+
+/** The board with its leases watched. */
+const watched = (board: MemoryBoard, told: Told): Board => ({
+  ...board,
+  admit: (...asked) => {
+    const admitted = board.admit(...asked)
+    return admitted instanceof Promise ? admitted.then(lease => watch(lease, told)) : watch(admitted, told)
+  },
+})
 
 /** A door that stays: its table of routes takes a millisecond to build, so the house behind it is exchanged instead. */
 export class Door {
   readonly traffic = new Traffic()
-  readonly server: Server
   #house: House | undefined
+  #server: Server | undefined
 
-  constructor() {
-    const behind = (): House => {
-      if (this.#house === undefined) throw new Error('Nobody is at home.')
-      return this.#house
-    }
-    const house: House = {
+  /** There is one as soon as somebody is at home. */
+  get server(): Server {
+    if (this.#server === undefined) throw new Error('Nobody is at home.')
+    return this.#server
+  }
+
+  receive(house: House): void {
+    this.#house = house
+    this.#server ??= listener(this.#front(house), this.traffic)
+  }
+
+  /** Whoever lives here now. */
+  #front(first: House): House {
+    const behind = (): House => this.#house ?? first
+    return {
       config: () => behind().config(),
-      get clock() {
-        return behind().clock
+      clock: {
+        now: () => behind().clock.now(),
+        wall: () => behind().clock.wall(),
+        after: (ms, action) => behind().clock.after(ms, action),
       },
-      get dice() {
-        return behind().dice
-      },
+      dice: { random: () => behind().dice.random() },
       get board() {
         return behind().board
       },
@@ -97,11 +122,6 @@ export class Door {
       },
       event: (...said) => behind().event(...said),
     }
-    this.server = listener(house, this.traffic)
-  }
-
-  receive(house: House): void {
-    this.#house = house
   }
 }
 
@@ -158,6 +178,9 @@ export const keptBy = ({ board, memory }: Engine, config: Config): readonly stri
   return [
     ...deployments.filter(({ id }) => board.inFlight(id) !== 0).map(({ id }) => `a slot of ${id}`),
     ...[...groups].filter(group => board.groupInFlight(group) !== 0).map(group => `a place in ${group}`),
+    ...Object.entries(board.gauges())
+      .filter(([, count]) => count !== 0)
+      .map(([gauge, count]) => `${count} of ${gauge}`),
     ...(board.extraSettles() > 0 ? ['a lease was settled twice'] : []),
     ...(memory.held > 0 ? [`${memory.held} bytes of the body`] : []),
   ]

@@ -29,18 +29,16 @@ const duringOutage = (scene: Scene, fault: Fault, target: Target): Expected => {
 const oneCall = (of: Case, expected: Expected, isDown: boolean): readonly string[] => {
   const { seen } = of
   const complaints = [...always(of), ...requests(of)]
-  const groups = seen.asked.map(({ id }) => of.groupOf.get(id) ?? id)
-  const told = { ...expected, asked: groups.length === 0 ? [LEAD] : groups }
-  if (!isDown) return [...complaints, ...servedAnswer(of, told, groups.at(-1) ?? LEAD)]
-  if (expected.end.kind === 'served') return [...complaints, ...servedAnswer(of, told, expected.end.group)]
-  if (expected.end.kind === 'passed') return [...complaints, ...passedAnswer(of, told)]
+  const group = of.groupOf.get(seen.asked.at(-1)?.id ?? '') ?? LEAD
+  if (!isDown) return [...complaints, ...servedAnswer(of, group)]
+  if (expected.end.kind === 'served') return [...complaints, ...servedAnswer(of, expected.end.group)]
+  if (expected.end.kind === 'passed') return [...complaints, ...passedAnswer(of)]
   const status =
     seen.heard?.status === RESTING ? RESTING : expected.end.kind === 'error' ? expected.end.status : 0
   return [...complaints, ...errorAnswer(of, status)]
 }
 
-const isBack = (seen: Seen, first: string | undefined): boolean =>
-  seen.heard?.status !== undefined && seen.asked.at(-1)?.id === first
+const isBack = (seen: Seen, first: string | undefined): boolean => seen.asked.at(-1)?.id === first
 
 /** Everybody is served while the first deployment is down, and it is used again soon after. */
 export const flaps = async (scene: Scene, fault: Fault, target: Target): Promise<Stayed> => {

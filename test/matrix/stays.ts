@@ -1,6 +1,6 @@
 import type { Fault } from './faults/fault.ts'
 import { flaps } from './flaps.ts'
-import { errorAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
+import { counted, errorAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
 import { brokenAnswer } from './judge/broken.ts'
 import { type Case, firstClass } from './judge/case.ts'
 import { always, health, names, path, patience } from './judge/way.ts'
@@ -10,8 +10,8 @@ import type { Target } from './targets.ts'
 
 const judged = (of: Case, expected: Expected): { mark: Mark; complaints: readonly string[] } => {
   const { end } = expected
-  if (end.kind === 'served') return { mark: 'served', complaints: servedAnswer(of, expected, end.group) }
-  if (end.kind === 'passed') return { mark: 'passed', complaints: passedAnswer(of, expected) }
+  if (end.kind === 'served') return { mark: 'served', complaints: servedAnswer(of, end.group) }
+  if (end.kind === 'passed') return { mark: 'passed', complaints: passedAnswer(of) }
   if (end.kind === 'error') return { mark: 'error', complaints: errorAnswer(of, end.status) }
   const { continued, complaints } = brokenAnswer(of, end.mayContinue)
   return { mark: continued ? 'continued' : 'broken', complaints }
@@ -46,10 +46,14 @@ export const stays = async (scene: Scene, fault: Fault, target: Target): Promise
   const scriptFor = partsFor(scene, fault, target)
   const seen = await scene.play({ target, request: scene.request, scriptFor, leaves: undefined })
   const of = caseOf(scene, { fault, target, meaning, seen })
-  const expected = expect(situationOf(scene, target), meaning, firstClass(seen))
+  const situation = situationOf(scene, target)
+  const expected = expect(situation, meaning, firstClass(seen))
   const { mark, complaints } = judged(of, expected)
+  // A group that is asked for what it does not have counts as asked, and nobody sees it.
+  const isCounted = mark !== 'broken' && mark !== 'continued' && situation.spoken
   const all = [
     ...always(of),
+    ...(isCounted ? counted(of, expected) : []),
     ...names(of, expected),
     ...path(of, expected),
     ...patience(of),

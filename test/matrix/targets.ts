@@ -115,6 +115,12 @@ export const configFor = (
         }
   return {
     model_list: playersFor(target, row).map(one => entryFor(one, model, address)),
-    router_settings: { num_retries: retriesOf(target), timeout: TIMEOUT_SECONDS, ...lists },
+    router_settings: {
+      num_retries: retriesOf(target),
+      timeout: TIMEOUT_SECONDS,
+      // Verdicts decide here, not whether a wait is worth its time.
+      max_retry_wait_with_fallback: 2 * TIMEOUT_SECONDS,
+      ...lists,
+    },
   }
 }

@@ -6,19 +6,15 @@ import { type Case, statusOf, textOf, unsealed } from './case.ts'
 
 const headerOf = (heard: Heard, name: string): string => heard.headers[name] ?? ''
 
-const counted = (heard: Heard, expected: Expected): readonly string[] => {
-  const fallbacks = new Set(expected.asked).size - 1
-  const retries = expected.asked.length - 1 - fallbacks
-  const complaints: string[] = []
-  const told = [
-    headerOf(heard, 'x-litellm-attempted-retries'),
-    headerOf(heard, 'x-litellm-attempted-fallbacks'),
-  ]
-  if (told.join() !== `${retries},${fallbacks}`)
-    complaints.push(
-      `headers count ${told.join(' retries and ')} fallbacks; there were ${retries} and ${fallbacks}`,
-    )
-  return complaints
+/** The headers count what was tried, on an answer and on an error. */
+export const counted = ({ seen: { heard } }: Case, { asked }: Expected): readonly string[] => {
+  if (heard === undefined) return []
+  const fallbacks = new Set(asked).size - 1
+  const retries = asked.length - 1 - fallbacks
+  const told = ['retries', 'fallbacks'].map(what => headerOf(heard, `x-litellm-attempted-${what}`))
+  return told.join() === `${retries},${fallbacks}`
+    ? []
+    : [`headers count ${told.join(' retries and ')} fallbacks; there were ${retries} and ${fallbacks}`]
 }
 
 /** The answer came, and HTTP says that it is whole. */
@@ -54,7 +50,7 @@ const recorded = ({ seen, direct, groupOf, row }: Case, id: string): readonly st
 }
 
 /** Whoever served is the one that is named. */
-export const servedAnswer = (of: Case, expected: Expected, group: string): readonly string[] => {
+export const servedAnswer = (of: Case, group: string): readonly string[] => {
   const { heard } = of.seen
   const cut = wholly(of)
   if (heard === undefined || cut.length > 0) return cut
@@ -65,27 +61,25 @@ export const servedAnswer = (of: Case, expected: Expected, group: string): reado
   return [
     // Asked by its own id a deployment goes by that name.
     ...like(heard, own, body => body.replaceAll(`"${id}"`, `"${group}"`)),
-    ...counted(heard, expected),
     ...recorded(of, id),
     ...(of.row.route.verbatim === true || named === group ? [] : [`the answer names ${named}`]),
   ]
 }
 
-export const passedAnswer = (of: Case, expected: Expected): readonly string[] => {
+const same = (body: string): string => body
+
+/** What the first provider sent is what the client has. */
+export const passedAnswer = (of: Case): readonly string[] => {
   const { heard } = of.seen
   const cut = wholly(of)
   if (heard === undefined || cut.length > 0) return cut
   const own = of.direct.get('lead-1')?.reply
-  const complaints = counted(heard, expected)
-  if (of.row.kind === 'events' && own !== undefined)
-    return [...complaints, ...like(heard, own, of.fault.told ?? same)]
-  if (heard.status !== statusOf(of.script)) return [...complaints, `status ${heard.status}`]
+  if (of.row.kind === 'events' && own !== undefined) return like(heard, own, of.fault.told ?? same)
+  if (heard.status !== statusOf(of.script)) return [`status ${heard.status}`]
   const given = unsealed(textOf(heard.body))
   const wanted = [textOf(bodyOf(of.script)), ...(own === undefined ? [] : [textOf(own.body)])].map(unsealed)
-  return wanted.includes(given) ? complaints : [...complaints, `another answer: ${given.slice(0, 300)}`]
+  return wanted.includes(given) ? [] : [`another answer: ${given.slice(0, 300)}`]
 }
-
-const same = (body: string): string => body
 
 const errorIn = (body: Buffer): Json | undefined => {
   try {
