@@ -14,7 +14,7 @@ import { startCalm, stopCalm } from './calm.ts'
 import type { Certificate } from './certificate.ts'
 import { TcpClient } from './client.ts'
 import { fastClock } from './clock.ts'
-import { type Show, Wall } from './wall.ts'
+import { listening, type Show, Wall } from './wall.ts'
 
 /** More than two sockets hold for a reader who does not read. */
 const PADDING = Buffer.alloc(2 * 1024 * 1024, ' ')
@@ -68,6 +68,7 @@ export class Lane {
   readonly #wall: Wall
   readonly #door = new Door()
   readonly #configs = new Map<string, Promise<Config>>()
+  /** 0: nobody was at home yet. */
   #port = 0
 
   constructor(certificate: Certificate) {
@@ -77,14 +78,11 @@ export class Lane {
   async open(): Promise<void> {
     startCalm()
     await this.#wall.open()
-    this.#door.server.listen(0, '127.0.0.1')
-    await once(this.#door.server, 'listening')
-    const address = this.#door.server.address()
-    this.#port = typeof address === 'object' && address !== null ? address.port : 0
   }
   async close(): Promise<void> {
     stopCalm()
     await this.#wall.close()
+    if (this.#port === 0) return
     const closed = once(this.#door.server, 'close')
     this.#door.server.close()
     this.#door.server.closeAllConnections()
@@ -97,6 +95,7 @@ export class Lane {
     const transport = undiciTransport({ clock })
     const engine = openEngine({ door: this.#door, clock, config, transport, sabotage: undefined })
     try {
+      if (this.#port === 0) this.#port = await listening(this.#door.server)
       return await this.#call(engine, config, { row, plan, script })
     } finally {
       this.#wall.end()

@@ -53,7 +53,8 @@ const portOf = (server: Server): number => {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-const listening = async (server: Server): Promise<number> => {
+/** Opens it on any free port of this machine. */
+export const listening = async (server: Server): Promise<number> => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return portOf(server)
