@@ -1,7 +1,16 @@
 import type { Fault } from './faults/fault.ts'
 import { leaving } from './judge/leaving.ts'
 import { always } from './judge/way.ts'
-import { caseOf, type Leaving, partsFor, type Result, type Scene, type Stayed, unreachable } from './scene.ts'
+import {
+  caseOf,
+  type Leaving,
+  partsFor,
+  type Result,
+  type Scene,
+  type Stayed,
+  struckScript,
+  unreachable,
+} from './scene.ts'
 import type { Script } from './script.ts'
 import type { Phase } from './seen.ts'
 import { LEAD, type Target } from './targets.ts'
@@ -39,7 +48,7 @@ const departure = (
   const healthy = scene.direct.get(id)?.healthy
   if (healthy === undefined) throw new Error(`nobody knows the part of ${id}`)
   const unread = arrives || meaning.kind === 'passes' ? undefined : fault.unread
-  const never = missing(arrives ? healthy : fault.script(scene.row, healthy), phase, unread)
+  const never = missing(arrives ? healthy : struckScript(scene.row, fault, healthy), phase, unread)
   if (never !== undefined) return { why: never }
   const shown = arrives || meaning.kind === 'passes' || meaning.begun
   return {

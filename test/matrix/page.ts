@@ -1,9 +1,9 @@
 import {
   CLIENT_WORDS,
-  familiesOf,
   MARK_WORDS,
   numberOf,
-  reasonsOf,
+  type Print,
+  printOf,
   summaryOf,
   TARGET_WORDS,
   tableOf,
@@ -36,7 +36,7 @@ const signs = (): string =>
     [...MARK_WORDS, ['1, 2, …', 'nothing to show, or nobody to cross to, for the reason of that number']],
   )
 
-const faults = (sheet: Sheet): string =>
+const faults = ({ sheet }: Print): string =>
   table(
     ['column', 'fault', 'TCP', 'Failover Bench'],
     sheet.faults.map(fault => [
@@ -47,21 +47,21 @@ const faults = (sheet: Sheet): string =>
     ]),
   )
 
-const reasons = (sheet: Sheet): string =>
+const reasons = (print: Print): string =>
   table(
     ['number', 'reason'],
-    reasonsOf(sheet).map((why, place) => [String(place + 1), why]),
+    print.reasons.map((why, place) => [String(place + 1), why]),
   )
 
 /** docs/matrix.md, whole. The same for the same cells, whoever makes it. */
 export const page = (sheet: Sheet): string => {
-  const families = familiesOf(sheet)
-  const members = families
+  const print = printOf(sheet)
+  const members = print.families
     .filter(({ rows }) => rows.length > 1)
     .map(({ name, rows }) => `* **${name}**: ${rows.map(({ label }) => label).join(', ')}`)
   const tables = TARGETS.map(target => {
     const parts = CLIENTS.map(client => {
-      const text = tableOf(sheet, families, { target, client })
+      const text = tableOf(print, { target, client })
       return `### ${target}, the client ${CLIENT_WORDS[client]}\n\n\`\`\`\n${text}\n\`\`\``
     })
     return [`## Target: ${TARGET_WORDS[target]}`, ...parts].join('\n\n')
@@ -73,9 +73,9 @@ export const page = (sheet: Sheet): string => {
     signs(),
     'A client that leaves does so at the target where the way leads there, and at the first attempt where it does not: in\nthe tables of *none* it is always the first.',
     '## Faults',
-    faults(sheet),
+    faults(print),
     '## Reasons',
-    reasons(sheet),
+    reasons(print),
     '## Endpoints that say the same everywhere',
     members.join('\n'),
     ...tables,

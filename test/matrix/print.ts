@@ -49,7 +49,7 @@ export const CLIENT_WORDS: Readonly<Record<Client, string>> = {
 }
 
 /** Reasons are numbered in the order in which the tables first give them. */
-export const reasonsOf = (sheet: Sheet): readonly string[] => {
+const reasonsOf = (sheet: Sheet): readonly string[] => {
   const found = new Set<string>()
   for (const cell of sheet.cells()) {
     const result = sheet.get(cell)
@@ -73,8 +73,7 @@ const nameFor = (rows: readonly Row[]): string => {
   return rows.length === 1 ? first.label : `${first.label} +${rows.length - 1}`
 }
 
-export const familiesOf = (sheet: Sheet): readonly Family[] => {
-  const reasons = reasonsOf(sheet)
+const familiesOf = (sheet: Sheet, reasons: readonly string[]): readonly Family[] => {
   const known = new Map<string, Row[]>()
   for (const row of sheet.rows) {
     const signs: string[] = []
@@ -90,6 +89,18 @@ export const familiesOf = (sheet: Sheet): readonly Family[] => {
   return [...known.values()].map(rows => ({ rows, name: nameFor(rows) }))
 }
 
+/** A sheet, and what its tables have in common. */
+export type Print = {
+  readonly sheet: Sheet
+  readonly reasons: readonly string[]
+  readonly families: readonly Family[]
+}
+
+export const printOf = (sheet: Sheet): Print => {
+  const reasons = reasonsOf(sheet)
+  return { sheet, reasons, families: familiesOf(sheet, reasons) }
+}
+
 const WIDTH = 3
 
 export const numberOf = (sheet: Sheet, fault: Fault): string =>
@@ -97,11 +108,9 @@ export const numberOf = (sheet: Sheet, fault: Fault): string =>
 
 /** One target and one client: a line for each family, a column for each fault. */
 export const tableOf = (
-  sheet: Sheet,
-  families: readonly Family[],
+  { sheet, reasons, families }: Print,
   { target, client }: Pick<Cell, 'target' | 'client'>,
 ): string => {
-  const reasons = reasonsOf(sheet)
   const widest = Math.max(...families.map(({ name }) => name.length))
   const line = (name: string, cells: readonly string[]): string =>
     `${name.padEnd(widest)}${cells.map(cell => cell.padStart(WIDTH)).join('')}`.trimEnd()

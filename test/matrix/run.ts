@@ -11,10 +11,9 @@ import { FAULTS } from './faults/index.ts'
 import { page } from './page.ts'
 import {
   CLIENT_WORDS,
-  familiesOf,
   MARK_WORDS,
   numberOf,
-  reasonsOf,
+  printOf,
   redsOf,
   summaryOf,
   TARGET_WORDS,
@@ -50,11 +49,11 @@ const chosen = <Thing>(
 }
 
 const tell = (sheet: Sheet): void => {
-  const families = familiesOf(sheet)
+  const print = printOf(sheet)
   for (const target of TARGETS)
     for (const client of CLIENTS)
       say(
-        `\n${target}: ${TARGET_WORDS[target]}. The client ${CLIENT_WORDS[client]}.\n\n${tableOf(sheet, families, { target, client })}`,
+        `\n${target}: ${TARGET_WORDS[target]}. The client ${CLIENT_WORDS[client]}.\n\n${tableOf(print, { target, client })}`,
       )
   say('\nsigns')
   for (const [mark, words] of MARK_WORDS) say(`  ${mark}   ${words}`)
@@ -62,9 +61,9 @@ const tell = (sheet: Sheet): void => {
   for (const fault of sheet.faults)
     say(`  ${numberOf(sheet, fault)}  ${fault.title}${fault.bench === undefined ? '' : ` (${fault.bench})`}`)
   say('\nreasons')
-  for (const [place, why] of reasonsOf(sheet).entries()) say(`  ${String(place + 1).padStart(2)}  ${why}`)
+  for (const [place, why] of print.reasons.entries()) say(`  ${String(place + 1).padStart(2)}  ${why}`)
   say('\nendpoints that say the same everywhere')
-  for (const { name, rows } of families)
+  for (const { name, rows } of print.families)
     if (rows.length > 1) say(`  ${name}: ${rows.map(({ label }) => label).join(', ')}`)
 }
 

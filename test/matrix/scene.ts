@@ -85,6 +85,17 @@ const WILL_NOT_GO_ON = single(
   }),
 )
 
+const written = new WeakMap<Script, Map<Fault, Script>>()
+
+/** What a provider with this healthy answer does when it is struck: written once, played many times. */
+export const struckScript = (row: Row, fault: Fault, healthy: Script): Script => {
+  const known = written.get(healthy) ?? new Map<Fault, Script>()
+  written.set(healthy, known)
+  const script = known.get(fault) ?? fault.script(row, healthy)
+  known.set(fault, script)
+  return script
+}
+
 /** Every provider's part: the fault where it strikes, a healthy answer elsewhere. */
 export const partsFor = (scene: Scene, fault: Fault, target: Target): Plan['scriptFor'] => {
   let first: string | undefined
@@ -92,7 +103,7 @@ export const partsFor = (scene: Scene, fault: Fault, target: Target): Plan['scri
     const healthy = scene.direct.get(attempt.id)?.healthy
     if (healthy === undefined) throw new Error(`nobody knows the part of ${attempt.id}`)
     first ??= attempt.id
-    if (isStruck(fault, target, { ...attempt, first })) return fault.script(scene.row, healthy)
+    if (isStruck(fault, target, { ...attempt, first })) return struckScript(scene.row, fault, healthy)
     return fault.refusesPrefill === true && goesOn(attempt.body) ? WILL_NOT_GO_ON : healthy
   }
 }
@@ -117,6 +128,6 @@ export const caseOf = (
   const healthy = direct.get('lead-1')?.healthy
   if (healthy === undefined) throw new Error('the first deployment has no part')
   const groupOf = new Map(playersFor(of.target, row).map(({ id, group }) => [id, group]))
-  const script = of.fault.script(row, healthy)
+  const script = struckScript(row, of.fault, healthy)
   return { ...of, meaning: of.meaning, row, script, direct, groupOf }
 }

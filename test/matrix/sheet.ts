@@ -19,37 +19,41 @@ export type Cell = {
 export type Red = { readonly cell: Cell; readonly staging: Staging; readonly complaints: readonly string[] }
 export type Staging = 'virtual time' | 'TCP'
 
-const keyOf = ({ row, fault, target, client }: Cell): string =>
-  [row.label, fault.title, target, client].join('\n')
-
 /** Every cell and what it shows. A cell that was played twice is red if either was. */
 export class Sheet {
   readonly rows: readonly Row[]
   readonly faults: readonly Fault[]
   readonly reds: Red[] = []
-  readonly #cells = new Map<string, Result>()
+  readonly #cells: (Result | undefined)[] = []
+  readonly #rowAt: ReadonlyMap<Row, number>
+  readonly #faultAt: ReadonlyMap<Fault, number>
   /** Cells that were played, by staging. */
   readonly played: Record<Staging, number> = { 'virtual time': 0, TCP: 0 }
 
   constructor(rows: readonly Row[], faults: readonly Fault[]) {
     this.rows = rows
     this.faults = faults
+    this.#rowAt = new Map(rows.map((row, place) => [row, place]))
+    this.#faultAt = new Map(faults.map((fault, place) => [fault, place]))
   }
 
   put(cell: Cell, staging: Staging, result: Result): void {
-    const key = keyOf(cell)
-    const known = this.#cells.get(key)
+    const place = this.#placeOf(cell)
     if (result.kind !== 'reason') this.played[staging] += 1
     if (result.kind === 'red') this.reds.push({ cell, staging, complaints: result.complaints })
-    if (known?.kind !== 'red') this.#cells.set(key, result)
+    if (this.#cells[place]?.kind !== 'red') this.#cells[place] = result
   }
   /** What is foretold of a cell that nobody plays here. */
   foretell(cell: Cell, result: Result): void {
-    const key = keyOf(cell)
-    if (!this.#cells.has(key)) this.#cells.set(key, result)
+    this.#cells[this.#placeOf(cell)] ??= result
   }
   get(cell: Cell): Result | undefined {
-    return this.#cells.get(keyOf(cell))
+    return this.#cells[this.#placeOf(cell)]
+  }
+
+  #placeOf({ row, fault, target, client }: Cell): number {
+    const line = (this.#rowAt.get(row) ?? -1) * this.faults.length + (this.#faultAt.get(fault) ?? -1)
+    return (line * TARGETS.length + TARGETS.indexOf(target)) * CLIENTS.length + CLIENTS.indexOf(client)
   }
 
   *cells(): Generator<Cell> {

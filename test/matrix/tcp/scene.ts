@@ -1,5 +1,5 @@
 import type { Fault } from '../faults/fault.ts'
-import type { Plan, Scene } from '../scene.ts'
+import { type Plan, type Scene, struckScript } from '../scene.ts'
 import type { Script } from '../script.ts'
 import type { Target } from '../targets.ts'
 import type { Lane } from './lane.ts'
@@ -7,7 +7,7 @@ import type { Lane } from './lane.ts'
 const faulty = (rehearsal: Omit<Scene, 'play'>, fault: Fault): Script => {
   const healthy = rehearsal.direct.get('lead-1')?.healthy
   if (healthy === undefined) throw new Error('the first deployment has no part')
-  return fault.script(rehearsal.row, healthy)
+  return struckScript(rehearsal.row, fault, healthy)
 }
 
 /** A shut door is an address, and an address does not change between two attempts. */
