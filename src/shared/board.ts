@@ -61,6 +61,15 @@ export type Board = {
     readonly perToken: readonly number[]
     readonly firstToken: readonly number[]
   }
+  /**
+   * Seconds until the first token of a stream, or until the end of a whole answer, averaged with a decay of 10 s; that
+   * of an idle deployment fades to nothing. undefined: untested.
+   */
+  readonly pace: (id: string, stream: boolean) => number | undefined
+  /** True while a deployment begins slowly (slow_start_seconds): nobody need ask for shares otherwise. */
+  readonly warming: () => boolean
+  /** How much of its weight the deployment has now, 0.1 to 1. */
+  readonly warmth: (id: string) => number
   /** Affinity memory with time to live; bounded. */
   readonly recall: (key: string) => string | undefined
   readonly remember: (key: string, deploymentId: string, ttlMs: number) => void
@@ -143,6 +152,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
       states.delete(id)
     }
     health.rests.keep(ids)
+    health.warmth.reload()
     affinity.keep(ids)
   }
 
@@ -158,6 +168,12 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     groupInFlight: leases.groupInFlight,
     usage: id => states.get(id)?.tally.usage() ?? { tokens: 0, requests: 0 },
     latencies: id => states.get(id)?.tally.latencies() ?? { perToken: [], firstToken: [] },
+    pace: (id, stream) => {
+      const state = states.get(id)
+      return state?.tally.pace(stream).seconds(state.slots.taken() === 0)
+    },
+    warming: () => health.warmth.size() > 0,
+    warmth: health.warmth.share,
     recall: affinity.recall,
     remember: affinity.remember,
     snapshot: () =>

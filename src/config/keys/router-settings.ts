@@ -1,7 +1,11 @@
 import { differs, each, honoured, type KeyRow, later } from './row.ts'
 
 export const ROUTER_SETTINGS: readonly KeyRow[] = [
-  honoured('routing_strategy', 'How a deployment of the group is picked.', 'simple-shuffle'),
+  honoured(
+    'routing_strategy',
+    'How a deployment of the group is picked; LiteLLM’s strategies, and `p2c`, which is Understudy’s own.',
+    'simple-shuffle',
+  ),
   honoured('routing_strategy_args', 'Arguments of the strategy (`ttl`, `lowest_latency_buffer`, …).', {}),
   honoured('num_retries', 'Attempts after the first, inside one group.', 2),
   honoured('retry_after', 'Least seconds before a retry.', 0),
@@ -76,6 +80,11 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     50,
   ),
   honoured('disable_cooldown_probes', 'Understudy only: after a rest all requests come back at once.', false),
+  honoured(
+    'slow_start_seconds',
+    'Understudy only: a deployment that is back from a rest, or new, gets its weight by and by; 0: at once.',
+    0,
+  ),
   honoured('max_fallbacks', 'Fallback steps in a row. Environment: ROUTER_MAX_FALLBACKS.', 5),
   honoured('fallbacks', 'Which groups follow when one is exhausted.', []),
   honoured('context_window_fallbacks', 'Which groups follow when the prompt does not fit.', []),
