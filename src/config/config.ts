@@ -151,6 +151,8 @@ export type FailoverSettings = {
   readonly probes: boolean
   /** How long a deployment that comes back, or is new, takes to get its whole weight. 0: it has it at once. */
   readonly slowStartMs: number
+  /** Where a whole group rests: how long a request may wait for it (0: not at all), how many may, and how urgent one is that does not say. */
+  readonly queue: { readonly waitMs: number; readonly size: number; readonly priority: number }
 }
 
 export type RouterSettings = {

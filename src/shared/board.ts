@@ -6,6 +6,7 @@ import { type Budget, createBudget } from './budget.ts'
 import { createState, type State, stateInForce } from './health.ts'
 import type { Lease, Leases } from './leases.ts'
 import type { HealthExchange } from './ports.ts'
+import { createQueue, type Queue } from './queue.ts'
 import { type Cooling, createReplica } from './replica.ts'
 import { Aborted } from './slots.ts'
 
@@ -15,7 +16,7 @@ export type { Cooling } from './replica.ts'
 /** What is under way now, over everything: all zero when nothing is. */
 export type Gauges = {
   readonly inFlight: number
-  /** Callers waiting for a parallel slot. */
+  /** Callers waiting for a parallel slot, or for a resting group. */
   readonly waiting: number
   /** Retries and first attempts of fallback groups, from the decision to their outcome. */
   readonly extraAttempts: number
@@ -51,6 +52,8 @@ export type Board = {
   readonly domainNotBefore: (domain: string) => number | undefined
   /** Retries and sleeps by model group. */
   readonly budget: Budget
+  /** Requests that wait for a resting group. */
+  readonly queue: Queue
   readonly inFlight: (id: string) => number
   /** Attempts running now under a model group's name as requested. */
   readonly groupInFlight: (group: string) => number
@@ -135,6 +138,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
   const health = createReplica(options)
   const { leases, domains } = health
   const { states, admit } = createAdmission(options, leases)
+  const queue = createQueue(clock)
   const budget = createBudget({
     settings: () => config().router.failover.retryBudget,
     inFlight: leases.groupInFlight,
@@ -164,6 +168,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     cooling,
     domainNotBefore: domains.notBefore,
     budget,
+    queue,
     inFlight: id => states.get(id)?.slots.taken() ?? 0,
     groupInFlight: leases.groupInFlight,
     usage: id => states.get(id)?.tally.usage() ?? { tokens: 0, requests: 0 },
@@ -182,7 +187,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
         .filter(one => states.has(one.id) || one.cooling !== undefined),
     gauges: () => ({
       inFlight: leases.inFlight(),
-      waiting: waiting(),
+      waiting: waiting() + queue.waiting(),
       extraAttempts: budget.extras(),
       sleeping: budget.sleeping(),
       probes: health.probes(),
