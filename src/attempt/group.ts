@@ -75,6 +75,7 @@ const openLevel = (
     last: pretended ?? (spent.length > 0 ? play.resumption?.failed : undefined),
     pauseUntil: undefined,
     waitedMs: 0,
+    queuedMs: 0,
     extra: undefined,
     freshOnly: false,
   }

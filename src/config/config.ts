@@ -115,6 +115,7 @@ export type RoutingStrategy =
   | 'usage-based-routing-v2'
   | 'latency-based-routing'
   | 'cost-based-routing'
+  | 'p2c'
 
 export type PreCallCheck =
   | 'prompt_caching'
@@ -148,6 +149,10 @@ export type FailoverSettings = {
   readonly panicShare: number
   /** After a rest one request goes first. */
   readonly probes: boolean
+  /** How long a deployment that comes back, or is new, takes to get its whole weight. 0: it has it at once. */
+  readonly slowStartMs: number
+  /** Where a whole group rests: how long a request may wait for it (0: not at all), how many may, and how urgent one is that does not say. */
+  readonly queue: { readonly waitMs: number; readonly size: number; readonly priority: number }
 }
 
 export type RouterSettings = {

@@ -1,7 +1,11 @@
 import { differs, each, honoured, type KeyRow, later } from './row.ts'
 
 export const ROUTER_SETTINGS: readonly KeyRow[] = [
-  honoured('routing_strategy', 'How a deployment of the group is picked.', 'simple-shuffle'),
+  honoured(
+    'routing_strategy',
+    'How a deployment of the group is picked; LiteLLM’s strategies, and `p2c`, which is Understudy’s own.',
+    'simple-shuffle',
+  ),
   honoured('routing_strategy_args', 'Arguments of the strategy (`ttl`, `lowest_latency_buffer`, …).', {}),
   honoured('num_retries', 'Attempts after the first, inside one group.', 2),
   honoured('retry_after', 'Least seconds before a retry.', 0),
@@ -76,6 +80,25 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     50,
   ),
   honoured('disable_cooldown_probes', 'Understudy only: after a rest all requests come back at once.', false),
+  honoured(
+    'slow_start_seconds',
+    'Understudy only: a deployment that is back from a rest, or new, gets its weight by and by; 0: at once.',
+    0,
+  ),
+  honoured(
+    'wait_for_cooldown_seconds',
+    'Understudy only: when a whole group rests and nobody else can be asked, a request waits so long for the first that comes back.',
+    0,
+  ),
+  honoured(
+    'cooldown_queue_size',
+    'Understudy only: so many requests of a group wait at once; the next one gets 503.',
+    100,
+  ),
+  honoured(
+    'default_priority',
+    'Of requests that wait and name no `priority`; smaller goes first. Nothing waits without `wait_for_cooldown_seconds`.',
+  ),
   honoured('max_fallbacks', 'Fallback steps in a row. Environment: ROUTER_MAX_FALLBACKS.', 5),
   honoured('fallbacks', 'Which groups follow when one is exhausted.', []),
   honoured('context_window_fallbacks', 'Which groups follow when the prompt does not fit.', []),
@@ -109,7 +132,7 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
   }),
   ...each(later, 'There is no answer cache yet.', { cache_responses: false, caching_groups: undefined }),
   differs('client_ttl', 'Connections are pooled per origin; there are no client objects to expire.', 3600),
-  ...each(later, 'There is no priority queue yet.', { default_priority: undefined, polling_interval: 0.03 }),
+  differs('polling_interval', 'Nothing is polled: a request that waits is woken when it may go.', 0.03),
   later('provider_budget_config', 'Budgets are not enforced yet: spending is NOT limited.'),
   later('router_general_settings', 'Every model goes through the router.'),
   later('keepalive_seconds', 'Use litellm_settings.sse_keepalive_ping_interval_seconds.'),
