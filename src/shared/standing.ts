@@ -22,8 +22,8 @@ export const subjectOf = (event: HealthEvent): string =>
   event.kind === 'bound' ? `bound ${event.domain}` : `rest ${event.domain} ${event.deployment ?? ''}`
 
 /**
- * What holds by all that was told and heard so far. Whatever comes twice, late or in another order changes nothing:
- * the same events make the same state.
+ * What holds by all that was told and heard so far. What comes twice, what is shorter than what is known, and what was
+ * over before it came change nothing.
  */
 export class Standing {
   readonly #clock: Pick<Clock, 'wall'>
