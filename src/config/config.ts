@@ -236,6 +236,18 @@ export type LitellmSettings = {
   readonly turnOffMessageLogging: boolean
 }
 
+/** A Redis or Valkey server over which instances share what they learn about providers. */
+export type RedisSettings = {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+  readonly username: string | undefined
+  readonly password: Secret | undefined
+  readonly database: number
+  /** Keys and channel begin with it: fleets with different ones do not hear of each other. */
+  readonly namespace: string
+}
+
 /** One immutable snapshot. A request sees exactly one, from its first line to its record. */
 export type Config = {
   readonly deployments: readonly Deployment[]
@@ -248,6 +260,8 @@ export type Config = {
   readonly router: RouterSettings
   readonly general: GeneralSettings
   readonly litellm: LitellmSettings
+  /** undefined: health is shared among the workers of this process at most. */
+  readonly redis: RedisSettings | undefined
   /** files_settings: provider → deployment-like connection, for provider-owned resources without a model. */
   readonly notices: readonly Notice[]
   /** Absolute paths of every file read, for the watcher. */

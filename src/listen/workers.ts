@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createServer } from 'node:net'
+import { type Channel, createRelay, type Relay } from '../shared/channel-way.ts'
+import { systemClock } from '../shared/clock.ts'
 import { type Prepared, prepare } from './prepare.ts'
 import { type Served, type ServeOptions, serve, usualMemory } from './serve.ts'
 
@@ -79,11 +81,35 @@ const runOne = async (options: RunOptions): Promise<Running> => {
   return { ended }
 }
 
+/** A worker's end of the channel to its parent. Without one, or when it breaks, nothing is told. */
+const parentChannel = (): Channel => ({
+  send: (message, sent) => {
+    if (process.send === undefined || !process.connected) sent(new Error('The parent is gone.'))
+    else process.send(message, undefined, undefined, sent)
+  },
+  onMessage: hear => void process.on('message', hear),
+})
+
+/** The parent's end. */
+const workerChannel = (worker: ChildProcess): Channel => ({
+  send: (message, sent) => {
+    if (worker.connected) worker.send(message, sent)
+    else sent(new Error('The worker is gone.'))
+  },
+  onMessage: hear => void worker.on('message', hear),
+})
+
 /** A process of several: its parent speaks for it and passes the signals on. */
 const runWorker = async (options: RunOptions): Promise<Running> => {
   // One allowance, shared out: every worker holds its own bodies.
   const memoryBytes = Math.floor((options.memoryBytes ?? usualMemory()) / options.workers)
-  const served = await serve({ ...options, memoryBytes, onPrepared: () => {}, reusePort: true })
+  const served = await serve({
+    ...options,
+    memoryBytes,
+    onPrepared: () => {},
+    reusePort: true,
+    siblings: parentChannel(),
+  })
   const ended = new Promise<number>(resolve => {
     let leaving = false
     const leave = (): void => {
@@ -135,6 +161,8 @@ type Crew = {
   readonly prepared: Prepared
   readonly options: RunOptions
   readonly members: Set<ChildProcess>
+  /** What one worker has learned about providers the others hear. */
+  readonly relay: Relay
 }
 
 /** Keeps `workers` processes alive until told to leave; resolves with the exit code when the last one has ended. */
@@ -168,10 +196,11 @@ class Parent {
 
   #start(): void {
     if (this.#leaving) return
-    const { port, members, options, prepared } = this.#crew
+    const { port, members, options, prepared, relay } = this.#crew
     const born = performance.now()
     const worker = startWorker(port)
     members.add(worker)
+    const leave = relay.join(workerChannel(worker))
     worker.on('message', (message: { url?: string }) => {
       if (message.url === undefined) return
       this.#up += 1
@@ -180,6 +209,7 @@ class Parent {
     })
     worker.on('exit', (code, signal) => {
       members.delete(worker)
+      leave()
       this.#gone(performance.now() - born, howEnded(code, signal))
     })
   }
@@ -211,7 +241,13 @@ const runParent = async (options: RunOptions): Promise<Running> => {
   const prepared = await prepare(options)
   options.onPrepared(prepared)
   const port = await reservePort(options.port, prepared.host)
-  const parent = new Parent({ port, prepared, options, members: new Set() })
+  const parent = new Parent({
+    port,
+    prepared,
+    options,
+    members: new Set(),
+    relay: createRelay(systemClock()),
+  })
   onLeave(
     () => {
       options.onNews(`Stopping: calls inside may finish within ${options.graceMs / 1000} s.`)
