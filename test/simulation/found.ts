@@ -31,7 +31,6 @@ export const FOUND: readonly Found[] = [
   {
     name: 'a deployment that timed out is not asked again, although an earlier failure of it would have allowed that',
     guards: 'barredDeploymentsAreNotAskedAgain',
-    pending: 'a permission to repeat is given by one failure and not taken back by the next',
     scenario: {
       seed: 49,
       config: { model_list: [lead('g1', 1)], router_settings: { timeout: 5 }, general_settings },
@@ -62,7 +61,6 @@ export const FOUND: readonly Found[] = [
   {
     name: 'the first attempt of a request waits for its only domain too',
     guards: 'retryAfterIsALowerBound',
-    pending: 'the first attempt at a lone deployment is not held back',
     scenario: {
       seed: 81,
       config: { model_list: [lead('g1', 1)], router_settings: {}, general_settings },
@@ -79,7 +77,6 @@ export const FOUND: readonly Found[] = [
   {
     name: 'when everybody rests for soft failures, somebody is asked all the same',
     guards: 'servedIfAnyWouldAnswer',
-    pending: 'a group whose members all rest is closed until the first of them is back',
     scenario: {
       seed: 1,
       config: {

@@ -74,23 +74,8 @@ export const INVARIANTS: readonly Invariant[] = [
   theGatewayItselfNeverFails,
 ]
 
-/** What does not hold yet, and what it waits for. It is played and not judged. */
-export const NOT_YET: ReadonlyMap<string, string> = new Map([
-  [
-    'retryAfterIsALowerBound',
-    'the first attempt of a request does not look at the domain when there is no other one',
-  ],
-  [
-    'servedIfAnyWouldAnswer',
-    'a group whose members all rest for soft failures is closed until the first of them is back',
-  ],
-  ['answersBeginInTime', 'limits are those of one attempt, and a request makes several'],
-  ['attemptsAreCapped', 'nothing bounds the attempts of a request over all its groups'],
-  [
-    'barredDeploymentsAreNotAskedAgain',
-    'a failure that may be repeated keeps its permission through a later one that bars it',
-  ],
-])
+/** What does not hold yet, by name, and what it waits for. It is played and not judged. */
+export const NOT_YET: ReadonlyMap<string, string> = new Map([])
 
 /** What cannot be seen here, and why. */
 export const NOT_SEEN: readonly { readonly what: string; readonly because: string }[] = [
