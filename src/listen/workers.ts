@@ -4,6 +4,7 @@ import { type Channel, createRelay, type Relay } from '../shared/channel-way.ts'
 import { systemClock } from '../shared/clock.ts'
 import { type Prepared, prepare } from './prepare.ts'
 import { type Served, type ServeOptions, serve, usualMemory } from './serve.ts'
+import { stateLine, stateReader } from './state.ts'
 
 /** Set for the processes that `--workers` starts; together with an open channel to the parent it makes a worker. */
 const WORKER_VARIABLE = 'UNDERSTUDY_WORKER'
@@ -30,9 +31,12 @@ export type RunOptions = Omit<ServeOptions, 'onPrepared' | 'reusePort'> & {
   readonly onPrepared: (prepared: Prepared) => void
   /** Hears that the gateway listens, in the first process only. */
   readonly onListening: (listening: Listening) => void
-  /** Something the operator should see: a drain, a worker that died. */
+  /** Something the operator should see: a drain, a worker that died, the state that was asked for. */
   readonly onNews: (text: string) => void
 }
+
+/** What a parent says to a worker. */
+type ParentWord = { readonly ask?: 'state' }
 
 export const isWorker = (): boolean =>
   process.env[WORKER_VARIABLE] !== undefined && process.send !== undefined
@@ -77,6 +81,8 @@ const runOne = async (options: RunOptions): Promise<Running> => {
     onLeave(leave, () => process.exit(1))
   })
   process.on('SIGHUP', () => void served.reload())
+  const state = stateReader(served.house, served.traffic)
+  process.on('SIGUSR2', () => options.onNews(stateLine(state())))
   if (prepared !== undefined) options.onListening({ url: served.url, workers: 1, prepared })
   return { ended }
 }
@@ -127,6 +133,10 @@ const runWorker = async (options: RunOptions): Promise<Running> => {
   // A terminal's Ctrl-C goes to every process; the parent makes a SIGTERM of it.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => void served.reload())
+  const state = stateReader(served.house, served.traffic)
+  process.on('message', (message: ParentWord) => {
+    if (message.ask === 'state') options.onNews(stateLine(state()))
+  })
   process.send?.({ url: served.url })
   return { ended }
 }
@@ -185,6 +195,12 @@ class Parent {
 
   pass(signal: NodeJS.Signals): void {
     for (const worker of this.#crew.members) worker.kill(signal)
+  }
+
+  /** By message and not by signal: one that is still starting would end by a signal it does not know yet. */
+  askState(): void {
+    const word: ParentWord = { ask: 'state' }
+    for (const worker of this.#crew.members) if (worker.connected) worker.send(word, () => {})
   }
 
   leave(code: number): void {
@@ -256,6 +272,7 @@ const runParent = async (options: RunOptions): Promise<Running> => {
     () => parent.leave(1),
   )
   process.on('SIGHUP', () => parent.pass('SIGHUP'))
+  process.on('SIGUSR2', () => parent.askState())
   return { ended: parent.ended }
 }
 
