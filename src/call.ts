@@ -44,7 +44,7 @@ export type Controls = {
   readonly mock: Mock
 }
 
-/** LiteLLM's test switches (behaviour map 3.6), accepted from admin keys. */
+/** LiteLLM's test switches, accepted from admin keys. */
 export type Mock = {
   readonly fallbacks: boolean
   readonly contextFallbacks: boolean

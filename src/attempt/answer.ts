@@ -162,7 +162,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   return document(bytes, index)
 }
 
-/** behaviour map 3.3, in LiteLLM's words. */
+/** In LiteLLM's words. */
 const FILTERED: JsonObject = { message: 'Response output was blocked.', code: 'content_policy_violation' }
 
 const errorIn = (

@@ -24,7 +24,7 @@ const keyOf = (value: string): string => {
 const isAuthorization = (name: string | undefined): boolean =>
   name?.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION
 
-/** The keys the request presents, whatever the carrier (behaviour map 8.1): the first, and another that differs. */
+/** The keys the request presents, whatever the carrier: the first, and another that differs. */
 const presented = (head: Head, keyHeaderName: string | undefined): readonly string[] => {
   const { headers, rawHeaders } = head
   const keys: string[] = []

@@ -165,7 +165,7 @@ export type RouterSettings = {
   readonly streamTimeoutMs: number | undefined
   readonly phases: PhaseSettings
   readonly streamRecovery: StreamRecovery
-  /** undefined when absent or equal to LiteLLM's default 3 (behaviour map 2.5 B). */
+  /** undefined when absent or equal to LiteLLM's default 3. */
   readonly allowedFails: number | undefined
   readonly allowedFailsPolicy: ExceptionPolicy | undefined
   readonly retryPolicy: ExceptionPolicy | undefined
@@ -253,7 +253,7 @@ export type Config = {
   readonly deployments: readonly Deployment[]
   /** Exact model_name → deployments, in file order. Wildcards are in `patterns`. */
   readonly groups: ReadonlyMap<string, readonly Deployment[]>
-  /** Wildcard groups, most specific first (behaviour map 1.7). */
+  /** Wildcard groups, most specific first. */
   readonly patterns: readonly { readonly pattern: RegExp; readonly deployments: readonly Deployment[] }[]
   readonly aliases: ReadonlyMap<string, { readonly group: string; readonly hidden: boolean }>
   readonly byId: ReadonlyMap<string, Deployment>

@@ -214,7 +214,7 @@ const sameModel = (one: Candidate, other: Candidate): boolean => {
 
 const NOTHING: Following = { kind: 'none', targets: undefined, table: undefined }
 
-/** behaviour map 3.3: the request's own list first, then the typed list, then the general one. */
+/** As in LiteLLM: the request's own list first, then the typed list, then the general one. */
 const listFor = (call: Call, first: Stop, stop: Stop, failure: FailureClass): Following => {
   const { controls, config } = call
   const { router } = config

@@ -39,7 +39,7 @@ export type Wish = {
   /** body has response_format (the supported-params check). */
   readonly wantsResponseFormat: boolean
   readonly pin: Pin | undefined
-  /** True for a fallback target that names one deployment by id: cooldown is ignored (behaviour map 3.3). */
+  /** True for a fallback target that names one deployment by id: cooldown is ignored. */
   readonly ignoreCooldown: boolean
 }
 
@@ -58,7 +58,7 @@ export type Choice =
   | {
       readonly kind: 'nothing'
       readonly reason: NothingReason
-      /** LiteLLM's message for it, without the litellm.<Class> prefix (behaviour map 2.2, 2.3, 2.4, 2.8). */
+      /** LiteLLM's message for it, without the litellm.<Class> prefix. */
       readonly message: string
       /** HTTP status LiteLLM gives it: 429, 400, 401. */
       readonly status: number

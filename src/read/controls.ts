@@ -11,7 +11,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 /** Reads one top-level value of the client's body; undefined when it is absent. */
 export type Peek = (key: string) => Json | undefined
 
-/** LiteLLM's controls inside a body (behaviour map 3.2, 3.6, 4.3). They are for the gateway and stay here. */
+/** LiteLLM's controls inside a body. They are for the gateway and stay here. */
 export const CONTROL_KEYS: ReadonlySet<string> = new Set([
   'num_retries',
   'timeout',
@@ -316,7 +316,7 @@ const dropPath = (path: string): readonly string[] => {
   }
 }
 
-/** Tags for tag routing: header, body `tags`, metadata.tags (behaviour map 2.8, 4.5). */
+/** Tags for tag routing: header, body `tags`, metadata.tags. */
 export const readTags = (from: ControlSources): readonly string[] => {
   const keys = new Set(from.keys)
   const peek: Peek = key => (keys.has(key) ? from.peek(key) : undefined)

@@ -7,8 +7,7 @@ import { pythonRepr } from './python-repr.ts'
 export { pythonRepr } from './python-repr.ts'
 
 /**
- * LiteLLM's texts, so that what people match on keeps working. Source: behaviour map 3.5, 3.6 and 7.3, in their
- * newest form.
+ * LiteLLM's texts in their newest form, so that what people match on keeps working.
  */
 export type DecorateOptions = {
   /** The group's own failure, `litellm.…Error: …`. */

@@ -2,6 +2,8 @@ import { each, honoured, type KeyRow, later } from './row.ts'
 
 const NO_TLS = 'TLS is not served yet: the gateway speaks plain HTTP. Put a TLS proxy in front.'
 
+const NO_PROXY = 'Providers are spoken to directly: an outbound proxy is not used yet.'
+
 export const ENVIRONMENT: readonly KeyRow[] = [
   honoured('LITELLM_MODE', 'PRODUCTION: no `.env` file is read from the working directory.', 'DEV'),
   honoured('CONFIG_FILE_PATH', 'The file, when `--config` is absent.'),
@@ -21,6 +23,8 @@ export const ENVIRONMENT: readonly KeyRow[] = [
   honoured('DEFAULT_ALLOWED_FAILS', 'The value of `allowed_fails` that counts as not written, instead of 3.'),
   later('SSL_KEYFILE_PATH', NO_TLS),
   later('SSL_CERTFILE_PATH', NO_TLS),
+  later('HTTP_PROXY', NO_PROXY),
+  later('HTTPS_PROXY', NO_PROXY),
   later('LIMIT_CONCURRENCY', 'Write general_settings.max_in_flight_requests_per_worker.'),
   later('DATABASE_URL', 'There is no external database yet; nothing is stored in it.'),
   later('STORE_MODEL_IN_DB', 'Models come from the file only.'),
