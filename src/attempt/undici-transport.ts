@@ -3,7 +3,7 @@ import type { Dispatcher, Client as UndiciClient, Pool as UndiciPool } from 'und
 import type { Clock } from '../house.ts'
 import type { Draft, HeaderPair } from '../providers/provider.ts'
 import type { Signal } from '../signal.ts'
-import { byteLengthOf, joinSegments } from '../wire/edit.ts'
+import { byteLengthOf, gatherSegments, joinSegments } from '../wire/edit.ts'
 import {
   type Answer,
   type Limits,
@@ -23,6 +23,8 @@ const Client = load('undici/lib/dispatcher/client.js') as typeof UndiciClient
 
 /** Bodies up to this size are joined into one write; larger ones go out segment by segment, uncopied. */
 const JOIN_BYTES = 64 * 1024
+/** Each segment is a write of its own, so those below this size are joined with their neighbours. */
+const SMALL_SEGMENT_BYTES = 16 * 1024
 /** Bytes an unread answer may collect before its socket is paused. */
 const UNREAD_BYTES = 256 * 1024
 /**
@@ -308,7 +310,12 @@ export const undiciTransport = ({ clock, connections }: TransportOptions): Trans
         if (signal.aborted) return reject(new TransportFault('aborted', 'The client left.', false))
         const length = byteLengthOf(draft.body)
         const joined = length <= JOIN_BYTES || draft.body.length === 1
-        const body = draft.body.length === 0 ? null : joined ? joinSegments(draft.body) : draft.body
+        const body =
+          draft.body.length === 0
+            ? null
+            : joined
+              ? joinSegments(draft.body)
+              : gatherSegments(draft.body, SMALL_SEGMENT_BYTES)
         const options = {
           path: draft.path,
           method: draft.method as Dispatcher.HttpMethod,

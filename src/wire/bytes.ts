@@ -12,6 +12,25 @@ export const joinSegments = (segments: readonly Uint8Array[]): Uint8Array => {
   return segments.length === 1 && first !== undefined ? first : Buffer.concat(segments)
 }
 
+/** The same bytes in fewer segments: neighbours shorter than `small` are joined, the others come back uncopied. */
+export const gatherSegments = (segments: readonly Uint8Array[], small: number): Uint8Array[] => {
+  const gathered: Uint8Array[] = []
+  let run: Uint8Array[] = []
+  const endRun = (): void => {
+    if (run.length > 0) gathered.push(joinSegments(run))
+    run = []
+  }
+  for (const segment of segments) {
+    if (segment.byteLength < small) run.push(segment)
+    else {
+      endRun()
+      gathered.push(segment)
+    }
+  }
+  endRun()
+  return gathered
+}
+
 /** What content-length must say for these segments. */
 export const byteLengthOf = (segments: readonly Uint8Array[]): number => {
   let total = 0

@@ -38,7 +38,7 @@ export type Edit =
 /** Something a translation could not carry across. */
 export type Warning = { readonly lost: string; readonly because: string }
 
-export { byteLengthOf, joinSegments } from './bytes.ts'
+export { byteLengthOf, gatherSegments, joinSegments } from './bytes.ts'
 
 /** The commonest change, a top-level value that is there already, needs no tree. */
 const replaceValue = (index: JsonIndex, edit: Edit): Uint8Array[] | undefined => {
