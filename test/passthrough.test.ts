@@ -93,3 +93,42 @@ test('M-025 files and batches: a model in the body names the owner and stays her
   )
   assert.equal(model, 'two')
 })
+
+test('a path that is passed through keeps its encoding, and never climbs out of its target', async t => {
+  const { origin, seen } = await somewhere(t)
+  const house = await play(t, {
+    stages: { main: {} },
+    config: stages => ({
+      model_list: [deployment('main', stages.main, 'gpt-4.1')],
+      general_settings: {
+        pass_through_endpoints: [{ path: '/own', target: `${origin}/base`, include_subpath: true }],
+      },
+    }),
+  })
+  const ask = async (path: string): Promise<number> => (await house.ask(path)).status
+  for (const rest of ['a%20b', 'a%2Fb/c', '%C4%8De', "a'(b)*", 'a:b@c', 'a/', '~user']) {
+    assert.equal(await ask(`/own/${rest}`), 418, rest)
+    assert.equal(seen.at(-1)?.url, `/base/${rest}`)
+  }
+  const before = seen.length
+  for (const rest of [
+    '..',
+    '%2e%2e',
+    'a/../../b',
+    'a/%2E%2e/b',
+    '..%2fb',
+    '%5c..%5cb',
+    'a%00b',
+    'a%0d%0ab',
+    '%zz',
+    'a//b',
+  ])
+    assert.equal(await ask(`/own/${rest}`), 400, rest)
+  assert.equal(seen.length, before)
+  // So does the provider's own API.
+  assert.equal((await house.ask('/openai/v1/a%2Fb%20c')).status, 404)
+  assert.equal(house.stages.main.requests.at(-1)?.path, '/v1/a%2Fb%20c')
+  assert.equal(await ask('/openai/v1/%2e%2e/x'), 400)
+  assert.equal(await ask('/openai/v1/..%2Fx'), 400)
+  assert.equal(house.stages.main.requests.length, 1)
+})

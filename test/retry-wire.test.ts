@@ -103,6 +103,16 @@ test('nothing is sent to a domain before its Retry-After, by whatever request an
   await idle(house)
 })
 
+test('nor by somebody who looks whether it is healthy', async t => {
+  const { theatre, stage } = await stand(t, { star: ['m'] }, { num_retries: 0 })
+  stage.script([limited({ 'retry-after': '30' })])
+  await theatre.ask(CHAT, chat('star'))
+  const reply = await theatre.ask('/health', undefined, { method: 'GET' })
+  const { unhealthy_endpoints: unhealthy } = reply.json() as { unhealthy_endpoints: { error: string }[] }
+  assert.match(unhealthy[0]?.error ?? '', /^The provider asked to be left alone for (29|30) s more\.$/)
+  assert.equal(stage.requests.length, 1)
+})
+
 test('x-ratelimit-reset-* counts when nothing remains', async t => {
   const { theatre, stage } = await stand(t, { star: ['m'] })
   stage.script([limited({ 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '400ms' })])

@@ -33,6 +33,10 @@ const routeNamed = (name: string): Route | undefined => ROUTES.find(route => rou
 const probe = async (deployment: Deployment, house: House): Promise<string | undefined> => {
   const { provider, connection } = deployment
   if (connection.missing !== undefined) return connection.missing
+  // What the provider asked for holds for whoever looks, too.
+  const bound = house.board.domainNotBefore(deployment.domain)
+  if (bound !== undefined)
+    return `The provider asked to be left alone for ${Math.ceil((bound - house.clock.now()) / 1000)} s more.`
   const found = PROBES[deployment.info.mode ?? 'chat']
   const route = found === undefined ? undefined : routeNamed(found[0])
   if (found === undefined || route === undefined) return undefined

@@ -11,6 +11,7 @@ import { choicesOf } from './choices.ts'
 import type { FailureSignal } from './classify.ts'
 import { collect } from './collect.ts'
 import { gate } from './gate.ts'
+import { isAnswer, typeOf } from './head.ts'
 import { leftOf, nearer, type PhaseLimits } from './limits.ts'
 import type { Job } from './once.ts'
 import type { Content } from './outcome.ts'
@@ -54,8 +55,9 @@ const stampOf =
 /** The answer of one attempt, read as far as the commit; a failure is a signal. */
 export const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict> => {
   const reading = job.hop.deployment.connection.reading(sent.ask, stampOf(job.house))
-  if (answer.status >= 300 && job.call.route.verbatim !== true) return readError(job, sent, answer, reading)
-  const type = answer.headers['content-type'] ?? ''
+  if (!isAnswer(answer.status) && job.call.route.verbatim !== true)
+    return readError(job, sent, answer, reading)
+  const type = typeOf(answer)
   const { route, stream } = job.call
   const events = type.startsWith(reading.streamType ?? 'text/event-stream')
   if (stream && events) return readEvents(job, sent, answer, reading)
@@ -122,7 +124,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
         ? { kind: 'client_gone' }
         : { kind: 'transport', fault: got.fault, provider },
     )
-  const type = answer.headers['content-type'] ?? ''
+  const type = typeOf(answer)
   const document = (bytes: Uint8Array, index?: JsonIndex): Verdict => {
     const usage = index === undefined ? undefined : SHAPES[route.shape].usageOf(usageView(index))
     return { ok: true, read: { content: { kind: 'document', bytes, index, usage } } }

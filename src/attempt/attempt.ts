@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts'
+import type { FallbackTarget } from '../config/config.ts'
 import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
 import { type Following, makePlan, type Plan, type Stop } from '../plan/plan.ts'
@@ -11,6 +12,7 @@ import { note, playGroup } from './group.ts'
 import type { Play } from './level.ts'
 import { mockFailure, mockFirstAttempt } from './mock.ts'
 import type { Failed, Outcome } from './outcome.ts'
+import { PromptSize } from './prompt-size.ts'
 import type { Resumption } from './resume.ts'
 import type { Settled, Trail } from './settled.ts'
 import { wishOf } from './wish-of.ts'
@@ -106,6 +108,7 @@ const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {
   const outcome = mocked ?? (await playGroup(playOf(walk, stop, spot)))
   if (outcome.kind === 'answered') return { outcome, message: '', stop, spot }
   const { failure } = outcome
+  hearSize(walk, failure)
   if (spot.depth >= walk.plan.maxDepth || failure.class === 'client_gone' || failure.class === 'gateway_bug')
     return { outcome, message: failure.message, stop, spot }
   const from: Fall = { ...spot, stop, failure, following: walk.plan.follow(stop, failure.class) }
@@ -134,6 +137,7 @@ export const resume = async (
       trail,
       way: { walk, at: { outcome, message: '', stop, spot } },
     }
+  hearSize(walk, failure)
   const following = walk.plan.follow(stop, failure.class)
   const listed = spot.depth < walk.plan.maxDepth
   let from: Fall | undefined = listed ? { ...spot, stop, failure, following } : spot.outer
@@ -148,10 +152,22 @@ export const resume = async (
 const ranOut = ({ allowance }: Walk, { failure }: Failed): boolean =>
   failure.class === 'timeout_total' || (failure.class === 'timeout_client' && allowance.over)
 
+/** From the first time that the prompt did not fit, what is known to be too small for it is not asked. */
+const hearSize = ({ trail, call }: Walk, failure: Failure): void => {
+  if (failure.class !== 'context_window') return
+  trail.prompt ??= new PromptSize(call)
+  trail.prompt.hear(failure)
+}
+
+const stopFor = ({ plan, trail: { prompt } }: Walk, target: FallbackTarget): ReturnType<Plan['stopFor']> => {
+  const stop = plan.stopFor(target)
+  return 'skipped' in stop || prompt === undefined ? stop : prompt.fitting(stop)
+}
+
 /** Does any of these targets still lead to a group that may be asked? */
 const isOpen = (walk: Walk, targets: Following['targets']): boolean =>
   (targets ?? []).some(target => {
-    const stop = walk.plan.stopFor(target)
+    const stop = stopFor(walk, target)
     return !('skipped' in stop) && !walk.visited.has(keyOf(stop))
   })
 
@@ -167,7 +183,7 @@ const fall = async (walk: Walk, from: Fall): Promise<End | undefined> => {
   const targets = from.following.targets ?? []
   for (const [place, target] of targets.entries()) {
     if (walk.call.context.departed.aborted || walk.allowance.spent) return last
-    const stop = walk.plan.stopFor(target)
+    const stop = stopFor(walk, target)
     if ('skipped' in stop) {
       walk.trail.skipped.push(stop.skipped)
       continue

@@ -103,6 +103,12 @@ const codeOf = (facts: Facts, failureClass: FailureClass): string | null => {
   return facts.code !== undefined && KEPT_CODES.has(wordOf(facts.code)) ? facts.code : null
 }
 
+/** A prompt that does not fit is told in one form, whoever said it how. */
+const typeOf = (failureClass: FailureClass, status: number): string | null => {
+  if (failureClass === 'context_window') return 'invalid_request_error'
+  return status === 429 ? 'throttling_error' : null
+}
+
 const shownText = (facts: Facts, status: number): string => {
   const text = maskText(facts.message)
   if (text !== '') return text
@@ -128,8 +134,12 @@ export const classifyResponse = (signal: ResponseSignal): Failure => {
     class: failureClass,
     status: naming.status,
     exception: naming.exception,
-    message: prefixed(naming, signal.provider.exception, shownText(facts, status)),
-    type: naming.status === 429 ? 'throttling_error' : null,
+    message: prefixed(
+      naming,
+      signal.provider.exception,
+      shownText(facts, signal.inStream ? status : signal.status),
+    ),
+    type: typeOf(failureClass, naming.status),
     param: facts.param === undefined ? null : maskText(facts.param.slice(0, 256)),
     code: codeOf(facts, failureClass),
     retryAfterMs: waits.has(failureClass)

@@ -22,7 +22,8 @@ const assertSane = (failure: Failure, upstream: number): void => {
   if (upstream === 429 && !ownStatus) assert.equal(failure.status, 429)
   assert.ok(failure.message.startsWith(`litellm.${failure.exception}: `))
   assert.ok(failure.message.length < 4_400)
-  assert.equal(failure.type, failure.status === 429 ? 'throttling_error' : null)
+  const ofStatus = failure.status === 429 ? 'throttling_error' : null
+  assert.equal(failure.type, failure.class === 'context_window' ? 'invalid_request_error' : ofStatus)
   const { retryAfterMs } = failure
   assert.ok(retryAfterMs === undefined || (retryAfterMs >= 0 && retryAfterMs <= 3_600_000))
   if (failure.class === 'context_window') assert.equal(failure.code, 'context_length_exceeded')

@@ -106,7 +106,10 @@ const classifyNothing = ({ choice }: Nothing): Failure => {
   const message = bare.test(choice.message) ? choice.message : `litellm.${exception}: ${choice.message}`
   return plain(
     { class: tooLong ? 'context_window' : 'no_deployment', status: choice.status, exception, message },
-    { retryAfterMs: choice.retryAfterMs, code: tooLong ? 'context_length_exceeded' : null },
+    {
+      retryAfterMs: choice.retryAfterMs,
+      ...(tooLong ? { type: 'invalid_request_error', code: 'context_length_exceeded' } : {}),
+    },
   )
 }
 

@@ -75,6 +75,7 @@ const openLevel = (
     last: pretended ?? (spent.length > 0 ? play.resumption?.failed : undefined),
     pauseUntil: undefined,
     waitedMs: 0,
+    queuedMs: 0,
     extra: undefined,
     freshOnly: false,
   }
@@ -239,8 +240,10 @@ const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
     note(play.trail, play.allowance.over ? 'no retry: the time is over' : 'no retry: max_attempts')
     return false
   }
-  if (rule === 'any' && last !== undefined && !isCostly(play, last, failure))
+  // The latest failure of a deployment decides: a timeout takes back what an overload before it allowed.
+  if (last !== undefined && rule === 'any' && !isCostly(play, last, failure))
     level.mayRepeat.add(last.deployment)
+  else if (last !== undefined) level.mayRepeat.delete(last.deployment)
   return mayAdd(play, level)
 }
 

@@ -13,6 +13,7 @@ import type { Allowance } from './allowance.ts'
 import { backoffMs, spreadMs } from './backoff.ts'
 import { classify } from './classify.ts'
 import type { Failed, Outcome } from './outcome.ts'
+import { queueFor } from './queue.ts'
 import type { Resumption } from './resume.ts'
 import type { Trail } from './settled.ts'
 
@@ -51,6 +52,8 @@ export type Level = {
   pauseUntil: number | undefined
   /** Slept since the last attempt. */
   waitedMs: number
+  /** Of it, and of what was waited before earlier attempts: in the queue of a resting group. */
+  queuedMs: number
   /** Held from the decision for one more attempt until its outcome is known. */
   extra: Extra | undefined
   /** The group's retry budget is spent: nobody is asked again. */
@@ -163,12 +166,23 @@ export const approach = (play: Play, level: Level): Turn | Promise<Turn> => {
   if (play.call.context.departed.aborted) return { kind: 'end', outcome: last ?? gone() }
   if (play.allowance.over) return { kind: 'end', outcome: last ?? before ?? play.allowance.ranOut() }
   const choice = choose(play, level)
-  if (choice.kind === 'nothing') return { kind: 'end', outcome: last ?? before ?? nothingLeft(play, choice) }
+  if (choice.kind === 'nothing') return orWait(play, level, choice)
   const wait = waitFor(play, level, choice.candidate)
   if (wait <= 0) return { kind: 'go', choice, aside: restsNow(play, choice.candidate) }
   if (last !== undefined && wait > patienceOf(play, level)) return { kind: 'end', outcome: last }
   return wakeUp(play, level, wait)
 }
+
+/** The provider's own error says more than "nothing left to try". */
+const orWait = (
+  play: Play,
+  level: Level,
+  choice: Extract<Choice, { kind: 'nothing' }>,
+): Turn | Promise<Turn> =>
+  queueFor(play, level, choice, () => approach(play, level)) ?? {
+    kind: 'end',
+    outcome: level.last ?? level.before ?? nothingLeft(play, choice),
+  }
 
 const wakeUp = async (play: Play, level: Level, wait: number): Promise<Turn> => {
   level.waitedMs += wait

@@ -2,6 +2,7 @@ import type { Failure } from '../failure.ts'
 import type { Step } from '../record/trail.ts'
 import type { End, Walk } from './attempt.ts'
 import type { Answered } from './outcome.ts'
+import type { PromptSize } from './prompt-size.ts'
 
 /** The trail of a request: every attempt, in order, and what the headers count. */
 export type Trail = {
@@ -14,6 +15,8 @@ export type Trail = {
   maxRetries: number
   /** Targets that were passed over, and why. */
   readonly skipped: string[]
+  /** Known from the moment that the prompt did not fit somewhere. */
+  prompt?: PromptSize
   /** The request's own timeout in force for the last attempt, milliseconds. */
   timeoutMs: number | undefined
 }

@@ -91,6 +91,7 @@ const story = (record: Logged, count: number): string => {
     asked(record),
     '',
     ...(record.steps.length === 0 ? ['No attempt was made.'] : record.steps.flatMap(stepLines)),
+    ...(record.skipped ?? []).map(why => `    passed over: ${why}`),
     '',
     ending(record),
     ...summary(record),

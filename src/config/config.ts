@@ -115,6 +115,7 @@ export type RoutingStrategy =
   | 'usage-based-routing-v2'
   | 'latency-based-routing'
   | 'cost-based-routing'
+  | 'p2c'
 
 export type PreCallCheck =
   | 'prompt_caching'
@@ -148,6 +149,10 @@ export type FailoverSettings = {
   readonly panicShare: number
   /** After a rest one request goes first. */
   readonly probes: boolean
+  /** How long a deployment that comes back, or is new, takes to get its whole weight. 0: it has it at once. */
+  readonly slowStartMs: number
+  /** Where a whole group rests: how long a request may wait for it (0: not at all), how many may, and how urgent one is that does not say. */
+  readonly queue: { readonly waitMs: number; readonly size: number; readonly priority: number }
 }
 
 export type RouterSettings = {
@@ -231,6 +236,18 @@ export type LitellmSettings = {
   readonly turnOffMessageLogging: boolean
 }
 
+/** A Redis or Valkey server over which instances share what they learn about providers. */
+export type RedisSettings = {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+  readonly username: string | undefined
+  readonly password: Secret | undefined
+  readonly database: number
+  /** Keys and channel begin with it: fleets with different ones do not hear of each other. */
+  readonly namespace: string
+}
+
 /** One immutable snapshot. A request sees exactly one, from its first line to its record. */
 export type Config = {
   readonly deployments: readonly Deployment[]
@@ -243,6 +260,8 @@ export type Config = {
   readonly router: RouterSettings
   readonly general: GeneralSettings
   readonly litellm: LitellmSettings
+  /** undefined: health is shared among the workers of this process at most. */
+  readonly redis: RedisSettings | undefined
   /** files_settings: provider → deployment-like connection, for provider-owned resources without a model. */
   readonly notices: readonly Notice[]
   /** Absolute paths of every file read, for the watcher. */

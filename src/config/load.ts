@@ -14,6 +14,7 @@ import { readLitellm } from './sections/litellm.ts'
 import { type Deployments, readModelList } from './sections/model-list.ts'
 import { makeNames, withAliases } from './sections/names.ts'
 import { isPattern, sortPatterns } from './sections/patterns.ts'
+import { readRedis } from './sections/redis.ts'
 import { readRouter } from './sections/router.ts'
 import { reportStandingDifferences } from './sections/standing.ts'
 import { flag } from './shapes.ts'
@@ -172,6 +173,7 @@ const build = (written: MapNode, options: LoadOptions, report: Report): Omit<Con
     report,
   })
   const general = readGeneral({ node: generalNode, environment, names, report })
+  const redis = readRedis({ router: routerNode, litellm: litellmNode, environment, report })
   const groups = new Map([...deployments.byName].filter(([name]) => !isPattern(name)))
   const config = { deployments: deployments.all, groups, patterns, aliases, byId: deployments.byId, router }
   scanEnvironment(environment, report)
@@ -182,5 +184,5 @@ const build = (written: MapNode, options: LoadOptions, report: Report): Omit<Con
     config,
     report,
   })
-  return { ...config, litellm, general }
+  return { ...config, litellm, general, redis }
 }

@@ -89,8 +89,15 @@ const directory = (house: House, traffic: Traffic): Directory => {
     }
   }
   const admit = admission(house, traffic)
-  for (const route of [...ROUTES, ...NATIVE_ROUTES])
-    add(route.method, route.paths, visitor => admit(route, visitor))
+  for (const route of ROUTES) add(route.method, route.paths, visitor => admit(route, visitor))
+  for (const route of NATIVE_ROUTES) {
+    const depth = (route.paths[0] ?? '').split('/').length - 1
+    // The router decodes what it finds; a provider's own path goes on as it was written.
+    const rest = (path: string): string => path.split('/').slice(depth).join('/')
+    add(route.method, route.paths, visitor =>
+      admit(route, { ...visitor, params: { '*': rest(visitor.path) } }),
+    )
+  }
   for (const local of LOCAL_ROUTES)
     add(local.method, local.paths, visitor => {
       void answerLocally(local, { ...visitor, house, traffic }).then(answer => tell(visitor, answer, house))

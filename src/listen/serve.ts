@@ -10,8 +10,10 @@ import { MemoryBudget } from '../read/memory.ts'
 import { createJournal } from '../record/log.ts'
 import { Seal } from '../seal.ts'
 import { createBoard } from '../shared/board.ts'
+import type { Channel } from '../shared/channel-way.ts'
 import { systemClock, systemDice } from '../shared/clock.ts'
 import { keepLimits, listener } from './listen.ts'
+import { meetNeighbours } from './neighbours.ts'
 import { type Prepared, type PrepareOptions, prepare } from './prepare.ts'
 import { Traffic } from './traffic.ts'
 
@@ -31,6 +33,8 @@ export type ServeOptions = PrepareOptions & {
   /** Default: the system's. Rehearsals bring their own, so that waiting and chance can be written down. */
   readonly clock?: Clock
   readonly dice?: Dice
+  /** The way to the other workers of this machine; absent: there are none. */
+  readonly siblings?: Channel
 }
 
 export type Served = {
@@ -100,7 +104,9 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     onNotices: (notices, accepted) => changed(notices, accepted),
   })
   const config = watch.current
-  const board = createBoard({ clock, dice, config })
+  const event: House['event'] = (level, message, fields) => journal.event(level, message, fields ?? {})
+  const neighbours = await meetNeighbours({ clock, dice, config, siblings: options.siblings, event })
+  const board = createBoard({ clock, dice, config, exchange: neighbours.exchange })
   const house: House = {
     config,
     clock,
@@ -110,12 +116,13 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     seal: sealFor(loaded.config),
     memory: new MemoryBudget(options.memoryBytes ?? usualMemory()),
     journal,
-    event: (level, message, fields) => journal.event(level, message, fields ?? {}),
+    event,
   }
   const changed = (notices: readonly Notice[], accepted: boolean): void => {
     if (accepted) {
       board.keep(new Set(config().deployments.map(one => one.id)))
       keepLimits(server, config())
+      neighbours.reload().catch(error => event('error', 'Redis cannot be used.', { error }))
     }
     const shown = notices.filter(one => accepted || one.level === 'error')
     if (accepted) journal.event('info', 'Configuration reloaded.', { notices: shown })
@@ -126,12 +133,15 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   }
   const traffic = new Traffic()
   const server = listener(house, traffic)
+  await neighbours.ready
   server.listen({ port: options.port, host, ...(options.reusePort === true ? { reusePort: true } : {}) })
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const close = async (graceMs = 10_000): Promise<void> => {
     watch.close()
     await empty({ server, traffic, clock }, { noticeMs: options.noticeMs ?? 0, graceMs })
+    board.leave()
+    neighbours.close()
     await house.transport.close()
     await journal.close()
   }

@@ -1,7 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createServer } from 'node:net'
+import { type Channel, createRelay, type Relay } from '../shared/channel-way.ts'
+import { systemClock } from '../shared/clock.ts'
 import { type Prepared, prepare } from './prepare.ts'
 import { type Served, type ServeOptions, serve, usualMemory } from './serve.ts'
+import { stateLine, stateReader } from './state.ts'
 
 /** Set for the processes that `--workers` starts; together with an open channel to the parent it makes a worker. */
 const WORKER_VARIABLE = 'UNDERSTUDY_WORKER'
@@ -28,9 +31,12 @@ export type RunOptions = Omit<ServeOptions, 'onPrepared' | 'reusePort'> & {
   readonly onPrepared: (prepared: Prepared) => void
   /** Hears that the gateway listens, in the first process only. */
   readonly onListening: (listening: Listening) => void
-  /** Something the operator should see: a drain, a worker that died. */
+  /** Something the operator should see: a drain, a worker that died, the state that was asked for. */
   readonly onNews: (text: string) => void
 }
+
+/** What a parent says to a worker. */
+type ParentWord = { readonly ask?: 'state' }
 
 export const isWorker = (): boolean =>
   process.env[WORKER_VARIABLE] !== undefined && process.send !== undefined
@@ -75,15 +81,41 @@ const runOne = async (options: RunOptions): Promise<Running> => {
     onLeave(leave, () => process.exit(1))
   })
   process.on('SIGHUP', () => void served.reload())
+  const state = stateReader(served.house, served.traffic)
+  process.on('SIGUSR2', () => options.onNews(stateLine(state())))
   if (prepared !== undefined) options.onListening({ url: served.url, workers: 1, prepared })
   return { ended }
 }
+
+/** A worker's end of the channel to its parent. Without one, or when it breaks, nothing is told. */
+const parentChannel = (): Channel => ({
+  send: (message, sent) => {
+    if (process.send === undefined || !process.connected) sent(new Error('The parent is gone.'))
+    else process.send(message, undefined, undefined, sent)
+  },
+  onMessage: hear => void process.on('message', hear),
+})
+
+/** The parent's end. */
+const workerChannel = (worker: ChildProcess): Channel => ({
+  send: (message, sent) => {
+    if (worker.connected) worker.send(message, sent)
+    else sent(new Error('The worker is gone.'))
+  },
+  onMessage: hear => void worker.on('message', hear),
+})
 
 /** A process of several: its parent speaks for it and passes the signals on. */
 const runWorker = async (options: RunOptions): Promise<Running> => {
   // One allowance, shared out: every worker holds its own bodies.
   const memoryBytes = Math.floor((options.memoryBytes ?? usualMemory()) / options.workers)
-  const served = await serve({ ...options, memoryBytes, onPrepared: () => {}, reusePort: true })
+  const served = await serve({
+    ...options,
+    memoryBytes,
+    onPrepared: () => {},
+    reusePort: true,
+    siblings: parentChannel(),
+  })
   const ended = new Promise<number>(resolve => {
     let leaving = false
     const leave = (): void => {
@@ -101,6 +133,10 @@ const runWorker = async (options: RunOptions): Promise<Running> => {
   // A terminal's Ctrl-C goes to every process; the parent makes a SIGTERM of it.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => void served.reload())
+  const state = stateReader(served.house, served.traffic)
+  process.on('message', (message: ParentWord) => {
+    if (message.ask === 'state') options.onNews(stateLine(state()))
+  })
   process.send?.({ url: served.url })
   return { ended }
 }
@@ -135,6 +171,8 @@ type Crew = {
   readonly prepared: Prepared
   readonly options: RunOptions
   readonly members: Set<ChildProcess>
+  /** What one worker has learned about providers the others hear. */
+  readonly relay: Relay
 }
 
 /** Keeps `workers` processes alive until told to leave; resolves with the exit code when the last one has ended. */
@@ -159,6 +197,12 @@ class Parent {
     for (const worker of this.#crew.members) worker.kill(signal)
   }
 
+  /** By message and not by signal: one that is still starting would end by a signal it does not know yet. */
+  askState(): void {
+    const word: ParentWord = { ask: 'state' }
+    for (const worker of this.#crew.members) if (worker.connected) worker.send(word, () => {})
+  }
+
   leave(code: number): void {
     this.#leaving = true
     this.#code = Math.max(this.#code, code)
@@ -168,10 +212,11 @@ class Parent {
 
   #start(): void {
     if (this.#leaving) return
-    const { port, members, options, prepared } = this.#crew
+    const { port, members, options, prepared, relay } = this.#crew
     const born = performance.now()
     const worker = startWorker(port)
     members.add(worker)
+    const leave = relay.join(workerChannel(worker))
     worker.on('message', (message: { url?: string }) => {
       if (message.url === undefined) return
       this.#up += 1
@@ -180,6 +225,7 @@ class Parent {
     })
     worker.on('exit', (code, signal) => {
       members.delete(worker)
+      leave()
       this.#gone(performance.now() - born, howEnded(code, signal))
     })
   }
@@ -211,7 +257,13 @@ const runParent = async (options: RunOptions): Promise<Running> => {
   const prepared = await prepare(options)
   options.onPrepared(prepared)
   const port = await reservePort(options.port, prepared.host)
-  const parent = new Parent({ port, prepared, options, members: new Set() })
+  const parent = new Parent({
+    port,
+    prepared,
+    options,
+    members: new Set(),
+    relay: createRelay(systemClock()),
+  })
   onLeave(
     () => {
       options.onNews(`Stopping: calls inside may finish within ${options.graceMs / 1000} s.`)
@@ -220,6 +272,7 @@ const runParent = async (options: RunOptions): Promise<Running> => {
     () => parent.leave(1),
   )
   process.on('SIGHUP', () => parent.pass('SIGHUP'))
+  process.on('SIGUSR2', () => parent.askState())
   return { ended: parent.ended }
 }
 

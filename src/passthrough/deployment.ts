@@ -1,6 +1,6 @@
 import type { Config, Deployment, PassThroughEndpoint } from '../config/config.ts'
 import { NO_PHASES } from '../config/sections/phases.ts'
-import { joinQuery, parseBase, segment } from '../providers/address.ts'
+import { joinQuery, parseBase, writtenSegment } from '../providers/address.ts'
 import type { NativePrefix } from '../providers/native.ts'
 import { type Ask, type Connection, type Draft, type Provider, Unsupported } from '../providers/provider.ts'
 import { draftHeaders, encodeBody } from '../providers/same-dialect.ts'
@@ -11,7 +11,7 @@ const restOf = (ask: Ask): string => {
   if (rest === '') return ''
   return `/${rest
     .split('/')
-    .map((part, at, all) => (part === '' && at === all.length - 1 ? '' : segment(part, 'path')))
+    .map((part, at, all) => (part === '' && at === all.length - 1 ? '' : writtenSegment(part, 'path')))
     .join('/')}`
 }
 

@@ -102,16 +102,21 @@ const coolingDown = ({ rests, all }: Rests, { wish, board, filters }: Awake, now
   const inOrder = [...rests].sort((one, other) => one.until - other.until)
   const [first] = inOrder
   const retryAfterMs = first === undefined ? undefined : Math.max(0, first.until - now)
+  const kindOf = ({ candidate }: Rested) =>
+    wish.ignoreCooldown ? undefined : board.cooling(candidate.deployment.id, domainOf(candidate, wish))?.kind
+  const passing = inOrder.find(one => kindOf(one) !== 'hard')
+  const passesInMs = passing === undefined ? undefined : Math.max(0, passing.until - now)
   if (wish.pin !== undefined && first !== undefined) {
     const { candidate } = rests.find(one => one.candidate.deployment.id === wish.pin?.deploymentId) ?? first
     // A bound without a rest is a rate limit.
     const status = board.cooling(candidate.deployment.id, domainOf(candidate, wish))?.status ?? 429
-    return ownerUnavailable(wish, { status, retryAfterMs: retryAfterMs ?? 0 })
+    return { ...ownerUnavailable(wish, { status, retryAfterMs: retryAfterMs ?? 0 }), passesInMs }
   }
-  return allCooling(wish, {
+  const nothing = allCooling(wish, {
     preCallChecks: filters.config.router.enablePreCallChecks,
     coolingIds: inOrder.map(one => one.candidate.deployment.id),
     all,
     retryAfterMs,
   })
+  return passesInMs === undefined ? nothing : { ...nothing, passesInMs }
 }

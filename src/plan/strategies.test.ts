@@ -13,6 +13,8 @@ type Readings = {
   readonly requests?: Readonly<Record<string, number>>
   readonly perToken?: Readonly<Record<string, readonly number[]>>
   readonly firstToken?: Readonly<Record<string, readonly number[]>>
+  readonly pace?: Readonly<Record<string, number>>
+  readonly warmth?: Readonly<Record<string, number>>
 }
 
 const outlook = (readings: Readings = {}, parts: Partial<Outlook> = {}): Outlook => ({
@@ -23,6 +25,9 @@ const outlook = (readings: Readings = {}, parts: Partial<Outlook> = {}): Outlook
       perToken: readings.perToken?.[id] ?? [],
       firstToken: readings.firstToken?.[id] ?? [],
     }),
+    pace: id => readings.pace?.[id],
+    warming: () => readings.warmth !== undefined,
+    warmth: id => readings.warmth?.[id] ?? 1,
   },
   dice: seededDice(3),
   args: {},
@@ -200,4 +205,64 @@ test('the prompt is counted only when its size in bytes does not settle the ques
   assert.equal(counts, 0)
   assert.deepEqual([prompt.fits(99), prompt.fits(25), prompt.fits(24)], [true, true, false])
   assert.equal(counts, 1)
+})
+
+const all = (share: number) => assert.ok(share > 0.9999, `${share} is not everything`)
+
+describe('p2c', () => {
+  test('in flight and pace are multiplied', () => {
+    const both = [d('a'), d('b')]
+    const at = (inFlight: Record<string, number>, pace: Record<string, number>) =>
+      shares('p2c', both, outlook({ inFlight, pace }))('a')
+    all(at({}, { a: 0.1, b: 0.2 }))
+    assert.equal(at({ a: 2 }, { a: 0.1, b: 0.2 }), 0)
+    near(at({ a: 1 }, { a: 0.1, b: 0.2 }), 0.5)
+  })
+  test('equals share the calls, whatever their place in the file', () => {
+    const share = shares('p2c', [d('a'), d('b'), d('c')], outlook({ pace: { a: 1, b: 1, c: 1 } }))
+    for (const id of ['a', 'b', 'c']) near(share(id), 1 / 3)
+  })
+  test('the slowest of three is never the better of two', () => {
+    const share = shares('p2c', [d('a'), d('b'), d('c')], outlook({ pace: { a: 1, b: 2, c: 3 } }))
+    near(share('a'), 2 / 3)
+    near(share('b'), 1 / 3)
+    assert.equal(share('c'), 0)
+  })
+  test('an untested one is tested, by one request at a time', () => {
+    const both = [d('a'), d('b')]
+    all(shares('p2c', both, outlook({ pace: { a: 0.01 } }))('b'))
+    assert.equal(shares('p2c', both, outlook({ pace: { a: 0.01 }, inFlight: { a: 9, b: 1 } }))('b'), 0)
+  })
+  test('weight is drawn by and divided by; without any it is 1, with 0 nobody goes', () => {
+    const pace = { a: 3, b: 1.1 }
+    all(shares('p2c', [d('a', { weight: 3 }), d('b')], outlook({ pace }))('a'))
+    assert.equal(shares('p2c', [d('a', { weight: 2 }), d('b')], outlook({ pace }))('a'), 0)
+    const equal = outlook({ pace: { a: 1, b: 1, c: 1 } })
+    assert.equal(shares('p2c', [d('a', { weight: 0 }), d('b'), d('c')], equal)('a'), 0)
+    near(shares('p2c', [d('a', { weight: 0 }), d('b', { weight: 0 })], equal)('a'), 0.5)
+  })
+  test('limits of a deployment are kept', () => {
+    const view = outlook({ pace: { a: 0.1, b: 1 }, requests: { a: 5 } })
+    all(shares('p2c', [d('a', { rpm: 5 }), d('b')], view)('b'))
+    assert.equal(pick('p2c', [d('a', { rpm: 5 })], view), undefined)
+  })
+})
+
+describe('slow start', () => {
+  const cold = { warmth: { a: 0.1 } }
+  test('a tenth of the weight is a tenth of the share', () => {
+    near(shares('simple-shuffle', [d('a'), d('b')], outlook(cold))('a'), 0.1 / 1.1)
+    const weighted = [d('a', { weight: 3 }), d('b', { weight: 1 })]
+    near(shares('simple-shuffle', weighted, outlook(cold))('a'), 0.3 / 1.3)
+  })
+  test('p2c takes it for ten times as slow', () => {
+    const both = [d('a'), d('b')]
+    const at = (pace: Record<string, number>) => shares('p2c', both, outlook({ ...cold, pace }))('a')
+    assert.equal(at({ a: 1, b: 9 }), 0)
+    all(at({ a: 1, b: 11 }))
+  })
+  test('one that is alone gets everything', () => {
+    assert.equal(pick('simple-shuffle', [d('a')], outlook(cold)), 'a')
+    assert.equal(pick('p2c', [d('a')], outlook(cold)), 'a')
+  })
 })

@@ -7,7 +7,7 @@ import type { Candidate } from './wish.ts'
 
 /** What a strategy may look at. */
 export type Outlook = {
-  readonly board: Pick<Board, 'inFlight' | 'usage' | 'latencies'>
+  readonly board: Pick<Board, 'inFlight' | 'usage' | 'latencies' | 'pace' | 'warming' | 'warmth'>
   readonly dice: Dice
   /** router_settings.routing_strategy_args. */
   readonly args: JsonObject
@@ -50,12 +50,31 @@ const MEASURES = ['weight', 'rpm', 'tpm'] as const
  * Weighted random. The measure is the first of weight, rpm and tpm that the *first* candidate has; a candidate
  * without it has no share. Uniform when the first has none of them, or when all shares are zero.
  */
-const simpleShuffle: Strategy = (eligible, { dice }) => {
+const simpleShuffle: Strategy = (eligible, { board, dice }) => {
   const measure = MEASURES.find(name => eligible[0]?.deployment[name] !== undefined)
-  if (measure === undefined) return draw(anyOf(eligible, dice), 'simple-shuffle')
-  const shares = eligible.map(({ deployment }) => Math.max(0, deployment[measure] ?? 0))
+  const warming = board.warming()
+  if (measure === undefined && !warming) return draw(anyOf(eligible, dice), 'simple-shuffle')
+  const written = eligible.map(({ deployment }) =>
+    measure === undefined ? 1 : Math.max(0, deployment[measure] ?? 0),
+  )
+  const place = drawPlace(warming ? warmed(written, eligible, board) : written, dice)
+  const because = measure === undefined ? 'simple-shuffle' : `simple-shuffle by ${measure}`
+  return place === undefined
+    ? draw(anyOf(eligible, dice), 'simple-shuffle')
+    : draw(eligible[place], warming ? `${because}, slow start` : because)
+}
+
+const warmed = (
+  shares: readonly number[],
+  eligible: readonly Candidate[],
+  board: Pick<Board, 'warmth'>,
+): readonly number[] =>
+  shares.map((share, place) => share * board.warmth(eligible[place]?.deployment.id ?? ''))
+
+/** A place in proportion to its share. undefined: all shares are zero. */
+const drawPlace = (shares: readonly number[], dice: Dice): number | undefined => {
   const total = shares.reduce((sum, share) => sum + share, 0)
-  if (!(total > 0)) return draw(anyOf(eligible, dice), 'simple-shuffle')
+  if (!(total > 0)) return undefined
   let roll = dice.random() * total
   const place = shares.findIndex(share => {
     roll -= share
@@ -63,7 +82,7 @@ const simpleShuffle: Strategy = (eligible, { dice }) => {
   })
   // Rounding may leave a crumb of the roll after the last share.
   const last = shares.findLastIndex(share => share > 0)
-  return draw(eligible[place === -1 ? last : place], `simple-shuffle by ${measure}`)
+  return place === -1 ? last : place
 }
 
 const leastBusy: Strategy = (eligible, { board, dice }) =>
@@ -111,6 +130,39 @@ const costBased: Strategy = (eligible, outlook) => {
   return draw(lowest(allowed, outlook.dice, price), 'cost-based-routing')
 }
 
+/**
+ * What a deployment that nobody has tested costs while somebody is finding out, in seconds: more than any that is
+ * known. Before that it costs nothing, so that it is tested.
+ */
+const UNTESTED_SECONDS = 1e6
+
+/**
+ * Power of two choices: of two deployments, drawn by weight, the one that the request is likely to leave sooner. Two,
+ * because to take the best of all sends every request of a moment to the same one.
+ */
+const powerOfTwo: Strategy = (eligible, outlook) => {
+  const { board, dice, stream } = outlook
+  const allowed = eligible.filter(candidate => underLimits(candidate, outlook, 'at-limit'))
+  const written = allowed.map(({ deployment }) => Math.max(0, deployment.weight ?? 1))
+  const warm = board.warming() ? warmed(written, allowed, board) : written
+  const weights = warm.some(weight => weight > 0) ? warm : warm.map(() => 1)
+  const one = drawPlace(weights, dice)
+  if (one === undefined) return undefined
+  const other = drawPlace(
+    weights.map((weight, place) => (place === one ? 0 : weight)),
+    dice,
+  )
+  if (other === undefined) return draw(allowed[one], 'p2c: the only one')
+  const cost = (place: number): number => {
+    const id = allowed[place]?.deployment.id ?? ''
+    const inFlight = board.inFlight(id)
+    const seconds = board.pace(id, stream) ?? (inFlight === 0 ? 0 : UNTESTED_SECONDS)
+    return ((inFlight + 1) * seconds) / (weights[place] ?? 1)
+  }
+  // Those two were drawn at random: of equals the first is as good as any.
+  return draw(allowed[cost(other) < cost(one) ? other : one], 'p2c')
+}
+
 const STRATEGIES: Readonly<Record<RoutingStrategy, Strategy>> = {
   'simple-shuffle': simpleShuffle,
   'least-busy': leastBusy,
@@ -118,6 +170,7 @@ const STRATEGIES: Readonly<Record<RoutingStrategy, Strategy>> = {
   'usage-based-routing': usageBased('usage-based-routing'),
   'usage-based-routing-v2': usageBased('usage-based-routing-v2'),
   'cost-based-routing': costBased,
+  p2c: powerOfTwo,
 }
 
 /** One of `eligible`, by the strategy's rule. undefined: none of them is under its limits. */

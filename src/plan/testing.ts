@@ -177,6 +177,7 @@ export const testConfig = ({ deployments, router = {}, aliases = {} }: ConfigPar
     },
     general: GENERAL,
     notices: [],
+    redis: undefined,
     files: [],
   }
 }

@@ -64,4 +64,6 @@ export type Choice =
       readonly status: number
       /** Earliest moment a candidate comes back, as milliseconds from now. */
       readonly retryAfterMs: number | undefined
+      /** The same, of those only that come back by themselves: who rests for good until somebody acts is not waited for. */
+      readonly passesInMs?: number | undefined
     }

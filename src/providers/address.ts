@@ -26,12 +26,27 @@ export const parseBase = (text: string, setting = 'api_base'): Base => {
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, ''), query: url.search.slice(1) }
 }
 
+/** A dot segment, also behind slashes: somebody on the way may decode them and climb. Or a control character. */
+const UNFIT = /(?:^|[/\\])\.{1,2}(?:$|[/\\])|\p{Cc}/u
+
 /** One path segment. A value can never climb out of it: slashes are encoded, dot segments are refused. */
 export const segment = (value: string, name: string): string => {
-  if (value === '' || value === '.' || value === '..' || !value.isWellFormed()) {
+  if (value === '' || !value.isWellFormed() || UNFIT.test(value)) {
     throw new Unsupported(`'${name}' cannot stand in an upstream path`, name)
   }
   return encodeURIComponent(value)
+}
+
+/** A segment that is percent-encoded already, as it was written. Refused like any other when it is none. */
+export const writtenSegment = (written: string, name: string): string => {
+  let value: string
+  try {
+    value = decodeURIComponent(written)
+  } catch {
+    throw new Unsupported(`'${name}' is not percent-encoded as it should be`, name)
+  }
+  segment(value, name)
+  return written.replace(/[^\x21-\x7e]|["#<>\\^`{|}]/g, encodeURIComponent)
 }
 
 /** `/files/:id/content` with its `:name` pieces filled in, each as one segment. */

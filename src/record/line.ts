@@ -88,6 +88,7 @@ export const lineOf = (record: RequestRecord, level: Level, wallMs: number): str
     firstTokenMs: maybeRound(record.firstTokenMs),
     retries: record.retries,
     fallbacks: record.fallbacks,
+    skipped: record.skipped?.map(why => clip(why, MESSAGE_LIMIT)),
     usage: record.usage,
     costUsd: record.costUsd,
     steps: record.steps.map(stepFields),

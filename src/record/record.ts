@@ -88,6 +88,7 @@ export const record = (ending: Ending, house: House): void => {
   if (finish.firstTokenMs !== undefined) line.firstTokenMs = finish.firstTokenMs
   if (finish.usage !== undefined) line.usage = finish.usage
   if (finish.costUsd !== undefined) line.costUsd = finish.costUsd
+  if (settled !== undefined && settled.trail.skipped.length > 0) line.skipped = settled.trail.skipped
   const error = errorOf(ending)
   if (error !== undefined) line.error = error
   house.journal.request(received.config.litellm.turnOffMessageLogging ? wordless(line) : line)

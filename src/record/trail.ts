@@ -72,6 +72,8 @@ export type RequestRecord = {
   readonly firstTokenMs?: number
   readonly retries: number
   readonly fallbacks: number
+  /** Fallback targets that were passed over, and why; absent when there was none. */
+  readonly skipped?: readonly string[]
   readonly usage?: Usage
   /** USD over all attempts; absent when any price is unknown. */
   readonly costUsd?: number

@@ -156,7 +156,7 @@ export const mockException = (kind: MockKind, group: string, lists: FallbackList
     status,
     exception,
     message: `litellm.${exception}: ${mockExceptionText(kind, group, lists)}`,
-    type: status === 429 ? 'throttling_error' : null,
+    type: kind === 'context' ? 'invalid_request_error' : status === 429 ? 'throttling_error' : null,
     param: null,
     code,
     retryAfterMs: undefined,

@@ -6,6 +6,7 @@ import { type Budget, createBudget } from './budget.ts'
 import { createState, type State, stateInForce } from './health.ts'
 import type { Lease, Leases } from './leases.ts'
 import type { HealthExchange } from './ports.ts'
+import { createQueue, type Queue } from './queue.ts'
 import { type Cooling, createReplica } from './replica.ts'
 import { Aborted } from './slots.ts'
 
@@ -15,7 +16,7 @@ export type { Cooling } from './replica.ts'
 /** What is under way now, over everything: all zero when nothing is. */
 export type Gauges = {
   readonly inFlight: number
-  /** Callers waiting for a parallel slot. */
+  /** Callers waiting for a parallel slot, or for a resting group. */
   readonly waiting: number
   /** Retries and first attempts of fallback groups, from the decision to their outcome. */
   readonly extraAttempts: number
@@ -51,6 +52,8 @@ export type Board = {
   readonly domainNotBefore: (domain: string) => number | undefined
   /** Retries and sleeps by model group. */
   readonly budget: Budget
+  /** Requests that wait for a resting group. */
+  readonly queue: Queue
   readonly inFlight: (id: string) => number
   /** Attempts running now under a model group's name as requested. */
   readonly groupInFlight: (group: string) => number
@@ -61,6 +64,15 @@ export type Board = {
     readonly perToken: readonly number[]
     readonly firstToken: readonly number[]
   }
+  /**
+   * Seconds until the first token of a stream, or until the end of a whole answer, averaged with a decay of 10 s; that
+   * of an idle deployment fades to nothing. undefined: untested.
+   */
+  readonly pace: (id: string, stream: boolean) => number | undefined
+  /** True while a deployment begins slowly (slow_start_seconds): nobody need ask for shares otherwise. */
+  readonly warming: () => boolean
+  /** How much of its weight the deployment has now, 0.1 to 1. */
+  readonly warmth: (id: string) => number
   /** Affinity memory with time to live; bounded. */
   readonly recall: (key: string) => string | undefined
   readonly remember: (key: string, deploymentId: string, ttlMs: number) => void
@@ -126,6 +138,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
   const health = createReplica(options)
   const { leases, domains } = health
   const { states, admit } = createAdmission(options, leases)
+  const queue = createQueue(clock)
   const budget = createBudget({
     settings: () => config().router.failover.retryBudget,
     inFlight: leases.groupInFlight,
@@ -143,6 +156,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
       states.delete(id)
     }
     health.rests.keep(ids)
+    health.warmth.reload()
     affinity.keep(ids)
   }
 
@@ -154,10 +168,17 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     cooling,
     domainNotBefore: domains.notBefore,
     budget,
+    queue,
     inFlight: id => states.get(id)?.slots.taken() ?? 0,
     groupInFlight: leases.groupInFlight,
     usage: id => states.get(id)?.tally.usage() ?? { tokens: 0, requests: 0 },
     latencies: id => states.get(id)?.tally.latencies() ?? { perToken: [], firstToken: [] },
+    pace: (id, stream) => {
+      const state = states.get(id)
+      return state?.tally.pace(stream).seconds(state.slots.taken() === 0)
+    },
+    warming: () => health.warmth.size() > 0,
+    warmth: health.warmth.share,
     recall: affinity.recall,
     remember: affinity.remember,
     snapshot: () =>
@@ -166,7 +187,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
         .filter(one => states.has(one.id) || one.cooling !== undefined),
     gauges: () => ({
       inFlight: leases.inFlight(),
-      waiting: waiting(),
+      waiting: waiting() + queue.waiting(),
       extraAttempts: budget.extras(),
       sleeping: budget.sleeping(),
       probes: health.probes(),

@@ -1,52 +1,93 @@
 import type { Clock } from '../house.ts'
 import type { HealthEvent, HealthExchange } from './ports.ts'
+import { Standing } from './standing.ts'
 
 /** Nobody else is there. */
 export const ALONE: HealthExchange = { publish: () => {}, subscribe: () => () => {} }
 
-/** Newcomers are told at most so many standing events; the oldest are forgotten first. */
-const MOST_STANDING = 10_000
-
-const keyOf = (event: HealthEvent): string =>
-  event.kind === 'bound' ? `bound ${event.domain}` : `rest ${event.domain} ${event.deployment ?? ''}`
-
-/** Milliseconds since the epoch; a recovery ends nothing later on. */
-const endOf = (event: HealthEvent): number =>
-  event.kind === 'bound' ? event.until : event.kind === 'rest' ? event.rest.until : 0
-
 /** Boards of one process joined in memory. Events are copied as a socket would: what is not plain data does not pass. */
 export const createMemoryExchange = (clock: Pick<Clock, 'wall'>): { readonly join: () => HealthExchange } => {
   const members = new Map<object, (event: HealthEvent) => void>()
-  // The last event of each subject, as a server would keep it with a time to live.
-  const standing = new Map<string, HealthEvent>()
-
-  const holds = (event: HealthEvent): boolean => event.kind === 'recovery' || endOf(event) > clock.wall()
-
-  const keep = (event: HealthEvent) => {
-    const key = keyOf(event)
-    const known = standing.get(key)
-    // The longest deadline is what holds.
-    if (known !== undefined && event.kind !== 'recovery' && endOf(known) > endOf(event)) return
-    standing.delete(key)
-    standing.set(key, event)
-    const oldest = standing.keys().next()
-    if (standing.size > MOST_STANDING && !oldest.done) standing.delete(oldest.value)
-  }
+  const standing = new Standing(clock)
 
   const join = (): HealthExchange => {
     const member = {}
     return {
       publish: event => {
+        if (!standing.take(event)) return
         const copy = JSON.stringify(event)
-        keep(event)
         for (const [other, hear] of members) if (other !== member) hear(JSON.parse(copy) as HealthEvent)
       },
       subscribe: hear => {
-        for (const event of standing.values()) if (holds(event)) hear(event)
+        for (const event of standing.events()) hear(event)
         members.set(member, hear)
         return () => members.delete(member)
       },
     }
   }
   return { join }
+}
+
+/** What a way to other boards gets from the hub it is part of. */
+export type Hub = {
+  /** Somebody else has told this. */
+  readonly heard: (event: HealthEvent) => void
+  /** What has to be told to somebody who knows nothing. */
+  readonly standing: () => Iterable<HealthEvent>
+}
+
+/** One way to other boards. */
+export type Way = {
+  /** Does not wait, does not throw, and keeps nothing for later: what holds can be told again from the hub. */
+  readonly tell: (event: HealthEvent) => void
+  /** Settles when what holds elsewhere was heard, or when waiting for it any longer is not worth it. Never rejects. */
+  readonly ready: Promise<void>
+  readonly close: () => void
+}
+
+export type HubExchange = HealthExchange & {
+  readonly attach: <Kind extends Way>(make: (hub: Hub) => Kind) => Kind
+}
+
+/** Milliseconds are whole outside a board, so that a copy that went another way is the same event. */
+const whole = (event: HealthEvent): HealthEvent => {
+  if (event.kind === 'bound') return { ...event, until: Math.ceil(event.until) }
+  if (event.kind === 'recovery') return event
+  return { ...event, rest: { ...event.rest, until: Math.ceil(event.rest.until) } }
+}
+
+/**
+ * A board's exchange over any number of ways. What comes over two of them is heard once; what was told while a way was
+ * broken is told over it when it is mended, because what holds is remembered here.
+ */
+export const createHub = (clock: Pick<Clock, 'wall'>): HubExchange => {
+  const standing = new Standing(clock)
+  const ways: Way[] = []
+  const listeners = new Set<(event: HealthEvent) => void>()
+
+  const hub: Hub = {
+    heard: event => {
+      if (!standing.take(event)) return
+      for (const hear of listeners) hear(event)
+    },
+    standing: () => standing.events(),
+  }
+
+  return {
+    publish: given => {
+      const event = whole(given)
+      if (!standing.take(event)) return
+      for (const way of ways) way.tell(event)
+    },
+    subscribe: hear => {
+      for (const event of standing.events()) hear(event)
+      listeners.add(hear)
+      return () => listeners.delete(hear)
+    },
+    attach: make => {
+      const way = make(hub)
+      ways.push(way)
+      return way
+    },
+  }
 }

@@ -9,6 +9,7 @@ import { type RestDecision, restAfter, usesLitellmRules } from './rest-rules.ts'
 import type { Mark, Rests } from './rests.ts'
 import { createSlots, parallelLimit, type Slots } from './slots.ts'
 import { createTally, latencyRules, secondsPerToken, type Tally, TIMEOUT_PENALTY_SECONDS } from './tally.ts'
+import type { Warmth } from './warmth.ts'
 
 /** Everything known of one deployment but its rest. A lease keeps its own, so a settle after a reload finds what it opened. */
 export type State = {
@@ -43,6 +44,7 @@ export type Surroundings = {
   /** Rests of deployments by id, and of whole domains. */
   readonly rests: Rests
   readonly domainRests: Rests
+  readonly warmth: Warmth
   readonly exchange: HealthExchange
   /** Attempts admitted so far, over all deployments. */
   readonly admissions: () => number
@@ -161,7 +163,11 @@ const beginRest = (around: Surroundings, attempt: Attempt, rest: Rest, scope: Re
   })
 }
 
-const learnFailure = (around: Surroundings, attempt: Attempt, failure: Failure) => {
+const learnFailure = (
+  around: Surroundings,
+  attempt: Attempt,
+  { failure, totalMs }: Extract<AttemptEnd, { kind: 'failure' }>,
+) => {
   const verdict = VERDICTS[failure.class]
   // Nobody's fault or the caller's: health, counters and latencies stay as they were.
   if (verdict.cooldown === 'none') return
@@ -171,7 +177,11 @@ const learnFailure = (around: Surroundings, attempt: Attempt, failure: Failure) 
   if (asked !== undefined && around.domains.wait(domain, clock.now() + asked))
     around.exchange.publish({ kind: 'bound', domain, until: clock.wall() + asked })
   if (state.gone || state.domain !== deployment.domain) return
-  if (TIMEOUTS.has(failure.class)) state.tally.latency(TIMEOUT_PENALTY_SECONDS, undefined)
+  if (TIMEOUTS.has(failure.class)) {
+    state.tally.latency(TIMEOUT_PENALTY_SECONDS, undefined)
+    // It would have taken at least as long, whatever it was asked for.
+    for (const stream of [false, true]) state.tally.pace(stream).note(totalMs / 1000)
+  }
   const litellm = usesLitellmRules(deployment, config().router)
   if (verdict.breaker === 'failure') state.streak += 1
   // LiteLLM counts a rate limit among the failures of the minute; by itself it says that the deployment works.
@@ -184,13 +194,16 @@ const learnFailure = (around: Surroundings, attempt: Attempt, failure: Failure) 
 }
 
 /** An attempt that began after a failure has been answered: what rested may be asked again, by everybody. */
-export const recover = ({ rests, domainRests, exchange }: Surroundings, attempt: Attempt): void => {
+export const recover = ({ rests, domainRests, warmth, exchange }: Surroundings, attempt: Attempt): void => {
   if (rests.size === 0 && domainRests.size === 0) return
   const { deployment, domain, state } = attempt
   const began = attempt.wall
-  if (domainRests.recover(domain, attempt))
+  if (domainRests.recover(domain, attempt)) {
+    warmth.beginDomain(domain)
     exchange.publish({ kind: 'recovery', deployment: undefined, domain, began, level: 0 })
+  }
   if (state.domain !== deployment.domain || !rests.recover(deployment.id, attempt)) return
+  warmth.begin(deployment.id)
   const level = rests.level(deployment.id, deployment.domain)
   exchange.publish({ kind: 'recovery', deployment: deployment.id, domain: deployment.domain, began, level })
 }
@@ -208,6 +221,7 @@ const learnSuccess = (
     secondsPerToken(end),
     end.firstTokenMs === undefined ? undefined : end.firstTokenMs / 1000,
   )
+  state.tally.pace(end.firstTokenMs !== undefined).note((end.firstTokenMs ?? end.totalMs) / 1000)
   state.streak = 0
   recover(around, attempt)
   around.rests.relax(deployment.id)
@@ -216,5 +230,5 @@ const learnSuccess = (
 /** What the end of an attempt changes: use, latency, outcomes, rests. A neutral end changes nothing. */
 export const learn = (around: Surroundings, attempt: Attempt, end: AttemptEnd): void => {
   if (end.kind === 'success') learnSuccess(around, attempt, end)
-  if (end.kind === 'failure') learnFailure(around, attempt, end.failure)
+  if (end.kind === 'failure') learnFailure(around, attempt, end)
 }

@@ -5,6 +5,7 @@ import { ALONE } from './exchange.ts'
 import { createLeases } from './leases.ts'
 import type { HealthEvent, RestKind } from './ports.ts'
 import { Rests, type Standing } from './rests.ts'
+import { createWarmth } from './warmth.ts'
 
 /** Why a deployment is not asked now. */
 export type Cooling = {
@@ -38,7 +39,8 @@ export const createReplica = ({ clock, dice, config, exchange = ALONE }: BoardOp
   const rests = new Rests({ clock, probes })
   const domainRests = new Rests({ clock, probes })
   const domains = createDomains(clock)
-  const leases = createLeases({ clock, dice, config, domains, rests, domainRests, exchange })
+  const warmth = createWarmth({ clock, config })
+  const leases = createLeases({ clock, dice, config, domains, rests, domainRests, warmth, exchange })
 
   const hear = (event: HealthEvent): void => {
     const soon = (wall: number) => clock.now() + wall - clock.wall()
@@ -52,7 +54,11 @@ export const createReplica = ({ clock, dice, config, exchange = ALONE }: BoardOp
       const rest = { ...event.rest, until: soon(event.rest.until) }
       if (rest.until > clock.now())
         book.begin(key, domain, rest, { admission: leases.admissions(), wall: began })
-    } else if (book.recover(key, { admission: undefined, wall: began })) book.relax(key, event.level)
+    } else if (book.recover(key, { admission: undefined, wall: began })) {
+      book.relax(key, event.level)
+      if (deployment === undefined) warmth.beginDomain(domain)
+      else warmth.begin(deployment)
+    }
   }
   const leave = exchange.subscribe(hear)
 
@@ -68,6 +74,7 @@ export const createReplica = ({ clock, dice, config, exchange = ALONE }: BoardOp
     leases,
     domains,
     rests,
+    warmth,
     cooling,
     leave,
     calm: () => rests.size === 0 && domainRests.size === 0 && domains.size() === 0,

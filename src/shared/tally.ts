@@ -1,6 +1,7 @@
 import type { Clock } from '../house.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 import type { AttemptEnd } from './leases.ts'
+import { createPace, type Pace } from './pace.ts'
 
 /** What one deployment did lately: the minute's use, the outcomes that decide its health, its latencies. */
 export type Tally = {
@@ -11,6 +12,8 @@ export type Tally = {
   readonly usage: () => { readonly tokens: number; readonly requests: number }
   readonly outcomes: () => { readonly failures: number; readonly successes: number }
   readonly latencies: () => { readonly perToken: readonly number[]; readonly firstToken: readonly number[] }
+  /** Until the first token of a stream, and until the end of a whole answer: two paces that do not compare. */
+  readonly pace: (stream: boolean) => Pace
   /** The running window of outcomes ends; the next one begins with the next outcome. */
   readonly endWindow: () => void
   /** Forgets outcomes and latencies; the minute's use stays. */
@@ -63,6 +66,7 @@ const NO_LATENCIES: ReturnType<Tally['latencies']> = { perToken: [], firstToken:
 export const createTally = (clock: Clock, rules: () => LatencyRules): Tally => {
   const thisMinute = createMinute(clock)
   let window = { until: Number.NEGATIVE_INFINITY, failures: 0, successes: 0 }
+  let paces = { stream: createPace(clock), whole: createPace(clock) }
   let latencies = { ...NO_LATENCIES, until: Number.NEGATIVE_INFINITY }
 
   // Sixty seconds from the first outcome, so that a burst across a minute's edge is seen whole.
@@ -101,10 +105,12 @@ export const createTally = (clock: Clock, rules: () => LatencyRules): Tally => {
     usage: () => ({ tokens: thisMinute().tokens, requests: thisMinute().requests }),
     outcomes: () => ({ failures: thisWindow().failures, successes: thisWindow().successes }),
     latencies: fresh,
+    pace: stream => (stream ? paces.stream : paces.whole),
     endWindow,
     forgetOutcomes: () => {
       endWindow()
       latencies = { ...NO_LATENCIES, until: Number.NEGATIVE_INFINITY }
+      paces = { stream: createPace(clock), whole: createPace(clock) }
     },
   }
 }

@@ -218,7 +218,7 @@ export const startEngine = async (source: string, options: EngineOptions = {}): 
         settled.answered.lease.settle({
           kind: 'success',
           usage: undefined,
-          totalMs: 1,
+          totalMs: now() - settled.answered.startedAt,
           firstTokenMs: undefined,
         })
       const status = settled.kind === 'answered' ? settled.answered.status : settled.failure.status

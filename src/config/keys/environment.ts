@@ -1,4 +1,4 @@
-import { honoured, type KeyRow, later } from './row.ts'
+import { each, honoured, type KeyRow, later } from './row.ts'
 
 const NO_TLS = 'TLS is not served yet: the gateway speaks plain HTTP. Put a TLS proxy in front.'
 
@@ -24,6 +24,17 @@ export const ENVIRONMENT: readonly KeyRow[] = [
   later('LIMIT_CONCURRENCY', 'Write general_settings.max_in_flight_requests_per_worker.'),
   later('DATABASE_URL', 'There is no external database yet; nothing is stored in it.'),
   later('STORE_MODEL_IN_DB', 'Models come from the file only.'),
-  later('REDIS_HOST', 'Instances share no state yet: cooldowns and usage are per instance.'),
-  later('REDIS_URL', 'Instances share no state yet: cooldowns and usage are per instance.'),
+  ...each(honoured, 'What the file leaves out about the Redis that it asks for; alone it starts nothing.', {
+    REDIS_HOST: undefined,
+    REDIS_PORT: undefined,
+    REDIS_USERNAME: undefined,
+    REDIS_PASSWORD: undefined,
+    REDIS_DB: undefined,
+    REDIS_SSL: undefined,
+    REDIS_URL: undefined,
+  }),
+  ...each(later, 'Clusters and sentinels are not asked; name one server.', {
+    REDIS_CLUSTER_NODES: undefined,
+    REDIS_SENTINEL_NODES: undefined,
+  }),
 ]

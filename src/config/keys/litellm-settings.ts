@@ -61,9 +61,13 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
   fixed('redact_user_api_key_info', 'Logs name keys by hash only.', false, true),
   ...each(later, 'There is no answer cache yet.', {
     cache: false,
-    cache_params: {},
     enable_redis_auth_cache: false,
   }),
+  differs(
+    'cache_params',
+    'Nothing is cached; with `cache: true`, cooldowns are shared over its Redis, unless `router_settings` name one.',
+    {},
+  ),
   ...each(later, 'Budgets are not enforced yet: spending is NOT limited.', {
     max_budget: 0,
     budget_duration: undefined,

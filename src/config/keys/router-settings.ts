@@ -1,7 +1,11 @@
 import { differs, each, honoured, type KeyRow, later } from './row.ts'
 
 export const ROUTER_SETTINGS: readonly KeyRow[] = [
-  honoured('routing_strategy', 'How a deployment of the group is picked.', 'simple-shuffle'),
+  honoured(
+    'routing_strategy',
+    'How a deployment of the group is picked; LiteLLM’s strategies, and `p2c`, which is Understudy’s own.',
+    'simple-shuffle',
+  ),
   honoured('routing_strategy_args', 'Arguments of the strategy (`ttl`, `lowest_latency_buffer`, …).', {}),
   honoured('num_retries', 'Attempts after the first, inside one group.', 2),
   honoured('retry_after', 'Least seconds before a retry.', 0),
@@ -76,6 +80,25 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     50,
   ),
   honoured('disable_cooldown_probes', 'Understudy only: after a rest all requests come back at once.', false),
+  honoured(
+    'slow_start_seconds',
+    'Understudy only: a deployment that is back from a rest, or new, gets its weight by and by; 0: at once.',
+    0,
+  ),
+  honoured(
+    'wait_for_cooldown_seconds',
+    'Understudy only: when a whole group rests and nobody else can be asked, a request waits so long for the first that comes back.',
+    0,
+  ),
+  honoured(
+    'cooldown_queue_size',
+    'Understudy only: so many requests of a group wait at once; the next one gets 503.',
+    100,
+  ),
+  honoured(
+    'default_priority',
+    'Of requests that wait and name no `priority`; smaller goes first. Nothing waits without `wait_for_cooldown_seconds`.',
+  ),
   honoured('max_fallbacks', 'Fallback steps in a row. Environment: ROUTER_MAX_FALLBACKS.', 5),
   honoured('fallbacks', 'Which groups follow when one is exhausted.', []),
   honoured('context_window_fallbacks', 'Which groups follow when the prompt does not fit.', []),
@@ -98,18 +121,24 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
   later('model_group_affinity_config', 'Affinity is the same for all groups.'),
   later('tag_routing_prefix', 'Tags are matched whole.', ''),
   later('enable_weighted_failover', 'After a failure, weights play no part.', false),
-  ...each(later, 'Instances share no state yet: cooldowns and usage are per instance.', {
-    redis_host: undefined,
-    redis_port: undefined,
-    redis_password: undefined,
-    redis_url: undefined,
-    redis_db: undefined,
-    redis_ssl: undefined,
-    cache_kwargs: {},
-  }),
+  honoured('redis_host', 'Cooldowns are shared over this Redis or Valkey. Environment: REDIS_HOST.'),
+  honoured('redis_port', 'Environment: REDIS_PORT.', 6379),
+  honoured('redis_password', 'Environment: REDIS_PASSWORD.'),
+  honoured(
+    'redis_url',
+    'redis:// or rediss:// (TLS), with user, password and database; host and the others do not count then. Environment: REDIS_URL.',
+  ),
+  honoured('redis_db', 'Number of the database. Environment: REDIS_DB.', 0),
+  honoured('redis_ssl', 'TLS. Environment: REDIS_SSL.', false),
+  honoured(
+    'redis_namespace',
+    'Understudy only: fleets with different ones do not hear of each other.',
+    'understudy',
+  ),
+  honoured('cache_kwargs', '`username`, `db`, `ssl`, `namespace` and the like of that Redis.', {}),
   ...each(later, 'There is no answer cache yet.', { cache_responses: false, caching_groups: undefined }),
   differs('client_ttl', 'Connections are pooled per origin; there are no client objects to expire.', 3600),
-  ...each(later, 'There is no priority queue yet.', { default_priority: undefined, polling_interval: 0.03 }),
+  differs('polling_interval', 'Nothing is polled: a request that waits is woken when it may go.', 0.03),
   later('provider_budget_config', 'Budgets are not enforced yet: spending is NOT limited.'),
   later('router_general_settings', 'Every model goes through the router.'),
   later('keepalive_seconds', 'Use litellm_settings.sse_keepalive_ping_interval_seconds.'),

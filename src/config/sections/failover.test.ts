@@ -16,7 +16,8 @@ test('every key has its value, in milliseconds and shares', async () => {
     `total_timeout: 90, max_attempts: 4, retry_backoff: 0.25, max_retry_backoff: 4, max_retry_wait: 30,
      max_retry_wait_with_fallback: 2, retry_budget_percent: 10, retry_budget_min: 5, soft_cooldown_failures: 7,
      soft_cooldown_time: 1.5, max_soft_cooldown_time: 60, hard_cooldown_time: 120, cooldown_panic_percent: 30,
-     disable_cooldown_probes: true`,
+     disable_cooldown_probes: true, slow_start_seconds: 30, wait_for_cooldown_seconds: 8,
+     cooldown_queue_size: 7, default_priority: 9`,
   )
   assert.deepEqual(failover, {
     totalTimeoutMs: 90_000,
@@ -30,6 +31,8 @@ test('every key has its value, in milliseconds and shares', async () => {
     hardCooldownMs: 120_000,
     panicShare: 0.3,
     probes: false,
+    slowStartMs: 30_000,
+    queue: { waitMs: 8000, size: 7, priority: 9 },
   })
 })
 

@@ -17,6 +17,8 @@ export const FAILOVER_DEFAULTS: FailoverSettings = {
   hardCooldownMs: 300_000,
   panicShare: 0.5,
   probes: true,
+  slowStartMs: 0,
+  queue: { waitMs: 0, size: 100, priority: 0 },
 }
 
 const FAILOVER = z.object({
@@ -35,6 +37,10 @@ const FAILOVER = z.object({
   hard_cooldown_time: seconds.optional(),
   cooldown_panic_percent: amount.optional(),
   disable_cooldown_probes: flag.optional(),
+  slow_start_seconds: seconds.optional(),
+  wait_for_cooldown_seconds: seconds.optional(),
+  cooldown_queue_size: count.optional(),
+  default_priority: amount.optional(),
 })
 
 /** Nothing counts from the zeroth attempt or failure on. */
@@ -85,5 +91,11 @@ export const readFailover = (router: MapNode, longestLimitMs: number, report: Re
     hardCooldownMs: own.hard_cooldown_time ?? usual.hardCooldownMs,
     panicShare: share(own.cooldown_panic_percent) ?? usual.panicShare,
     probes: own.disable_cooldown_probes !== true,
+    slowStartMs: own.slow_start_seconds ?? usual.slowStartMs,
+    queue: {
+      waitMs: own.wait_for_cooldown_seconds ?? usual.queue.waitMs,
+      size: own.cooldown_queue_size ?? usual.queue.size,
+      priority: own.default_priority ?? usual.queue.priority,
+    },
   }
 }

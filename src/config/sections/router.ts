@@ -18,6 +18,7 @@ const STRATEGIES: ReadonlySet<string> = new Set<RoutingStrategy>([
   'usage-based-routing-v2',
   'latency-based-routing',
   'cost-based-routing',
+  'p2c',
 ])
 
 const CHECKS: ReadonlySet<string> = new Set<PreCallCheck>([

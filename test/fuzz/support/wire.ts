@@ -19,8 +19,8 @@ export type Act = (call: WireCall) => void
 /** A provider of bytes: it reads requests only as far as to know where they end. */
 export type Wire = {
   readonly baseUrl: string
-  /** From here on every request meets this. `head`: as soon as its head is there. */
-  readonly answer: (act: Act, when?: 'whole' | 'head') => void
+  /** From here on every request meets this: when it is whole, or as soon as its head is there and `early` says so. */
+  readonly answer: (act: Act, early?: (head: string) => boolean) => void
   /** Requests so far. */
   readonly asked: () => number
   /** Connections that are open. */
@@ -33,7 +33,7 @@ class Line {
   readonly #socket: Socket
   readonly #connection: number
   readonly #take: (call: WireCall) => void
-  readonly #early: () => boolean
+  readonly #early: (head: string) => boolean
   readonly closed: Promise<void>
   #parts: Buffer[] = []
   #size = 0
@@ -43,13 +43,13 @@ class Line {
   constructor(
     socket: Socket,
     connection: number,
-    serve: { readonly take: (call: WireCall) => void; readonly early: () => boolean },
+    serve: { readonly take: (call: WireCall) => void; readonly early: (head: string) => boolean },
   ) {
     this.#socket = socket
     this.#connection = connection
     this.#take = serve.take
     this.#early = serve.early
-    this.closed = once(socket, 'close').then(() => {})
+    this.closed = new Promise(resolve => socket.once('close', () => resolve()))
     socket.setNoDelay(true)
     socket.on('error', () => {})
     socket.on('data', (bytes: Buffer) => this.#more(bytes))
@@ -73,7 +73,7 @@ class Line {
     const head = Buffer.concat(this.#parts.slice(0, 8)).subarray(0, end).toString('latin1')
     const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0)
     const whole = end + HEAD_END.length + length
-    if (this.#size < whole && !this.#early()) return
+    if (this.#size < whole && !this.#early(head)) return
     const all = Buffer.concat(this.#parts)
     const rest = all.subarray(Math.min(whole, all.length))
     this.#skip = Math.max(0, whole - all.length)
@@ -87,7 +87,7 @@ class Line {
 
 export const startWire = async (t: Owner): Promise<Wire> => {
   let act: Act = ({ socket }) => socket.destroy()
-  let early = false
+  let early: (head: string) => boolean = () => false
   let asked = 0
   let connections = 0
   const sockets = new Set<Socket>()
@@ -96,7 +96,7 @@ export const startWire = async (t: Owner): Promise<Wire> => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     new Line(socket, connections, {
-      early: () => early,
+      early: head => early(head),
       take: call => {
         asked += 1
         act(call)
@@ -115,9 +115,9 @@ export const startWire = async (t: Owner): Promise<Wire> => {
   const port = typeof address === 'object' && address !== null ? address.port : 0
   return {
     baseUrl: `http://127.0.0.1:${port}/v1`,
-    answer: (next, when = 'whole') => {
+    answer: (next, when = () => false) => {
       act = next
-      early = when === 'head'
+      early = when
     },
     asked: () => asked,
     open: () => sockets.size,

@@ -1,0 +1,51 @@
+import type { Choice } from '../plan/wish.ts'
+import { valueAt } from '../wire/index.ts'
+import { gone, isElsewhere, type Level, nothingLeft, type Play, type Turn } from './level.ts'
+
+type Nothing = Extract<Choice, { kind: 'nothing' }>
+
+/** Nobody looks again sooner than this, so that a wait always takes time. */
+const SHORTEST_MS = 10
+
+/** The body's `priority`, as LiteLLM's scheduler reads it; anything else is no priority. */
+const priorityOf = ({ call: { body, config } }: Play): number => {
+  const asked = body.kind === 'json' ? valueAt(body.index, 'priority') : undefined
+  return typeof asked === 'number' ? asked : config.router.failover.queue.priority
+}
+
+const full = (play: Play, choice: Nothing): Turn => ({
+  kind: 'end',
+  outcome: nothingLeft(play, {
+    ...choice,
+    status: 503,
+    message: `All deployments of model=${play.stop.named} rest, and as many requests as may wait for one are waiting. Try again in ${Math.ceil((choice.passesInMs ?? 0) / 1000)} seconds.`,
+    retryAfterMs: choice.passesInMs,
+  }),
+})
+
+/**
+ * Where everybody rests, nobody else can be asked and somebody is back soon: a place in the group's queue, and then
+ * another look. undefined: there is nothing to wait for.
+ */
+export const queueFor = (
+  play: Play,
+  level: Level,
+  choice: Nothing,
+  again: () => Turn | Promise<Turn>,
+): Turn | Promise<Turn> | undefined => {
+  const { house, call, stop, allowance } = play
+  const { waitMs, size } = call.config.router.failover.queue
+  if (waitMs <= 0 || choice.passesInMs === undefined) return undefined
+  const ms = Math.max(SHORTEST_MS, choice.passesInMs)
+  if (ms > waitMs - level.queuedMs || ms >= allowance.leftMs || isElsewhere(play, level)) return undefined
+  const signal = call.context.departed
+  const place = house.board.queue.enter(stop.group, { priority: priorityOf(play), ms, signal, most: size })
+  if (place === undefined) return level.last === undefined ? full(play, choice) : undefined
+  const since = house.clock.now()
+  return place.then(stayed => {
+    const waited = house.clock.now() - since
+    level.queuedMs += waited
+    level.waitedMs += waited
+    return stayed ? again() : { kind: 'end', outcome: level.last ?? gone() }
+  })
+}

@@ -1,0 +1,287 @@
+import { randomUUID } from 'node:crypto'
+import type { RedisSettings } from '../config/config.ts'
+import type { Clock, Dice, House } from '../house.ts'
+import { READY_MS } from './channel-way.ts'
+import type { Hub, Way } from './exchange.ts'
+import type { HealthEvent } from './ports.ts'
+import type { OpenRedis, PendingConnection, RedisConnection } from './redis-connection.ts'
+import {
+  eventOf,
+  READ_SCRIPT,
+  type RedisNames,
+  readNews,
+  recordOf,
+  redisNames,
+  TELL_SCRIPT,
+} from './redis-records.ts'
+import { MOST_STANDING } from './standing.ts'
+
+/** A server that says nothing for so long while it is asked something is given up. */
+const SILENCE_MS = 1_000
+/** It is asked at least so often, so that a connection which broke unnoticed is found out. */
+const PULSE_MS = 500
+/** Waits between attempts to connect: doubled each time, with a random part. */
+const RETRY_MS = 100
+const LONGEST_RETRY_MS = 2_000
+/** Commands under way; what comes on top of them is told together, when they are answered. */
+const MOST_UNANSWERED = 64
+/** Events of one command. */
+const MOST_AT_ONCE = 200
+/** Clocks that differ less are taken for the same. */
+const SAME_CLOCK_MS = 250
+
+export type RedisWayOptions = {
+  readonly clock: Clock
+  readonly dice: Dice
+  readonly open: OpenRedis
+  /** One line when the server is lost, and one when it is back. */
+  readonly event: House['event']
+}
+
+/** What may be said of a failure: its code. A message could quote an address or a command. */
+const codeOf = (error: unknown): string => {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }
+  if (typeof code === 'string') return code
+  const word = typeof message === 'string' ? /^[A-Z]{3,}(?= |$)/.exec(message)?.[0] : undefined
+  return word ?? (error instanceof Error ? error.constructor.name : 'unknown')
+}
+
+/** One life of a connection: from the attempt to open it until it breaks. */
+class Session {
+  readonly pending: PendingConnection
+  readonly names: RedisNames
+  /** For the log. */
+  readonly address: string
+  connection: RedisConnection | undefined
+  unanswered = 0
+  /** clock.now() of the last sign of life while something is unanswered. */
+  heard: number
+  /** What holds has to be told once more: something was left out. */
+  behind = false
+  /** Milliseconds that the server's clock is ahead. */
+  ahead = 0
+
+  constructor(pending: PendingConnection, { namespace, host, port }: RedisSettings, now: number) {
+    this.pending = pending
+    this.names = redisNames(namespace)
+    this.address = `${host}:${port}`
+    this.heard = now
+  }
+}
+
+const isSame = (one: RedisSettings | undefined, other: RedisSettings | undefined): boolean =>
+  JSON.stringify(one) === JSON.stringify(other) && one?.password?.reveal() === other?.password?.reveal()
+
+export type RedisWay = Way & {
+  /** Other settings from now on; the same ones change nothing. undefined: no server any more. */
+  readonly use: (settings: RedisSettings | undefined) => void
+}
+
+/**
+ * A way to other instances over a server. Nobody waits for it: an event is written when the connection takes it, and
+ * otherwise it is among what is told when there is one again. When the server is lost the instance goes on by itself.
+ */
+class RedisLink implements RedisWay {
+  readonly ready: Promise<void>
+  readonly #self = randomUUID()
+  readonly #options: RedisWayOptions
+  readonly #hub: Hub
+  readonly #isReady: () => void
+  #settings: RedisSettings | undefined
+  #session: Session | undefined
+  #cancel: () => void = () => {}
+  #failures = 0
+  #isLost = false
+  #closed = false
+
+  constructor(options: RedisWayOptions, settings: RedisSettings, hub: Hub) {
+    this.#options = options
+    this.#settings = settings
+    this.#hub = hub
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = options.clock.after(READY_MS, resolve)
+    this.ready = promise
+    this.#isReady = () => {
+      cancel()
+      resolve()
+    }
+    this.#open()
+  }
+
+  tell(event: HealthEvent): void {
+    const session = this.#session
+    // Without a connection nothing is kept: what holds is told when there is one.
+    if (session?.connection !== undefined) this.#tell(session, [event])
+  }
+
+  use(settings: RedisSettings | undefined): void {
+    if (this.#closed || isSame(settings, this.#settings)) return
+    this.#settings = settings
+    this.#end()
+    this.#failures = 0
+    this.#open()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#end()
+    this.#isReady()
+  }
+
+  #end(): void {
+    this.#cancel()
+    this.#session?.pending.destroy()
+    this.#session = undefined
+  }
+
+  #open(): void {
+    const { clock, open } = this.#options
+    const settings = this.#settings
+    if (settings === undefined) return
+    const pending = open(settings, {
+      onBroken: error => this.#lose(session, error),
+      connectTimeoutMs: SILENCE_MS,
+    })
+    const session: Session = new Session(pending, settings, clock.now())
+    this.#session = session
+    session.unanswered = 1
+    this.#pulse(session)
+    this.#begin(session).catch(error => this.#lose(session, error))
+  }
+
+  /** News first, then what holds: nothing falls between the two. */
+  async #begin(session: Session): Promise<void> {
+    const connection = await session.pending.connected
+    if (session !== this.#session) return connection.destroy()
+    this.#answered(session)
+    await this.#asked(
+      session,
+      connection.subscribe(session.names.channel, message => this.#hear(session, message)),
+    )
+    await this.#read(session, connection)
+    if (session !== this.#session) return
+    session.connection = connection
+    // What is refused (a replica, no memory, no permission) is refused here as well, before anything counts as mended.
+    await Promise.all(this.#chunks(session))
+    if (session !== this.#session) return
+    this.#failures = 0
+    this.#isReady()
+    if (!this.#isLost) return
+    this.#isLost = false
+    this.#options.event('info', 'Redis is back: health is shared again.', { redis: session.address })
+  }
+
+  async #read(session: Session, connection: RedisConnection): Promise<void> {
+    const { clock } = this.#options
+    const { records, ends } = session.names
+    const asked = clock.wall()
+    const answer = await this.#asked(session, connection.send(['EVAL', READ_SCRIPT, '2', records, ends]))
+    const [server, held] = Array.isArray(answer) ? answer : []
+    const ahead = Number(server) - (asked + clock.wall()) / 2
+    session.ahead = Math.abs(ahead) > SAME_CLOCK_MS ? Math.round(ahead) : 0
+    if (Array.isArray(held)) this.#take(session, held)
+  }
+
+  #hear(session: Session, message: string): void {
+    session.heard = this.#options.clock.now()
+    if (session !== this.#session) return
+    const { from, records } = readNews(message)
+    if (from !== this.#self) this.#take(session, records)
+  }
+
+  #take(session: Session, records: readonly unknown[]): void {
+    for (const record of records) {
+      const event = eventOf(record, session.ahead)
+      if (event !== undefined) this.#hub.heard(event)
+    }
+  }
+
+  #tell(session: Session, events: readonly HealthEvent[]): void {
+    if (session.unanswered >= MOST_UNANSWERED) {
+      session.behind = true
+      return
+    }
+    this.#write(session, events).catch(error => this.#lose(session, error))
+  }
+
+  #chunks(session: Session): readonly Promise<void>[] {
+    const events = [...this.#hub.standing()]
+    const chunks: Promise<void>[] = []
+    for (let at = 0; at < events.length; at += MOST_AT_ONCE)
+      chunks.push(this.#write(session, events.slice(at, at + MOST_AT_ONCE)))
+    return chunks
+  }
+
+  async #write(session: Session, events: readonly HealthEvent[]): Promise<void> {
+    const { connection, ahead } = session
+    if (connection === undefined) return
+    const { records, ends, channel } = session.names
+    const time = { ahead, wall: this.#options.clock.wall() }
+    const given = events.map(event => recordOf(event, time))
+    const command = ['EVAL', TELL_SCRIPT, '2', records, ends, channel, this.#self, String(MOST_STANDING)]
+    await this.#asked(session, connection.send([...command, ...given]))
+    if (!session.behind || session.unanswered > 0) return
+    session.behind = false
+    await Promise.all(this.#chunks(session))
+  }
+
+  async #asked<Answer>(session: Session, answer: Promise<Answer>): Promise<Answer> {
+    if (session.unanswered === 0) session.heard = this.#options.clock.now()
+    session.unanswered += 1
+    try {
+      return await answer
+    } finally {
+      this.#answered(session)
+    }
+  }
+
+  #answered(session: Session): void {
+    session.unanswered -= 1
+    session.heard = this.#options.clock.now()
+  }
+
+  /** Asks, so that silence means something, and gives up whoever is silent. */
+  #pulse(session: Session): void {
+    const { clock } = this.#options
+    this.#cancel = clock.after(PULSE_MS, () => {
+      if (session !== this.#session) return
+      const { connection, unanswered } = session
+      if (unanswered > 0) return this.#judge(session)
+      this.#pulse(session)
+      if (connection !== undefined)
+        this.#asked(session, connection.send(['PING'])).catch(error => this.#lose(session, error))
+    })
+  }
+
+  #judge(session: Session): void {
+    // After a pause of this very process the answers lie in its sockets, unread: they are read before anybody is blamed.
+    setImmediate(() => {
+      if (session !== this.#session) return
+      const isSilent = session.unanswered > 0 && this.#options.clock.now() - session.heard >= SILENCE_MS
+      if (isSilent) this.#lose(session, { code: 'ETIMEDOUT' })
+      else this.#pulse(session)
+    })
+  }
+
+  #lose(session: Session, error: unknown): void {
+    if (session !== this.#session) return
+    const { clock, dice } = this.#options
+    this.#end()
+    this.#isReady()
+    if (!this.#isLost) {
+      this.#isLost = true
+      this.#options.event('warn', 'Redis is lost: this instance goes on with what it learns itself.', {
+        redis: session.address,
+        reason: codeOf(error),
+      })
+    }
+    const wait = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** Math.min(this.#failures, 10))
+    this.#failures += 1
+    this.#cancel = clock.after(wait * (0.5 + dice.random() / 2), () => this.#open())
+  }
+}
+
+export const createRedisWay =
+  (options: RedisWayOptions, settings: RedisSettings) =>
+  (hub: Hub): RedisWay =>
+    new RedisLink(options, settings, hub)

@@ -1,0 +1,108 @@
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import type { Draft, HeaderPair } from '../../src/providers/provider.ts'
+import type { Answer } from '../../src/stage/answer.ts'
+import { answerFrames, wholeAnswer } from '../../src/stage/bedrock-answer.ts'
+import { checkConverse } from '../../src/stage/bedrock-rules.ts'
+import type { Flavour } from '../../src/stage/columns.ts'
+import { inspect } from '../../src/stage/inspect.ts'
+import { CANONICAL } from '../../src/stage/lines.ts'
+import { emptyMemory, idMaker, vaultOf } from '../../src/stage/memory.ts'
+import { Hit } from '../../src/stage/recorder.ts'
+import { StageRefusal } from '../../src/stage/refusal.ts'
+import type { Scene } from '../../src/stage/scene.ts'
+import { Line } from '../../src/stage/sockets.ts'
+import { spell } from '../../src/stage/step.ts'
+import type { JsonObject } from '../../src/wire/json.ts'
+import { halves, type Part, type Script, single } from './script.ts'
+
+/**
+ * One healthy, strict provider without a socket: the rules and answers of the stage. What a real one would refuse is
+ * refused in its words.
+ */
+export type Provider = (draft: Draft, headers: readonly HeaderPair[]) => Script
+
+const partsOf = (answer: Answer): readonly Part[] => {
+  if (answer.kind === 'whole') return halves(answer.body)
+  if (answer.kind === 'pieces') return answer.pieces.map(bytes => ({ bytes, content: true }))
+  return answer.events.map(event => ({ bytes: spell(event), content: event.weight === 'content' }))
+}
+
+const scriptOf = (answer: Answer): Script => ({
+  door: 'open',
+  head: {
+    status: answer.status,
+    headers: answer.headers,
+    length: answer.kind === 'whole' ? answer.body.length : undefined,
+  },
+  parts: partsOf(answer),
+  ending: 'end',
+})
+
+/** A line to nobody: the stage's checks want a hit, and a hit wants a line. */
+const nowhere = (): Line => {
+  const socket = new Duplex({ read: () => {}, write: (_chunk, _encoding, taken) => taken() })
+  return new Line(Object.assign(socket, { setNoDelay: () => socket }) as unknown as Socket, 0)
+}
+
+const hitOf = (draft: Draft, headers: readonly HeaderPair[]): { readonly hit: Hit; readonly head: Head } => {
+  const host = draft.origin.replace(/^https?:\/\//, '')
+  const head: Head = {
+    raw: new Uint8Array(),
+    method: draft.method,
+    target: draft.path,
+    headers: [['host', host], ...headers],
+  }
+  const hit = new Hit(0, head, nowhere())
+  hit.body = Buffer.concat(draft.body)
+  return { hit, head }
+}
+
+type Head = ConstructorParameters<typeof Hit>[1]
+
+/** One that speaks OpenAI's dialect, or Azure's form of it. */
+export const openaiProvider = (name: string, key: string, flavour: Flavour): Provider => {
+  const scene: Scene = {
+    flavour,
+    key,
+    models: ['*'],
+    says: CANONICAL,
+    prefill: 'ignore',
+    accepts: [],
+    memory: emptyMemory(),
+    vault: vaultOf(name),
+    id: idMaker(name),
+    now: () => 1_767_225_600,
+  }
+  return (draft, headers) => {
+    const { hit, head } = hitOf(draft, headers)
+    try {
+      const { ask, handler } = inspect(scene, head, hit)
+      return scriptOf(handler(ask))
+    } catch (error) {
+      if (!(error instanceof StageRefusal)) throw error
+      const refused = JSON.stringify({ error: error.error })
+      return single(error.status, { 'content-type': 'application/json' }, refused)
+    }
+  }
+}
+
+/** One that speaks Bedrock's Converse. */
+export const bedrockProvider: Provider = draft => {
+  const request = JSON.parse(Buffer.concat(draft.body).toString()) as JsonObject
+  checkConverse(request)
+  const usage = { inputTokens: 12, outputTokens: 5, totalTokens: 17 }
+  const answer = { content: [{ text: CANONICAL }], stopReason: 'end_turn', usage }
+  if (draft.path.endsWith('/converse-stream'))
+    return {
+      door: 'open',
+      head: {
+        status: 200,
+        headers: { 'content-type': 'application/vnd.amazon.eventstream' },
+        length: undefined,
+      },
+      parts: answerFrames(answer),
+      ending: 'end',
+    }
+  return single(200, { 'content-type': 'application/json' }, JSON.stringify(wholeAnswer(answer)))
+}

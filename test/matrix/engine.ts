@@ -1,0 +1,190 @@
+import type { Server } from 'node:http'
+import type { Transport } from '../../src/attempt/transport.ts'
+import type { Config } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import type { Clock, House } from '../../src/house.ts'
+import { listener } from '../../src/listen/listen.ts'
+import { Traffic } from '../../src/listen/traffic.ts'
+import { providers } from '../../src/providers/index.ts'
+import { MemoryBudget } from '../../src/read/memory.ts'
+import type { RequestRecord } from '../../src/record/trail.ts'
+import { Seal } from '../../src/seal.ts'
+import {
+  type AttemptEnd,
+  type Board,
+  createBoard,
+  type Lease,
+  type MemoryBoard,
+} from '../../src/shared/board.ts'
+import type { JsonObject } from '../../src/wire/json.ts'
+
+/** The master key of every gateway here. */
+export const KEY = 'sk-matrix-master-key-0123456789'
+
+/** Breaks a part of the engine, to see that the matrix notices. */
+export type Sabotage = (house: House) => House
+
+/** A configuration as a gateway reads its file. Throws Error when it is not accepted. */
+export const readConfig = async (file: JsonObject): Promise<Config> => {
+  const result = await loadConfig({
+    path: '/matrix/config.yaml',
+    env: { LITELLM_MASTER_KEY: KEY },
+    providers,
+    readFile: async () => JSON.stringify(file),
+  })
+  if (result.config !== undefined) return result.config
+  throw new Error(result.notices.map(({ key, text }) => `${key}: ${text}`).join('; '))
+}
+
+/** What a gateway tells of one call. */
+export type Told = {
+  readonly records: RequestRecord[]
+  readonly ends: AttemptEnd[]
+  readonly complaints: string[]
+}
+
+/** The same lease, and everything it is told of its end is written down. */
+const watch = (lease: Lease, told: Told): Lease => {
+  let isOpen = true
+  const end = (how: AttemptEnd): void => {
+    isOpen = false
+    told.ends.push(how)
+  }
+  const settle = (how: AttemptEnd): void => {
+    end(how)
+    lease.settle(how)
+  }
+  const release = (): void => {
+    if (isOpen) end({ kind: 'neutral' })
+    lease.release()
+  }
+  return new Proxy(lease, {
+    get: (real, name) => {
+      if (name === 'settle') return settle
+      if (name === 'release') return release
+      const value: unknown = Reflect.get(real, name, real)
+      return typeof value === 'function' ? value.bind(real) : value
+    },
+  })
+}
+
+/** The board with its leases watched. */
+const watched = (board: MemoryBoard, told: Told): Board => ({
+  ...board,
+  admit: (...asked) => {
+    const admitted = board.admit(...asked)
+    return admitted instanceof Promise ? admitted.then(lease => watch(lease, told)) : watch(admitted, told)
+  },
+})
+
+/** A door that stays: its table of routes takes a millisecond to build, so the house behind it is exchanged instead. */
+export class Door {
+  readonly traffic = new Traffic()
+  #house: House | undefined
+  #server: Server | undefined
+
+  /** There is one as soon as somebody is at home. */
+  get server(): Server {
+    if (this.#server === undefined) throw new Error('Nobody is at home.')
+    return this.#server
+  }
+
+  receive(house: House): void {
+    this.#house = house
+    this.#server ??= listener(this.#front(house), this.traffic)
+  }
+
+  /** Whoever lives here now. */
+  #front(first: House): House {
+    const behind = (): House => this.#house ?? first
+    return {
+      config: () => behind().config(),
+      clock: {
+        now: () => behind().clock.now(),
+        wall: () => behind().clock.wall(),
+        after: (ms, action) => behind().clock.after(ms, action),
+      },
+      dice: { random: () => behind().dice.random() },
+      get board() {
+        return behind().board
+      },
+      get transport() {
+        return behind().transport
+      },
+      get seal() {
+        return behind().seal
+      },
+      get memory() {
+        return behind().memory
+      },
+      get journal() {
+        return behind().journal
+      },
+      event: (...said) => behind().event(...said),
+    }
+  }
+}
+
+const seal = new Seal(KEY)
+
+export type Engine = {
+  readonly board: MemoryBoard
+  readonly memory: MemoryBudget
+  readonly told: Told
+}
+
+export type EngineOptions = {
+  readonly door: Door
+  readonly clock: Clock
+  readonly config: Config
+  readonly transport: Transport
+  readonly sabotage: Sabotage | undefined
+}
+
+/** A whole gateway behind a door: the real loop in played surroundings. */
+export const openEngine = ({ door, clock, config, transport, sabotage }: EngineOptions): Engine => {
+  const told: Told = { records: [], ends: [], complaints: [] }
+  // The lowest number always: no jitter, and the first in the file is drawn first.
+  const dice = { random: () => 0 }
+  const board = createBoard({ clock, dice, config: () => config })
+  const memory = new MemoryBudget(1024 * 1024 * 1024)
+  const sound: House = {
+    config: () => config,
+    clock,
+    dice,
+    board: watched(board, told),
+    transport,
+    seal,
+    memory,
+    journal: {
+      request: record => void told.records.push(record),
+      event: () => {},
+      flush: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    },
+    event: (level, message, fields) => {
+      const error = fields?.error
+      if (level === 'error') told.complaints.push(`${message} ${error instanceof Error ? error.stack : ''}`)
+    },
+  }
+  door.receive(sabotage === undefined ? sound : sabotage(sound))
+  return { board, memory, told }
+}
+
+/** What was not given back: slots, places, bytes. */
+export const keptBy = ({ board, memory }: Engine, config: Config): readonly string[] => {
+  const { deployments } = config
+  const groups = new Set(deployments.map(({ group }) => group))
+  return [
+    ...deployments.filter(({ id }) => board.inFlight(id) !== 0).map(({ id }) => `a slot of ${id}`),
+    ...[...groups].filter(group => board.groupInFlight(group) !== 0).map(group => `a place in ${group}`),
+    ...Object.entries(board.gauges())
+      .filter(([, count]) => count !== 0)
+      .map(([gauge, count]) => `${count} of ${gauge}`),
+    ...(board.extraSettles() > 0 ? ['a lease was settled twice'] : []),
+    ...(memory.held > 0 ? [`${memory.held} bytes of the body`] : []),
+  ]
+}
+
+export const restingOf = ({ board }: Engine, config: Config): readonly string[] =>
+  config.deployments.map(({ id }) => id).filter(id => board.cooling(id) !== undefined)

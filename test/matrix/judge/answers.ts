@@ -1,0 +1,107 @@
+import { isObject, type Json } from '../../../src/wire/json.ts'
+import type { Heard } from '../heard.ts'
+import type { Expected } from '../oracle.ts'
+import { bodyOf } from '../script.ts'
+import { type Case, statusOf, textOf, unsealed } from './case.ts'
+
+const headerOf = (heard: Heard, name: string): string => heard.headers[name] ?? ''
+
+/** The headers count what was tried, on an answer and on an error. */
+export const counted = ({ seen: { heard } }: Case, { asked }: Expected): readonly string[] => {
+  if (heard === undefined) return []
+  const fallbacks = new Set(asked).size - 1
+  const retries = asked.length - 1 - fallbacks
+  const told = ['retries', 'fallbacks'].map(what => headerOf(heard, `x-litellm-attempted-${what}`))
+  return told.join() === `${retries},${fallbacks}`
+    ? []
+    : [`headers count ${told.join(' retries and ')} fallbacks; there were ${retries} and ${fallbacks}`]
+}
+
+/** The answer came, and HTTP says that it is whole. */
+export const wholly = ({ seen }: Case): readonly string[] => {
+  const { heard, released } = seen
+  if (heard === undefined) return [`no answer: ${released}`]
+  if (!heard.whole) return ['the answer is cut by HTTP']
+  if (heard.beyond > 0) return [`${heard.beyond} bytes after the answer`]
+  return released === 'broken' ? ['the connection was not closed in order'] : []
+}
+
+/** The answer is that of a direct call. */
+const like = (heard: Heard, own: Heard, told: (body: string) => string): readonly string[] => {
+  if (heard.status !== own.status) return [`status ${heard.status}: ${textOf(heard.body).slice(0, 200)}`]
+  const type = headerOf(heard, 'content-type')
+  if (type !== headerOf(own, 'content-type')) return [`content type ${type}`]
+  const [given, wanted] = [unsealed(textOf(heard.body)), unsealed(told(textOf(own.body)))]
+  return given === wanted ? [] : [`another answer: ${given.slice(0, 300)}`]
+}
+
+/** The record names whoever served, and what that one said was used. */
+const recorded = ({ seen, direct, groupOf, row }: Case, id: string): readonly string[] => {
+  const [record] = seen.records
+  if (record === undefined) return []
+  const complaints: string[] = []
+  if (record.end !== 'complete') complaints.push(`recorded as ${record.end}`)
+  const served = [record.servedDeployment, record.servedGroup]
+  if (row.route.verbatim !== true && served.join() !== `${id},${groupOf.get(id)}`)
+    complaints.push(`recorded as served by ${served.join(' of ')}`)
+  const used = [record.usage, direct.get(id)?.usage].map(usage => JSON.stringify(usage))
+  if (used[0] !== used[1]) complaints.push(`recorded use: ${used[0]}, not ${used[1]}`)
+  return complaints
+}
+
+/** Whoever served is the one that is named. */
+export const servedAnswer = (of: Case, group: string): readonly string[] => {
+  const { heard } = of.seen
+  const cut = wholly(of)
+  if (heard === undefined || cut.length > 0) return cut
+  const id = of.seen.asked.at(-1)?.id ?? ''
+  const own = of.direct.get(id)?.reply
+  if (own === undefined) return [`nobody knows how ${id} answers`]
+  const named = headerOf(heard, 'x-litellm-model-group')
+  return [
+    // Asked by its own id a deployment goes by that name.
+    ...like(heard, own, body => body.replaceAll(`"${id}"`, `"${group}"`)),
+    ...recorded(of, id),
+    ...(of.row.route.verbatim === true || named === group ? [] : [`the answer names ${named}`]),
+  ]
+}
+
+const same = (body: string): string => body
+
+/** What the first provider sent is what the client has. */
+export const passedAnswer = (of: Case): readonly string[] => {
+  const { heard } = of.seen
+  const cut = wholly(of)
+  if (heard === undefined || cut.length > 0) return cut
+  const own = of.direct.get('lead-1')?.reply
+  if (of.row.kind === 'events' && own !== undefined) return like(heard, own, of.fault.told ?? same)
+  if (heard.status !== statusOf(of.script)) return [`status ${heard.status}`]
+  const given = unsealed(textOf(heard.body))
+  const wanted = [textOf(bodyOf(of.script)), ...(own === undefined ? [] : [textOf(own.body)])].map(unsealed)
+  return wanted.includes(given) ? [] : [`another answer: ${given.slice(0, 300)}`]
+}
+
+const errorIn = (body: Buffer): Json | undefined => {
+  try {
+    const value = JSON.parse(body.toString()) as Json
+    return isObject(value) ? value.error : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** LiteLLM's error object with the status of the fault, and nothing of an answer. */
+export const errorAnswer = (of: Case, status: number): readonly string[] => {
+  const { heard } = of.seen
+  const cut = wholly(of)
+  if (heard === undefined || cut.length > 0) return cut
+  const error = errorIn(heard.body)
+  const complaints: string[] = []
+  if (heard.status !== status) complaints.push(`status ${heard.status}, expected ${status}`)
+  if (headerOf(heard, 'content-type') !== 'application/json') complaints.push('the error is no JSON')
+  const keys = isObject(error) ? Object.keys(error) : []
+  for (const key of ['message', 'type', 'param', 'code'])
+    if (!keys.includes(key)) complaints.push(`the error has no ${key}`)
+  if (of.seen.records[0]?.end !== 'error') complaints.push(`recorded as ${of.seen.records[0]?.end}`)
+  return complaints
+}

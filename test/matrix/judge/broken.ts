@@ -1,0 +1,61 @@
+import { endingOf } from '../../support/answers.ts'
+import type { Heard } from '../heard.ts'
+import { saidIn } from '../said.ts'
+import { wholly } from './answers.ts'
+import { type Case, statusOf, unsealed } from './case.ts'
+
+/** The stream told what its provider said before it broke, then its dialect's error, and no success. */
+const brokenEvents = (of: Case, heard: Heard): readonly string[] => {
+  const text = heard.body.toString()
+  const ending = endingOf(text)
+  const own = unsealed(of.direct.get('lead-1')?.reply.body.toString() ?? '')
+  const lastEvent = text.lastIndexOf('\n\n', text.length - 3)
+  const before = unsealed(text.slice(0, lastEvent + 2))
+  return [
+    ...wholly(of),
+    ...(ending.successes === 0 ? [] : ['a truncated answer looks whole']),
+    ...(ending.stops === 0 ? [] : ['[DONE] that nobody sent']),
+    ...(ending.errors === 1 ? [] : [`${ending.errors} error events`]),
+    ...(before !== '' && own.startsWith(before)
+      ? []
+      : [`what came before the break: ${before.slice(0, 200)}`]),
+  ]
+}
+
+const isContinued = (heard: Heard): boolean => {
+  const { successes, errors } = endingOf(heard.body.toString())
+  return successes === 1 && errors === 0
+}
+
+/** One answer out of two, and no byte of its text is missing or said twice. */
+const continued = (of: Case, heard: Heard): readonly string[] => {
+  const { shape } = of.row.route
+  const own = of.direct.get('lead-1')?.reply.body.toString() ?? ''
+  const [given, wanted] = [saidIn(shape, heard.body.toString()), saidIn(shape, own)]
+  return [...wholly(of), ...(given === wanted ? [] : [`continued to ${given.slice(0, 200)}`])]
+}
+
+const recordedAsBroken = ({ seen: { records } }: Case): readonly string[] =>
+  records[0]?.end === 'upstream_broke' ? [] : [`recorded as ${records[0]?.end}`]
+
+/** What became of an answer that broke after its beginning. */
+export const brokenAnswer = (
+  of: Case,
+  mayContinue: boolean,
+): { readonly continued: boolean; readonly complaints: readonly string[] } => {
+  const { heard } = of.seen
+  if (heard === undefined) return { continued: false, complaints: ['no answer'] }
+  const told = [
+    ...(heard.status === statusOf(of.script) ? [] : [`status ${heard.status}`]),
+    ...recordedAsBroken(of),
+  ]
+  if (of.row.kind === 'bytes') {
+    const looksWhole = heard.whole && of.seen.released === 'ended'
+    return {
+      continued: false,
+      complaints: [...told, ...(looksWhole ? ['truncated bytes look whole'] : [])],
+    }
+  }
+  if (mayContinue && isContinued(heard)) return { continued: true, complaints: continued(of, heard) }
+  return { continued: false, complaints: [...told, ...brokenEvents(of, heard)] }
+}

@@ -1,0 +1,115 @@
+import { isObject, type Json } from '../../../src/wire/json.ts'
+import { type Expected, verdictOf } from '../oracle.ts'
+import type { Asked, Request } from '../seen.ts'
+import { LEAD, mayCross, playersFor } from '../targets.ts'
+import type { Case } from './case.ts'
+
+const brief = (asked: readonly Asked[]): string =>
+  asked.length === 0 ? 'nobody' : asked.map(({ id }) => id).join(', ')
+
+const sameRequest = (one: Request, other: Request): string | undefined => {
+  if (one.method !== other.method || one.path !== other.path) return `${one.method} ${one.path}`
+  const headers = one.headers.filter(header => !other.headers.includes(header))
+  if (headers.length > 0 || one.headers.length !== other.headers.length)
+    return `headers ${headers.join('; ')}`
+  return one.body.equals(other.body) ? undefined : 'another body'
+}
+
+/** A provider that is to go on from the beginning of an answer finds it at the end of what it is asked. */
+export const goesOn = (body: Buffer): boolean => {
+  try {
+    const asked = JSON.parse(body.toString()) as Json
+    const last = isObject(asked) && Array.isArray(asked.messages) ? asked.messages.at(-1) : undefined
+    return isObject(last) && last.role === 'assistant'
+  } catch {
+    return false
+  }
+}
+
+/** Every provider got what a direct request would have brought it, and nothing else. */
+export const requests = ({ seen, direct }: Case): readonly string[] =>
+  seen.asked.flatMap(({ id, request }) => {
+    if (request === undefined) return []
+    const own = direct.get(id)?.request
+    if (own === undefined) return [`${id} was asked, which has no such endpoint`]
+    const difference = sameRequest(request, own)
+    return difference === undefined ? [] : [`${id} got what no direct request brings: ${difference}`]
+  })
+
+/** An untried deployment is asked before one is asked again. */
+const distinct = ({ seen, groupOf }: Case): readonly string[] => {
+  const members = [...groupOf].filter(([, group]) => group === LEAD).map(([id]) => id)
+  const first = seen.asked.filter(({ id }) => members.includes(id)).slice(0, members.length)
+  const owned = new Set(first.map(({ id }) => id)).size
+  return owned === first.length ? [] : [`${first[0]?.id} was asked twice before its sibling`]
+}
+
+/** Where an answer may be finished by somebody else, that is somebody who might have answered in the first place. */
+const recovery = (of: Case): readonly string[] => {
+  const { seen, row, target } = of
+  const allowed = playersFor(target, row).filter(player =>
+    player.group === LEAD ? row.route.crossing !== 'never' || player.id === 'lead-1' : mayCross(row, player),
+  )
+  const strangers = seen.asked.filter(({ id }) => !allowed.some(player => player.id === id))
+  const [first] = seen.asked
+  return [
+    ...(of.groupOf.get(first?.id ?? '') === LEAD ? [] : [`asked first: ${brief(seen.asked)}`]),
+    ...strangers.map(({ id }) => `${id} was asked, which may not answer`),
+    ...requests({
+      ...of,
+      seen: { ...seen, asked: seen.asked.filter(({ request }) => !(request && goesOn(request.body))) },
+    }),
+  ]
+}
+
+/** The way led where it should, and nowhere else. */
+export const path = (of: Case, expected: Expected): readonly string[] => {
+  const { seen, groupOf, row } = of
+  if (expected.end.kind === 'broken' && expected.end.mayContinue) return recovery(of)
+  const groups = seen.asked.map(({ id }) => groupOf.get(id))
+  const complaints = requests(of)
+  if (groups.join() !== expected.asked.join())
+    return [...complaints, `asked: ${brief(seen.asked)}; expected: ${expected.asked.join(', ')}`]
+  return row.route.crossing === 'never' ? complaints : [...complaints, ...distinct(of)]
+}
+
+/** Nobody is asked before the wait is over that it asked for. */
+export const patience = ({ seen: { asked }, fault: { retryAfterMs } }: Case): readonly string[] =>
+  retryAfterMs === undefined
+    ? []
+    : asked.flatMap(({ id, at }, place) => {
+        const before = asked.slice(0, place).findLast(one => one.id === id)
+        return before === undefined || at - before.overAt >= retryAfterMs
+          ? []
+          : [`${id} was asked again after ${Math.round(at - before.overAt)} of ${retryAfterMs} ms`]
+      })
+
+/** What holds of every call: one record, everything given back, no blame where none is due. */
+export const always = ({ seen }: Case): readonly string[] => [
+  ...(seen.records.length === 1 ? [] : [`${seen.records.length} records`]),
+  ...seen.kept.map(what => `kept: ${what}`),
+  ...seen.complaints.map(text => `inside: ${text}`),
+]
+
+/** Classes whose verdict leaves health alone leave it alone. */
+export const health = ({ seen }: Case): readonly string[] => {
+  const steps = seen.records[0]?.steps ?? []
+  const blamed = steps.some(
+    ({ outcome }) => outcome !== 'answered' && verdictOf(outcome)?.cooldown !== 'none',
+  )
+  return blamed || seen.resting.after.length === 0
+    ? []
+    : [`rests without blame: ${seen.resting.after.join(', ')}`]
+}
+
+/** Every attempt that failed has one of the names that its fault may have. */
+export const names = ({ seen, meaning, fault }: Case, { end }: Expected): readonly string[] => {
+  if (meaning.kind === 'passes') return []
+  const refuses = fault.refusesPrefill === true && end.kind === 'broken' && end.mayContinue
+  const allowed = refuses ? [...meaning.classes, 'caller_fault'] : meaning.classes
+  return (seen.records[0]?.steps ?? []).flatMap(({ outcome, deployment }) =>
+    outcome === 'answered' || outcome === 'unsupported' || allowed.includes(outcome)
+      ? []
+      : [`${deployment} failed as ${outcome}; expected: ${allowed.join(' or ')}`],
+  )
+}

@@ -1,0 +1,101 @@
+import type { Config } from '../../src/config/config.ts'
+import { type FailureClass, VERDICTS, type Verdict } from '../../src/failure.ts'
+import type { Meaning } from './faults/fault.ts'
+import type { Row } from './rows.ts'
+import { LEAD, type ListName, listed, mayCross, playersFor, retriesOf, type Target } from './targets.ts'
+
+/**
+ * What must come to pass, from the table of verdicts, the row's rule about crossing and the public settings. It knows
+ * nothing of how the engine does it.
+ */
+export type Expected = {
+  /** The groups of the attempts, in order. */
+  readonly asked: readonly string[]
+  readonly end:
+    | { readonly kind: 'served'; readonly group: string }
+    | { readonly kind: 'passed' }
+    | { readonly kind: 'error'; readonly status: number }
+    /** The beginning stands; the stream ends with its error, or another one finishes it where that is allowed. */
+    | { readonly kind: 'broken'; readonly mayContinue: boolean }
+}
+
+/** The verdicts as they are when the matrix is loaded. */
+const verdicts: Readonly<Record<string, Verdict>> = structuredClone(VERDICTS)
+
+/** A name that this engine has. */
+export const isFailureClass = (name: string): name is FailureClass => Object.hasOwn(verdicts, name)
+
+export const verdictOf = (failure: string): Verdict | undefined => verdicts[failure]
+
+/** What follows a stream that breaks after its first content: a setting, where this engine has it. */
+export const recoveryOf = (config: Config): string => {
+  const { streamRecovery = 'off' } = config.router as { readonly streamRecovery?: string }
+  return streamRecovery
+}
+
+type Situation = {
+  readonly row: Row
+  readonly target: Target
+  readonly config: Config
+  /** The other dialect has this endpoint. */
+  readonly spoken: boolean
+}
+
+/** Attempts in a group of `size` that all fail. */
+const attemptsIn = (size: number, { retry }: Verdict, retries: number): number => {
+  if (retry === 'never') return 1
+  return retry === 'any' ? 1 + retries : Math.min(size, 1 + retries)
+}
+
+/** Inside the first group: how many attempts, and whether the last one is answered. */
+const inside = ({ row, target }: Situation, verdict: Verdict): { attempts: number; served: boolean } => {
+  const owned = row.route.crossing === 'never'
+  const size = owned ? 1 : playersFor(target, row).filter(({ group }) => group === LEAD).length
+  const attempts = attemptsIn(size, verdict, retriesOf(target))
+  const healthy = target === 'again' || (target === 'sibling' && size > 1)
+  return { attempts, served: healthy && attempts > 1 }
+}
+
+const isList = (name: Verdict['fallback']): name is ListName => name !== 'none'
+
+/** Other groups that are asked, in order. */
+const elsewhere = ({ row, target, spoken }: Situation, { fallback }: Verdict): readonly string[] => {
+  if (!isList(fallback) || (target === 'dialect' && !spoken)) return []
+  const players = playersFor(target, row)
+  return listed(target, fallback).filter(group =>
+    players.some(player => player.group === group && mayCross(row, player)),
+  )
+}
+
+const afterFailure = (situation: Situation, verdict: Verdict, status: number): Expected => {
+  const { attempts, served } = inside(situation, verdict)
+  const first = Array.from({ length: attempts }, () => LEAD)
+  if (served) return { asked: first, end: { kind: 'served', group: LEAD } }
+  const groups = elsewhere(situation, verdict)
+  const [next] = groups
+  if (next !== undefined && situation.target !== 'none')
+    return { asked: [...first, next], end: { kind: 'served', group: next } }
+  const more = groups.flatMap(group =>
+    Array.from({ length: attemptsIn(1, verdict, retriesOf(situation.target)) }, () => group),
+  )
+  return { asked: [...first, ...more], end: { kind: 'error', status } }
+}
+
+/**
+ * `failure` is the class that the engine gave the first attempt; the caller has seen that it is one of those which the
+ * fault may be called.
+ */
+export const expect = (
+  situation: Situation,
+  meaning: Exclude<Meaning, { kind: 'cannot' }>,
+  failure: FailureClass | undefined,
+): Expected => {
+  if (meaning.kind === 'passes') return { asked: [LEAD], end: { kind: 'passed' } }
+  if (meaning.begun) {
+    const mayContinue = recoveryOf(situation.config) !== 'off'
+    return { asked: [LEAD], end: { kind: 'broken', mayContinue } }
+  }
+  const verdict = failure === undefined ? undefined : verdicts[failure]
+  if (verdict === undefined) return { asked: [LEAD], end: { kind: 'error', status: meaning.status } }
+  return afterFailure(situation, verdict, meaning.status)
+}

@@ -1,0 +1,74 @@
+import type { Fault } from './faults/fault.ts'
+import type { Row } from './rows.ts'
+import type { Result } from './scene.ts'
+import { PHASES, type Phase } from './seen.ts'
+import { TARGETS, type Target } from './targets.ts'
+
+/** What the client does: it stays, or it goes at a moment. */
+export type Client = 'stays' | Phase
+
+export const CLIENTS: readonly Client[] = ['stays', ...PHASES]
+
+export type Cell = {
+  readonly row: Row
+  readonly fault: Fault
+  readonly target: Target
+  readonly client: Client
+}
+
+export type Red = { readonly cell: Cell; readonly staging: Staging; readonly complaints: readonly string[] }
+export type Staging = 'virtual time' | 'TCP'
+
+/** Every cell and what it shows. A cell that was played twice is red if either was. */
+export class Sheet {
+  readonly rows: readonly Row[]
+  readonly faults: readonly Fault[]
+  readonly reds: Red[] = []
+  readonly #cells: (Result | undefined)[] = []
+  readonly #rowAt: ReadonlyMap<Row, number>
+  readonly #faultAt: ReadonlyMap<Fault, number>
+  /** Cells that were played, by staging. */
+  readonly played: Record<Staging, number> = { 'virtual time': 0, TCP: 0 }
+
+  constructor(rows: readonly Row[], faults: readonly Fault[]) {
+    this.rows = rows
+    this.faults = faults
+    this.#rowAt = new Map(rows.map((row, place) => [row, place]))
+    this.#faultAt = new Map(faults.map((fault, place) => [fault, place]))
+  }
+
+  put(cell: Cell, staging: Staging, result: Result): void {
+    const place = this.#placeOf(cell)
+    if (result.kind !== 'reason') this.played[staging] += 1
+    if (result.kind === 'red') this.reds.push({ cell, staging, complaints: result.complaints })
+    if (this.#cells[place]?.kind !== 'red') this.#cells[place] = result
+  }
+  /** What is foretold of a cell that nobody plays here. */
+  foretell(cell: Cell, result: Result): void {
+    this.#cells[this.#placeOf(cell)] ??= result
+  }
+  get(cell: Cell): Result | undefined {
+    return this.#cells[this.#placeOf(cell)]
+  }
+
+  #placeOf({ row, fault, target, client }: Cell): number {
+    const line = (this.#rowAt.get(row) ?? -1) * this.faults.length + (this.#faultAt.get(fault) ?? -1)
+    return (line * TARGETS.length + TARGETS.indexOf(target)) * CLIENTS.length + CLIENTS.indexOf(client)
+  }
+
+  *cells(): Generator<Cell> {
+    for (const target of TARGETS)
+      for (const client of CLIENTS)
+        for (const row of this.rows) for (const fault of this.faults) yield { row, fault, target, client }
+  }
+  /** Cells that say nothing. */
+  get empty(): readonly Cell[] {
+    return [...this.cells()].filter(cell => this.get(cell) === undefined)
+  }
+  count(test: (result: Result | undefined) => boolean): number {
+    return [...this.cells()].filter(cell => test(this.get(cell))).length
+  }
+}
+
+export const nameOf = ({ row, fault, target, client }: Cell): string =>
+  `${row.label} · ${fault.title} · ${target} · ${client === 'stays' ? client : `leaves: ${client}`}`

@@ -1,0 +1,65 @@
+import type { Fault } from './faults/fault.ts'
+import { flaps } from './flaps.ts'
+import { counted, errorAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
+import { brokenAnswer } from './judge/broken.ts'
+import { type Case, firstClass } from './judge/case.ts'
+import { always, health, names, path, patience } from './judge/way.ts'
+import { type Expected, expect, isFailureClass } from './oracle.ts'
+import { caseOf, type Mark, partsFor, type Result, type Scene, type Stayed, unreachable } from './scene.ts'
+import type { Target } from './targets.ts'
+
+const judged = (of: Case, expected: Expected): { mark: Mark; complaints: readonly string[] } => {
+  const { end } = expected
+  if (end.kind === 'served') return { mark: 'served', complaints: servedAnswer(of, end.group) }
+  if (end.kind === 'passed') return { mark: 'passed', complaints: passedAnswer(of) }
+  if (end.kind === 'error') return { mark: 'error', complaints: errorAnswer(of, end.status) }
+  const { continued, complaints } = brokenAnswer(of, end.mayContinue)
+  return { mark: continued ? 'continued' : 'broken', complaints }
+}
+
+const situationOf = (scene: Scene, target: Target) => {
+  const spoken = target !== 'dialect' || unreachable(scene, target) === undefined
+  return { row: scene.row, target, config: scene.configs[target], spoken }
+}
+
+const resultOf = (scene: Scene, target: Target, mark: Mark): Result => {
+  const why = mark === 'error' ? unreachable(scene, target) : undefined
+  return why === undefined ? { kind: 'proven', mark } : { kind: 'reason', why }
+}
+
+/** What the cell will be when nothing goes wrong with it, as far as the first of its fault's names says. */
+export const staysForetold = (scene: Scene, fault: Fault, target: Target): Stayed => {
+  const meaning = fault.meaning(scene.row)
+  if (meaning.kind === 'cannot')
+    return { result: { kind: 'reason', why: meaning.why }, meaning, expected: undefined }
+  const name = meaning.kind === 'fails' ? meaning.classes.find(isFailureClass) : undefined
+  const expected = expect(situationOf(scene, target), meaning, name)
+  return { result: resultOf(scene, target, expected.end.kind), meaning, expected }
+}
+
+/** A client that stays until it has its answer, or its error. */
+export const stays = async (scene: Scene, fault: Fault, target: Target): Promise<Stayed> => {
+  const meaning = fault.meaning(scene.row)
+  if (meaning.kind === 'cannot')
+    return { result: { kind: 'reason', why: meaning.why }, meaning, expected: undefined }
+  if (fault.flap !== undefined) return flaps(scene, fault, target)
+  const scriptFor = partsFor(scene, fault, target)
+  const seen = await scene.play({ target, request: scene.request, scriptFor, leaves: undefined })
+  const of = caseOf(scene, { fault, target, meaning, seen })
+  const situation = situationOf(scene, target)
+  const expected = expect(situation, meaning, firstClass(seen))
+  const { mark, complaints } = judged(of, expected)
+  // A group that is asked for what it does not have counts as asked, and nobody sees it.
+  const isCounted = mark !== 'broken' && mark !== 'continued' && situation.spoken
+  const all = [
+    ...always(of),
+    ...(isCounted ? counted(of, expected) : []),
+    ...names(of, expected),
+    ...path(of, expected),
+    ...patience(of),
+    ...health(of),
+    ...complaints,
+  ]
+  if (all.length > 0) return { result: { kind: 'red', complaints: all }, meaning, expected }
+  return { result: resultOf(scene, target, mark), meaning, expected }
+}

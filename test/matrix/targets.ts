@@ -1,0 +1,126 @@
+import type { JsonObject } from '../../src/wire/json.ts'
+import type { Row } from './rows.ts'
+
+/**
+ * Who may answer when the first deployment does not. again: itself, once more. sibling: another deployment of its group.
+ * group: another group. dialect: another group, in another dialect. none: all of these are there, and all fail alike.
+ */
+export type Target = 'again' | 'sibling' | 'group' | 'dialect' | 'none'
+
+export const TARGETS: readonly Target[] = ['again', 'sibling', 'group', 'dialect', 'none']
+
+/** The group that clients ask for. */
+export const LEAD = 'lead'
+const SAME_MODEL = 'matrix-model'
+export const BEDROCK_MODEL = 'anthropic.claude-3-5-sonnet-20240620-v1:0'
+/** Seconds until a silent provider is given up, and longer than any healthy one takes. */
+export const TIMEOUT_SECONDS = 30
+
+/** Where a deployment is, by its id. */
+export type Address = (id: string) => { readonly origin: string; readonly key: string }
+
+/** One deployment: its id, its group, what it speaks, and whether it has the model that was asked for. */
+export type Player = {
+  readonly id: string
+  readonly group: string
+  readonly speaks: 'openai' | 'azure' | 'bedrock'
+  readonly sameModel: boolean
+}
+
+const player = (
+  id: string,
+  group: string,
+  speaks: Player['speaks'],
+  more: { readonly sameModel?: true } = {},
+): Player => ({ id, group, speaks, sameModel: more.sameModel === true })
+
+const same = { sameModel: true } as const
+
+/**
+ * Each list of fallbacks leads to a group of its own, so that it shows which one was followed. First comes another
+ * model, then one deployment of the same: vectors may go to the second only.
+ */
+const LISTS = {
+  generic: ['backup', 'backup-twin'],
+  context_window: ['wide', 'wide-twin'],
+  content_policy: ['mild', 'mild-twin'],
+} as const
+
+export type ListName = keyof typeof LISTS
+
+const ELSEWHERE: readonly Player[] = Object.values(LISTS).flatMap(([other, twin]) => [
+  player(other, other, 'azure'),
+  player(twin, twin, 'openai', same),
+])
+const FOREIGN = player('foreign', 'foreign', 'bedrock')
+
+/** Every deployment that takes part. */
+export const playersFor = (target: Target, row: Row): readonly Player[] => {
+  const lead = player('lead-1', LEAD, row.flavour, same)
+  const sibling = player('lead-2', LEAD, row.flavour, same)
+  if (target === 'again') return [lead]
+  if (target === 'sibling') return [lead, sibling]
+  if (target === 'group') return [lead, ...ELSEWHERE]
+  return target === 'dialect' ? [lead, FOREIGN] : [lead, sibling, ...ELSEWHERE]
+}
+
+/** The groups that a list names, in order. */
+export const listed = (target: Target, list: ListName): readonly string[] => {
+  if (target === 'dialect') return [FOREIGN.group]
+  return target === 'group' || target === 'none' ? LISTS[list] : []
+}
+
+/** Attempts after the first in each group. A target of another group gets its turn at once. */
+export const retriesOf = (target: Target): number => (target === 'group' || target === 'dialect' ? 0 : 1)
+
+/** Which deployments another group may have for this row: the table's own rule. */
+export const mayCross = (row: Row, { sameModel }: Player): boolean => {
+  if (row.route.crossing === 'never') return false
+  return row.route.crossing === 'groups' || sameModel
+}
+
+const entryFor = ({ id, group, speaks, sameModel }: Player, model: string, address: Address): JsonObject => {
+  const { origin, key } = address(id)
+  const base = { openai: '/v1', azure: '/openai/v1', bedrock: '' }[speaks]
+  const name =
+    speaks === 'bedrock' ? `bedrock/${BEDROCK_MODEL}` : `${speaks}/${sameModel ? model : `prod-${model}`}`
+  return {
+    model_name: group,
+    litellm_params: {
+      model: name,
+      api_base: `${origin}${base}`,
+      api_key: key,
+      ...(speaks === 'azure' ? { api_version: 'v1' } : {}),
+      // What the other dialect has no place for is left out instead of refused.
+      ...(speaks === 'bedrock' ? { drop_params: true } : {}),
+    },
+    model_info: { id, base_model: sameModel ? SAME_MODEL : `other-than-${SAME_MODEL}` },
+  }
+}
+
+/** The gateway's file for a target. `model` is the provider's own name of what the row needs. */
+export const configFor = (
+  target: Target,
+  row: Row,
+  { model, address }: { model: string; address: Address },
+): JsonObject => {
+  const list = (name: ListName): JsonObject => ({ [LEAD]: [...listed(target, name)] })
+  const lists =
+    listed(target, 'generic').length === 0
+      ? {}
+      : {
+          fallbacks: [list('generic')],
+          context_window_fallbacks: [list('context_window')],
+          content_policy_fallbacks: [list('content_policy')],
+        }
+  return {
+    model_list: playersFor(target, row).map(one => entryFor(one, model, address)),
+    router_settings: {
+      num_retries: retriesOf(target),
+      timeout: TIMEOUT_SECONDS,
+      // Verdicts decide here, not whether a wait is worth its time.
+      max_retry_wait_with_fallback: 2 * TIMEOUT_SECONDS,
+      ...lists,
+    },
+  }
+}

@@ -1,0 +1,108 @@
+import type { Config } from '../../../src/config/config.ts'
+import type { Reply } from '../../support/harness.ts'
+import { nativeRequest } from '../../support/proofs-native.ts'
+import { type ClientRequest, modelOf, propsFor, requestFor } from '../../support/requests.ts'
+import { bedrockProvider, openaiProvider, type Provider } from '../answers.ts'
+import { readConfig } from '../engine.ts'
+import type { Heard } from '../heard.ts'
+import type { Direct } from '../judge/case.ts'
+import type { Row } from '../rows.ts'
+import type { Scene } from '../scene.ts'
+import type { Script } from '../script.ts'
+import type { Seen } from '../seen.ts'
+import { type Address, configFor, LEAD, type Player, playersFor, TARGETS, type Target } from '../targets.ts'
+import { playVirtual } from './play.ts'
+
+/** A row with everything that is known of it before anything goes wrong. */
+export type Rehearsal = Omit<Scene, 'play'>
+
+const VIRTUAL: Address = id => ({ origin: `http://${id}.matrix`, key: `sk-${id}` })
+
+const providerFor = ({ id, speaks }: Player): Provider =>
+  speaks === 'bedrock' ? bedrockProvider : openaiProvider(id, VIRTUAL(id).key, speaks)
+
+const replyOf = (heard: Heard | undefined): Reply => {
+  if (heard === undefined) throw new Error('a rehearsal was not answered')
+  const { status, headers, body } = heard
+  const text = body.toString()
+  return { status, headers, text, json: () => JSON.parse(text) }
+}
+
+type House = { readonly config: Config; readonly providers: ReadonlyMap<string, Provider> }
+
+const ask = async (
+  { config, providers }: House,
+  request: ClientRequest,
+): Promise<{ readonly seen: Seen; readonly healthy: Script | undefined }> => {
+  let healthy: Script | undefined
+  const seen = await playVirtual({
+    config,
+    request,
+    scriptFor: ({ id }, _place, { draft, headers }) => {
+      const provider = providers.get(id)
+      if (provider === undefined) throw new Error(`nobody plays ${id}`)
+      healthy = provider(draft, headers)
+      return healthy
+    },
+    leaves: undefined,
+    sabotage: undefined,
+  })
+  return { seen, healthy }
+}
+
+const requestOf = async (row: Row, group: string, house: House): Promise<ClientRequest> => {
+  if (row.route.verbatim === true) return nativeRequest(row.route)
+  const send = async (request: ClientRequest): Promise<Reply> =>
+    replyOf((await ask(house, request)).seen.heard)
+  const props = await propsFor(row.route, group, send)
+  return requestFor(row.route, { group, props, stream: row.stream })
+}
+
+const everybody = (row: Row): readonly Player[] => {
+  const all = TARGETS.flatMap(target => playersFor(target, row))
+  return all.filter(({ id }, place) => all.findIndex(other => other.id === id) === place)
+}
+
+/** Asks one deployment by its own name. Throws Error when it refuses what it should take. */
+const direct = async (house: House, row: Row, player: Player, request: ClientRequest): Promise<Direct> => {
+  const { seen, healthy } = await ask(house, request)
+  const reply = replyOf(seen.heard)
+  const fine = row.route.verbatim === true || reply.status === 200
+  if (!fine && (player.speaks !== 'bedrock' || seen.asked.length > 0))
+    throw new Error(`${row.label} at ${player.id}: ${reply.status} ${reply.text}`)
+  return {
+    request: seen.asked[0]?.request,
+    healthy,
+    reply: seen.heard as Heard,
+    usage: seen.records[0]?.usage,
+  }
+}
+
+const configs = new Map<string, Promise<Config>>()
+
+const configOf = (target: Target, row: Row): Promise<Config> => {
+  const model = row.route.verbatim === true ? 'gpt-4.1' : modelOf(row.route)
+  const key = `${target} ${row.flavour} ${model}`
+  const known = configs.get(key) ?? readConfig(configFor(target, row, { model, address: VIRTUAL }))
+  configs.set(key, known)
+  return known
+}
+
+/** Plays the row once with each deployment that could be asked. */
+export const rehearse = async (row: Row): Promise<Rehearsal> => {
+  const files = await Promise.all(TARGETS.map(async target => [target, await configOf(target, row)] as const))
+  const configs = Object.fromEntries(files) as Record<Target, Config>
+  const found = new Map<string, Direct>()
+  const owned = row.route.crossing === 'never'
+  let request: ClientRequest | undefined
+  for (const player of everybody(row)) {
+    if (owned && player.id !== 'lead-1') continue
+    const target = TARGETS.find(one => playersFor(one, row).some(({ id }) => id === player.id)) ?? 'none'
+    const house = { config: configs[target], providers: new Map([[player.id, providerFor(player)]]) }
+    const asked = await requestOf(row, player.id === 'lead-1' ? LEAD : player.id, house)
+    request ??= asked
+    found.set(player.id, await direct(house, row, player, asked))
+  }
+  if (request === undefined) throw new Error('nobody plays the lead')
+  return { row, request, direct: found, configs }
+}

@@ -1,0 +1,93 @@
+import { MASTER_KEY } from './client.ts'
+import type { Act, Scenario } from './scenario.ts'
+
+/** A schedule that once broke an invariant, as small as it could be made, and what it guards since. */
+export type Found = {
+  readonly name: string
+  /** The invariant that did not hold. */
+  readonly guards: string
+  readonly scenario: Scenario
+  /** Why it still does not hold. The test fails when it does, so that this is taken out. */
+  readonly pending?: string
+}
+
+const general_settings = { master_key: MASTER_KEY }
+
+/** A deployment of its own provider. */
+const lead = (group: string, number: number): Scenario['config'] => ({
+  model_name: group,
+  litellm_params: {
+    model: `openai/m${number}`,
+    api_base: `http://u${number}.sim/v1`,
+    api_key: `sk-sim-u${number}`,
+  },
+  model_info: { id: `d${number}` },
+})
+
+const fiveRefusals = Array.from({ length: 5 }, (): Act => ({ act: 'refuse', error: 'server' }))
+
+/** Paste what `npm run simulate` prints here, and give it a name that says what is guarded. */
+export const FOUND: readonly Found[] = [
+  {
+    name: 'a deployment that timed out is not asked again, although an earlier failure of it would have allowed that',
+    guards: 'barredDeploymentsAreNotAskedAgain',
+    scenario: {
+      seed: 49,
+      config: { model_list: [lead('g1', 1)], router_settings: { timeout: 5 }, general_settings },
+      upstreams: {
+        'u1/m1': {
+          acts: [
+            { act: 'refuse', error: 'overloaded' },
+            { act: 'hang', at: 'head' },
+          ],
+        },
+      },
+      clients: [{ at: 0, endpoint: 'chat', model: 'g1' }],
+      reloads: [],
+    },
+  },
+  {
+    name: 'an event stream is no transcript: what was asked for as a document is not answered with events',
+    guards: 'failuresAreNamedRight',
+    pending: 'any text/ type passes for a plain transcript, text/event-stream too',
+    scenario: {
+      seed: 1,
+      config: { model_list: [lead('g1', 1)], router_settings: { num_retries: 0 }, general_settings },
+      upstreams: { 'u1/m1': { acts: [{ act: 'garble', what: 'events' }] } },
+      clients: [{ at: 0, endpoint: 'transcriptions', model: 'g1' }],
+      reloads: [],
+    },
+  },
+  {
+    name: 'the first attempt of a request waits for its only domain too',
+    guards: 'retryAfterIsALowerBound',
+    scenario: {
+      seed: 81,
+      config: { model_list: [lead('g1', 1)], router_settings: {}, general_settings },
+      upstreams: {
+        'u1/m1': { acts: [{ act: 'refuse', error: 'overloaded', wait: { form: 'seconds', ms: 90_000 } }] },
+      },
+      clients: [
+        { at: 0, endpoint: 'chat', model: 'g1' },
+        { at: 16_000, endpoint: 'chat', model: 'g1' },
+      ],
+      reloads: [],
+    },
+  },
+  {
+    name: 'when everybody rests for soft failures, somebody is asked all the same',
+    guards: 'servedIfAnyWouldAnswer',
+    scenario: {
+      seed: 1,
+      config: {
+        model_list: [lead('g1', 1), lead('g1', 2)],
+        router_settings: { num_retries: 1 },
+        general_settings,
+      },
+      upstreams: { 'u1/m1': { acts: fiveRefusals }, 'u2/m2': { acts: fiveRefusals } },
+      // Five fail at both; the last comes when both are well again and still rest.
+      clients: [0, 100, 200, 300, 400, 2000].map(at => ({ at, endpoint: 'chat', model: 'g1' })),
+      reloads: [],
+    },
+  },
+]

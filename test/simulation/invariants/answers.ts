@@ -1,0 +1,213 @@
+import type { Config } from '../../../src/config/config.ts'
+import type { FailureClass } from '../../../src/failure.ts'
+import { isObject } from '../../../src/wire/json.ts'
+import type { SimClient } from '../client.ts'
+import { endpointOf } from '../endpoints.ts'
+import { ERRORS, WAITING } from '../errors.ts'
+import type { Hit, World } from '../facts.ts'
+import type { Invariant } from '../invariant.ts'
+import {
+  type Attempt,
+  attemptsOf,
+  candidatesFor,
+  eventsIn,
+  hitsOf,
+  isStreamOf,
+  jsonIn,
+  levelsOf,
+  namesIds,
+  recordOf,
+  stayed,
+  visitsOf,
+} from '../views.ts'
+
+/** Statuses that the gateway itself answers with when nothing was asked upstream. */
+const OWN = new Set([400, 401, 403, 404, 408, 429, 503])
+
+/** What an error that came behind a 200 is shown as. */
+const HIDDEN: Readonly<Partial<Record<FailureClass, number>>> = {
+  rate_limit: 429,
+  quota: 429,
+  overloaded: 503,
+  context_window: 400,
+  content_policy: 400,
+  caller_fault: 400,
+}
+
+/** The statuses that a client may be shown when this attempt was the one that counts. */
+const shownFor = ({ hit, step }: Attempt): readonly number[] => {
+  const { act } = hit
+  if (step.outcome.startsWith('timeout')) return [408]
+  if (act.act === 'refuse') return [ERRORS[act.error].shown]
+  if (act.act === 'break')
+    return [act.fault === 'connect_timeout' || act.fault === 'headers_timeout' ? 408 : 500]
+  if (act.act === 'fail_inside') return [HIDDEN[ERRORS[act.error].class] ?? 500]
+  return [500]
+}
+
+const headerProblems = (client: SimClient, decisive: Hit | undefined): readonly string[] => {
+  const { heard } = client
+  if (heard?.status !== 429) return []
+  const told = Number(heard.headers['retry-after'])
+  if (!Number.isInteger(told) || told < 1 || told > 3600)
+    return [`client ${client.index} is told to come back after ${heard.headers['retry-after']}`]
+  const asked = decisive?.askedMs
+  return asked !== undefined && told * 1000 < asked
+    ? [`client ${client.index} is told to come back after ${told} s, the provider said ${asked} ms`]
+    : []
+}
+
+/** The time of the whole request was over: whatever was being asked then is not what failed. */
+const ranOut = (world: World, client: SimClient): boolean =>
+  recordOf(world, client)?.error?.class?.startsWith('timeout') === true
+
+const errorProblems = (world: World, client: SimClient): readonly string[] => {
+  const { heard } = client
+  if (heard === undefined || heard.status < 400) return []
+  const error = jsonIn(heard.body)?.error
+  if (!isObject(error) || typeof error.message !== 'string' || typeof error.code !== 'string')
+    return [`client ${client.index} cannot read its error: ${heard.body.slice(0, 200)}`]
+  if (hitsOf(world, client).length === 0)
+    return OWN.has(heard.status)
+      ? headerProblems(client, undefined)
+      : [`client ${client.index} got ${heard.status} although nobody was asked`]
+  const attempts = attemptsOf(world, client)
+  if (ranOut(world, client) && heard.status === 408) return []
+  const decisive = visitsOf(attempts)[0]?.at(-1)
+  if (decisive === undefined) return []
+  // Where a deployment is named by its id it is asked beside its group, and the trail does not always tell them apart.
+  if (namesIds(world))
+    return OWN.has(heard.status) || attempts.flatMap(shownFor).includes(heard.status)
+      ? []
+      : [`client ${client.index} got ${heard.status}, which nobody said`]
+  // Nobody of the first group could be asked: that is what the gateway says, whatever its fallbacks said.
+  const [first] = candidatesFor(client.script.model, client.config as Config)
+  if (first?.group !== decisive.step.group && OWN.has(heard.status)) return headerProblems(client, undefined)
+  const shown = shownFor(decisive)
+  return shown.includes(heard.status)
+    ? headerProblems(client, WAITING.has(decisive.step.outcome as FailureClass) ? decisive.hit : undefined)
+    : [`client ${client.index} got ${heard.status}, its first group failed with ${shown.join(' or ')}`]
+}
+
+export const theFinalErrorIsReal: Invariant = {
+  name: 'theFinalErrorIsReal',
+  sentence:
+    "The final error is the first group's last one, or one that the gateway names; a 429 tells when to come back, never too early.",
+  end: world => world.clients.filter(stayed).flatMap(client => errorProblems(world, client)),
+}
+
+/** Answers of these shapes say what was used. */
+const COUNTED = new Set([
+  'chat',
+  'completions',
+  'embeddings',
+  'images',
+  'transcription',
+  'responses',
+  'compaction',
+])
+
+const priceIn = (config: Config, id: string): readonly [input: number, output: number] | undefined => {
+  const deployment = config.byId.get(id)
+  return deployment?.inputCostPerToken === undefined
+    ? undefined
+    : [deployment.inputCostPerToken, deployment.outputCostPerToken ?? 0]
+}
+
+const billProblems = (world: World, client: SimClient): readonly string[] => {
+  const record = recordOf(world, client)
+  const last = attemptsOf(world, client).at(-1)
+  if (record?.servedDeployment === undefined || last === undefined) return []
+  const { usage } = last.hit
+  const name = `client ${client.index}`
+  const said = record.usage
+  if (
+    said !== undefined &&
+    (usage === undefined || said.inputTokens !== usage.input || said.outputTokens !== usage.output)
+  )
+    return [
+      `${name} is billed ${said.inputTokens} + ${said.outputTokens} tokens, hit ${last.hit.index} used ${usage?.input} + ${usage?.output}`,
+    ]
+  const counted =
+    COUNTED.has(endpointOf(client.script).shape) &&
+    record.end === 'complete' &&
+    last.hit.endStep !== undefined
+  if (counted && usage !== undefined && said === undefined)
+    return [`${name} is billed nothing for hit ${last.hit.index}`]
+  const price = priceIn(client.config as Config, record.servedDeployment)
+  const cost =
+    said === undefined || price === undefined
+      ? undefined
+      : said.inputTokens * price[0] + said.outputTokens * price[1]
+  const right =
+    cost === undefined ? record.costUsd === undefined : Math.abs((record.costUsd ?? -1) - cost) < 1e-12
+  return [
+    ...(last.step.deployment === record.servedDeployment
+      ? []
+      : [`${name} was served by ${last.step.deployment}, the record says ${record.servedDeployment}`]),
+    ...(right ? [] : [`${name} is charged ${record.costUsd}, it cost ${cost}`]),
+  ]
+}
+
+export const theBillIsTheServers: Invariant = {
+  name: 'theBillIsTheServers',
+  sentence:
+    'Deployment, usage and price on record are those of the attempt that answered; an unknown price is never 0.',
+  end: world => world.clients.flatMap(client => billProblems(world, client)),
+}
+
+/** Whose answers carry the model's name. */
+const NAMED = new Set(['chat', 'completions', 'embeddings', 'responses'])
+
+const modelsIn = (client: SimClient): readonly unknown[] => {
+  const body = client.heard?.body ?? ''
+  if (!NAMED.has(endpointOf(client.script).shape) || client.script.endpoint === 'read_response') return []
+  if (!isStreamOf(client)) return [jsonIn(body)?.model]
+  return eventsIn(body).events.flatMap(({ value, kind }) => {
+    const holder = isObject(value?.response) ? value.response : value
+    return kind === 'error' || holder?.model === undefined ? [] : [holder.model]
+  })
+}
+
+const storyProblems = (world: World, client: SimClient): readonly string[] => {
+  const record = recordOf(world, client)
+  const { heard } = client
+  if (record === undefined || heard === undefined) return []
+  const say = (header: string): string | undefined => heard.headers[header]
+  const attempts = attemptsOf(world, client)
+  const levels = visitsOf(attempts).flatMap(visit => levelsOf(visit, client)).length
+  const differs = (holds: boolean, what: string): readonly string[] =>
+    holds ? [] : [`client ${client.index}: ${what}`]
+  const served = heard.status === 200
+  const model = say('x-litellm-model-group')
+  return [
+    ...differs(record.status === heard.status, `status ${heard.status}, on record ${record.status}`),
+    ...differs(say('x-litellm-call-id') === record.callId, 'another call id'),
+    ...differs(
+      !served || say('x-litellm-model-id') === record.servedDeployment,
+      `served by ${say('x-litellm-model-id')}, on record ${record.servedDeployment}`,
+    ),
+    ...differs(
+      !served || modelsIn(client).every(one => one === model),
+      `models ${modelsIn(client).join()}, the header says ${model}`,
+    ),
+    ...differs(
+      attempts.length === 0 || record.retries === attempts.length - levels,
+      `${record.retries} retries on record, ${attempts.length} attempts on ${levels} levels`,
+    ),
+    ...differs(
+      attempts.length === 0 || say('x-litellm-attempted-retries') === String(record.retries),
+      'another count of retries in the header',
+    ),
+    ...differs(
+      attempts.length === 0 || say('x-litellm-attempted-fallbacks') === String(record.fallbacks),
+      'another count of fallbacks in the header',
+    ),
+  ]
+}
+
+export const allAccountsAgree: Invariant = {
+  name: 'allAccountsAgree',
+  sentence: 'The model in the answer, the headers and the record tell the same story.',
+  end: world => world.clients.filter(stayed).flatMap(client => storyProblems(world, client)),
+}

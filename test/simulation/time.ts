@@ -1,0 +1,57 @@
+import type { Clock } from '../../src/house.ts'
+
+type Timer = { readonly due: number; readonly action: () => void }
+
+/** 2026-01-01: when every simulation begins. */
+const EPOCH = Date.UTC(2026, 0, 1)
+
+/**
+ * Time that moves from timer to timer. Timers with the same due time fire in the order they were set.
+ * `settle` is one turn of the event loop: every promise and every tick that was due has run when it resolves.
+ */
+export class SimClock implements Clock {
+  #time = 0
+  readonly #timers: Timer[] = []
+
+  readonly now = (): number => this.#time
+  readonly wall = (): number => EPOCH + this.#time
+  readonly after = (ms: number, action: () => void): (() => void) => {
+    const timer = { due: this.#time + Math.max(0, ms), action }
+    this.#timers.splice(this.#placeFor(timer.due), 0, timer)
+    return () => {
+      const place = this.#timers.indexOf(timer)
+      if (place !== -1) this.#timers.splice(place, 1)
+    }
+  }
+
+  /** Due times of what is armed, ascending. */
+  get pending(): readonly number[] {
+    return this.#timers.map(({ due }) => due)
+  }
+
+  get armed(): number {
+    return this.#timers.length
+  }
+
+  /** Moves to the next timer and fires it. False: nothing is armed. */
+  step(): boolean {
+    const next = this.#timers.shift()
+    if (next === undefined) return false
+    this.#time = next.due
+    next.action()
+    return true
+  }
+
+  #placeFor(due: number): number {
+    let low = 0
+    let high = this.#timers.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#timers[middle] as Timer).due <= due) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+export const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
