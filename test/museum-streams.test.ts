@@ -70,9 +70,7 @@ test('M-070 M-071 a stream that breaks with a fallback at hand is either whole o
     }
 })
 
-test('M-070 a fallback that says the same goes on where the stream broke: the client has the whole answer', {
-  todo: 'going on after the commit comes with the recovery of streams',
-}, async t => {
+test('M-070 a fallback that says the same goes on where the stream broke: the client has the whole answer', async t => {
   const hall = await openHall(t, {
     stages: { lead: any, backup: any },
     config: ({ lead, backup }) => pairOf(lead, backup),
@@ -169,9 +167,7 @@ test('M-077 an answer that broke is not put into the mouth of a model that takes
   assert.doesNotMatch(reply.text, /prefill|Somebody/)
 })
 
-test('M-079 who goes on with a broken answer gets the client’s messages and at most the answer so far, and no words of ours', {
-  todo: 'going on after the commit comes with the recovery of streams',
-}, async t => {
+test('M-079 who goes on with a broken answer gets the client’s messages and at most the answer so far, and no words of ours', async t => {
   const hall = await openHall(t, {
     stages: { lead: any, backup: { ...any, prefill: 'continue' } },
     config: ({ lead, backup }) => pairOf(lead, backup, { supports_assistant_prefill: true }),
@@ -250,9 +246,7 @@ test('M-083 an error between the lines is no empty success: before content the f
     }
 })
 
-test('M-086 a silent provider does not leave its client without a sign of life, and no sign falls inside an event', {
-  todo: 'pings come with the recovery of streams',
-}, async t => {
+test('M-086 a silent provider does not leave its client without a sign of life, and no sign falls inside an event', async t => {
   const puppet = await startPuppet(t)
   const hall = await openHall(t, {
     config: {

@@ -3,11 +3,11 @@ import { SHAPES } from '../dialects/index.ts'
 import type { StreamDecoder, StreamRules } from '../dialects/shape.ts'
 import type { House } from '../house.ts'
 import type { Ask, Reading, Stamp } from '../providers/provider.ts'
-import { peekAt } from '../read/parse.ts'
 import { indexObject, type JsonIndex } from '../wire/index.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { BYTES, SOUND, wholeChunks } from './bytes.ts'
+import { choicesOf } from './choices.ts'
 import type { FailureSignal } from './classify.ts'
 import { collect } from './collect.ts'
 import { gate } from './gate.ts'
@@ -213,13 +213,6 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
 
 type Framing = { readonly decoder: StreamDecoder; readonly rules: StreamRules; readonly raw: boolean }
 
-/** `n`: how many answers were asked for at once. */
-const choicesOf = ({ call: { body } }: Job): number => {
-  if (body.kind !== 'json' || !body.index.members.has('n')) return 1
-  const wanted = peekAt(body)('n')
-  return typeof wanted === 'number' && wanted > 1 ? Math.floor(wanted) : 1
-}
-
 /** The commit gate, the same for every endpoint that streams. */
 const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing): Promise<Verdict> => {
   const { clock } = job.house
@@ -232,7 +225,7 @@ const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing
     idleMs: limits.idleMs,
     until: limits.attemptMs === undefined ? undefined : startedAt + limits.attemptMs,
   })
-  const progress = new Progress(framing.rules, choicesOf(job))
+  const progress = new Progress(framing.rules, choicesOf(job.call.body, job.hop))
   const gated = await gate(live, progress, clock.now)
   if (gated.kind === 'open') {
     const { firstContentAt } = gated
