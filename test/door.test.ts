@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { LOCAL_ROUTES } from '../src/admin/local.ts'
 import { NATIVE_PREFIXES } from '../src/providers/native.ts'
@@ -195,6 +196,29 @@ test('what is no request is refused in the dialect of the API, and the connectio
     reasons.every(([end]) => end === 'refused'),
     JSON.stringify(reasons),
   )
+})
+
+test('a client that is done with sending in the middle is told so, and nothing is begun for it', async t => {
+  const on = await openDoor(t)
+  for (const begun of [
+    'POST /v1/chat/compl',
+    headOf('POST', CHAT).slice(0, -2),
+    `${headOf('POST', CHAT, { 'content-length': 1000 })}${CHAT_BODY}`,
+    `${headOf('POST', CHAT, { 'content-length': 1_000_000 })}${CHAT_BODY}`,
+    `${headOf('POST', CHAT, { 'transfer-encoding': 'chunked' })}5\r\n{"mod`,
+  ]) {
+    const { port } = new URL(on.url)
+    const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true })
+    t.after(() => void socket.destroy())
+    socket.end(begun)
+    const said: Buffer[] = []
+    for await (const bytes of socket) said.push(bytes)
+    const [head = '', body = ''] = Buffer.concat(said).toString().split('\r\n\r\n')
+    assert.match(head, /^HTTP\/1\.1 400 /)
+    assert.equal((JSON.parse(body) as { error: { code: string } }).error.code, '400')
+  }
+  await until('nobody is inside', () => nobodyInside(on))
+  assert.equal(on.stages.lead.requests.length, 0)
 })
 
 test('a request that came whole is answered, whatever follows it; then the connection ends', async t => {

@@ -107,7 +107,7 @@ test('mutated requests: well-formed answers, an end in time, and nothing left be
     const on = await raise(t, { client_head_timeout_seconds: 0.4, client_request_timeout_seconds: 0.6 })
     const roll = diceOf(SEED)
     const before = heldBytes()
-    await abreast(Array.from({ length: times(400) }), 64, async (_, turn) => {
+    await abreast(Array.from({ length: times(320) }), 64, async (_, turn) => {
       const proper = Buffer.from(PROPER[turn % PROPER.length] ?? PLAIN, 'latin1')
       const odd = mutate(proper, 1 + roll(4), roll)
       const why = `turn ${turn}: ${JSON.stringify(odd.toString('latin1'))}`

@@ -160,19 +160,19 @@ test('whatever a provider sends: a fallback serves, or the client reads an error
     await judge(on, one).catch(error => failed.push(`${one.name}: ${error}`.slice(0, 500)))
   })
   assert.deepEqual(failed, [])
-  // Every fallback was asked for a failure, none for a redirect.
+  // Once for every failure, which for a stream that had begun led to nothing, and never for a redirect.
   const { requests } = on.stages.backup
-  assert.equal(requests.length, cases.filter(one => one.outcome === 'refused').length)
+  assert.equal(requests.length, cases.filter(one => one.outcome !== 'served').length)
   on.stages.backup.clear()
   await nothingHeld(on)
   const held = heldBytes() - before
   assert.ok(held < 32 * MEGABYTE, `${Math.round(held / MEGABYTE)} MB are held`)
 })
 
-test('an answer that is cut at any byte is not an answer', async t => {
+test('M-071 an answer that is cut is not an answer, wherever it is cut', async t => {
   const on = await raise(t)
   const cases = properAnswers().flatMap(({ bytes, stream, name }) => {
-    const every = name === 'a length' || name === 'events in chunks' ? 1 : 4
+    const every = name === 'a length' ? 1 : name === 'events in chunks' ? 2 : 5
     return Array.from({ length: Math.floor((bytes.length - 1) / every) }, (_, n) => {
       const at = n * every + 1
       const then = n % 2 === 0 ? ('fin' as const) : ('rst' as const)
@@ -215,7 +215,7 @@ test('mutated answers: well-formed HTTP to the client, an answer or an error', a
     const on = await raise(t)
     const roll = diceOf(SEED)
     const proper = properAnswers()
-    await abreast(Array.from({ length: times(300) }), ABREAST, async (_, turn) => {
+    await abreast(Array.from({ length: times(200) }), ABREAST, async (_, turn) => {
       const { bytes, stream } = proper[turn % proper.length] ?? PLAIN
       const odd = mutate(bytes, 1 + roll(4), roll)
       const pieces = cut(odd, [roll(odd.length + 1)])

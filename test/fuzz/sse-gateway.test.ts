@@ -45,7 +45,7 @@ const spellings: readonly { readonly every: number; readonly how: Spelling }[] =
   { every: 7, how: PLAIN },
   { every: 5, how: { ...PLAIN, hands: [{ ...plainHand, newline: '\r' }], blanks: 2, open: true } },
   {
-    every: 1,
+    every: 3,
     how: {
       ...PLAIN,
       mark: true,
@@ -83,7 +83,7 @@ const toldBy = async (on: Theatre, answers: readonly HttpAnswer[]): Promise<read
   })
 }
 
-test('one chat, cut at every byte: the client reads the same events, and the same usage is recorded', async t => {
+test('M-085 one chat, cut at every byte: the client reads the same events, and the same usage is recorded', async t => {
   const on = await playBytes(t)
   const cases = spellings.flatMap(({ every, how }) => {
     const bytes = spell(SHORT_CHAT, how)

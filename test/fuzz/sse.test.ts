@@ -40,7 +40,7 @@ const hands = (newline: Hand['newline'] | 'mixed', noise: boolean): readonly Han
   ])
 }
 
-test('the events of a stream do not depend on its newlines, nor on where it was cut: every byte, every style', () => {
+test('M-085 the events of a stream do not depend on its newlines, nor on where it was cut: every byte, every style', () => {
   for (const newline of ['\n', '\r\n', '\r', 'mixed'] as const)
     for (const noise of [false, true])
       for (const mark of [false, true])
