@@ -32,7 +32,7 @@ return { now, redis.call('HVALS', KEYS[1]) }
 `
 
 /**
- * KEYS: records, ends. ARGV: channel, who tells, the most subjects, records. Two who write at once cannot undo each
+ * KEYS: records, ends. ARGV: channel, the most subjects, records. Two who write at once cannot undo each
  * other: a deadline only moves later, a recovery ends what began before it, and what is no news is not passed on.
  */
 export const TELL_SCRIPT = `${PRUNE}
@@ -41,7 +41,7 @@ local function known(key)
   return text and cjson.decode(text)
 end
 local news = {}
-for at = 4, #ARGV do
+for at = 3, #ARGV do
   local record = cjson.decode(ARGV[at])
   local key, kind, began, ends = record[1], record[2], record[3], record[4]
   local before = known(key)
@@ -70,7 +70,7 @@ for at = 4, #ARGV do
     news[#news + 1] = ARGV[at]
   end
 end
-while redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[3]) do
+while redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[2]) do
   redis.call('HDEL', KEYS[1], redis.call('ZPOPMIN', KEYS[2])[1])
 end
 local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2]
@@ -79,7 +79,7 @@ if last then
   redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', last))
 end
 if #news > 0 then
-  redis.call('PUBLISH', ARGV[1], ARGV[2] .. '\\n' .. table.concat(news, '\\n'))
+  redis.call('PUBLISH', ARGV[1], table.concat(news, '\\n'))
 end
 return #news
 `
@@ -122,9 +122,5 @@ export const eventOf = (record: unknown, ahead: number): HealthEvent | undefined
   }
 }
 
-export type News = { readonly from: string; readonly records: readonly string[] }
-
-export const readNews = (message: string): News => {
-  const [from = '', ...records] = message.split('\n')
-  return { from, records }
-}
+/** The records of a message of news. */
+export const recordsIn = (message: string): readonly string[] => message.split('\n')

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { RedisSettings } from '../config/config.ts'
 import type { Clock, Dice, House } from '../house.ts'
 import { READY_MS } from './channel-way.ts'
@@ -9,8 +8,8 @@ import {
   eventOf,
   READ_SCRIPT,
   type RedisNames,
-  readNews,
   recordOf,
+  recordsIn,
   redisNames,
   TELL_SCRIPT,
 } from './redis-records.ts'
@@ -83,7 +82,6 @@ export type RedisWay = Way & {
  */
 class RedisLink implements RedisWay {
   readonly ready: Promise<void>
-  readonly #self = randomUUID()
   readonly #options: RedisWayOptions
   readonly #hub: Hub
   readonly #isReady: () => void
@@ -185,8 +183,8 @@ class RedisLink implements RedisWay {
   #hear(session: Session, message: string): void {
     session.heard = this.#options.clock.now()
     if (session !== this.#session) return
-    const { from, records } = readNews(message)
-    if (from !== this.#self) this.#take(session, records)
+    // Its own news is no news to the hub.
+    this.#take(session, recordsIn(message))
   }
 
   #take(session: Session, records: readonly unknown[]): void {
@@ -218,7 +216,7 @@ class RedisLink implements RedisWay {
     const { records, ends, channel } = session.names
     const time = { ahead, wall: this.#options.clock.wall() }
     const given = events.map(event => recordOf(event, time))
-    const command = ['EVAL', TELL_SCRIPT, '2', records, ends, channel, this.#self, String(MOST_STANDING)]
+    const command = ['EVAL', TELL_SCRIPT, '2', records, ends, channel, String(MOST_STANDING)]
     await this.#asked(session, connection.send([...command, ...given]))
     if (!session.behind || session.unanswered > 0) return
     session.behind = false

@@ -87,6 +87,21 @@ test('a deadline never moves earlier but by a recovery, in any order', () => {
   )
 })
 
+test('a recovery is remembered as long as what it has ended could be told again', async () => {
+  const { clock, advance } = virtualClock(NOW)
+  const standing = new Standing(clock)
+  const rest = (until: number) =>
+    ({ until: NOW + until, kind: 'hard', level: 0, firm: true, status: 401, because: 'credential' }) as const
+  const told = { kind: 'rest', deployment: 'one', domain: 'd', began: NOW, rest: rest(3_600_000) } as const
+  standing.take(told)
+  standing.take({ kind: 'recovery', deployment: 'one', domain: 'd', began: NOW + 1, level: 0 })
+  await advance(3_000_000)
+  assert.equal([...standing.events()].length, 1)
+  assert.equal(standing.take(told), false)
+  await advance(600_000)
+  assert.deepEqual([...standing.events()], [])
+})
+
 test('it is bounded: what is over goes first, then the oldest', async () => {
   const { clock, advance } = virtualClock(NOW)
   const standing = new Standing(clock, 3)
