@@ -71,7 +71,8 @@ const openLevel = (
     tried: new Set(spent),
     mayRepeat: new Set(),
     attempts: pretended === undefined ? spent.length : 1,
-    retries: undefined,
+    // Who was asked first says how often, after a break too.
+    retries: spent[0] === undefined ? undefined : retriesFor(play, spent[0]),
     last: pretended ?? (spent.length > 0 ? play.resumption?.failed : undefined),
     pauseUntil: undefined,
     waitedMs: 0,
@@ -79,6 +80,12 @@ const openLevel = (
     extra: undefined,
     freshOnly: false,
   }
+}
+
+/** num_retries in force for a level whose first attempt was at this deployment. */
+const retriesFor = ({ call, wish }: Play, id: string): number => {
+  const first = wish.candidates.find(one => one.deployment.id === id)?.deployment
+  return call.controls.numRetries ?? first?.numRetries ?? call.config.router.numRetries
 }
 
 const playLevel = async (play: Play, level: Level): Promise<Outcome> => {
@@ -165,7 +172,7 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
   level.pauseUntil = undefined
   level.waitedMs = 0
   level.tried.add(deployment.id)
-  level.retries ??= call.controls.numRetries ?? deployment.numRetries ?? call.config.router.numRetries
+  level.retries ??= retriesFor(play, deployment.id)
   play.trail.maxRetries = level.retries
   play.trail.timeoutMs = generalLimit(call, deployment)
   let tried: Tried

@@ -25,23 +25,16 @@ const PIECES = 3
 const pieceText = ({ hit, how }: Speech, at: number): string =>
   `[${how.words === 'same' ? 'w' : `h${hit}`}.${at}${how.bulk === undefined ? '' : `|${'x'.repeat(how.bulk)}`}]`
 
-/** The pieces of the text, without those that the request gave itself. */
+/** The pieces of the text. What the request gave itself is not said again: the counting goes on from it. */
 export const piecesOf = (speech: Speech): readonly string[] => {
   const count = speech.how.pieces ?? PIECES
-  const all = Array.from({ length: count }, (_, at) => pieceText(speech, at))
-  let given = speech.prefill
-  const left = [...all]
-  while (given !== '' && left[0] !== undefined && given.startsWith(left[0]))
-    given = given.slice(left.shift()?.length)
-  const spoken = left.length > 0 ? left : all.slice(-1)
+  const given = [...speech.prefill.matchAll(/\.\d+(?:\|x*)?\]/g)].length
+  const spoken = Array.from({ length: Math.max(1, count - given) }, (_, at) => pieceText(speech, given + at))
   if (speech.how.tools !== true || speech.shape !== 'chat') return spoken
   return spoken.map(
     (piece, at) => `${at === 0 ? '{"line":"' : ''}${piece}${at === spoken.length - 1 ? '"}' : ''}`,
   )
 }
-
-/** The text of a piece without what makes it an argument. */
-export const plainText = (text: string): string => text.replace(/^\{"line":"/, '').replace(/"\}$/, '')
 
 const usageOf = ({ shape, hit, how }: Speech): Json => {
   const [input, output] = [1000 + hit, how.pieces ?? PIECES]

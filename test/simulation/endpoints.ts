@@ -139,6 +139,9 @@ export const endpointOf = ({ endpoint }: Pick<ClientScript, 'endpoint'>): Endpoi
 /** How a client is known in everything that is sent upstream for it. */
 export const markerOf = (index: number): string => `client-${index}`
 
+/** What stands behind a client's own words. */
+export const afterPrompt = (text: string): string => text.replace(/^Say your line, client-\d+\./, '')
+
 /** The client a request upstream was made for, by the words of its body or its query. */
 export const clientIn = (text: string): number | undefined => {
   const found = /client-(\d+)/.exec(text)

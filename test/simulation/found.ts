@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../src/wire/json.ts'
 import { MASTER_KEY } from './client.ts'
 import type { Act, Scenario } from './scenario.ts'
 
@@ -22,6 +23,11 @@ const lead = (group: string, number: number): Scenario['config'] => ({
     api_key: `sk-sim-u${number}`,
   },
   model_info: { id: `d${number}` },
+})
+
+const withParams = (entry: JsonObject, params: JsonObject): JsonObject => ({
+  ...entry,
+  litellm_params: { ...(entry.litellm_params as JsonObject), ...params },
 })
 
 const fiveRefusals = Array.from({ length: 5 }, (): Act => ({ act: 'refuse', error: 'server' }))
@@ -87,6 +93,21 @@ export const FOUND: readonly Found[] = [
       upstreams: { 'u1/m1': { acts: fiveRefusals }, 'u2/m2': { acts: fiveRefusals } },
       // Five fail at both; the last comes when both are well again and still rest.
       clients: [0, 100, 200, 300, 400, 2000].map(at => ({ at, endpoint: 'chat', model: 'g1' })),
+      reloads: [],
+    },
+  },
+  {
+    name: 'num_retries of the deployment that broke holds after the break too',
+    guards: 'attemptsAreBounded',
+    scenario: {
+      seed: 973,
+      config: {
+        model_list: [withParams(lead('g1', 1), { num_retries: 0 })],
+        router_settings: {},
+        general_settings,
+      },
+      upstreams: { 'u1/m1': { acts: [{ act: 'cut', after: 2, how: 'reset' }] } },
+      clients: [{ at: 0, endpoint: 'chat', stream: true, model: 'g1' }],
       reloads: [],
     },
   },

@@ -115,7 +115,6 @@ const STRATEGIES = [
   'cost-based-routing',
 ]
 
-/** Keys that are not known yet are warned of and have no effect. */
 const routerOf = (
   chance: Chance,
   groups: readonly string[],
@@ -134,6 +133,12 @@ const routerOf = (
     retry_policy: maybe(chance, 12, () => retryPolicy(chance)),
     model_group_retry_policy: maybe(chance, 8, () => ({ [chance.pick(groups)]: retryPolicy(chance) })),
     total_timeout: maybe(chance, 12, () => chance.pick([0.7, 3, 20])),
+    connect_timeout: maybe(chance, 4, () => chance.pick([0.5, 20])),
+    header_timeout: maybe(chance, 5, () => chance.pick([0, 0.5, 3])),
+    first_token_timeout: maybe(chance, 6, () => chance.pick([0, 0.6, 3])),
+    idle_timeout: maybe(chance, 5, () => chance.pick([0.5, 3])),
+    attempt_timeout: maybe(chance, 5, () => chance.pick([0.7, 5])),
+    stream_recovery: maybe(chance, 15, () => chance.pick(['off', 'splice_only'])),
     max_attempts: maybe(chance, 6, () => chance.int(1, 4)),
     retry_budget_min: maybe(chance, 5, () => chance.int(0, 2)),
     soft_cooldown_failures: maybe(chance, 8, () => chance.int(1, 2)),

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../src/wire/json.ts'
-import { documentOf, errorFrameOf, type Frame, framesOf, type Speech } from './answers.ts'
+import { documentOf, errorFrameOf, type Frame, framesOf, piecesOf, type Speech } from './answers.ts'
 import { ERRORS, waitHeaders } from './errors.ts'
 import type { Act } from './scenario.ts'
 
@@ -110,8 +110,8 @@ const soundOf = (speech: Speech): readonly Frame[] =>
 const MARKS = { start: undefined, piece: 'content', final: 'whole', end: 'end' } as const
 
 /** After how many pieces nothing more of the answer comes; undefined: all of it does. */
-const stopOf = (act: Act): number | undefined => {
-  if (act.act === 'cut' || act.act === 'fail_inside') return Math.min(act.after, act.pieces ?? 3)
+const stopOf = (act: Act, pieces: number): number | undefined => {
+  if (act.act === 'cut' || act.act === 'fail_inside') return Math.min(act.after, pieces)
   if (act.act !== 'hang') return undefined
   return act.at === 'first' ? 0 : 1
 }
@@ -120,7 +120,7 @@ const streamed = (act: Act, speech: Speech, frames: readonly Frame[], type: stri
   const gap = act.gap ?? GAP_MS
   const moves: Move[] = []
   let pieces = 0
-  const stopAt = stopOf(act)
+  const stopAt = stopOf(act, piecesOf(speech).length)
   const stops = (): boolean => stopAt !== undefined && pieces >= stopAt
   for (const { kind, text } of frames) {
     if (kind !== 'start' && stops()) break

@@ -123,6 +123,10 @@ const deepLacking = (value: Json, keys: ReadonlySet<string>): Json => {
 /** Settings that are about streams, prompts or tokens; what tokens an answer has differs between endpoints. */
 const ABOUT_ENDPOINTS = new Set([
   'stream_timeout',
+  'header_timeout',
+  'first_token_timeout',
+  'idle_timeout',
+  'attempt_timeout',
   'routing_strategy',
   'enable_pre_call_checks',
   'always_include_stream_usage',
@@ -138,7 +142,8 @@ const bare = (seed: number, settings: ReadonlySet<string>): Scenario => {
   const reloads = scenario.reloads.map(reload =>
     typeof reload.config === 'string' ? reload : { ...reload, config: lacking(reload.config, settings) },
   )
-  const acts = withActs({ ...scenario, config: lacking(scenario.config, settings), reloads }, endpointless)
+  const plain = { ...scenario, config: lacking(scenario.config, settings), reloads }
+  const acts = withActs(overConfigs(plain, patient), endpointless)
   return withClients(acts, (client, at) => {
     const { controls, ...rest } = leaving(client, 'slow', 'follows', 'stream', 'leaves')
     return {
@@ -199,6 +204,12 @@ const overConfigs = (scenario: Scenario, change: (config: JsonObject) => JsonObj
   reloads: scenario.reloads.map(reload =>
     typeof reload.config === 'string' ? reload : { ...reload, config: change(reload.config) },
   ),
+})
+
+/** Streams have a limit of their own for the first token; documents have none. */
+const patient = (config: JsonObject): JsonObject => ({
+  ...config,
+  router_settings: { ...(config.router_settings as JsonObject), first_token_timeout: 0 },
 })
 
 /** The places where a number of retries and a limit can be written. */

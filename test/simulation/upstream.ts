@@ -9,8 +9,8 @@ import type { Draft, HeaderPair } from '../../src/providers/provider.ts'
 import { ROUTES, type ShapeName } from '../../src/routes.ts'
 import type { Signal } from '../../src/signal.ts'
 import { isObject, type Json, type JsonObject } from '../../src/wire/json.ts'
-import { plainText, type Speech } from './answers.ts'
-import { clientIn, fieldsOf } from './endpoints.ts'
+import type { Speech } from './answers.ts'
+import { afterPrompt, clientIn, fieldsOf } from './endpoints.ts'
 import { askedMs } from './errors.ts'
 import { type Hit, tell, type World } from './facts.ts'
 import { type Move, type Play, playOf } from './plays.ts'
@@ -37,10 +37,11 @@ const jsonOf = (text: string): JsonObject => {
   }
 }
 
-/** Text that an assistant message at the end of a chat begins the answer with. */
+/** Text that the request puts into the answer's mouth: an assistant message at the end, or what follows the prompt. */
 const prefillOf = (body: JsonObject): string => {
   const last = Array.isArray(body.messages) ? (body.messages as readonly Json[]).at(-1) : undefined
-  return isObject(last) && last.role === 'assistant' && typeof last.content === 'string' ? last.content : ''
+  if (isObject(last) && last.role === 'assistant' && typeof last.content === 'string') return last.content
+  return typeof body.prompt === 'string' ? afterPrompt(body.prompt) : ''
 }
 
 /** The act for the next request at an upstream. */
@@ -282,7 +283,7 @@ const exchange = (sending: Sending): void => {
       host: hit.host,
       model: hit.upstream.split('/')[1] ?? '',
       how: act,
-      prefill: plainText(hit.prefill),
+      prefill: hit.prefill,
     }
     const play = playOf(act, speech, wantsStream(hit), world.clock.wall())
     if (act.act === 'refuse' && act.wait !== undefined) hit.askedMs = askedMs(act.wait, world.clock.wall())

@@ -44,17 +44,15 @@ export const visitsOf = (attempts: readonly Attempt[]): readonly (readonly Attem
   return visits
 }
 
-/** Consecutive attempts of one visit at one order; what only its owner can answer has no orders. */
-export const levelsOf = (visit: readonly Attempt[], client: SimClient): readonly (readonly Attempt[])[] => {
-  if (client.priorId !== undefined) return [visit]
-  const levels: Attempt[][] = []
-  for (const attempt of visit) {
-    const last = levels.at(-1)
-    if (last !== undefined && last[0]?.deployment?.order === attempt.deployment?.order) last.push(attempt)
-    else levels.push([attempt])
-  }
-  return levels
-}
+/** The attempts of one visit by order; what only its owner can answer has no orders. */
+export const levelsOf = (visit: readonly Attempt[], client: SimClient): readonly (readonly Attempt[])[] =>
+  client.priorId === undefined
+    ? [...Map.groupBy(visit, ({ deployment }) => deployment?.order).values()]
+    : [visit]
+
+/** Somebody else went on with this client's stream. */
+export const wasResumed = (attempts: readonly Attempt[]): boolean =>
+  attempts.some(({ step }) => step.resumed !== undefined)
 
 export const jsonIn = (text: string): JsonObject | undefined => {
   try {
@@ -136,7 +134,8 @@ export const voicesIn = (body: string): ReadonlySet<number> => {
   )
 }
 
-const LIMIT_KEYS = /"(?:x-litellm-)?(?:stream[-_]|request_|total_)?timeout":\s*"?([\d.]+)/g
+const LIMIT_KEYS =
+  /"(?:x-litellm-)?(?:(?:stream|request|total|connect|header|first_token|idle|attempt)[-_])?timeout":\s*"?([\d.]+)/g
 
 /** What holds for a whole scenario is worked out once. */
 const once = <T>(work: (world: World) => T): ((world: World) => T) => {
@@ -150,10 +149,16 @@ const once = <T>(work: (world: World) => T): ((world: World) => T) => {
   }
 }
 
+/** A first token that nobody limits may take so long. */
+const USUAL_FIRST_TOKEN_MS = 12_000
+
 /** The shortest limit that anybody set, in milliseconds. */
 export const shortestLimit = once(({ scenario: { config, clients, reloads } }) => {
   const text = JSON.stringify([config, clients, reloads])
-  return Math.min(6_000_000, ...[...text.matchAll(LIMIT_KEYS)].map(([, seconds]) => Number(seconds) * 1000))
+  return Math.min(
+    USUAL_FIRST_TOKEN_MS,
+    ...[...text.matchAll(LIMIT_KEYS)].map(([, seconds]) => Number(seconds) * 1000),
+  )
 })
 
 /** Some fallback or request names a deployment by its id: it is asked beside its group. */
@@ -183,7 +188,7 @@ const meaningOf = (hit: Hit, client: SimClient | undefined): readonly string[] =
     case 'refuse':
       return [ERRORS[act.error].class]
     case 'break':
-      return [act.fault === 'headers_timeout' ? TIMEOUT : 'transport']
+      return act.fault.endsWith('timeout') ? [TIMEOUT, 'transport'] : ['transport']
     case 'hang':
       return [TIMEOUT]
     case 'cut':

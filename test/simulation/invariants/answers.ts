@@ -1,6 +1,6 @@
 import type { Config } from '../../../src/config/config.ts'
 import type { FailureClass } from '../../../src/failure.ts'
-import { isObject } from '../../../src/wire/json.ts'
+import { isObject, type JsonObject } from '../../../src/wire/json.ts'
 import type { SimClient } from '../client.ts'
 import { endpointOf } from '../endpoints.ts'
 import { ERRORS, WAITING } from '../errors.ts'
@@ -19,6 +19,7 @@ import {
   recordOf,
   stayed,
   visitsOf,
+  wasResumed,
 } from '../views.ts'
 
 /** Statuses that the gateway itself answers with when nothing was asked upstream. */
@@ -114,38 +115,67 @@ const priceIn = (config: Config, id: string): readonly [input: number, output: n
     : [deployment.inputCostPerToken, deployment.outputCostPerToken ?? 0]
 }
 
+const costIn = (config: Config, { step }: Attempt): number | undefined => {
+  const price = priceIn(config, step.deployment)
+  const { usage } = step
+  return usage === undefined || price === undefined
+    ? undefined
+    : usage.inputTokens * price[0] + usage.outputTokens * price[1]
+}
+
+const isNear = (one: number | undefined, other: number | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : Math.abs(one - other) < 1e-12
+
+/** What a step says was used is what its provider said, or is called an estimate. */
+const usageProblems = ({ step, hit }: Attempt): readonly string[] => {
+  const { usage, estimated } = step
+  if (usage === undefined || estimated === true) return []
+  const same = hit.usage?.input === usage.inputTokens && hit.usage.output === usage.outputTokens
+  return same
+    ? []
+    : [
+        `hit ${hit.index} is billed ${usage.inputTokens} + ${usage.outputTokens} tokens, it used ${hit.usage?.input} + ${hit.usage?.output}`,
+      ]
+}
+
 const billProblems = (world: World, client: SimClient): readonly string[] => {
   const record = recordOf(world, client)
-  const last = attemptsOf(world, client).at(-1)
+  const attempts = attemptsOf(world, client)
+  const last = attempts.at(-1)
   if (record?.servedDeployment === undefined || last === undefined) return []
-  const { usage } = last.hit
+  const config = client.config as Config
   const name = `client ${client.index}`
-  const said = record.usage
-  if (
-    said !== undefined &&
-    (usage === undefined || said.inputTokens !== usage.input || said.outputTokens !== usage.output)
-  )
-    return [
-      `${name} is billed ${said.inputTokens} + ${said.outputTokens} tokens, hit ${last.hit.index} used ${usage?.input} + ${usage?.output}`,
-    ]
+  const billed = attempts.filter(({ step }) => step.usage !== undefined)
+  const tokens = billed.reduce((sum, { step }) => sum + (step.usage?.inputTokens ?? 0), 0)
+  const server = attempts.findLast(({ step }) => step.resumed === undefined)
   const counted =
     COUNTED.has(endpointOf(client.script).shape) &&
     record.end === 'complete' &&
     last.hit.endStep !== undefined
-  if (counted && usage !== undefined && said === undefined)
-    return [`${name} is billed nothing for hit ${last.hit.index}`]
-  const price = priceIn(client.config as Config, record.servedDeployment)
-  const cost =
-    said === undefined || price === undefined
-      ? undefined
-      : said.inputTokens * price[0] + said.outputTokens * price[1]
-  const right =
-    cost === undefined ? record.costUsd === undefined : Math.abs((record.costUsd ?? -1) - cost) < 1e-12
+  const unpriced = billed.filter(attempt => !isNear(attempt.step.costUsd, costIn(config, attempt)))
+  const right = (holds: boolean, what: string): readonly string[] => (holds ? [] : [`${name}: ${what}`])
   return [
-    ...(last.step.deployment === record.servedDeployment
-      ? []
-      : [`${name} was served by ${last.step.deployment}, the record says ${record.servedDeployment}`]),
-    ...(right ? [] : [`${name} is charged ${record.costUsd}, it cost ${cost}`]),
+    ...billed.flatMap(usageProblems),
+    ...right(
+      record.usage === undefined || record.usage.inputTokens === tokens,
+      `its attempts used ${tokens} tokens, its request ${record.usage?.inputTokens}`,
+    ),
+    ...right(
+      !counted || last.hit.usage === undefined || last.step.usage !== undefined,
+      `nothing is billed for hit ${last.hit.index}`,
+    ),
+    ...right(
+      unpriced.length === 0,
+      `${unpriced.map(({ step }) => `${step.deployment} is charged ${step.costUsd}`).join()}`,
+    ),
+    ...right(
+      record.costUsd === undefined || record.usage !== undefined,
+      `a cost of ${record.costUsd} for nobody knows what`,
+    ),
+    ...right(
+      server?.step.deployment === record.servedDeployment,
+      `it was served by ${server?.step.deployment}, the record says ${record.servedDeployment}`,
+    ),
   ]
 }
 
@@ -159,13 +189,16 @@ export const theBillIsTheServers: Invariant = {
 /** Whose answers carry the model's name. */
 const NAMED = new Set(['chat', 'completions', 'embeddings', 'responses'])
 
-const modelsIn = (client: SimClient): readonly unknown[] => {
+const modelIn = (value: JsonObject | undefined): string | undefined =>
+  typeof value?.model === 'string' ? value.model : undefined
+
+const modelsIn = (client: SimClient): readonly (string | undefined)[] => {
   const body = client.heard?.body ?? ''
   if (!NAMED.has(endpointOf(client.script).shape) || client.script.endpoint === 'read_response') return []
-  if (!isStreamOf(client)) return [jsonIn(body)?.model]
+  if (!isStreamOf(client)) return [modelIn(jsonIn(body))]
   return eventsIn(body).events.flatMap(({ value, kind }) => {
-    const holder = isObject(value?.response) ? value.response : value
-    return kind === 'error' || holder?.model === undefined ? [] : [holder.model]
+    const named = modelIn(isObject(value?.response) ? value.response : value)
+    return kind === 'error' || named === undefined ? [] : [named]
   })
 }
 
@@ -179,7 +212,13 @@ const storyProblems = (world: World, client: SimClient): readonly string[] => {
   const differs = (holds: boolean, what: string): readonly string[] =>
     holds ? [] : [`client ${client.index}: ${what}`]
   const served = heard.status === 200
-  const model = say('x-litellm-model-group')
+  // The head was sent before somebody else went on: what it counts is what had been then.
+  const settled = attempts.length > 0 && !wasResumed(attempts) && record.end !== 'upstream_broke'
+  const groups = new Set([
+    say('x-litellm-model-group'),
+    ...attempts.flatMap(({ step }) => (step.resumed === undefined ? [] : [step.group])),
+  ])
+  const models = modelsIn(client)
   return [
     ...differs(record.status === heard.status, `status ${heard.status}, on record ${record.status}`),
     ...differs(say('x-litellm-call-id') === record.callId, 'another call id'),
@@ -188,19 +227,19 @@ const storyProblems = (world: World, client: SimClient): readonly string[] => {
       `served by ${say('x-litellm-model-id')}, on record ${record.servedDeployment}`,
     ),
     ...differs(
-      !served || modelsIn(client).every(one => one === model),
-      `models ${modelsIn(client).join()}, the header says ${model}`,
+      !served || models.every(one => groups.has(one)),
+      `models ${models.join()}, the header says ${[...groups].join()}`,
     ),
     ...differs(
-      attempts.length === 0 || record.retries === attempts.length - levels,
+      !settled || record.retries === attempts.length - levels,
       `${record.retries} retries on record, ${attempts.length} attempts on ${levels} levels`,
     ),
     ...differs(
-      attempts.length === 0 || say('x-litellm-attempted-retries') === String(record.retries),
+      !settled || say('x-litellm-attempted-retries') === String(record.retries),
       'another count of retries in the header',
     ),
     ...differs(
-      attempts.length === 0 || say('x-litellm-attempted-fallbacks') === String(record.fallbacks),
+      !settled || say('x-litellm-attempted-fallbacks') === String(record.fallbacks),
       'another count of fallbacks in the header',
     ),
   ]

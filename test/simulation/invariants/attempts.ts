@@ -1,9 +1,10 @@
 import type { Config } from '../../../src/config/config.ts'
 import { policyEntry } from '../../../src/config/policy.ts'
 import { type ExceptionName, type RetryRule, VERDICTS } from '../../../src/failure.ts'
-import { isObject } from '../../../src/wire/json.ts'
+import { isObject, type Json } from '../../../src/wire/json.ts'
 import type { SimClient } from '../client.ts'
-import type { World } from '../facts.ts'
+import { endpointOf } from '../endpoints.ts'
+import type { Hit, World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
 import {
   type Attempt,
@@ -38,20 +39,31 @@ const ruleOf = (client: SimClient, attempt: Attempt): RetryRule => {
   return byPolicy(client, attempt) === undefined ? VERDICTS[outcome].retry : 'any'
 }
 
-/** Why no further attempt of the level may follow this one; undefined: one may. */
-const excess = (client: SimClient, level: readonly Attempt[], at: number): string | undefined => {
-  const attempt = level[at] as Attempt
-  const { step } = attempt
+/** Why this attempt, the `count`th of its level after the first, may not have followed the one before it. */
+const excess = (client: SimClient, attempt: Attempt, before: Attempt, level: Level): string | undefined => {
   const usual =
     retriesAsked(client) ?? level[0]?.deployment?.numRetries ?? (client.config as Config).router.numRetries
-  const allowed = byPolicy(client, attempt) ?? usual
-  if (at + 1 > allowed)
-    return `attempt ${at + 2} of ${step.group}, ${allowed} retries allowed after ${step.outcome}`
-  return ruleOf(client, attempt) === 'never' ? `a retry after ${step.outcome}` : undefined
+  const allowed = byPolicy(client, before) ?? usual
+  const count = level.indexOf(attempt)
+  const { outcome } = before.step
+  if (count > allowed)
+    return `attempt ${count + 1} of ${attempt.step.group}, ${allowed} retries allowed after ${outcome}`
+  return ruleOf(client, before) === 'never' ? `a retry after ${outcome}` : undefined
 }
 
-const levelsFor = (world: World, client: SimClient): readonly (readonly Attempt[])[] =>
-  visitsOf(attemptsOf(world, client)).flatMap(visit => levelsOf(visit, client))
+type Level = readonly Attempt[]
+
+/** Every attempt that is a retry, with the one before it and its level. */
+const retriesOf = (world: World, client: SimClient): readonly (readonly [Attempt, Attempt, Level])[] => {
+  const attempts = attemptsOf(world, client)
+  return visitsOf(attempts).flatMap(visit =>
+    levelsOf(visit, client).flatMap(level =>
+      level
+        .slice(1)
+        .map(attempt => [attempt, attempts[attempts.indexOf(attempt) - 1] as Attempt, level] as const),
+    ),
+  )
+}
 
 export const attemptsAreBounded: Invariant = {
   name: 'attemptsAreBounded',
@@ -62,8 +74,8 @@ export const attemptsAreBounded: Invariant = {
       const visits = visitsOf(attemptsOf(world, client))
       const groups = visits.map(visit => visit[0]?.step.group)
       const twice = groups.filter((group, at) => groups.indexOf(group) !== at)
-      const wrong = levelsFor(world, client)
-        .flatMap(level => level.slice(1).map((_, at) => excess(client, level, at)))
+      const wrong = retriesOf(world, client)
+        .map(([attempt, before, level]) => excess(client, attempt, before, level))
         .filter(text => text !== undefined)
       // A deployment that is named by its id is asked beside its group.
       const byId = namesIds(world)
@@ -74,38 +86,36 @@ export const attemptsAreBounded: Invariant = {
     }),
 }
 
-/** The deployment of this attempt had failed before in a way that bars it, and is asked again. */
-const barred = (client: SimClient, level: readonly Attempt[], at: number): string | undefined => {
-  const attempt = level[at] as Attempt
-  const before = level
-    .slice(0, at)
-    .find(one => one.step.deployment === attempt.step.deployment && ruleOf(client, one) !== 'any')
-  return before === undefined
-    ? undefined
-    : `${attempt.step.deployment} was asked again after ${before.step.outcome}`
-}
-
 export const barredDeploymentsAreNotAskedAgain: Invariant = {
   name: 'barredDeploymentsAreNotAskedAgain',
   sentence:
     'A deployment that failed in a way that bars it (a timeout, a wrong key, a model that is gone) is not asked again by the same visit.',
   end: world =>
     world.clients.flatMap(client =>
-      levelsFor(world, client)
-        .flatMap(level => level.map((_, at) => barred(client, level, at)))
-        .filter(text => text !== undefined)
-        .map(text => `client ${client.index}: ${text}`),
+      retriesOf(world, client).flatMap(([attempt, , level]) => {
+        const { deployment } = attempt.step
+        const barred = level
+          .slice(0, level.indexOf(attempt))
+          .find(one => one.step.deployment === deployment && ruleOf(client, one) !== 'any')
+        return barred === undefined
+          ? []
+          : [`client ${client.index}: ${deployment} was asked again after ${barred.step.outcome}`]
+      }),
     ),
 }
 
 /** A setting of the router in force when this client came; it need not be known to the configuration's types. */
-const setting = (world: World, client: SimClient, key: string): number | undefined => {
+const settingOf = (world: World, client: SimClient, key: string): Json | undefined => {
   const { config, reloads } = world.scenario
   const newest = reloads.findLast(
     reload => typeof reload.config === 'object' && reload.at <= client.script.at,
   )
   const written = typeof newest?.config === 'object' ? newest.config : config
-  const value = isObject(written.router_settings) ? written.router_settings[key] : undefined
+  return isObject(written.router_settings) ? written.router_settings[key] : undefined
+}
+
+const numberOf = (world: World, client: SimClient, key: string): number | undefined => {
+  const value = settingOf(world, client, key)
   return typeof value === 'number' ? value : undefined
 }
 
@@ -118,7 +128,7 @@ export const attemptsAreCapped: Invariant = {
   end: world =>
     world.clients.flatMap(client => {
       const count = hitsOf(world, client).length
-      const most = setting(world, client, 'max_attempts') ?? MOST_ATTEMPTS
+      const most = numberOf(world, client, 'max_attempts') ?? MOST_ATTEMPTS
       return count > most ? [`client ${client.index} made ${count} attempts of ${most}`] : []
     }),
 }
@@ -127,7 +137,7 @@ const GRACE_MS = 250
 
 const allowedMs = (world: World, client: SimClient): number => {
   const asked = client.script.headers?.['x-litellm-timeout'] ?? client.script.controls?.timeout
-  const granted = setting(world, client, 'total_timeout')
+  const granted = numberOf(world, client, 'total_timeout')
   const times = [asked, granted].filter(time => time !== undefined && Number(time) > 0).map(Number)
   return Math.min(Number.POSITIVE_INFINITY, ...times) * 1000
 }
@@ -148,6 +158,24 @@ export const answersBeginInTime: Invariant = {
     }),
 }
 
+/** The dialects in which an answer can be gone on with. */
+const RESUMABLE = new Set(['chat', 'completions', 'responses', 'transcription'])
+
+/** Another answer may go on with one that has begun and broken, where that is not turned off. */
+const mayGoOn = (world: World, client: SimClient, hit: Hit): boolean => {
+  const recovery = settingOf(world, client, 'stream_recovery') ?? 'on'
+  const broken = hitsOf(world, client).some(
+    one =>
+      one.contentStep !== undefined &&
+      one.wholeStep === undefined &&
+      one.over !== undefined &&
+      one.overStep < hit.step,
+  )
+  if (!broken || client.script.stream !== true || !RESUMABLE.has(endpointOf(client.script).shape))
+    return false
+  return recovery === 'on' || (recovery === 'splice_only' && hit.prefill === '')
+}
+
 export const nothingStartsAfterTheEnd: Invariant = {
   name: 'nothingStartsAfterTheEnd',
   sentence:
@@ -155,15 +183,11 @@ export const nothingStartsAfterTheEnd: Invariant = {
   end: world =>
     world.clients.flatMap(client =>
       hitsOf(world, client).flatMap(hit => {
-        const { leftStep, contentStep, heard } = client
+        const { leftStep, contentStep } = client
         if (leftStep !== undefined && hit.step > leftStep)
           return [`hit ${hit.index} began after client ${client.index} had left`]
-        const begun = contentStep !== undefined && hit.step > contentStep
-        // An answer is continued where the next one is asked to go on, or says word for word the same.
-        const continued = heard?.status === 200 && (hit.prefill !== '' || hit.act.words === 'same')
-        return begun && !continued
-          ? [`hit ${hit.index} began after client ${client.index} had heard content`]
-          : []
+        if (contentStep === undefined || hit.step < contentStep || mayGoOn(world, client, hit)) return []
+        return [`hit ${hit.index} began after client ${client.index} had heard content`]
       }),
     ),
 }
@@ -174,7 +198,11 @@ export const failuresAreNamedRight: Invariant = {
   end: world =>
     world.clients.flatMap(client =>
       attemptsOf(world, client).flatMap(({ step, hit }) => {
-        const names = namesFor(world, hit)
+        // Whoever would go on with another one's answer and says something else is given up, and nobody's fault.
+        const names = new Set([
+          ...namesFor(world, hit),
+          ...(step.resumed === 'splice' ? ['unsupported'] : []),
+        ])
         return isNamed(names, step.outcome)
           ? []
           : [

@@ -12,8 +12,6 @@ const answered = (world: World): readonly SimClient[] =>
 const server = (world: World, client: SimClient): Hit | undefined =>
   hitsOf(world, client).findLast(hit => hit.status === 200)
 
-const SAME = /^(?:\[w\.\d+(?:\|x*)?\])*/
-
 const textOf = (events: readonly Event[]): string =>
   events
     .map(({ text }) => text)
@@ -25,6 +23,19 @@ const textOf = (events: readonly Event[]): string =>
 const counted = (text: string): boolean =>
   [...text.matchAll(/\.(\d+)(?:\|x*)?\]/g)].every(([, at], place) => Number(at) === place)
 
+/** Hits that are heard behind others without having been asked to go on from exactly what was said before. */
+const intruders = (world: World, client: SimClient, text: string): readonly number[] => {
+  const hits = hitsOf(world, client)
+  let before: number | undefined
+  return [...text.matchAll(/\[h(\d+)\./g)].flatMap(({ 1: name, index }) => {
+    const voice = Number(name)
+    const changed = before !== undefined && before !== voice
+    before = voice
+    const asked = hits.find(hit => hit.index === voice)?.prefill
+    return changed && asked !== text.slice(0, index) ? [voice] : []
+  })
+}
+
 export const oneVoiceAfterTheCommit: Invariant = {
   name: 'oneVoiceAfterTheCommit',
   sentence:
@@ -33,22 +44,21 @@ export const oneVoiceAfterTheCommit: Invariant = {
     world.clients.flatMap(client => {
       const { heard } = client
       if (heard?.status !== 200) return []
-      const voices = voicesIn(heard.body)
+      if (!isStreamOf(client)) {
+        const voices = [...voicesIn(heard.body)]
+        return voices.length > 1 ? [`client ${client.index} heard hits ${voices.join()}`] : []
+      }
       const { events } = eventsIn(heard.body)
-      const text = isStreamOf(client) ? textOf(events.filter(({ kind }) => kind === 'piece')) : heard.body
-      const declared = hitsOf(world, client).some(
-        hit => voices.has(hit.index) && hit.prefill !== '' && text.startsWith(hit.prefill),
-      )
-      const alike = SAME.exec(text)?.[0] === text
-      const wrong = [
-        ...(voices.size > 1 && !declared && !alike
-          ? [`client ${client.index} heard hits ${[...voices].join()}`]
+      const text = textOf(events.filter(({ kind }) => kind === 'piece'))
+      const strangers = intruders(world, client, text)
+      const ids = new Set(events.flatMap(({ value }) => (typeof value?.id === 'string' ? [value.id] : [])))
+      return [
+        ...(strangers.length > 0
+          ? [`client ${client.index} heard hits ${strangers.join()} in the answer of another one`]
           : []),
-        ...(isStreamOf(client) && !counted(text)
-          ? [`client ${client.index} heard pieces out of order: ${text.slice(0, 200)}`]
-          : []),
+        ...(ids.size > 1 ? [`client ${client.index} heard an answer with the ids ${[...ids].join()}`] : []),
+        ...(counted(text) ? [] : [`client ${client.index} heard pieces out of order: ${text.slice(0, 200)}`]),
       ]
-      return wrong
     }),
 }
 
@@ -77,15 +87,15 @@ export const nothingTruncatedLooksWhole: Invariant = {
   end: world =>
     answered(world).flatMap(client => {
       if (!isStreamOf(client)) return plainClaim(world, client)
-      const hit = server(world, client)
+      const hits = hitsOf(world, client)
       const { events } = eventsIn(client.heard?.body ?? '')
       const { whole, ended } = claims(events)
       const failed = events.some(({ kind }) => kind === 'error')
       return [
-        ...(whole && hit?.wholeStep === undefined
+        ...(whole && !hits.some(hit => hit.wholeStep !== undefined)
           ? [`client ${client.index} was told that its answer is whole, and it is not`]
           : []),
-        ...(ended && hit?.endStep === undefined
+        ...(ended && !hits.some(hit => hit.endStep !== undefined)
           ? [`client ${client.index} got an end that no upstream sent`]
           : []),
         ...(client.heard?.whole === true && !whole && !failed
