@@ -54,9 +54,14 @@ test('SIGUSR2 tells what is under way, and zero once the client has left', needs
   assert.ok(busy?.lagMs !== null && (busy?.lagMs.p99 ?? -1) >= 0)
   client.reset()
   await call.left
-  const [idle] = await ask(gateway, 1)
-  const { pid, residentBytes, heapBytes, lagMs, ...held } = idle as State
-  assert.deepEqual(new Set(Object.values(held)), new Set([0]))
+  // The provider hears of it before the gateway has put its own books in order.
+  const late = performance.now() + 10_000
+  for (;;) {
+    const [idle] = await ask(gateway, 1)
+    const { pid, residentBytes, heapBytes, lagMs, ...held } = idle as State
+    if (Object.values(held).every(value => value === 0)) break
+    assert.ok(performance.now() < late, `still held: ${JSON.stringify(held)}`)
+  }
 })
 
 test('each of several workers tells its own state', needsSignals, async t => {

@@ -37,7 +37,7 @@ const STALL_MS = 4_000
 
 const STALLS: readonly Fault[] = (
   ['before-headers', 'before-first-event', 'after-lifecycle', 'mid-stream'] as const
-).map(when => ({ kind: 'stall', when, ms: STALL_MS, then: 'continue' }))
+).map(when => ({ kind: 'stall', when, ms: STALL_MS }))
 
 const BREAKS: readonly Fault[] = [
   { kind: 'cut', how: 'fin' },
