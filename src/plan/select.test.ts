@@ -83,6 +83,8 @@ describe("cooldowns by LiteLLM's rules", () => {
       reason: 'cooling',
       status: 429,
       retryAfterMs: 36_900,
+      // A refused credential is not mended by waiting: a queue would wait for the other one.
+      passesInMs: 59_400,
       message:
         'No deployments available for selected model, Try again in 37 seconds. All deployments for selected model are in cooldown.' +
         " Passed model=main. pre-call-checks=False, cooldown_list=['b', 'a']",
