@@ -137,6 +137,18 @@ test(
   },
 )
 
+test('a pause of the process itself is not taken for a silent server', needsRedis, async t => {
+  const server = await startRedis(t)
+  const [a, b] = [startMember(t, redisSettings(server.port)), startMember(t, redisSettings(server.port))]
+  await Promise.all([a.way.ready, b.way.ready])
+  a.publish(bound('before'))
+  const began = performance.now()
+  while (performance.now() - began < 2500);
+  a.publish(bound('after'))
+  await b.hears('after')
+  assert.deepEqual([a.said(), b.said()], [[], []])
+})
+
 test('an idle connection that passes nothing is found out as well', needsRedis, async t => {
   const server = await startRedis(t)
   const a = startMember(t, redisSettings(server.port))
@@ -308,12 +320,20 @@ test(
     await b.hears('short')
     await until('it is over', () => clock.wall() > (b.heard[0] as { until: number }).until)
     assert.equal(await server.ask('EXISTS', RECORDS), ':0\r\n')
-    await server.ask('HSET', RECORDS, 'x', 'nonsense', 'y', '["y","rest",1,2,{"kind":"rest"}]')
+    const foreign = {
+      x: 'nonsense',
+      'bound good': 'nonsense',
+      'bound better': '[1]',
+      y: '["y","rest",1,2,{}]',
+    }
+    await server.ask('HSET', RECORDS, ...Object.entries(foreign).flat())
     await server.ask('PUBLISH', '{understudy}:health:1', 'nonsense\n[]')
     a.publish(bound('good'))
-    await b.hears('good')
+    a.publish(bound('better'))
+    await b.hears('better')
     const c = startMember(t, redisSettings(server.port))
     await c.hears('good')
+    await c.hears('better')
     assert.deepEqual([a.said(), b.said(), c.said()], [[], [], []])
   },
 )

@@ -38,7 +38,9 @@ return { now, redis.call('HVALS', KEYS[1]) }
 export const TELL_SCRIPT = `${PRUNE}
 local function known(key)
   local text = redis.call('HGET', KEYS[1], key)
-  return text and cjson.decode(text)
+  -- What is no record of this form is written over.
+  local isJson, record = pcall(cjson.decode, text or '')
+  return isJson and type(record) == 'table' and tonumber(record[3]) and tonumber(record[4]) and record
 end
 local news = {}
 for at = 3, #ARGV do

@@ -15,10 +15,11 @@ import {
 } from './redis-records.ts'
 import { MOST_STANDING } from './standing.ts'
 
-/** A server that says nothing for so long while it is asked something is given up. */
-const SILENCE_MS = 1_000
-/** It is asked at least so often, so that a connection which broke unnoticed is found out. */
+/** How often the server is asked, so that a connection which broke unnoticed is found out, and looked after. */
 const PULSE_MS = 500
+/** Looks in a row that find it silent: then it is given up. Not a time: after a pause of this process one look is due. */
+const MOST_SILENT_LOOKS = 2
+const CONNECT_MS = 1_000
 /** Waits between attempts to connect: doubled each time, with a random part. */
 const RETRY_MS = 100
 const LONGEST_RETRY_MS = 2_000
@@ -53,18 +54,18 @@ class Session {
   readonly address: string
   connection: RedisConnection | undefined
   unanswered = 0
-  /** clock.now() of the last sign of life while something is unanswered. */
-  heard: number
+  /** Since the last look something was answered, or asked of a server that owed nothing. */
+  isAlive = true
+  silentLooks = 0
   /** What holds has to be told once more: something was left out. */
   behind = false
   /** Milliseconds that the server's clock is ahead. */
   ahead = 0
 
-  constructor(pending: PendingConnection, { namespace, host, port }: RedisSettings, now: number) {
+  constructor(pending: PendingConnection, { namespace, host, port }: RedisSettings) {
     this.pending = pending
     this.names = redisNames(namespace)
     this.address = `${host}:${port}`
-    this.heard = now
   }
 }
 
@@ -133,14 +134,14 @@ class RedisLink implements RedisWay {
   }
 
   #open(): void {
-    const { clock, open } = this.#options
+    const { open } = this.#options
     const settings = this.#settings
     if (settings === undefined) return
     const pending = open(settings, {
       onBroken: error => this.#lose(session, error),
-      connectTimeoutMs: SILENCE_MS,
+      connectTimeoutMs: CONNECT_MS,
     })
-    const session: Session = new Session(pending, settings, clock.now())
+    const session: Session = new Session(pending, settings)
     this.#session = session
     session.unanswered = 1
     this.#pulse(session)
@@ -175,13 +176,15 @@ class RedisLink implements RedisWay {
     const asked = clock.wall()
     const answer = await this.#asked(session, connection.send(['EVAL', READ_SCRIPT, '2', records, ends]))
     const [server, held] = Array.isArray(answer) ? answer : []
-    const ahead = Number(server) - (asked + clock.wall()) / 2
-    session.ahead = Math.abs(ahead) > SAME_CLOCK_MS ? Math.round(ahead) : 0
+    const halfWay = (clock.wall() - asked) / 2
+    const ahead = Number(server) - asked - halfWay
+    // Half of the way there and back is as exact as it gets.
+    session.ahead = Math.abs(ahead) > SAME_CLOCK_MS + halfWay ? Math.round(ahead) : 0
     if (Array.isArray(held)) this.#take(session, held)
   }
 
   #hear(session: Session, message: string): void {
-    session.heard = this.#options.clock.now()
+    session.isAlive = true
     if (session !== this.#session) return
     // Its own news is no news to the hub.
     this.#take(session, recordsIn(message))
@@ -224,7 +227,7 @@ class RedisLink implements RedisWay {
   }
 
   async #asked<Answer>(session: Session, answer: Promise<Answer>): Promise<Answer> {
-    if (session.unanswered === 0) session.heard = this.#options.clock.now()
+    if (session.unanswered === 0) session.isAlive = true
     session.unanswered += 1
     try {
       return await answer
@@ -235,29 +238,20 @@ class RedisLink implements RedisWay {
 
   #answered(session: Session): void {
     session.unanswered -= 1
-    session.heard = this.#options.clock.now()
+    session.isAlive = true
   }
 
   /** Asks, so that silence means something, and gives up whoever is silent. */
   #pulse(session: Session): void {
-    const { clock } = this.#options
-    this.#cancel = clock.after(PULSE_MS, () => {
+    this.#cancel = this.#options.clock.after(PULSE_MS, () => {
       if (session !== this.#session) return
-      const { connection, unanswered } = session
-      if (unanswered > 0) return this.#judge(session)
+      const { connection, unanswered, isAlive } = session
+      session.silentLooks = unanswered > 0 && !isAlive ? session.silentLooks + 1 : 0
+      if (session.silentLooks >= MOST_SILENT_LOOKS) return this.#lose(session, { code: 'ETIMEDOUT' })
+      session.isAlive = false
       this.#pulse(session)
-      if (connection !== undefined)
+      if (connection !== undefined && unanswered === 0)
         this.#asked(session, connection.send(['PING'])).catch(error => this.#lose(session, error))
-    })
-  }
-
-  #judge(session: Session): void {
-    // After a pause of this very process the answers lie in its sockets, unread: they are read before anybody is blamed.
-    setImmediate(() => {
-      if (session !== this.#session) return
-      const isSilent = session.unanswered > 0 && this.#options.clock.now() - session.heard >= SILENCE_MS
-      if (isSilent) this.#lose(session, { code: 'ETIMEDOUT' })
-      else this.#pulse(session)
     })
   }
 
