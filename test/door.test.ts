@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { LOCAL_ROUTES } from '../src/admin/local.ts'
@@ -219,6 +220,39 @@ test('a client that is done with sending in the middle is told so, and nothing i
   }
   await until('nobody is inside', () => nobodyInside(on))
   assert.equal(on.stages.lead.requests.length, 0)
+})
+
+test('a tunnel that is asked for and reset is nobody’s fault', async t => {
+  const on = await openDoor(t)
+  for (let turn = 0; turn < 20; turn++) {
+    const client = await on.raw()
+    await client.send(headOf('CONNECT', 'example.com:443'))
+    assert.equal((await client.head()).status, 405)
+    void client.send('more'.repeat(100_000))
+    client.reset()
+  }
+  const since = performance.now()
+  assert.equal((await on.ask(CHAT, JSON.parse(CHAT_BODY))).status, 200)
+  // None of them is kept for as long as a client may take to leave.
+  await on.close()
+  assert.ok(performance.now() - since < 10_000)
+})
+
+test('a call is never answered for the one behind it', async t => {
+  const on = await openDoor(t)
+  on.stages.lead.script([{ kind: 'stall', when: 'before-headers' }])
+  const { port } = new URL(on.url)
+  const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true })
+  t.after(() => void socket.destroy())
+  const said: Buffer[] = []
+  socket.on('data', (bytes: Buffer) => said.push(bytes))
+  socket.write(`${headOf('POST', CHAT, { 'content-length': CHAT_BODY.length })}${CHAT_BODY}`)
+  await on.stages.lead.waitForRequest(1)
+  // The beginning of a second one, and then nothing more.
+  socket.end('POST /v1/chat/compl')
+  await once(socket, 'end')
+  assert.equal(Buffer.concat(said).toString(), '')
+  await until('nobody is inside', () => nobodyInside(on))
 })
 
 test('a request that came whole is answered, whatever follows it; then the connection ends', async t => {

@@ -32,7 +32,9 @@ const onClientError = (error: NodeJS.ErrnoException, socket: Busy, clock: Clock)
   if (!socket.writable) return void socket.destroy()
   if (code === 'HPE_INVALID_EOF_STATE') {
     // The client is done with sending, in the middle: it may be there to read why, but nothing is begun for it.
-    if (response === undefined || !response.headersSent) socket.write(rawAnswer(complaintAbout(code)))
+    // A call before it that is still unanswered would take this for its answer.
+    const free = response === undefined || (!response.headersSent && !response.req.complete)
+    if (free) socket.write(rawAnswer(complaintAbout(code)))
     return void socket.end(() => socket.destroy())
   }
   if (response === undefined) return tell(socket, clock, code)
@@ -46,6 +48,9 @@ const onClientError = (error: NodeJS.ErrnoException, socket: Busy, clock: Clock)
 export const answerMalformed = (server: Server, clock: Clock): void => {
   server.on('clientError', (error, socket) => onClientError(error, socket, clock))
   server.on('connect', (_request, socket) => {
+    // Node lets go of such a socket: nobody else would read it or hear of its errors.
+    socket.on('error', () => socket.destroy())
+    socket.resume()
     socket.write(rawAnswer(wrongMethod([])))
     closeGently(socket, clock)
   })
