@@ -29,6 +29,8 @@ export type Walk = {
   readonly visited: Set<string>
   /** The walk goes on from an answer that broke. */
   readonly resumption?: Resumption
+  /** No group stands by for another: every one of them has been looked at, and none had anybody to ask. */
+  readonly forlorn?: true
 }
 
 const parcelOf = (call: Call): Parcel => ({
@@ -59,8 +61,15 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
     timeoutMs: undefined,
   }
   const allowance = new Allowance(call, house.clock)
-  const walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, allowance, visited: new Set() }
-  const end = await visit(walk, plan.first, FIRST)
+  let walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, allowance, visited: new Set() }
+  let end = await visit(walk, plan.first, FIRST)
+  // Each group left its guesses standing because another one was there, and that one had nobody either.
+  if (foundNobody(walk, end)) {
+    walk = { ...walk, visited: new Set(), forlorn: true }
+    trail.fallbacks = 0
+    trail.skipped.length = 0
+    end = await visit(walk, plan.first, FIRST)
+  }
   if (end.outcome.kind === 'answered')
     return { kind: 'answered', answered: end.outcome, trail, way: { walk, at: end } }
   // Whatever failed before, and wherever the client left meanwhile: nobody is there to be told of it.
@@ -70,6 +79,15 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
   }
   return { kind: 'failed', failure: end.outcome.failure, message: end.message, trail }
 }
+
+/** The whole way was gone without one attempt, although somebody rests who might have been asked. */
+const foundNobody = ({ house, trail, visited, allowance }: Walk, { outcome }: End): boolean =>
+  outcome.kind === 'failed' &&
+  outcome.failure.class === 'no_deployment' &&
+  trail.steps.length === 0 &&
+  visited.size > 1 &&
+  !allowance.spent &&
+  !house.board.calm()
 
 /** One deployment named by its id is not its whole group: the group's own turn may have been another one's. */
 const keyOf = (stop: Stop): string =>
@@ -96,6 +114,7 @@ const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
   const call = withControls(walk.call, stop)
   const wish: Wish = wishOf(call, stop)
   const hasFallback = (failure: FailureClass): boolean =>
+    walk.forlorn !== true &&
     !walk.allowance.spent &&
     (more || (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets)))
   const pretended = depth === 0 && walk.resumption === undefined ? mockFirstAttempt(call, stop) : undefined

@@ -30,7 +30,8 @@ const withParams = (entry: JsonObject, params: JsonObject): JsonObject => ({
   litellm_params: { ...(entry.litellm_params as JsonObject), ...params },
 })
 
-const fiveRefusals = Array.from({ length: 5 }, (): Act => ({ act: 'refuse', error: 'server' }))
+const refusals = (length: number): readonly Act[] =>
+  Array.from({ length }, (): Act => ({ act: 'refuse', error: 'server' }))
 
 /** Paste what `npm run simulate` prints here, and give it a name that says what is guarded. */
 export const FOUND: readonly Found[] = [
@@ -90,7 +91,7 @@ export const FOUND: readonly Found[] = [
         router_settings: { num_retries: 1 },
         general_settings,
       },
-      upstreams: { 'u1/m1': { acts: fiveRefusals }, 'u2/m2': { acts: fiveRefusals } },
+      upstreams: { 'u1/m1': { acts: refusals(5) }, 'u2/m2': { acts: refusals(5) } },
       // Five fail at both; the last comes when both are well again and still rest.
       clients: [0, 100, 200, 300, 400, 2000].map(at => ({ at, endpoint: 'chat', model: 'g1' })),
       reloads: [],
@@ -108,6 +109,26 @@ export const FOUND: readonly Found[] = [
       },
       upstreams: { 'u1/m1': { acts: [{ act: 'cut', after: 2, how: 'reset' }] } },
       clients: [{ at: 0, endpoint: 'chat', stream: true, model: 'g1' }],
+      reloads: [],
+    },
+  },
+  {
+    name: 'a fallback group that has nobody to ask is no reason to turn somebody away from the first one',
+    guards: 'servedIfAnyWouldAnswer',
+    scenario: {
+      seed: 1,
+      config: {
+        model_list: [lead('g1', 1), lead('g1', 2), lead('g2', 3)],
+        router_settings: { num_retries: 1, fallbacks: [{ g1: ['g2'] }] },
+        general_settings,
+      },
+      // d3 has no money left; d1 and d2 fail until they rest, and are well then.
+      upstreams: {
+        'u1/m1': { acts: refusals(3) },
+        'u2/m2': { acts: refusals(3) },
+        'u3/m3': { acts: [{ act: 'refuse', error: 'money' }] },
+      },
+      clients: [0, 100, 200, 2000].map(at => ({ at, endpoint: 'chat', model: 'g1' })),
       reloads: [],
     },
   },
