@@ -1,10 +1,7 @@
-import type { Server } from 'node:http'
 import type { Transport } from '../../src/attempt/transport.ts'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Clock, House } from '../../src/house.ts'
-import { listener } from '../../src/listen/listen.ts'
-import { Traffic } from '../../src/listen/traffic.ts'
 import { providers } from '../../src/providers/index.ts'
 import { MemoryBudget } from '../../src/read/memory.ts'
 import type { RequestRecord } from '../../src/record/trail.ts'
@@ -17,6 +14,7 @@ import {
   type MemoryBoard,
 } from '../../src/shared/board.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
+import { standIn } from '../simulation/stand-in.ts'
 
 /** The master key of every gateway here. */
 export const KEY = 'sk-matrix-master-key-0123456789'
@@ -58,91 +56,36 @@ const watch = (lease: Lease, told: Told): Lease => {
     if (isOpen) end({ kind: 'neutral' })
     lease.release()
   }
-  return new Proxy(lease, {
-    get: (real, name) => {
-      if (name === 'settle') return settle
-      if (name === 'release') return release
-      const value: unknown = Reflect.get(real, name, real)
-      return typeof value === 'function' ? value.bind(real) : value
-    },
-  })
+  return standIn(lease, { settle, release })
 }
 
 /** The board with its leases watched. */
-const watched = (board: MemoryBoard, told: Told): Board => ({
-  ...board,
-  admit: (...asked) => {
-    const admitted = board.admit(...asked)
-    return admitted instanceof Promise ? admitted.then(lease => watch(lease, told)) : watch(admitted, told)
-  },
-})
-
-/** A door that stays: its table of routes takes a millisecond to build, so the house behind it is exchanged instead. */
-export class Door {
-  readonly traffic = new Traffic()
-  #house: House | undefined
-  #server: Server | undefined
-
-  /** There is one as soon as somebody is at home. */
-  get server(): Server {
-    if (this.#server === undefined) throw new Error('Nobody is at home.')
-    return this.#server
-  }
-
-  receive(house: House): void {
-    this.#house = house
-    this.#server ??= listener(this.#front(house), this.traffic)
-  }
-
-  /** Whoever lives here now. */
-  #front(first: House): House {
-    const behind = (): House => this.#house ?? first
-    return {
-      config: () => behind().config(),
-      clock: {
-        now: () => behind().clock.now(),
-        wall: () => behind().clock.wall(),
-        after: (ms, action) => behind().clock.after(ms, action),
-      },
-      dice: { random: () => behind().dice.random() },
-      get board() {
-        return behind().board
-      },
-      get transport() {
-        return behind().transport
-      },
-      get seal() {
-        return behind().seal
-      },
-      get memory() {
-        return behind().memory
-      },
-      get journal() {
-        return behind().journal
-      },
-      event: (...said) => behind().event(...said),
-    }
-  }
-}
+const watched = (board: MemoryBoard, told: Told): Board =>
+  standIn<Board>(board, {
+    admit: (...asked) => {
+      const admitted = board.admit(...asked)
+      return admitted instanceof Promise ? admitted.then(lease => watch(lease, told)) : watch(admitted, told)
+    },
+  })
 
 const seal = new Seal(KEY)
 
 export type Engine = {
+  readonly house: House
   readonly board: MemoryBoard
   readonly memory: MemoryBudget
   readonly told: Told
 }
 
 export type EngineOptions = {
-  readonly door: Door
   readonly clock: Clock
   readonly config: Config
   readonly transport: Transport
   readonly sabotage: Sabotage | undefined
 }
 
-/** A whole gateway behind a door: the real loop in played surroundings. */
-export const openEngine = ({ door, clock, config, transport, sabotage }: EngineOptions): Engine => {
+/** Everything behind a gateway's door, in played surroundings. */
+export const openEngine = ({ clock, config, transport, sabotage }: EngineOptions): Engine => {
   const told: Told = { records: [], ends: [], complaints: [] }
   // The lowest number always: no jitter, and the first in the file is drawn first.
   const dice = { random: () => 0 }
@@ -167,8 +110,7 @@ export const openEngine = ({ door, clock, config, transport, sabotage }: EngineO
       if (level === 'error') told.complaints.push(`${message} ${error instanceof Error ? error.stack : ''}`)
     },
   }
-  door.receive(sabotage === undefined ? sound : sabotage(sound))
-  return { board, memory, told }
+  return { house: sabotage === undefined ? sound : sabotage(sound), board, memory, told }
 }
 
 /** What was not given back: slots, places, bytes. */

@@ -16,16 +16,35 @@ const INTRODUCTION = `# The matrix
 Endpoint × streaming × fault × target × client: what becomes of a call when its first provider fails in one way, somebody
 else could answer, and the client stays or leaves. The rows are the endpoint table, every one that reaches a provider;
 nothing here is written cell by cell. What a cell must show is computed from the table of verdicts
-([failures.md](failures.md)), from the row's own rule about crossing, and from the settings; then the gateway is
+([failover.md](failover.md)), from the row's own rule about crossing, and from the settings; then the gateway is
 played, and the two are compared. \`npm run matrix\` does it and prints these tables, \`npm run matrix -- --write\` writes this
 page, and both end with exit code 1 when a cell is red or empty.
 
 Most cells are played in virtual time: the whole gateway, its clock and its transport exchanged. Faults that are marked
-*TCP* are played over real sockets as well, on every endpoint; three of them can be shown nowhere else.
+*too* under TCP are played over real sockets as well, with every target and client that an address allows; those marked
+*only* can be shown nowhere else. \`npm test\` plays the first in full, and of the second each fault on each endpoint once.
 
 In every cell, whatever its sign: one record for the call; each provider asked got byte for byte what a direct request to
 it would have brought; slots, counters, memory and timers are back; nobody rests whose failure says that it was not to
 blame. An answer is compared whole with that of an undisturbed call to whoever gave it, and has to name it.`
+
+/** The rule about crossing, in the table's own words. */
+const crossings = (sheet: Sheet): string => {
+  const words = {
+    groups: 'any group that serves the endpoint',
+    'same-model':
+      'only deployments of the same model; in these cells one of another stands first in the list, and is passed over',
+    never: 'nobody',
+  }
+  const rules = new Map<string, readonly string[]>()
+  for (const { route } of sheet.rows) {
+    const told = route.because === '' ? words[route.crossing] : `${words[route.crossing]}: ${route.because}`
+    const known = rules.get(told) ?? []
+    const name = route.verbatim === true ? (route.paths[0] ?? '') : route.name
+    if (!known.includes(name)) rules.set(told, [...known, name])
+  }
+  return [...rules].map(([told, names]) => `* ${told} (${names.join(', ')})`).join('\n')
+}
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
@@ -72,6 +91,8 @@ export const page = (sheet: Sheet): string => {
     '## Signs',
     signs(),
     'A client that leaves does so at the target where the way leads there, and at the first attempt where it does not: in\nthe tables of *none* it is always the first.',
+    '## Who may answer instead',
+    crossings(sheet),
     '## Faults',
     faults(print),
     '## Reasons',

@@ -3,8 +3,7 @@ import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { FailureClass } from '../../src/failure.ts'
 import type { House } from '../../src/house.ts'
-import { listener } from '../../src/listen/listen.ts'
-import { Traffic } from '../../src/listen/traffic.ts'
+import type { Traffic } from '../../src/listen/traffic.ts'
 import { providers } from '../../src/providers/index.ts'
 import { MemoryBudget } from '../../src/read/memory.ts'
 import { levelOf, lineOf } from '../../src/record/line.ts'
@@ -18,6 +17,7 @@ import {
 } from '../../src/shared/board.ts'
 import { seededDice } from '../../src/shared/clock.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
+import { StageDoor } from '../support/stage-door.ts'
 import { MASTER_KEY } from './client.ts'
 import { hostOf, type Reading, type Settling, tell, type World } from './facts.ts'
 import { standIn } from './stand-in.ts'
@@ -153,55 +153,10 @@ const watched = (board: MemoryBoard, world: () => World): MemoryBoard => {
   })
 }
 
-/**
- * The door of every run. Its table of routes takes a millisecond to build, so the house behind it is exchanged instead;
- * a run that left somebody inside takes its door with it.
- */
-class Door {
-  readonly traffic = new Traffic()
-  readonly server: Server
-  #house: House
+let door: StageDoor | undefined
 
-  constructor(first: House) {
-    this.#house = first
-    const behind = (): House => this.#house
-    const house: House = {
-      config: () => behind().config(),
-      get clock() {
-        return behind().clock
-      },
-      get dice() {
-        return behind().dice
-      },
-      get board() {
-        return behind().board
-      },
-      get transport() {
-        return behind().transport
-      },
-      get seal() {
-        return behind().seal
-      },
-      get memory() {
-        return behind().memory
-      },
-      get journal() {
-        return behind().journal
-      },
-      event: (...said) => behind().event(...said),
-    }
-    this.server = listener(house, this.traffic)
-  }
-
-  receive(house: House): void {
-    this.#house = house
-  }
-}
-
-let door: Door | undefined
-
-const doorFor = (house: House): Door => {
-  if (door === undefined || door.traffic.inside > 0) door = new Door(house)
+const doorFor = (house: House): StageDoor => {
+  if (door === undefined || door.traffic.inside > 0) door = new StageDoor(house)
   door.receive(house)
   return door
 }

@@ -3,7 +3,7 @@ import type { ShapeName } from '../../../src/routes.ts'
 import { errorBody } from '../../../src/stage/provider-errors.ts'
 import type { JsonObject } from '../../../src/wire/json.ts'
 import type { Row } from '../rows.ts'
-import { bodyOf, halves, type Part, type Script, single, upTo, withHead } from '../script.ts'
+import { bodyOf, type Head, halves, type Part, type Script, single, upTo, withHead } from '../script.ts'
 import {
   breaks,
   cannot,
@@ -45,11 +45,12 @@ const html: Fault = {
 
 const typed = (row: Row): Meaning => {
   if (isVerbatim(row)) return passes(VERBATIM)
-  if (row.kind === 'bytes') return passes('bytes may be of any type')
-  if (row.kind === 'document' && row.route.shape === 'transcription')
-    return passes('a transcript may be any text')
-  return unreadable()
+  return row.kind === 'bytes' ? passes('bytes may be of any type') : unreadable()
 }
+
+/** A transcript may be asked for as text: there events have to call themselves JSON to be of the wrong type. */
+const typeOfEvents = ({ route }: Row): Head['headers'] =>
+  route.shape === 'transcription' ? JSON_TYPE : EVENTS_TYPE
 
 /** A document in which everybody finds what an answer has. */
 const ANYTHING: JsonObject = {
@@ -67,7 +68,7 @@ const wrongType: Fault = {
   script: row =>
     row.kind === 'events'
       ? single(200, JSON_TYPE, JSON.stringify(ANYTHING))
-      : single(200, EVENTS_TYPE, 'data: {}\n\n'),
+      : single(200, typeOfEvents(row), 'data: {}\n\n'),
 }
 
 const brokenJson: Fault = {

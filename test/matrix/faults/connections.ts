@@ -10,7 +10,7 @@ export const CONNECTIONS: readonly Fault[] = [
   { title: 'connection refused', wire: 'too', meaning: broken, script: () => shut('refused') },
   {
     title: 'no connection in time',
-    meaning: () => fails(['transport', 'timeout_connect'], TIMEOUT),
+    meaning: () => fails('timeout_connect', TIMEOUT),
     script: () => shut('unreachable'),
   },
   {
@@ -37,7 +37,7 @@ export const CONNECTIONS: readonly Fault[] = [
   {
     title: 'no answer at all',
     bench: 'S06',
-    meaning: () => fails(['timeout_headers', 'timeout_first_token', 'timeout_total'], TIMEOUT),
+    meaning: () => fails(['timeout_headers', 'timeout_first_token', 'timeout_attempt'], TIMEOUT),
     script: () => headless('silence'),
   },
 ]

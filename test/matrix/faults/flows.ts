@@ -6,7 +6,7 @@ import { type Script, stopped, upTo } from '../script.ts'
 import { breaks, cannot, type Fault, FORMLESS, fails, type Meaning, passes, WHOLE } from './fault.ts'
 
 const TIMEOUT = 408
-const LIMITS = ['timeout_headers', 'timeout_first_token', 'timeout_total'] as const
+const LIMITS = ['timeout_headers', 'timeout_first_token', 'timeout_attempt'] as const
 
 /** The same break is invisible before the commit, and the end of the answer after it. */
 const halfWay = (row: Row, before: Meaning, after: Meaning): Meaning =>
@@ -102,7 +102,7 @@ export const FLOWS: readonly Fault[] = [
   {
     title: 'silent in the middle',
     bench: 'S09',
-    meaning: row => halfWay(row, fails(LIMITS, TIMEOUT), breaks('timeout_idle', 'timeout_total')),
+    meaning: row => halfWay(row, fails(LIMITS, TIMEOUT), breaks('timeout_idle', 'timeout_attempt')),
     script: (_row, healthy) => stopped(healthy, 1, 'silence'),
   },
   {

@@ -3,7 +3,8 @@ import { undiciTransport } from '../../../src/attempt/undici-transport.ts'
 import type { Config } from '../../../src/config/config.ts'
 import type { Step } from '../../../src/record/trail.ts'
 import { type ClientRequest, modelOf } from '../../support/requests.ts'
-import { Door, type Engine, keptBy, openEngine, readConfig, restingOf } from '../engine.ts'
+import { StageDoor } from '../../support/stage-door.ts'
+import { type Engine, keptBy, openEngine, readConfig, restingOf } from '../engine.ts'
 import { unsealed } from '../judge/case.ts'
 import type { Row } from '../rows.ts'
 import type { Plan } from '../scene.ts'
@@ -66,9 +67,9 @@ const attempts = (asked: readonly Asked[], steps: readonly Step[]): readonly Ask
 /** One gateway and its providers on sockets of their own, one call at a time. */
 export class Lane {
   readonly #wall: Wall
-  readonly #door = new Door()
+  /** undefined: nobody was at home yet. */
+  #door: StageDoor | undefined
   readonly #configs = new Map<string, Promise<Config>>()
-  /** 0: nobody was at home yet. */
   #port = 0
 
   constructor(certificate: Certificate) {
@@ -82,10 +83,11 @@ export class Lane {
   async close(): Promise<void> {
     stopCalm()
     await this.#wall.close()
-    if (this.#port === 0) return
-    const closed = once(this.#door.server, 'close')
-    this.#door.server.close()
-    this.#door.server.closeAllConnections()
+    const server = this.#door?.server
+    if (server === undefined) return
+    const closed = once(server, 'close')
+    server.close()
+    server.closeAllConnections()
     await closed
   }
 
@@ -93,9 +95,9 @@ export class Lane {
     const config = await this.#configFor(row, plan.target, script.door)
     const clock = fastClock()
     const transport = undiciTransport({ clock })
-    const engine = openEngine({ door: this.#door, clock, config, transport, sabotage: undefined })
+    const engine = openEngine({ clock, config, transport, sabotage: undefined })
     try {
-      if (this.#port === 0) this.#port = await listening(this.#door.server)
+      await this.#receive(engine)
       return await this.#call(engine, config, { row, plan, script })
     } finally {
       this.#wall.end()
@@ -103,6 +105,11 @@ export class Lane {
     }
   }
 
+  async #receive({ house }: Engine): Promise<void> {
+    if (this.#door !== undefined) return this.#door.receive(house)
+    this.#door = new StageDoor(house)
+    this.#port = await listening(this.#door.server)
+  }
   async #call(engine: Engine, config: Config, { plan, script }: Staged): Promise<Seen> {
     const padding = script.wire === 'early-answer' ? PADDING : NO_PADDING
     const client = new TcpClient(this.#port)
@@ -128,7 +135,7 @@ export class Lane {
     const { told } = engine
     const kept = (): readonly string[] => [
       ...keptBy(engine, config),
-      ...(this.#door.traffic.inside > 0 ? ['the call is inside still'] : []),
+      ...((this.#door?.traffic.inside ?? 0) > 0 ? ['the call is inside still'] : []),
     ]
     await within(SETTLING_MS, () => told.records.length > 0 && kept().length === 0)
     await within(SETTLING_MS, () => show.asked.every(({ over }) => over !== undefined))

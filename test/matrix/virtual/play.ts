@@ -1,10 +1,12 @@
 import type { Config } from '../../../src/config/config.ts'
+import type { House } from '../../../src/house.ts'
+import { SimClock, settle } from '../../simulation/time.ts'
 import type { ClientRequest } from '../../support/requests.ts'
-import { Door, type Engine, keptBy, openEngine, restingOf, type Sabotage } from '../engine.ts'
+import { StageDoor } from '../../support/stage-door.ts'
+import { type Engine, keptBy, openEngine, restingOf, type Sabotage } from '../engine.ts'
 import type { Leaving } from '../scene.ts'
 import type { Seen } from '../seen.ts'
 import { VirtualClient } from './client.ts'
-import { SteppedClock, settled } from './time.ts'
 import { type Director, scriptedTransport } from './transport.ts'
 
 /** One call in virtual time. */
@@ -26,18 +28,19 @@ const THREAD_MS = 5000
 /** So long after a moment was reached its client goes. */
 const REACTION_MS = 1
 
-let door: Door | undefined
+let door: StageDoor | undefined
 
 /** A run that left somebody inside takes its door with it. */
-const emptyDoor = (): Door => {
-  if (door === undefined || door.traffic.inside > 0) door = new Door()
+const doorFor = (house: House): StageDoor => {
+  if (door === undefined || door.traffic.inside > 0) door = new StageDoor(house)
+  door.receive(house)
   return door
 }
 
 class Stage {
   readonly #play: Play
-  readonly #door = emptyDoor()
-  readonly #clock = new SteppedClock()
+  readonly #door: StageDoor
+  readonly #clock = new SimClock()
   readonly #engine: Engine
   #client: VirtualClient | undefined
   readonly #director: Director
@@ -62,12 +65,12 @@ class Stage {
       },
     }
     this.#engine = openEngine({
-      door: this.#door,
       clock: this.#clock,
       config: play.config,
       transport: scriptedTransport(this.#director),
       sabotage: play.sabotage,
     })
+    this.#door = doorFor(this.#engine.house)
   }
 
   /** One call to its end. */
@@ -124,19 +127,19 @@ class Stage {
     for (;;) {
       await this.#turn()
       if (holds()) return
-      const next = this.#clock.next
+      const next = this.#clock.pending[0]
       if (next === undefined || next > latest) return
       this.#clock.step()
     }
   }
   async #turn(): Promise<void> {
-    await settled()
+    await settle()
     const isDone = this.#threaded
     if (isDone === undefined) return
     this.#threaded = undefined
     const late = performance.now() + THREAD_MS
-    while (!isDone() && performance.now() < late) await settled()
-    await settled()
+    while (!isDone() && performance.now() < late) await settle()
+    await settle()
   }
   #leave(): void {
     if (this.#client?.over !== false) return
