@@ -3,10 +3,12 @@ const BEAT_MS = 5
 
 let lost = 0
 let users = 0
+/** When the next look is due. */
+let due = Number.POSITIVE_INFINITY
 let timer: NodeJS.Timeout | undefined
 
 const beat = (): void => {
-  const due = performance.now() + BEAT_MS
+  due = performance.now() + BEAT_MS
   timer = setTimeout(() => {
     lost += Math.max(0, performance.now() - due)
     beat()
@@ -21,8 +23,13 @@ export const startCalm = (): void => {
 
 export const stopCalm = (): void => {
   users -= 1
-  if (users === 0) clearTimeout(timer)
+  if (users > 0) return
+  clearTimeout(timer)
+  due = Number.POSITIVE_INFINITY
 }
 
-/** Milliseconds in which this process could have done something: a busy machine is no slow gateway. */
-export const calmNow = (): number => performance.now() - lost
+/**
+ * Milliseconds in which this process could have done something: a busy machine is no slow gateway. Time since a look
+ * that is overdue does not count, whoever asks before it.
+ */
+export const calmNow = (): number => Math.min(performance.now(), due) - lost
