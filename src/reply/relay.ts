@@ -123,5 +123,7 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
     if (over) return
     if (opened.trouble !== undefined) trouble(opened.trouble)
     else if (opened.ended) end()
-    else if (!response.writableNeedDrain) live.resume()
+    // The client may still have to read what an earlier part wrote, and this one nothing of its own to wait for.
+    else if (response.writableNeedDrain) response.once('drain', () => live.resume())
+    else live.resume()
   })

@@ -46,20 +46,11 @@ export const readConfig = async (
   return { config: result.config, why: why.join('; ') }
 }
 
-/** A Config nobody else has, as every reload makes one. */
+/** A Config that no other run has: things are remembered about its deployments, and a run begins without memories. */
 export const acceptedConfig = async (config: JsonObject): Promise<Config> => {
   const { config: read, why } = await readConfig(config)
   if (read === undefined) throw new InvalidScenario(why)
   return read
-}
-
-let last: { readonly text: string; readonly config: Config } | undefined
-
-/** The Config that a schedule begins with. Reading one takes as long as two requests, so the next schedule may have it too. */
-export const firstConfig = async (config: JsonObject): Promise<Config> => {
-  const text = JSON.stringify(config)
-  if (last?.text !== text) last = { text, config: await acceptedConfig(config) }
-  return last.config
 }
 
 /** What stands where the engine's own parts would stand: breaks one of them, to see that somebody notices. */

@@ -30,6 +30,11 @@ const withParams = (entry: JsonObject, params: JsonObject): JsonObject => ({
   litellm_params: { ...(entry.litellm_params as JsonObject), ...params },
 })
 
+const withInfo = (entry: JsonObject, info: JsonObject): JsonObject => ({
+  ...entry,
+  model_info: { ...(entry.model_info as JsonObject), ...info },
+})
+
 const refusals = (length: number): readonly Act[] =>
   Array.from({ length }, (): Act => ({ act: 'refuse', error: 'server' }))
 
@@ -129,6 +134,34 @@ export const FOUND: readonly Found[] = [
         'u3/m3': { acts: [{ act: 'refuse', error: 'money' }] },
       },
       clients: [0, 100, 200, 2000].map(at => ({ at, endpoint: 'chat', model: 'g1' })),
+      reloads: [],
+    },
+  },
+  {
+    name: 'whoever goes on with a broken stream waits for a slow reader, and not for ever',
+    guards: 'everyRequestEnds',
+    scenario: {
+      seed: 305197,
+      config: {
+        model_list: [
+          lead('g1', 1),
+          lead('g1', 2),
+          withInfo(lead('g2', 3), { supports_assistant_prefill: true }),
+        ],
+        router_settings: { fallbacks: [{ g1: ['g2'] }] },
+        general_settings,
+      },
+      upstreams: {
+        'u1/m1': {
+          acts: [],
+          outage: { from: 9000, until: 49_000, act: { act: 'cut', after: 1, how: 'reset' } },
+        },
+        'u2/m2': { acts: [{ act: 'answer' }, { act: 'answer', gap: 1500 }] },
+      },
+      clients: [
+        { at: 10_000, endpoint: 'chat', stream: true, model: 'g1', slow: 700 },
+        { at: 10_000, endpoint: 'chat', model: 'g1' },
+      ],
       reloads: [],
     },
   },

@@ -189,10 +189,10 @@ const reloadsOf = (chance: Chance, config: JsonObject): readonly Reload[] => {
   })
 }
 
-/** The schedule of a seed. Two seeds that follow each other have one configuration. */
+/** The schedule of a seed. */
 export const generate = (seed: number): Scenario => {
   const chance = chanceOf(seed)
-  const config = generateConfig(chanceOf(Math.floor(seed / 2)))
+  const config = generateConfig(chance)
   const entries = entriesOf(config)
   const groups = [...new Set(entries.map(({ group }) => group))]
   const aliases = Object.keys(((config.router_settings as JsonObject).model_group_alias ?? {}) as JsonObject)

@@ -42,6 +42,11 @@ export class SimClock implements Clock {
     return true
   }
 
+  /** Takes every timer back. */
+  stop(): void {
+    this.#timers.length = 0
+  }
+
   #placeFor(due: number): number {
     let low = 0
     let high = this.#timers.length
