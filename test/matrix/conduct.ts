@@ -56,9 +56,9 @@ const foretell = (sheet: Sheet, scene: Scene, fault: Fault, target: Target): voi
 /** One thing to play on a lane. */
 type Job = (lane: Lane) => Promise<void>
 
-const onLanes = async (jobs: readonly Job[]): Promise<void> => {
+const onLanes = async (jobs: readonly Job[], sabotage?: Sabotage): Promise<void> => {
   const certificate = untrusted()
-  const lanes = Array.from({ length: LANES }, () => new Lane(certificate))
+  const lanes = Array.from({ length: LANES }, () => new Lane(certificate, sabotage))
   const left = [...jobs]
   const work = async (lane: Lane): Promise<void> => {
     await lane.open()
@@ -103,7 +103,7 @@ export const conductWireOnce = (sheet: Sheet, rehearsals: readonly Rehearsal[]):
 export const conductWire = (
   sheet: Sheet,
   rehearsals: readonly Rehearsal[],
-  { leaving }: Pick<Wanted, 'leaving'>,
+  { leaving, sabotage }: Wanted,
 ): Promise<void> => {
   const parts = rehearsals.flatMap(rehearsal =>
     sheet.faults.flatMap(fault =>
@@ -112,18 +112,20 @@ export const conductWire = (
       ),
     ),
   )
-  return onLanes(
-    parts.map(part => async lane => {
-      const { rehearsal, fault, target } = part
-      const stayed = await stayOnTcp(part, lane)
-      if (!leaving || !hasTcpLeaving(rehearsal, fault, target)) return
-      const scene = tcpScene(rehearsal, fault, lane)
-      for (const phase of PHASES) {
-        const result = await leaves(scene, { fault, target, phase }, stayed)
-        sheet.put({ row: rehearsal.row, fault, target, client: phase }, 'TCP', result)
-      }
-    }),
+  const jobs = parts.map(
+    (part): Job =>
+      async lane => {
+        const { rehearsal, fault, target } = part
+        const stayed = await stayOnTcp(part, lane)
+        if (!leaving || !hasTcpLeaving(rehearsal, fault, target)) return
+        const scene = tcpScene(rehearsal, fault, lane)
+        for (const phase of PHASES) {
+          const result = await leaves(scene, { fault, target, phase }, stayed)
+          sheet.put({ row: rehearsal.row, fault, target, client: phase }, 'TCP', result)
+        }
+      },
   )
+  return onLanes(jobs, sabotage)
 }
 
 export const rehearseAll = async (sheet: Sheet): Promise<readonly Rehearsal[]> => {

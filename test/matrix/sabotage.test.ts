@@ -6,9 +6,9 @@ import { SHAPES } from '../../src/dialects/index.ts'
 import type { StreamRules } from '../../src/dialects/shape.ts'
 import { type FailureClass, VERDICTS, type Verdict } from '../../src/failure.ts'
 import { ROUTES, type Route, type ShapeName } from '../../src/routes.ts'
-import type { Signal } from '../../src/signal.ts'
+import { Departure, type Signal } from '../../src/signal.ts'
 import { standIn } from '../simulation/stand-in.ts'
-import { conductRow } from './conduct.ts'
+import { conductRow, conductWire } from './conduct.ts'
 import type { Sabotage } from './engine.ts'
 import { FAULTS } from './faults/index.ts'
 import { rowsOf } from './rows.ts'
@@ -233,4 +233,21 @@ test('a lease that is never settled is red in every cell that was played', async
   })
   const sheet = await sheetOf({ rows: [COMPACT], faults: [DOWN], sabotage: keeps })
   assert.equal(sheet.reds.length, sheet.played['virtual time'])
+})
+
+test('over TCP an upstream that is closed half a second after its client left is red', async () => {
+  const late = transported(transport => (draft, headers, limits, signal) => {
+    const slow = new Departure()
+    signal.addEventListener('abort', () => setTimeout(() => slow.abort(), 500))
+    return transport.send(draft, headers, limits, slow)
+  })
+  const sheet = new Sheet(
+    ROWS.filter(({ label }) => label === COMPACT),
+    FAULTS.filter(({ title }) => title === CUT),
+  )
+  const rehearsals = await Promise.all(sheet.rows.map(rehearse))
+  await conductWire(sheet, rehearsals, { leaving: true, sabotage: late })
+  const red = redAt(sheet)
+  assert.ok(red.includes(at(COMPACT, CUT, 'group', 'waiting')), red.join('\n'))
+  assert.ok(!red.includes(at(COMPACT, CUT, 'group')), red.join('\n'))
 })

@@ -4,7 +4,7 @@ import type { Config } from '../../../src/config/config.ts'
 import type { Step } from '../../../src/record/trail.ts'
 import { type ClientRequest, modelOf } from '../../support/requests.ts'
 import { StageDoor } from '../../support/stage-door.ts'
-import { type Engine, keptBy, openEngine, readConfig, restingOf } from '../engine.ts'
+import { type Engine, keptBy, openEngine, readConfig, restingOf, type Sabotage } from '../engine.ts'
 import { unsealed } from '../judge/case.ts'
 import type { Row } from '../rows.ts'
 import type { Plan } from '../scene.ts'
@@ -67,13 +67,15 @@ const attempts = (asked: readonly Asked[], steps: readonly Step[]): readonly Ask
 /** One gateway and its providers on sockets of their own, one call at a time. */
 export class Lane {
   readonly #wall: Wall
+  readonly #sabotage: Sabotage | undefined
   /** undefined: nobody was at home yet. */
   #door: StageDoor | undefined
   readonly #configs = new Map<string, Promise<Config>>()
   #port = 0
 
-  constructor(certificate: Certificate) {
+  constructor(certificate: Certificate, sabotage: Sabotage | undefined) {
     this.#wall = new Wall(certificate)
+    this.#sabotage = sabotage
   }
 
   async open(): Promise<void> {
@@ -95,7 +97,7 @@ export class Lane {
     const config = await this.#configFor(row, plan.target, script.door)
     const clock = fastClock()
     const transport = undiciTransport({ clock })
-    const engine = openEngine({ clock, config, transport, sabotage: undefined })
+    const engine = openEngine({ clock, config, transport, sabotage: this.#sabotage })
     try {
       await this.#receive(engine)
       return await this.#call(engine, config, { row, plan, script })
