@@ -211,6 +211,19 @@ test('whoever comes, leaves and waits how long: everybody who stays goes, none b
   )
 })
 
+test('who leaves takes the turn it holds along, be it another one than it came with', async () => {
+  const time = virtualClock()
+  const queue = createQueue(time.clock)
+  const calm = new Departure()
+  const late = queue.enter('g', { priority: 1, ms: 10, signal: calm, most: 9 })
+  const urgent = queue.enter('g', { priority: 0, ms: 10, signal: new Departure(), most: 9 })
+  await time.advance(12)
+  assert.equal(await urgent, true)
+  calm.abort()
+  assert.equal(await late, false)
+  assert.deepEqual([queue.waiting(), time.pending()], [0, 0])
+})
+
 test('over sockets: a request waits for the rest to end and is answered, on chat and streamed; the next one is told to come again', async t => {
   for (const stream of [false, true]) {
     const on = await play(t, {
