@@ -63,7 +63,8 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
   const allowance = new Allowance(call, house.clock)
   let walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, allowance, visited: new Set() }
   let end = await visit(walk, plan.first, FIRST)
-  // Each group left its guesses standing because another one was there, and that one had nobody either.
+  // Each group left its guesses standing because another one was there, and that one had nobody either; and whoever
+  // waited in a queue for nothing may find somebody who is back.
   if (foundNobody(walk, end)) {
     walk = { ...walk, visited: new Set(), forlorn: true }
     trail.fallbacks = 0
@@ -81,11 +82,10 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
 }
 
 /** The whole way was gone without one attempt, although somebody rests who might have been asked. */
-const foundNobody = ({ house, trail, visited, allowance }: Walk, { outcome }: End): boolean =>
+const foundNobody = ({ house, trail, allowance }: Walk, { outcome }: End): boolean =>
   outcome.kind === 'failed' &&
   outcome.failure.class === 'no_deployment' &&
   trail.steps.length === 0 &&
-  visited.size > 1 &&
   !allowance.spent &&
   !house.board.calm()
 

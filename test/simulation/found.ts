@@ -165,4 +165,32 @@ export const FOUND: readonly Found[] = [
       reloads: [],
     },
   },
+  {
+    name: 'whoever waited in a queue for nothing is served by a deployment that is back meanwhile',
+    guards: 'nobodyIsTurnedAwayFromAFreeDeployment',
+    scenario: {
+      seed: 318825,
+      config: {
+        model_list: [lead('g1', 1), withParams(lead('g1', 2), { order: 2 })],
+        router_settings: {
+          allowed_fails_policy: { TimeoutErrorAllowedFails: 0 },
+          attempt_timeout: 5,
+          default_max_parallel_requests: 1,
+        },
+        general_settings,
+      },
+      upstreams: {
+        'u1/m1': { acts: [{ act: 'break', fault: 'connect_timeout', sent: false }] },
+        'u2/m2': {
+          acts: [],
+          outage: { from: 0, until: 500, act: { act: 'refuse', error: 'busy', head: 6000 } },
+        },
+      },
+      clients: [
+        { at: 0, endpoint: 'chat', model: 'g1' },
+        { at: 0, endpoint: 'chat', model: 'g1' },
+      ],
+      reloads: [],
+    },
+  },
 ]

@@ -213,7 +213,8 @@ const storyProblems = (world: World, client: SimClient): readonly string[] => {
     holds ? [] : [`client ${client.index}: ${what}`]
   const served = heard.status === 200
   // The head was sent before somebody else went on: what it counts is what had been then.
-  const settled = attempts.length > 0 && !wasResumed(attempts) && record.end !== 'upstream_broke'
+  const settled =
+    attempts.length > 0 && !namesIds(world) && !wasResumed(attempts) && record.end !== 'upstream_broke'
   // Whoever goes on is named as its fallback entry names it: by its group, or by its id.
   const groups = new Set([
     say('x-litellm-model-group'),

@@ -32,7 +32,9 @@ const intruders = (world: World, client: SimClient, text: string): readonly numb
     const changed = before !== undefined && before !== voice
     before = voice
     const asked = hits.find(hit => hit.index === voice)?.prefill
-    return changed && asked !== text.slice(0, index) ? [voice] : []
+    // What is gone on with may be a call of a tool.
+    const said = text.slice(0, index).replace('{"line":"', '')
+    return changed && asked !== said ? [voice] : []
   })
 }
 
