@@ -170,7 +170,8 @@ export const approach = (play: Play, level: Level): Turn | Promise<Turn> => {
   const wait = waitFor(play, level, choice.candidate)
   if (wait <= 0) return { kind: 'go', choice, aside: restsNow(play, choice.candidate) }
   if (last !== undefined && wait > patienceOf(play, level)) return { kind: 'end', outcome: last }
-  return wakeUp(play, level, wait)
+  // Spreading those who wait for one moment keeps nobody beyond the end of its request's time.
+  return wakeUp(play, level, Math.min(wait, play.allowance.leftMs))
 }
 
 /** The provider's own error says more than "nothing left to try". */

@@ -193,4 +193,25 @@ export const FOUND: readonly Found[] = [
       reloads: [],
     },
   },
+  {
+    name: 'whoever waits for a domain with many others waits no longer than its own time',
+    guards: 'answersBeginInTime',
+    scenario: {
+      seed: 524121,
+      config: { model_list: [lead('g1', 1)], router_settings: { total_timeout: 20 }, general_settings },
+      upstreams: {
+        'u1/m1': {
+          acts: [],
+          outage: {
+            from: 0,
+            until: 41_000,
+            act: { act: 'refuse', error: 'rate_limit', wait: { form: 'seconds', ms: 20_000 } },
+          },
+        },
+      },
+      // One after the other is told to wait; whoever comes later waits for what the first was told.
+      clients: Array.from({ length: 15 }, (_, at) => ({ at: at * 20, endpoint: 'chat', model: 'g1' })),
+      reloads: [],
+    },
+  },
 ]
