@@ -1,6 +1,7 @@
 import type { Sabotage } from './engine.ts'
 import type { Fault } from './faults/fault.ts'
 import { leaves, leavesForetold } from './leaves.ts'
+import type { Row } from './rows.ts'
 import type { Scene, Stayed } from './scene.ts'
 import { PHASES } from './seen.ts'
 import type { Sheet } from './sheet.ts'
@@ -128,8 +129,8 @@ export const conductWire = (
   return onLanes(jobs, sabotage)
 }
 
-export const rehearseAll = async (sheet: Sheet): Promise<readonly Rehearsal[]> => {
+export const rehearseAll = async (rows: readonly Row[]): Promise<readonly Rehearsal[]> => {
   const rehearsals: Rehearsal[] = []
-  for (const row of sheet.rows) rehearsals.push(await rehearse(row))
+  for (const row of rows) rehearsals.push(await rehearse(row))
   return rehearsals
 }

@@ -6,9 +6,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { conductRow, conductWire, rehearseAll } from './conduct.ts'
 import { FAULTS } from './faults/index.ts'
 import { page } from './page.ts'
+import { playTogether } from './parallel.ts'
 import {
   CLIENT_WORDS,
   MARK_WORDS,
@@ -77,11 +77,10 @@ const main = async (): Promise<void> => {
     (fault, name) => FAULTS.indexOf(fault) + 1 === Number(name),
   )
   const sheet = new Sheet(rows, faults)
-  const rehearsals = await rehearseAll(sheet)
-  for (const rehearsal of rehearsals) await conductRow(sheet, rehearsal, { leaving: true })
+  await playTogether(sheet, 'virtual')
   say(`virtual time: ${sheet.played['virtual time']} cells played, ${seconds()}`)
   if (!flags.virtual) {
-    await conductWire(sheet, rehearsals, { leaving: true })
+    await playTogether(sheet, 'wire')
     say(`TCP: ${sheet.played.TCP} cells played, ${seconds()}`)
   }
   tell(sheet)

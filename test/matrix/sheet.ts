@@ -19,6 +19,14 @@ export type Cell = {
 export type Red = { readonly cell: Cell; readonly staging: Staging; readonly complaints: readonly string[] }
 export type Staging = 'virtual time' | 'TCP'
 
+type PlacedRed = Omit<Red, 'cell'> & { readonly place: number }
+
+export type Dump = {
+  readonly cells: readonly (Result | undefined)[]
+  readonly reds: readonly PlacedRed[]
+  readonly played: Readonly<Record<Staging, number>>
+}
+
 /** Every cell and what it shows. A cell that was played twice is red if either was. */
 export class Sheet {
   readonly rows: readonly Row[]
@@ -46,6 +54,31 @@ export class Sheet {
   /** What is foretold of a cell that nobody plays here. */
   foretell(cell: Cell, result: Result): void {
     this.#cells[this.#placeOf(cell)] ??= result
+  }
+  /** Everything that is known, in a form that travels between threads. */
+  get dump(): Dump {
+    const reds = this.reds.map(({ cell, staging, complaints }) => ({
+      place: this.#placeOf(cell),
+      staging,
+      complaints,
+    }))
+    return { cells: [...this.#cells], reds, played: { ...this.played } }
+  }
+  /** What another sheet of the same rows and faults knows. A cell that somebody has played is not foretold any more. */
+  merge({ cells, reds, played }: Dump): void {
+    const all = [...this.cells()]
+    for (const cell of all) {
+      const place = this.#placeOf(cell)
+      const known = cells[place]
+      if (known !== undefined && this.#cells[place]?.kind !== 'red') this.#cells[place] = known
+    }
+    const byPlace = new Map(all.map(cell => [this.#placeOf(cell), cell]))
+    for (const { place, staging, complaints } of reds) {
+      const cell = byPlace.get(place)
+      if (cell !== undefined) this.reds.push({ cell, staging, complaints })
+    }
+    this.played['virtual time'] += played['virtual time']
+    this.played.TCP += played.TCP
   }
   get(cell: Cell): Result | undefined {
     return this.#cells[this.#placeOf(cell)]

@@ -13,9 +13,6 @@ export const TARGETS: readonly Target[] = ['again', 'sibling', 'group', 'dialect
 export const LEAD = 'lead'
 const SAME_MODEL = 'matrix-model'
 export const BEDROCK_MODEL = 'anthropic.claude-3-5-sonnet-20240620-v1:0'
-/** Seconds until a silent provider is given up, and longer than any healthy one takes. */
-export const TIMEOUT_SECONDS = 30
-
 /** Where a deployment is, by its id. */
 export type Address = (id: string) => { readonly origin: string; readonly key: string }
 
@@ -98,11 +95,19 @@ const entryFor = ({ id, group, speaks, sameModel }: Player, model: string, addre
   }
 }
 
-/** The gateway's file for a target. `model` is the provider's own name of what the row needs. */
+export type Setting = {
+  /** The provider's own name of what the row needs. */
+  readonly model: string
+  readonly address: Address
+  /** Until a silent provider is given up; longer than any healthy one takes. */
+  readonly timeoutSeconds: number
+}
+
+/** The gateway's file for a target. */
 export const configFor = (
   target: Target,
   row: Row,
-  { model, address }: { model: string; address: Address },
+  { model, address, timeoutSeconds }: Setting,
 ): JsonObject => {
   const list = (name: ListName): JsonObject => ({ [LEAD]: [...listed(target, name)] })
   const lists =
@@ -117,9 +122,9 @@ export const configFor = (
     model_list: playersFor(target, row).map(one => entryFor(one, model, address)),
     router_settings: {
       num_retries: retriesOf(target),
-      timeout: TIMEOUT_SECONDS,
+      timeout: timeoutSeconds,
       // Verdicts decide here, not whether a wait is worth its time.
-      max_retry_wait_with_fallback: 2 * TIMEOUT_SECONDS,
+      max_retry_wait_with_fallback: 2 * timeoutSeconds,
       ...lists,
     },
   }

@@ -17,8 +17,12 @@ import { TcpClient } from './client.ts'
 import { fastClock } from './clock.ts'
 import { listening, type Show, Wall } from './wall.ts'
 
+/** No provider is silent here, and no machine so busy. */
+const TIMEOUT_SECONDS = 600
 /** More than two sockets hold for a reader who does not read. */
 const PADDING = Buffer.alloc(2 * 1024 * 1024, ' ')
+/** A name too long to be one: every resolver says so without asking anybody, however busy the machine is. */
+const NOWHERE = `http://${'n'.repeat(64)}.invalid`
 const NO_PADDING = Buffer.alloc(0)
 /** A client leaves so long after the moment has come, or, where it waits for bytes, when they are there. */
 const REACTION_MS = 5
@@ -177,12 +181,12 @@ export class Lane {
       origin: target === 'none' || id === 'lead-1' ? this.#originOf(door) : this.#originOf('open'),
       key: `sk-${id}`,
     })
-    const read = readConfig(configFor(target, row, { model, address }))
+    const read = readConfig(configFor(target, row, { model, address, timeoutSeconds: TIMEOUT_SECONDS }))
     this.#configs.set(key, read)
     return read
   }
   #originOf(door: Script['door']): string {
-    if (door === 'no-name') return 'http://nobody.invalid'
+    if (door === 'no-name') return NOWHERE
     if (door === 'refused') return `http://127.0.0.1:${this.#wall.closedPort}`
     if (door === 'untrusted') return `https://127.0.0.1:${this.#wall.securePort}`
     return door === 'no-tls' ? `https://127.0.0.1:${this.#wall.port}` : `http://127.0.0.1:${this.#wall.port}`

@@ -16,6 +16,7 @@ import { playVirtual } from './play.ts'
 /** A row with everything that is known of it before anything goes wrong. */
 export type Rehearsal = Omit<Scene, 'play'>
 
+const TIMEOUT_SECONDS = 30
 const VIRTUAL: Address = id => ({ origin: `http://${id}.matrix`, key: `sk-${id}` })
 
 const providerFor = ({ id, speaks }: Player): Provider =>
@@ -83,7 +84,9 @@ const configs = new Map<string, Promise<Config>>()
 const configOf = (target: Target, row: Row): Promise<Config> => {
   const model = row.route.verbatim === true ? 'gpt-4.1' : modelOf(row.route)
   const key = `${target} ${row.flavour} ${model}`
-  const known = configs.get(key) ?? readConfig(configFor(target, row, { model, address: VIRTUAL }))
+  const known =
+    configs.get(key) ??
+    readConfig(configFor(target, row, { model, address: VIRTUAL, timeoutSeconds: TIMEOUT_SECONDS }))
   configs.set(key, known)
   return known
 }
