@@ -7,7 +7,7 @@ import type { Expected } from './oracle.ts'
 import type { Row } from './rows.ts'
 import { type Script, single } from './script.ts'
 import type { Phase, Seen } from './seen.ts'
-import { playersFor, type Target } from './targets.ts'
+import { FOREIGN, playersFor, type Target } from './targets.ts'
 
 /** One call to play: who is there, what they do, and when the client goes. */
 export type Plan = {
@@ -112,7 +112,7 @@ export const partsFor = (scene: Scene, fault: Fault, target: Target): Plan['scri
 export const unreachable = ({ row, direct }: Scene, target: Target): string | undefined => {
   if (target === 'again' || target === 'none') return undefined
   if (row.route.crossing === 'never') return row.route.because
-  const foreign = target === 'dialect' ? direct.get('foreign') : undefined
+  const foreign = target === 'dialect' ? direct.get(FOREIGN.id) : undefined
   if (foreign === undefined || foreign.request !== undefined) return undefined
   const { error } = JSON.parse(foreign.reply.body.toString()) as { error: { message: string } }
   // The provider's own sentence, as far as it is the same for every endpoint.

@@ -23,6 +23,7 @@ type PlacedRed = Omit<Red, 'cell'> & { readonly place: number }
 
 export type Dump = {
   readonly cells: readonly (Result | undefined)[]
+  readonly foretold: readonly number[]
   readonly reds: readonly PlacedRed[]
   readonly played: Readonly<Record<Staging, number>>
 }
@@ -33,6 +34,8 @@ export class Sheet {
   readonly faults: readonly Fault[]
   readonly reds: Red[] = []
   readonly #cells: (Result | undefined)[] = []
+  /** Places of cells that nobody has played. */
+  readonly #foretold = new Set<number>()
   readonly #rowAt: ReadonlyMap<Row, number>
   readonly #faultAt: ReadonlyMap<Fault, number>
   /** Cells that were played, by staging. */
@@ -47,13 +50,17 @@ export class Sheet {
 
   put(cell: Cell, staging: Staging, result: Result): void {
     const place = this.#placeOf(cell)
+    this.#foretold.delete(place)
     if (result.kind !== 'reason') this.played[staging] += 1
     if (result.kind === 'red') this.reds.push({ cell, staging, complaints: result.complaints })
     if (this.#cells[place]?.kind !== 'red') this.#cells[place] = result
   }
   /** What is foretold of a cell that nobody plays here. */
   foretell(cell: Cell, result: Result): void {
-    this.#cells[this.#placeOf(cell)] ??= result
+    const place = this.#placeOf(cell)
+    if (this.#cells[place] !== undefined) return
+    this.#cells[place] = result
+    if (result.kind !== 'reason') this.#foretold.add(place)
   }
   /** Everything that is known, in a form that travels between threads. */
   get dump(): Dump {
@@ -62,15 +69,21 @@ export class Sheet {
       staging,
       complaints,
     }))
-    return { cells: [...this.#cells], reds, played: { ...this.played } }
+    return { cells: [...this.#cells], foretold: [...this.#foretold], reds, played: { ...this.played } }
   }
   /** What another sheet of the same rows and faults knows. A cell that somebody has played is not foretold any more. */
-  merge({ cells, reds, played }: Dump): void {
+  merge({ cells, foretold, reds, played }: Dump): void {
     const all = [...this.cells()]
+    const guessed = new Set(foretold)
     for (const cell of all) {
       const place = this.#placeOf(cell)
       const known = cells[place]
-      if (known !== undefined && this.#cells[place]?.kind !== 'red') this.#cells[place] = known
+      if (known === undefined) continue
+      if (guessed.has(place)) this.foretell(cell, known)
+      else {
+        this.#foretold.delete(place)
+        if (this.#cells[place]?.kind !== 'red') this.#cells[place] = known
+      }
     }
     const byPlace = new Map(all.map(cell => [this.#placeOf(cell), cell]))
     for (const { place, staging, complaints } of reds) {
@@ -97,6 +110,10 @@ export class Sheet {
   /** Cells that say nothing. */
   get empty(): readonly Cell[] {
     return [...this.cells()].filter(cell => this.get(cell) === undefined)
+  }
+  /** Cells that say what they would show if somebody played them. */
+  get foretold(): readonly Cell[] {
+    return [...this.cells()].filter(cell => this.#foretold.has(this.#placeOf(cell)))
   }
   count(test: (result: Result | undefined) => boolean): number {
     return [...this.cells()].filter(cell => test(this.get(cell))).length

@@ -49,7 +49,8 @@ const ELSEWHERE: readonly Player[] = Object.values(LISTS).flatMap(([other, twin]
   player(other, other, 'azure'),
   player(twin, twin, 'openai', same),
 ])
-const FOREIGN = player('foreign', 'foreign', 'bedrock')
+/** Another dialect. */
+export const FOREIGN = player('foreign', 'foreign', 'bedrock')
 
 /** Every deployment that takes part. */
 export const playersFor = (target: Target, row: Row): readonly Player[] => {

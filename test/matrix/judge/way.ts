@@ -1,7 +1,7 @@
 import { isObject, type Json } from '../../../src/wire/json.ts'
 import { type Expected, verdictOf } from '../oracle.ts'
 import type { Asked, Request } from '../seen.ts'
-import { LEAD, mayCross, playersFor } from '../targets.ts'
+import { FOREIGN, LEAD, mayCross, playersFor } from '../targets.ts'
 import type { Case } from './case.ts'
 
 const brief = (asked: readonly Asked[]): string =>
@@ -102,13 +102,17 @@ export const health = ({ seen }: Case): readonly string[] => {
     : [`rests without blame: ${seen.resting.after.join(', ')}`]
 }
 
+/** The one that speaks another dialect may not have the endpoint. */
+const isUnspoken = (deployment: string, outcome: string): boolean =>
+  deployment === FOREIGN.id && outcome === 'unsupported'
+
 /** Every attempt that failed has one of the names that its fault may have. */
 export const names = ({ seen, meaning, fault }: Case, { end }: Expected): readonly string[] => {
   if (meaning.kind === 'passes') return []
   const refuses = fault.refusesPrefill === true && end.kind === 'broken' && end.mayContinue
   const allowed = refuses ? [...meaning.classes, 'caller_fault'] : meaning.classes
   return (seen.records[0]?.steps ?? []).flatMap(({ outcome, deployment }) =>
-    outcome === 'answered' || outcome === 'unsupported' || allowed.includes(outcome)
+    outcome === 'answered' || allowed.includes(outcome) || isUnspoken(deployment, outcome)
       ? []
       : [`${deployment} failed as ${outcome}; expected: ${allowed.join(' or ')}`],
   )

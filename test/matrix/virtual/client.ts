@@ -40,14 +40,13 @@ export class VirtualClient {
     return heardIn(Buffer.concat(this.#chunks))
   }
 
-  send(request: ClientRequest, headers: ClientRequest['headers']): void {
-    const { method, path, body } = request
+  send({ method, path, headers, body }: ClientRequest): void {
     const lines = [
       `${method} ${path} HTTP/1.1`,
       'host: gateway.matrix',
       `authorization: Bearer ${KEY}`,
       'connection: close',
-      ...[...request.headers, ...headers].map(([name, value]) => `${name}: ${value}`),
+      ...headers.map(([name, value]) => `${name}: ${value}`),
       ...(body === undefined ? [] : [`content-length: ${body.length}`]),
     ]
     this.#socket.push(`${lines.join('\r\n')}\r\n\r\n`)

@@ -84,7 +84,7 @@ class Stage {
     this.#before = before.asked
     const client = new VirtualClient(this.#door.server, this.#clock)
     this.#client = client
-    client.send(this.#play.request, [])
+    client.send(this.#play.request)
     const isOver = (): boolean =>
       client.over && this.#door.traffic.inside === 0 && told.records.length > before.records
     await this.#until(isOver, this.#clock.now() + PATIENCE_MS)
