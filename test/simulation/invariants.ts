@@ -92,6 +92,14 @@ export const NOT_SEEN: readonly { readonly what: string; readonly because: strin
     because: 'there is neither yet',
   },
   {
+    what: 'What a pulse (sse_keepalive_ping_interval_seconds) changes about the head of an answer.',
+    because: 'no schedule sets it; test/streams-commit.test.ts does',
+  },
+  {
+    what: 'Compressed answers, slow senders of requests, and a connection that was kept and is closed as it is used.',
+    because: 'they are made of sockets and threads, and here there is neither',
+  },
+  {
     what: 'Memory does not grow from request to request.',
     because: 'a schedule is too short to tell: that is what the soak is for',
   },

@@ -147,7 +147,7 @@ export const nobodyIsTurnedAwayFromAFreeDeployment: Invariant = {
 }
 
 /** Whoever writes one of these keys asks for rests that hold whatever else is free. */
-const FIRM = /"(?:cooldown_time|allowed_fails|allowed_fails_policy)":/
+const FIRM = /"(?:cooldown_time|allowed_fails|allowed_fails_policy|cooldown_panic_percent)":/
 
 /** Every request that is still to come will be answered there. */
 const isWell = (world: World, upstream: string, at: number): boolean => {
