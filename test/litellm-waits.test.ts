@@ -281,6 +281,37 @@ test('the log tells the whole way: every attempt, its outcome, and why the next 
   for (const text of [stage.key, 'Line, please.', MASTER_KEY]) assert.ok(!log.includes(text))
 })
 
+test('an order level where nobody can be asked leaves the trail as it is: the step before says why its group was left', async t => {
+  const house = steady()
+  const theatre = await play(t, {
+    stages,
+    start: house.start,
+    config: ({ stage }) => ({
+      model_list: [
+        deployment('star', stage, 'd1'),
+        deployment('second', stage, 'rests', { order: 1 }),
+        deployment('second', stage, 'ok', { order: 2 }),
+      ],
+      router_settings: { num_retries: 0, fallbacks: [{ star: ['second'] }] },
+    }),
+  })
+  const { stage } = theatre.stages
+  failing(stage, 'rests', 401)
+  await theatre.ask('/v1/chat/completions', chat('second'))
+  failing(stage, 'd1', 400)
+  await theatre.ask('/v1/chat/completions', chat('star'))
+  await house.served().house.journal.flush()
+  const lines = (await readFile(requestLogPath(theatre.dataDir), 'utf8')).trim().split('\n')
+  const { steps } = JSON.parse(lines.at(-1) ?? '') as RequestRecord
+  assert.deepEqual(
+    steps.map(step => [step.model, step.next]),
+    [
+      ['openai/d1', 'fallback star → second: caller_fault'],
+      ['openai/ok', 'end'],
+    ],
+  )
+})
+
 test("no retry at all when every deployment of the group is cooling: the provider's own error is the answer", async t => {
   const theatre = await play(t, {
     stages,

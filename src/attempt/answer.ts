@@ -132,7 +132,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   // Subtitles and plain transcripts are text by request; a deletion may answer with nothing at all.
   if (
     route.shape === 'transcription' &&
-    /^(text\/|application\/x-subrip)/i.test(type) &&
+    /^(?:text\/(?!event-stream)|application\/x-subrip)/.test(type) &&
     got.bytes.length > 0 &&
     !job.call.stream
   )

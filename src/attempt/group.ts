@@ -123,12 +123,16 @@ const spentAt = ({ trail, stop, wish }: Play, order: number | undefined): readon
     .map(step => step.deployment)
 }
 
-/** A retry is counted when it is made: a wait that was not worth it is none. */
-const tellWhy = (trail: Trail, { last, before, waitedMs }: Level): void => {
+/**
+ * A retry is counted when it is made: a wait that was not worth it is none. A level where nobody was asked has no step:
+ * the last one is then another group's, and keeps the reason why that group was left.
+ */
+const tellWhy = ({ trail, stop }: Play, { last, before, waitedMs }: Level): void => {
   if (last !== undefined) {
     trail.retries += 1
     note(trail, `retry: ${last.failure.class}${waitedMs > 0 ? `, ${Math.round(waitedMs)} ms` : ''}`)
-  } else if (before?.kind === 'failed') note(trail, `next order: ${before.failure.class}`)
+  } else if (before?.kind === 'failed' && trail.steps.at(-1)?.group === stop.group)
+    note(trail, `next order: ${before.failure.class}`)
 }
 
 /** A slot at the deployment, or why there is none: the client left, or the time was over. */
@@ -165,7 +169,7 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
     return undefined
   }
   const { waitedMs } = level
-  tellWhy(play.trail, level)
+  tellWhy(play, level)
   const startedAt = house.clock.now()
   level.attempts += 1
   allowance.attemptsLeft -= 1

@@ -61,7 +61,6 @@ export const FOUND: readonly Found[] = [
   {
     name: 'an event stream is no transcript: what was asked for as a document is not answered with events',
     guards: 'failuresAreNamedRight',
-    pending: 'any text/ type passes for a plain transcript, text/event-stream too',
     scenario: {
       seed: 1,
       config: { model_list: [lead('g1', 1)], router_settings: { num_retries: 0 }, general_settings },
