@@ -15,7 +15,6 @@ import { isAnswer, typeOf } from './head.ts'
 import { leftOf, nearer, type PhaseLimits } from './limits.ts'
 import type { Job } from './once.ts'
 import type { Content } from './outcome.ts'
-import { noteSpoke } from './patience.ts'
 import { Progress } from './progress.ts'
 import type { Approach } from './resume.ts'
 import { jointDecoder } from './resume-joint.ts'
@@ -231,7 +230,7 @@ const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing
     const { firstContentAt } = gated
     // What had to be repeated first says nothing of how soon a deployment speaks.
     if (framing.rules.speaksSoon === true && sent.approach === undefined)
-      noteSpoke(job.hop.deployment, firstContentAt - startedAt)
+      job.house.board.patience(job.hop.deployment).spoke(firstContentAt - startedAt)
     const content: Content = { kind: 'stream', live, progress, opened: gated, raw: framing.raw }
     return { ok: true, read: { content, firstContentAt } }
   }

@@ -14,7 +14,7 @@ import { plainAnswer } from './decode.ts'
 import { limitsFor, nearer, type PhaseLimits } from './limits.ts'
 import { isRehearsed, mockTransport } from './mock.ts'
 import { editNames, type Outcome } from './outcome.ts'
-import { mayThink, noteSilent, patienceMs } from './patience.ts'
+import { mayThink, patienceMs } from './patience.ts'
 import { type Approach, approachTo, type Resumption } from './resume.ts'
 import type { Mode } from './resume-joint.ts'
 import { timeoutSignal } from './signals.ts'
@@ -138,7 +138,8 @@ const limitsOf = (job: Job): PhaseLimits => {
   const limits = limitsFor(job.call, deployment)
   if (!limits.firstTokenUnsaid || SHAPES[route.shape].stream?.speaksSoon !== true) return limits
   if (!job.hasFallback('timeout_first_token') || mayThink(body, deployment)) return limits
-  return { ...limits, firstTokenMs: patienceMs(deployment, body.kind === 'none' ? 0 : body.bytes.length) }
+  const promptBytes = body.kind === 'none' ? 0 : body.bytes.length
+  return { ...limits, firstTokenMs: patienceMs(job.house.board.patience(deployment), promptBytes) }
 }
 
 const signalOf = (error: unknown, job: Job, { startedAt, limits }: Progressed): FailureSignal => {
@@ -170,7 +171,7 @@ const learnSilence = (
 ): void => {
   const silent = failureClass === 'timeout_headers' || failureClass === 'timeout_first_token'
   if (silent && limits.firstTokenUnsaid && limits.firstTokenMs !== undefined)
-    noteSilent(job.hop.deployment, startedAt, job.house.clock.now())
+    job.house.board.patience(job.hop.deployment).silent(startedAt, job.house.clock.now())
 }
 
 const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {

@@ -5,6 +5,7 @@ import { createAffinityMemory } from './affinity.ts'
 import { type Budget, createBudget } from './budget.ts'
 import { createState, type State, stateInForce } from './health.ts'
 import type { Lease, Leases } from './leases.ts'
+import type { Patience } from './patience.ts'
 import type { HealthExchange } from './ports.ts'
 import { createQueue, type Queue } from './queue.ts'
 import { type Cooling, createReplica } from './replica.ts'
@@ -69,6 +70,8 @@ export type Board = {
    * of an idle deployment fades to nothing. undefined: untested.
    */
   readonly pace: (id: string, stream: boolean) => number | undefined
+  /** How long the deployment is waited for until it speaks. */
+  readonly patience: (deployment: Deployment) => Patience
   /** True while a deployment begins slowly (slow_start_seconds): nobody need ask for shares otherwise. */
   readonly warming: () => boolean
   /** How much of its weight the deployment has now, 0.1 to 1. */
@@ -129,7 +132,7 @@ const createAdmission = ({ clock, config }: BoardOptions, leases: Leases) => {
     })
   }
 
-  return { states, admit }
+  return { states, stateOf, admit }
 }
 
 export const createBoard = (options: BoardOptions): MemoryBoard => {
@@ -137,7 +140,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
   const affinity = createAffinityMemory(clock)
   const health = createReplica(options)
   const { leases, domains } = health
-  const { states, admit } = createAdmission(options, leases)
+  const { states, stateOf, admit } = createAdmission(options, leases)
   const queue = createQueue(clock)
   const budget = createBudget({
     settings: () => config().router.failover.retryBudget,
@@ -177,6 +180,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
       const state = states.get(id)
       return state?.tally.pace(stream).seconds(state.slots.taken() === 0)
     },
+    patience: deployment => stateOf(deployment).patience,
     warming: () => health.warmth.size() > 0,
     warmth: health.warmth.share,
     recall: affinity.recall,

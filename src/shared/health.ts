@@ -4,6 +4,7 @@ import type { Clock, Dice } from '../house.ts'
 import { askedWaitMs, coolingAfter, countingRule } from './cooldown.ts'
 import type { Domains } from './domains.ts'
 import type { AttemptEnd } from './leases.ts'
+import { createPatience, type Patience } from './patience.ts'
 import type { HealthExchange, Rest } from './ports.ts'
 import { type RestDecision, restAfter, usesLitellmRules } from './rest-rules.ts'
 import type { Mark, Rests } from './rests.ts'
@@ -15,6 +16,7 @@ import type { Warmth } from './warmth.ts'
 export type State = {
   readonly slots: Slots
   readonly tally: Tally
+  patience: Patience
   /** Failures that allowed_fails counts, by counter key. */
   readonly fails: Map<string, { readonly count: number; readonly until: number }>
   /** What the id stood for when this was learned; another domain under the same id starts afresh. */
@@ -66,6 +68,7 @@ export const createState = (
   return {
     slots: createSlots(() => parallelLimit(inForce(), config().router)),
     tally: createTally(clock, () => latencyRules(config().router.strategyArgs)),
+    patience: createPatience(),
     fails: new Map(),
     domain: inForce().domain,
     streak: 0,
@@ -81,6 +84,7 @@ export const stateInForce = (state: State, deployment: Deployment, config: Confi
   state.streak = 0
   state.fails.clear()
   state.tally.forgetOutcomes()
+  state.patience = createPatience()
   return state
 }
 
