@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { virtualClock } from '../src/shared/clock.ts'
-import { createMemoryExchange } from '../src/shared/exchange.ts'
+import { createMemoryExchange } from '../src/shared/exchange.fixture.ts'
 import {
   type Asked,
   atRest,

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { testConfig, testDeployment, testFailure } from '../plan/testing.ts'
 import { createBoard, type MemoryBoard } from './board.ts'
 import { seededDice, type VirtualClock, virtualClock } from './clock.ts'
-import { createMemoryExchange } from './exchange.ts'
+import { createMemoryExchange } from './exchange.fixture.ts'
 import type { HealthEvent } from './ports.ts'
 
 /** Two boards that hear of each other: what one has learned the other honours. */

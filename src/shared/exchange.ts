@@ -5,29 +5,6 @@ import { Standing } from './standing.ts'
 /** Nobody else is there. */
 export const ALONE: HealthExchange = { publish: () => {}, subscribe: () => () => {} }
 
-/** Boards of one process joined in memory. Events are copied as a socket would: what is not plain data does not pass. */
-export const createMemoryExchange = (clock: Pick<Clock, 'wall'>): { readonly join: () => HealthExchange } => {
-  const members = new Map<object, (event: HealthEvent) => void>()
-  const standing = new Standing(clock)
-
-  const join = (): HealthExchange => {
-    const member = {}
-    return {
-      publish: event => {
-        if (!standing.take(event)) return
-        const copy = JSON.stringify(event)
-        for (const [other, hear] of members) if (other !== member) hear(JSON.parse(copy) as HealthEvent)
-      },
-      subscribe: hear => {
-        for (const event of standing.events()) hear(event)
-        members.set(member, hear)
-        return () => members.delete(member)
-      },
-    }
-  }
-  return { join }
-}
-
 /** What a way to other boards gets from the hub it is part of. */
 export type Hub = {
   /** Somebody else has told this. */

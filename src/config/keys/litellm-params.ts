@@ -1,3 +1,4 @@
+import { PHASE_ROWS } from './phases.ts'
 import { differs, each, honoured, type KeyRow, later, ofProvider } from './row.ts'
 
 export const LITELLM_PARAMS: readonly KeyRow[] = [
@@ -22,13 +23,7 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
   honoured('request_timeout', 'The same as `timeout`, which wins.'),
   honoured('stream_timeout', 'Seconds for a streamed call.'),
   honoured('connect_timeout', 'Seconds to connect. 0: no limit.'),
-  honoured('header_timeout', 'Seconds to the response head of a streamed call. 0: no limit.'),
-  honoured(
-    'first_token_timeout',
-    'Seconds from the start of a streamed call to its first content. 0: no limit. See [failover.md](failover.md#phases).',
-  ),
-  honoured('idle_timeout', 'Seconds between two events of an answer that has begun. 0: no limit.'),
-  honoured('attempt_timeout', 'Seconds for one attempt from its start to its last byte. 0: no limit.'),
+  ...PHASE_ROWS,
   honoured('num_retries', 'Overrides `router_settings.num_retries`.'),
   differs('max_retries', 'Without effect, as in LiteLLM’s router: only num_retries counts.', 0),
   honoured('cooldown_time', 'Seconds this deployment rests after failures.'),

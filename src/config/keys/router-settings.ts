@@ -1,3 +1,4 @@
+import { PHASE_ROWS } from './phases.ts'
 import { differs, each, honoured, type KeyRow, later } from './row.ts'
 
 export const ROUTER_SETTINGS: readonly KeyRow[] = [
@@ -12,13 +13,7 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
   honoured('timeout', 'Seconds for a whole call.'),
   honoured('stream_timeout', 'Seconds for a streamed call.'),
   honoured('connect_timeout', 'Seconds to connect. 0: no limit.', 5),
-  honoured('header_timeout', 'Seconds to the response head of a streamed call. 0: no limit.'),
-  honoured(
-    'first_token_timeout',
-    'Seconds from the start of a streamed call to its first content. 0: no limit. See [failover.md](failover.md#phases).',
-  ),
-  honoured('idle_timeout', 'Seconds between two events of an answer that has begun. 0: no limit.'),
-  honoured('attempt_timeout', 'Seconds for one attempt from its start to its last byte. 0: no limit.'),
+  ...PHASE_ROWS,
   honoured(
     'stream_recovery',
     'What follows when a stream breaks after its first content: `on`, `splice_only` or `off`. See [failover.md](failover.md#streams-before-and-after-the-commit).',
