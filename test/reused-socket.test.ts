@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { MASTER_KEY, play, type Start } from './support/harness.ts'
 import { inside, until } from './support/inside.ts'
+import { openFor } from './support/sockets.ts'
 import { steady } from './support/steady.ts'
 
 /** A kept connection that its server closes just as the next request is written: nobody's failure, once. */
@@ -50,17 +50,8 @@ const startServer = async (t: TestContext, serve: (asked: Asked) => void) => {
       serve(asked)
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const socket of sockets) socket.destroy()
-    await closed
-  })
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return { baseUrl: `http://127.0.0.1:${port}/v1`, seen, sockets }
+  const baseUrl = await openFor(t, server, sockets)
+  return { baseUrl, seen, sockets }
 }
 
 const playAgainst = async (t: TestContext, serve: (asked: Asked) => void, start?: Start) => {

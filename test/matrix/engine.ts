@@ -15,9 +15,23 @@ import {
 } from '../../src/shared/board.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { standIn } from '../simulation/stand-in.ts'
+import type { ClientRequest } from '../support/requests.ts'
 
 /** The master key of every gateway here. */
 export const KEY = 'sk-matrix-master-key-0123456789'
+
+/** The head of a request as it is written to the gateway. */
+export const headOf = ({ method, path, headers, body }: ClientRequest): string => {
+  const lines = [
+    `${method} ${path} HTTP/1.1`,
+    'host: gateway.matrix',
+    `authorization: Bearer ${KEY}`,
+    'connection: close',
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+    ...(body === undefined ? [] : [`content-length: ${body.length}`]),
+  ]
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
 
 /** Breaks a part of the engine, to see that the matrix notices. */
 export type Sabotage = (house: House) => House

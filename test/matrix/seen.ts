@@ -1,6 +1,6 @@
 import type { RequestRecord } from '../../src/record/trail.ts'
 import type { AttemptEnd } from '../../src/shared/board.ts'
-import type { Heard } from './heard.ts'
+import type { Heard } from '../support/heard.ts'
 
 /** A request as a provider got it, its credential left out. */
 export type Request = {

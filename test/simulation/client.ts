@@ -1,22 +1,18 @@
 import type { Server } from 'node:http'
 import { Duplex } from 'node:stream'
 import type { Config } from '../../src/config/config.ts'
+import { heardIn, type Heard as Wire } from '../support/heard.ts'
 import { endpointOf, type Written, writtenBody } from './endpoints.ts'
 import { tell, type World } from './facts.ts'
 import type { ClientScript } from './scenario.ts'
 
 export const MASTER_KEY = 'sk-simulated-master-key-0123456789'
 
-/** A response as it came over the wire. */
-export type Heard = {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-  /** By HTTP the body is whole: its length, or its last chunk. */
-  readonly whole: boolean
-  /** Bytes that came after the whole response. */
-  readonly beyond: number
-}
+/** A response as it came over the wire, its body as text. */
+export type Heard = Omit<Wire, 'body'> & { readonly body: string }
+
+const textOf = (heard: Wire | undefined): Heard | undefined =>
+  heard && { ...heard, body: heard.body.toString() }
 
 /** Few bytes fit into the connection of a slow reader. */
 const SLOW_BYTES = 512
@@ -103,7 +99,7 @@ export class SimClient {
   }
 
   get heard(): Heard | undefined {
-    this.#heard ??= heardIn(Buffer.concat(this.#chunks))
+    this.#heard ??= textOf(heardIn(Buffer.concat(this.#chunks)))
     return this.#heard
   }
   /** Every byte that came. */
@@ -199,45 +195,5 @@ export class SimClient {
     if (cut === -1 || sofar.length <= cut + 4) return
     this.#got = 'content'
     this.contentStep = tell(this.#world, `client ${this.index} hears content`)
-  }
-}
-
-const chunked = (bytes: Buffer): { body: Buffer; whole: boolean; rest: number } => {
-  const parts: Buffer[] = []
-  let at = 0
-  for (;;) {
-    const line = bytes.indexOf('\r\n', at)
-    if (line === -1) return { body: Buffer.concat(parts), whole: false, rest: 0 }
-    const size = Number.parseInt(bytes.toString('latin1', at, line), 16)
-    if (size === 0)
-      return { body: Buffer.concat(parts), whole: bytes.length >= line + 4, rest: bytes.length - line - 4 }
-    parts.push(bytes.subarray(line + 2, line + 2 + size))
-    at = line + 2 + size + 2
-    if (at > bytes.length) return { body: Buffer.concat(parts), whole: false, rest: 0 }
-  }
-}
-
-const heardIn = (bytes: Buffer): Heard | undefined => {
-  const cut = bytes.indexOf('\r\n\r\n')
-  if (cut === -1) return undefined
-  const [first = '', ...lines] = bytes.toString('latin1', 0, cut).split('\r\n')
-  const headers: Record<string, string> = {}
-  for (const line of lines) {
-    const colon = line.indexOf(':')
-    headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim()
-  }
-  const rest = bytes.subarray(cut + 4)
-  const status = Number(first.split(' ')[1])
-  if (headers['transfer-encoding'] === 'chunked') {
-    const { body, whole, rest: beyond } = chunked(rest)
-    return { status, headers, body: body.toString(), whole, beyond: Math.max(0, beyond) }
-  }
-  const length = Number(headers['content-length'] ?? 0)
-  return {
-    status,
-    headers,
-    body: rest.subarray(0, length).toString(),
-    whole: rest.length >= length,
-    beyond: Math.max(0, rest.length - length),
   }
 }

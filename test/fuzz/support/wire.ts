@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Owner } from '../../support/harness.ts'
+import { openFor } from '../../support/sockets.ts'
 
 /** One request at the provider. What happens to its socket is the test's affair. */
 export type WireCall = {
@@ -103,18 +103,9 @@ export const startWire = async (t: Owner): Promise<Wire> => {
       },
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const socket of sockets) socket.destroy()
-    await closed
-  })
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const baseUrl = await openFor(t, server, sockets)
   return {
-    baseUrl: `http://127.0.0.1:${port}/v1`,
+    baseUrl,
     answer: (next, when = () => false) => {
       act = next
       early = when

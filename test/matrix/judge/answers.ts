@@ -1,5 +1,5 @@
 import { isObject, type Json } from '../../../src/wire/json.ts'
-import type { Heard } from '../heard.ts'
+import type { Heard } from '../../support/heard.ts'
 import type { Expected } from '../oracle.ts'
 import { bodyOf } from '../script.ts'
 import { type Case, statusOf, textOf, unsealed } from './case.ts'

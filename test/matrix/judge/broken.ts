@@ -1,5 +1,5 @@
 import { endingOf } from '../../support/answers.ts'
-import type { Heard } from '../heard.ts'
+import type { Heard } from '../../support/heard.ts'
 import { saidIn } from '../said.ts'
 import { wholly } from './answers.ts'
 import { type Case, statusOf, unsealed } from './case.ts'

@@ -1,7 +1,7 @@
 import type { Usage } from '../../../src/dialects/shape.ts'
 import type { FailureClass } from '../../../src/failure.ts'
+import type { Heard } from '../../support/heard.ts'
 import type { Fault, Meaning } from '../faults/fault.ts'
-import type { Heard } from '../heard.ts'
 import type { Row } from '../rows.ts'
 import type { Script } from '../script.ts'
 import type { Request, Seen } from '../seen.ts'

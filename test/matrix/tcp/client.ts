@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
+import { type Heard, heardIn } from '../../support/heard.ts'
 import type { ClientRequest } from '../../support/requests.ts'
-import { KEY } from '../engine.ts'
-import { type Heard, heardIn } from '../heard.ts'
+import { headOf } from '../engine.ts'
 import { calmNow } from './calm.ts'
 
 /** A client on a real connection that hears everything and may leave. */
@@ -31,17 +31,9 @@ export class TcpClient {
     return heardIn(Buffer.concat(this.#chunks))
   }
 
-  send({ method, path, headers, body }: ClientRequest): void {
-    const lines = [
-      `${method} ${path} HTTP/1.1`,
-      'host: gateway.matrix',
-      `authorization: Bearer ${KEY}`,
-      'connection: close',
-      ...headers.map(([name, value]) => `${name}: ${value}`),
-      ...(body === undefined ? [] : [`content-length: ${body.length}`]),
-    ]
-    this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`)
-    if (body !== undefined) this.#socket.write(body)
+  send(request: ClientRequest): void {
+    this.#socket.write(headOf(request))
+    if (request.body !== undefined) this.#socket.write(request.body)
   }
 
   leave(): void {

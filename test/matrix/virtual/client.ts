@@ -1,9 +1,9 @@
 import type { Server } from 'node:http'
 import { Duplex } from 'node:stream'
 import type { Clock } from '../../../src/house.ts'
+import { type Heard, heardIn } from '../../support/heard.ts'
 import type { ClientRequest } from '../../support/requests.ts'
-import { KEY } from '../engine.ts'
-import { type Heard, heardIn } from '../heard.ts'
+import { headOf } from '../engine.ts'
 
 /** A client on a connection that exists only in memory; the server at its other end is the real one. */
 export class VirtualClient {
@@ -40,17 +40,9 @@ export class VirtualClient {
     return heardIn(Buffer.concat(this.#chunks))
   }
 
-  send({ method, path, headers, body }: ClientRequest): void {
-    const lines = [
-      `${method} ${path} HTTP/1.1`,
-      'host: gateway.matrix',
-      `authorization: Bearer ${KEY}`,
-      'connection: close',
-      ...headers.map(([name, value]) => `${name}: ${value}`),
-      ...(body === undefined ? [] : [`content-length: ${body.length}`]),
-    ]
-    this.#socket.push(`${lines.join('\r\n')}\r\n\r\n`)
-    if (body !== undefined) this.#socket.push(body)
+  send(request: ClientRequest): void {
+    this.#socket.push(headOf(request))
+    if (request.body !== undefined) this.#socket.push(request.body)
   }
 
   leave(): void {

@@ -18,10 +18,12 @@ const chunkedBody = (bytes: Buffer): Body => {
     const line = bytes.indexOf('\r\n', at)
     const size = line === -1 ? Number.NaN : Number.parseInt(bytes.toString('latin1', at, line), 16)
     const end = line + 2 + size + 2
-    if (Number.isNaN(size) || end > bytes.length)
-      return { body: Buffer.concat(parts), whole: false, beyond: 0 }
+    const part = (): Body => ({ body: Buffer.concat(parts), whole: false, beyond: 0 })
+    if (Number.isNaN(size)) return part()
+    // Of a chunk that is cut, the beginning has been heard.
+    if (size > 0) parts.push(bytes.subarray(line + 2, line + 2 + size))
+    if (end > bytes.length) return part()
     if (size === 0) return { body: Buffer.concat(parts), whole: true, beyond: bytes.length - end }
-    parts.push(bytes.subarray(line + 2, end - 2))
     at = end
   }
 }
