@@ -1,7 +1,7 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import type { Losses } from './bedrock-converse-losses.ts'
 import { documentBlock, imageBlock } from './bedrock-converse-media.ts'
+import type { Losses } from './losses.ts'
 
 /** One Converse message under construction. Results of tools stand before everything else in a user turn. */
 type Turn = {

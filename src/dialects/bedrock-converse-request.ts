@@ -1,9 +1,9 @@
 import { Unsupported } from '../providers/provider.ts'
 import type { Warning } from '../wire/edit.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { collectLosses, type Losses } from './bedrock-converse-losses.ts'
 import { toMessages } from './bedrock-converse-messages.ts'
 import { toToolConfig } from './bedrock-converse-tools.ts'
+import { collectLosses, type Losses } from './losses.ts'
 
 /**
  * A chat.completions request as a Converse body. What has no place there is never dropped in silence: it is a

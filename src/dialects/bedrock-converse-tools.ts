@@ -1,6 +1,6 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import type { Losses } from './bedrock-converse-losses.ts'
+import type { Losses } from './losses.ts'
 
 const ANY_OBJECT: JsonObject = { type: 'object', properties: {} }
 

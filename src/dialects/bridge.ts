@@ -1,0 +1,40 @@
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { sseDecoder } from '../wire/sse.ts'
+import type { Asked, Door, NeutralDecoder, NeutralEvent, StreamWriter, Upstream } from './neutral.ts'
+import type { StreamDecoder, StreamEvent } from './shape.ts'
+
+/** A decoder for dialects that stream server-sent events: `read` makes neutral events of one. */
+export const fromEvents = (read: (event: StreamEvent) => readonly NeutralEvent[]): NeutralDecoder => {
+  const events = sseDecoder()
+  return {
+    push: chunk => events.push(chunk).flatMap(read),
+    end: () => events.end().flatMap(read),
+  }
+}
+
+/** An upstream's stream as the client's dialect streams it. */
+export const throughBridge = (decoder: NeutralDecoder, writer: StreamWriter): StreamDecoder => {
+  const written = (events: readonly NeutralEvent[]): StreamEvent[] =>
+    events.flatMap(event => writer.write(event))
+  return { push: chunk => written(decoder.push(chunk)), end: () => written(decoder.end()) }
+}
+
+const decoder = new TextDecoder()
+const encoder = new TextEncoder()
+
+/** A JSON object out of bytes. Throws Error. */
+export const objectIn = (bytes: Uint8Array): JsonObject => {
+  const value = JSON.parse(decoder.decode(bytes)) as Json
+  if (!isObject(value)) throw new Error('the body is no JSON object')
+  return value
+}
+
+export const bytesOf = (value: JsonObject): Uint8Array => encoder.encode(JSON.stringify(value))
+
+/** A whole answer of the upstream in the client's dialect. Throws Error when it is none. */
+export const translateAnswer = (
+  bytes: Uint8Array,
+  upstream: Upstream,
+  door: Door,
+  asked: Asked,
+): Uint8Array => bytesOf(door.answer(upstream.answer(objectIn(bytes)), asked))

@@ -1,0 +1,61 @@
+import { bytesOf, objectIn, throughBridge, translateAnswer } from '../dialects/bridge.ts'
+import { DOORS } from '../dialects/doors.ts'
+import { collectLosses } from '../dialects/losses.ts'
+import type { Asked, Door, Target, Upstream } from '../dialects/neutral.ts'
+import { applyEdits, joinSegments, type Warning } from '../wire/edit.ts'
+import type { JsonObject } from '../wire/json.ts'
+import { unsupportedText } from './parameters.ts'
+import { type Ask, type Reading, type Stamp, Unsupported } from './provider.ts'
+
+/**
+ * The body for a provider that speaks another dialect than the client: read by the client's door, written by the
+ * provider's dialect, with everything that was lost on the way.
+ */
+
+export type Bridged = {
+  readonly body: Uint8Array
+  readonly warnings: readonly Warning[]
+}
+
+const requestOf = (ask: Ask, provider: string): JsonObject => {
+  if (ask.body.kind !== 'json') throw new Unsupported(`${provider} takes JSON requests only`)
+  return objectIn(joinSegments(applyEdits(ask.body.index, ask.edits)))
+}
+
+/** The door through which this call came. Throws Unsupported when no translation leads from there. */
+export const doorOf = (ask: Ask, provider: string): Door => {
+  const door = DOORS[ask.route.shape]
+  if (door === undefined) throw new Unsupported(`${provider} does not serve ${ask.route.name}`)
+  return door
+}
+
+/** Throws Unsupported: for what cannot be carried, and with drop_params off for a parameter that would be lost. */
+export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: string): Bridged => {
+  const losses = collectLosses()
+  const request = doorOf(ask, provider).read(requestOf(ask, provider), losses)
+  const body = upstream.write(request, target, losses)
+  const { warnings, lost } = losses.found()
+  if (lost.length > 0 && !ask.dropParams)
+    throw new Unsupported(unsupportedText(provider, ask.model, lost), lost[0] ?? null)
+  const dropped = lost.map(name => ({
+    lost: name,
+    because: `drop_params: ${upstream.dialect} has no place for it`,
+  }))
+  return { body: bytesOf(body), warnings: [...warnings, ...dropped] }
+}
+
+const askedOf = (ask: Ask, door: Door, provider: string, stamp: Stamp): Asked => {
+  const body = requestOf(ask, provider)
+  return { body, request: door.read(body, collectLosses()), model: ask.model, ...stamp }
+}
+
+/** How the answer comes back. The request is read again, and only when there is an answer to be translated. */
+export const bridgedReading = (ask: Ask, upstream: Upstream, provider: string, stamp: Stamp): Reading => {
+  const door = doorOf(ask, provider)
+  return {
+    decoder: () => throughBridge(upstream.decoder(), door.writer(askedOf(ask, door, provider, stamp))),
+    translate: bytes => translateAnswer(bytes, upstream, door, askedOf(ask, door, provider, stamp)),
+    ...(upstream.streamType === undefined ? {} : { streamType: upstream.streamType }),
+    ...(upstream.errorOf === undefined ? {} : { errorOf: upstream.errorOf }),
+  }
+}
