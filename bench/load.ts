@@ -1,5 +1,6 @@
 /**
- * The load generator: a closed loop over a fixed number of kept-alive connections, in a process of its own.
+ * The load generator: a fixed number of kept-alive connections, in a closed loop or at a given rate, in a process of
+ * its own.
  * usage: node bench/load.ts '<LoadOrder as JSON>', prints a LoadResult as JSON.
  */
 import { connect } from 'node:net'
@@ -17,6 +18,8 @@ export type LoadOrder = {
   /** The run ends when either is reached; requests under way are waited for. */
   readonly seconds: number
   readonly maxRequests: number
+  /** Requests a second over all connections, evenly spaced; undefined: each connection asks again at once. */
+  readonly rate: number | undefined
 }
 
 export type LoadResult = {
@@ -58,6 +61,13 @@ const run = async (order: LoadOrder): Promise<LoadResult> => {
   const start = performance.now()
   const deadline = start + order.seconds * 1000
 
+  /** When the next request is due. Who comes late does not wait: the rate holds over the whole run. */
+  let due = start
+  const turn = (): number => {
+    if (order.rate !== undefined) due += 1000 / order.rate
+    return due
+  }
+
   const worker = (): Promise<void> =>
     new Promise(resolve => {
       let begun = 0
@@ -71,6 +81,11 @@ const run = async (order: LoadOrder): Promise<LoadResult> => {
           return
         }
         sent += 1
+        const wait = turn() - performance.now()
+        if (wait > 0) setTimeout(ask, wait)
+        else ask()
+      }
+      const ask = (): void => {
         begun = performance.now()
         socket.write(request)
       }

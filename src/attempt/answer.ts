@@ -52,7 +52,7 @@ const stampOf =
   })
 
 /** The answer of one attempt, read as far as the commit; a failure is a signal. */
-export const readAnswer = async (job: Job, sent: Sent, answer: Answer): Promise<Verdict> => {
+export const readAnswer = (job: Job, sent: Sent, answer: Answer): Promise<Verdict> | Verdict => {
   const reading = job.hop.deployment.connection.reading(sent.ask, stampOf(job.house))
   if (!isAnswer(answer.status) && job.call.route.verbatim !== true)
     return readError(job, sent, answer, reading)
