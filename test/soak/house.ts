@@ -147,18 +147,22 @@ export class Watch {
   }
 }
 
+/** What was done to the processes around the gateway: it is right to speak of that. */
+type Done = { readonly workerKilled: boolean; readonly redisKilled: boolean }
+
 /** Lines that tell of a fault of the gateway's own: events of the log, and whatever the console was not meant to say. */
-export const complaintsOf = (gateway: Served, killed: boolean): readonly string[] => {
+export const complaintsOf = (gateway: Served, { workerKilled, redisKilled }: Done): readonly string[] => {
   const events = gateway
     .stdout()
     .split('\n')
     .filter(line => line.includes('"kind":"event"'))
+    .filter(line => !(redisKilled && /"msg":"Redis is (?:lost|back)/.test(line)))
   const [, ...after] = gateway.stderr().split(/ tells all of it\.\n/)
   const console = after
     .join('\n')
     .split('\n')
     .filter(line => line !== '' && !line.startsWith('State: ') && !line.startsWith('Stopping'))
-    .filter(line => !(killed && line.startsWith('A worker ended (SIGKILL)')))
+    .filter(line => !(workerKilled && line.startsWith('A worker ended (SIGKILL)')))
   return [...events, ...console].map(line => line.slice(0, 500))
 }
 

@@ -279,7 +279,7 @@ export const soak = async (t: Owner, options: SoakOptions): Promise<Soaked> => {
     unsent: tally.unsent,
     log: { missing: missing.length, double: double.length },
     killed,
-    complaints: complaintsOf(gateway, killed),
+    complaints: complaintsOf(gateway, { workerKilled: killed, redisKilled: redis !== undefined }),
   }
   const { byKind, oddities } = tally
   return { run, byKind, oddities, times: tally.times.toSorted((a, b) => a - b) }
