@@ -201,7 +201,13 @@ export type NeutralEvent =
       readonly custom?: true
     }
   /** Text of the part: words, thoughts, or a piece of the arguments' JSON text. Never ''. */
-  | { readonly kind: 'delta'; readonly part: number; readonly text: string }
+  | {
+      readonly kind: 'delta'
+      readonly part: number
+      readonly text: string
+      /** Of these words' tokens, as chat writes them; where they were asked for. */
+      readonly logprobs?: readonly Json[]
+    }
   | { readonly kind: 'seal'; readonly part: number; readonly sealed: Sealed }
   | { readonly kind: 'annotation'; readonly part: number; readonly annotation: JsonObject }
   | { readonly kind: 'close'; readonly part: number }
