@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
+import { withCustomCalls } from './custom-tools.ts'
 import type { Asked, Door, NeutralDecoder, NeutralEvent, StreamWriter, Upstream } from './neutral.ts'
 import type { StreamDecoder, StreamEvent } from './shape.ts'
 
@@ -31,10 +32,31 @@ export const objectIn = (bytes: Uint8Array): JsonObject => {
 
 export const bytesOf = (value: JsonObject): Uint8Array => encoder.encode(JSON.stringify(value))
 
-/** A whole answer of the upstream in the client's dialect. Throws Error when it is none. */
+/** Thrown by an upstream whose whole answer is a failure told inside a success. */
+export class FailedAnswer extends Error {
+  /** Of OpenAI's form. */
+  readonly error: JsonObject
+  constructor(error: JsonObject) {
+    super(String(error.message))
+    this.error = error
+  }
+}
+
+/**
+ * A whole answer of the upstream in the client's dialect; a failed one as a body that holds the error object and
+ * nothing else. Throws Error when it is none.
+ */
 export const translateAnswer = (
   bytes: Uint8Array,
   upstream: Upstream,
   door: Door,
   asked: Asked,
-): Uint8Array => bytesOf(door.answer(upstream.answer(objectIn(bytes)), asked))
+): Uint8Array => {
+  const body = objectIn(bytes)
+  try {
+    return bytesOf(door.answer(withCustomCalls(upstream.answer(body), asked.request), asked))
+  } catch (error) {
+    if (error instanceof FailedAnswer) return bytesOf({ error: error.error })
+    throw error
+  }
+}

@@ -1,4 +1,5 @@
 import { bytesOf, objectIn, throughBridge, translateAnswer } from '../dialects/bridge.ts'
+import { decodingCustomCalls } from '../dialects/custom-tools.ts'
 import { DOORS } from '../dialects/doors.ts'
 import { collectLosses } from '../dialects/losses.ts'
 import type { Asked, Door, Target, Upstream } from '../dialects/neutral.ts'
@@ -53,7 +54,10 @@ const askedOf = (ask: Ask, door: Door, provider: string, stamp: Stamp): Asked =>
 export const bridgedReading = (ask: Ask, upstream: Upstream, provider: string, stamp: Stamp): Reading => {
   const door = doorOf(ask, provider)
   return {
-    decoder: () => throughBridge(upstream.decoder(), door.writer(askedOf(ask, door, provider, stamp))),
+    decoder: () => {
+      const asked = askedOf(ask, door, provider, stamp)
+      return throughBridge(decodingCustomCalls(upstream.decoder(), asked.request), door.writer(asked))
+    },
     translate: bytes => translateAnswer(bytes, upstream, door, askedOf(ask, door, provider, stamp)),
     ...(upstream.streamType === undefined ? {} : { streamType: upstream.streamType }),
     ...(upstream.errorOf === undefined ? {} : { errorOf: upstream.errorOf }),
