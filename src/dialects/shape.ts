@@ -1,3 +1,4 @@
+import type { FailureClass } from '../failure.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 import type { Continuation } from './continuation.ts'
@@ -57,6 +58,24 @@ export type ErrorBody = {
   readonly [more: string]: Json
 }
 
+/** What is known of an error beside its object. */
+export type Circumstance = {
+  /** The HTTP status that LiteLLM gives it. */
+  readonly status: number
+  /** What failed; undefined: the gateway itself refused. */
+  readonly failure: FailureClass | undefined
+  /** The name of this request in headers and logs. */
+  readonly callId: string
+}
+
+/** An error as a client of one dialect gets it. */
+export type ToldError = {
+  readonly status: number
+  readonly document: JsonObject
+  /** Headers that the dialect's clients read with an error, lower case. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /** What the engine must know of an endpoint's answers. Pure, no I/O, never sees the Context. */
 export type Shape = {
   readonly name: string
@@ -69,6 +88,8 @@ export type Shape = {
   readonly filtered?: (answer: JsonObject) => boolean
   /** A plain answer is no document but bytes that go out as they come: a stream's limits hold for it. */
   readonly flows?: true
+  /** An error in the words of a dialect that has its own; undefined: `{error: {…}}` as OpenAI writes it. */
+  readonly tell?: (error: ErrorBody, of: Circumstance) => ToldError
   /** Stream rules; undefined when the endpoint never streams events. */
   readonly stream: StreamRules | undefined
 }
@@ -76,7 +97,7 @@ export type Shape = {
 export type StreamRules = {
   readonly sight: (event: StreamEvent) => Sight
   /** The frame that ends a broken stream at the client: an error event, never a success terminator. */
-  readonly errorFrame: (error: ErrorBody, state: StreamState) => string
+  readonly errorFrame: (error: ErrorBody, state: StreamState, of?: Circumstance) => string
   /**
    * Asked when a stream has ended and no event carried content, with all its events: the error to tell when the
    * provider did not say anything at all; undefined when saying nothing was its answer (a stop, a filter, a limit).

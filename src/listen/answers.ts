@@ -1,11 +1,25 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { json, type LocalAnswer } from '../admin/local.ts'
+import type { ErrorBody } from '../dialects/shape.ts'
 import { answerEarly, type Unread } from '../reply/linger.ts'
+import { toldOn } from '../reply/told.ts'
+import type { Route } from '../routes.ts'
 
 /** What the door says by itself. */
 
 const refused = (status: number, message: string, type = 'invalid_request_error'): LocalAnswer =>
   json({ error: { message, type, param: null, code: String(status) } }, status)
+
+/** One of the door's refusals as clients of this endpoint read refusals. */
+export const inDialectOf = (route: Route, answer: LocalAnswer, callId: string): LocalAnswer => {
+  const { error } = JSON.parse(answer.body) as { error: ErrorBody }
+  const told = toldOn(route.shape, error, { status: answer.status, failure: undefined, callId })
+  return {
+    status: told.status,
+    headers: { ...answer.headers, ...told.headers },
+    body: JSON.stringify(told.document),
+  }
+}
 
 const later = (answer: LocalAnswer): LocalAnswer => ({
   ...answer,

@@ -10,7 +10,7 @@ import { endpointMethods, endpointRoute, NATIVE_ROUTES } from '../passthrough/ro
 import { limitPatience } from '../reply/patience.ts'
 import { ROUTES, type Route } from '../routes.ts'
 import { Departure } from '../signal.ts'
-import { CLOSING, EXPECTATION, FULL, improper, LOST, send, wrongMethod } from './answers.ts'
+import { CLOSING, EXPECTATION, FULL, improper, inDialectOf, LOST, send, wrongMethod } from './answers.ts'
 import { answerMalformed } from './malformed.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -126,7 +126,7 @@ const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Vis
         : undefined
     if (turnedAway !== undefined) {
       response.shouldKeepAlive = false
-      return tell(visitor, turnedAway, house)
+      return tell(visitor, inDialectOf(route, turnedAway, callIdOf(visitor.request)), house)
     }
     // A client that keeps its connection would come back to an instance that is about to leave.
     if (traffic.draining) response.shouldKeepAlive = false

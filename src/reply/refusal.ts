@@ -3,6 +3,7 @@ import { Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
 import { refuse } from './refuse.ts'
 import type { Finish } from './reply.ts'
+import { toldOn, withCallId } from './told.ts'
 
 const INTERNAL = new Refusal(500, 'Internal server error', { type: 'internal_server_error', code: '500' })
 
@@ -12,21 +13,23 @@ export const answerRefusal = (received: Received, error: unknown, house: House):
   if (!(error instanceof Refusal))
     house.event('error', 'A request failed inside the gateway.', { callId: received.callId, error })
   const left = refusal.status === 499 || received.response.destroyed
+  const { callId, config } = received
+  const { status, message, type, param, code } = refusal
+  const object = withCallId({ message, type, param, code }, callId, config.general.includeCallIdInErrorBody)
+  const told = toldOn(received.route.shape, object, { status, failure: undefined, callId })
   const responseBytes = left
     ? 0
     : refuse(received.response, {
-        status: refusal.status,
-        error: { message: refusal.message, type: refusal.type, param: refusal.param, code: refusal.code },
+        told,
         headers: refusal.headers,
-        callId: received.callId,
+        callId,
         trail: undefined,
-        callIdInBody: received.config.general.includeCallIdInErrorBody,
         // Who was too slow to send the rest is not waited for.
         ...(refusal.status === 408 ? {} : { unread: { request: received.request, clock: house.clock } }),
       })
   return {
     end: left ? 'client_left' : refusal.status === 500 ? 'error' : 'refused',
-    status: left ? 499 : refusal.status,
+    status: left ? 499 : told.status,
     responseBytes,
     usage: undefined,
     costUsd: undefined,

@@ -2,7 +2,7 @@ import { classify } from '../attempt/classify.ts'
 import type { Content } from '../attempt/outcome.ts'
 import type { Settled } from '../attempt/settled.ts'
 import { SHAPES } from '../dialects/index.ts'
-import type { ErrorBody } from '../dialects/shape.ts'
+import type { Circumstance, ErrorBody } from '../dialects/shape.ts'
 import { asBuffer } from '../wire/bytes.ts'
 import { conclude } from './conclude.ts'
 import { errorBody } from './error-text.ts'
@@ -10,6 +10,7 @@ import { refuse } from './refuse.ts'
 import { rewriterFor } from './rewrite.ts'
 import { costFor, type Finish, headFor, learnCiphertext, type Served, type Stage } from './served.ts'
 import { streamReply } from './stream-reply.ts'
+import { toldOn, withCallId } from './told.ts'
 
 export type { Finish } from './served.ts'
 
@@ -40,21 +41,18 @@ const failedReply = (stage: Stage, settled: Extract<Settled, { kind: 'failed' }>
   if (failure.retryAfterMs !== undefined || failure.status === 429)
     headers['retry-after'] = String(Math.max(1, Math.ceil((failure.retryAfterMs ?? 1000) / 1000)))
   const error = errorBody(failure, ours ? failure.message : settled.message)
+  const { callId } = received
+  const of: Circumstance = { status: failure.status, failure: failure.class, callId }
+  const { includeCallIdInErrorBody } = call.config.general
+  const told = toldOn(call.route.shape, withCallId(error, callId, includeCallIdInErrorBody), of)
   const begun = received.response.headersSent
   stage.pulse?.stop()
   const responseBytes = begun
-    ? endAsEvents(stage, error)
-    : refuse(received.response, {
-        status: failure.status,
-        error,
-        headers,
-        callId: received.callId,
-        trail,
-        callIdInBody: call.config.general.includeCallIdInErrorBody,
-      })
+    ? endAsEvents(stage, error, of)
+    : refuse(received.response, { told, headers, callId, trail })
   return {
     end: failure.class === 'client_gone' ? 'client_left' : 'error',
-    status: failure.class === 'client_gone' ? 499 : begun ? 200 : failure.status,
+    status: failure.class === 'client_gone' ? 499 : begun ? 200 : told.status,
     responseBytes,
     usage: undefined,
     costUsd: undefined,
@@ -64,9 +62,9 @@ const failedReply = (stage: Stage, settled: Extract<Settled, { kind: 'failed' }>
 }
 
 /** The status has gone out with a comment: the error is told as the dialect tells it within a stream. */
-const endAsEvents = ({ call, received: { response } }: Stage, error: ErrorBody): number => {
+const endAsEvents = ({ call, received: { response } }: Stage, error: ErrorBody, of: Circumstance): number => {
   const nothing = { sequence: -1, response: undefined }
-  const frame = SHAPES[call.route.shape].stream?.errorFrame(error, nothing) ?? ''
+  const frame = SHAPES[call.route.shape].stream?.errorFrame(error, nothing, of) ?? ''
   if (frame === '' || response.destroyed) response.destroy()
   else response.end(frame)
   return Buffer.byteLength(frame)

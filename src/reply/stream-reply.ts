@@ -239,7 +239,11 @@ const endBroken = ({ stage, parts }: Play, failure: Failure): void => {
   if (first === undefined || last === undefined) return void response.destroy()
   // The response is the one that was begun; its numbers go on where the last part stopped.
   const state = { ...first.content.progress.state, sequence: last.content.progress.state.sequence }
-  const frame = last.content.progress.rules.errorFrame(errorBody(failure, failure.message), state)
+  const frame = last.content.progress.rules.errorFrame(errorBody(failure, failure.message), state, {
+    status: failure.status,
+    failure: failure.class,
+    callId: stage.received.callId,
+  })
   if (frame === '') return void response.destroy()
   // The frame repeats what the provider had sent of the answer: its ids and its model's name are changed like any event's.
   for (const event of sseDecoder().push(Buffer.from(frame))) response.write(first.rewriter.event(event))
