@@ -17,3 +17,11 @@ export const fittingId = (id: string, { accepts, prefix, length }: IdRule): stri
   const digest = createHash('sha256').update(id).digest('base64url').replace(/[-_]/g, '0')
   return (prefix + digest).slice(0, length)
 }
+
+const MISTRAL = /(?:mistral|mixtral|codestral|devstral|magistral|ministral|pixtral|voxtral)/i
+
+/** Models of this family take exactly nine letters and digits, whoever hosts them: their chat templates check it. */
+const NINE: IdRule = { accepts: /^[a-zA-Z0-9]{9}$/, prefix: '', length: 9 }
+
+/** What ids a model takes where its dialect's rule is `rule`. */
+export const idRuleFor = (model: string, rule: IdRule): IdRule => (MISTRAL.test(model) ? NINE : rule)

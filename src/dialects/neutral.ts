@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../wire/json.ts'
+import type { IdRule } from './call-ids.ts'
 import type { Losses } from './losses.ts'
 import type { StreamEvent, Usage } from './shape.ts'
 
@@ -241,6 +242,14 @@ export type Target = {
   readonly allowedParams: readonly string[]
   /** For dialects that want a limit where the client gave none; undefined: the dialect's own default. */
   readonly maxTokens?: number | undefined
+  /** Ids of calls that this target takes, where it takes fewer than its dialect. */
+  readonly callIds?: IdRule
+  /** Chat: the server knows the limit by its older name only. */
+  readonly limitName?: 'max_tokens'
+  /** Chat: custom tools are taken as such; elsewhere they are told as functions. */
+  readonly customTools?: true
+  /** Chat: thoughts of earlier turns go back as reasoning_content, which some servers demand. */
+  readonly wantsReasoning?: true
 }
 
 /** What a writer of answers must know of the question. */
