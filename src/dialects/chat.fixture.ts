@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict'
 import type { JsonObject } from '../wire/json.ts'
+import { chatWriter } from './chat-writer.ts'
 import { collectLosses } from './losses.ts'
 import { request } from './neutral.fixture.ts'
-import type { Asked, NeutralRequest } from './neutral.ts'
+import type { Asked, NeutralDecoder, NeutralEvent, NeutralRequest } from './neutral.ts'
 
 /** A question that answers in tests belong to. */
 export const askedWith = (more: Partial<NeutralRequest> = {}, body: JsonObject = {}): Asked => ({
@@ -21,3 +23,21 @@ export const losing = <Made>(
   const { warnings, lost } = losses.found()
   return { made, warned: warnings.map(warning => warning.lost), lost }
 }
+
+/** The data of every event that a client gets. */
+export const written = (events: readonly NeutralEvent[], asked = askedWith()): readonly string[] => {
+  const writer = chatWriter(asked)
+  return events
+    .flatMap(event => writer.write(event))
+    .flatMap(({ bytes, data }) => {
+      if (data === undefined) return []
+      assert.equal(new TextDecoder().decode(bytes), `data: ${data}\n\n`)
+      return [data]
+    })
+}
+
+/** What a decoder makes of bytes that come in these pieces. */
+export const decodedBy = (
+  decoder: NeutralDecoder,
+  pieces: readonly Uint8Array[],
+): readonly NeutralEvent[] => [...pieces.flatMap(piece => decoder.push(piece)), ...decoder.end()]
