@@ -1,5 +1,6 @@
 import type { ShapeName } from '../routes.ts'
+import { chatDoor } from './chat.ts'
 import type { Door } from './neutral.ts'
 
 /** The dialects that clients speak, by the shape of their endpoint: from there a call can go to any other dialect. */
-export const DOORS: Readonly<Partial<Record<ShapeName, Door>>> = {}
+export const DOORS: Readonly<Partial<Record<ShapeName, Door>>> = { chat: chatDoor }
