@@ -1,0 +1,113 @@
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { fittingId } from './call-ids.ts'
+import type { Asked, Sealed } from './neutral.ts'
+import { parseJson } from './read-json.ts'
+import { FOREIGN_REASONING, nativeParts, type Parcel, sealText } from './responses-seal.ts'
+import { type Split, splitNames } from './responses-tools.ts'
+import { CALL_ID } from './responses-write.ts'
+
+/** The items of an answer, as whole answers and streams write them. */
+
+export type ItemStatus = 'in_progress' | 'completed' | 'incomplete'
+
+/** A call as the client is told of it. */
+export type Told = {
+  readonly id: string
+  readonly callId: string
+  readonly custom: boolean
+  /** The tool takes plain text, and the model was given a function with one text for it. */
+  readonly wrapped: boolean
+  readonly members: JsonObject
+}
+
+/** Makes the items of one answer. */
+export type Maker = {
+  readonly message: (index: number, status: ItemStatus, content: readonly JsonObject[]) => JsonObject
+  readonly call: (index: number, call: { id: string; name: string; custom?: true }) => Told
+  readonly callItem: (told: Told, status: ItemStatus, input: string) => JsonObject
+  readonly reasoning: (index: number, text: string, seal: Parcel | undefined) => JsonObject
+  readonly image: (index: number, base64: string) => JsonObject
+}
+
+export const textPart = (
+  text: string,
+  annotations: readonly JsonObject[] = [],
+  logprobs: readonly Json[] = [],
+): JsonObject => ({ type: 'output_text', text, annotations, logprobs })
+
+export const refusalPart = (refusal: string): JsonObject => ({ type: 'refusal', refusal })
+
+export const summaryPart = (text: string): JsonObject => ({ type: 'summary_text', text })
+
+/** The text in `{"input": "…"}`; what is no such object is the text itself. */
+export const unwrapped = (args: string): string => {
+  const value = parseJson(args)
+  return isObject(value) && typeof value.input === 'string' ? value.input : args
+}
+
+/** The client means to send the items back: what cannot be read elsewhere has to show that it cannot. */
+const wantsCiphertext = ({ include }: JsonObject): boolean =>
+  Array.isArray(include) && include.includes('reasoning.encrypted_content')
+
+/** Foreign seals are wrapped, native ones go as they came; nothing at all is marked where ciphertext was asked for. */
+const ciphertext = (seal: Parcel | undefined, wanted: boolean): JsonObject => {
+  if (seal === undefined)
+    return wanted ? { encrypted_content: sealText({ issuer: 'chat', payload: '' }) } : {}
+  return {
+    encrypted_content:
+      seal.issuer === 'responses' && seal.call === undefined ? nativeParts(seal).encrypted : sealText(seal),
+  }
+}
+
+const nativeId = (seal: Sealed | undefined): string | undefined =>
+  seal?.issuer === 'responses' ? nativeParts(seal).id : undefined
+
+export const itemMaker = ({ body, request, unique }: Asked): Maker => {
+  const split: ReadonlyMap<string, Split> = splitNames(body)
+  const plain = new Set(
+    (request.tools ?? []).filter(tool => tool.schema === undefined).map(tool => tool.name),
+  )
+  const wanted = wantsCiphertext(body)
+  const named = (flat: string): JsonObject => {
+    const found = split.get(flat)
+    return found === undefined ? { name: flat } : { name: found.name, namespace: found.namespace }
+  }
+  return {
+    message: (index, status, content) => ({
+      id: `msg_${unique}_${index}`,
+      type: 'message',
+      status,
+      role: 'assistant',
+      content,
+    }),
+    call: (index, call) => {
+      const wrapped = call.custom !== true && plain.has(call.name)
+      const custom = call.custom === true || wrapped
+      const callId = call.id === '' ? `call_${unique}_${index}` : fittingId(call.id, CALL_ID)
+      return {
+        id: `${custom ? 'ctc' : 'fc'}_${unique}_${index}`,
+        callId,
+        custom,
+        wrapped,
+        members: { call_id: callId, ...named(call.name) },
+      }
+    },
+    // The published custom call has no status.
+    callItem: ({ id, custom, members }, status, input) =>
+      custom
+        ? { id, type: 'custom_tool_call', ...members, input }
+        : { id, type: 'function_call', status, ...members, arguments: input },
+    reasoning: (index, text, seal) => ({
+      id: nativeId(seal) ?? `${FOREIGN_REASONING}${unique}_${index}`,
+      type: 'reasoning',
+      summary: text === '' ? [] : [summaryPart(text)],
+      ...ciphertext(seal, wanted),
+    }),
+    image: (index, base64) => ({
+      id: `ig_${unique}_${index}`,
+      type: 'image_generation_call',
+      status: 'completed',
+      result: base64,
+    }),
+  }
+}

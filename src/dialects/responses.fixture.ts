@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { collectLosses } from './losses.ts'
+import type { Asked, NeutralAnswer, NeutralEvent, Part } from './neutral.ts'
+import { responsesDoor } from './responses.ts'
+
+/** What the tests of the Responses dialect share. */
+
+export const askedOf = (body: JsonObject = { model: 'g', input: 'hi' }): Asked => ({
+  body,
+  request: responsesDoor.read(body, collectLosses()),
+  model: 'upstream',
+  unique: 'u1',
+  created: 1_700_000_000,
+})
+
+type Item = {
+  readonly id: Json
+  readonly type: Json
+  done: boolean
+  deltas: string
+  readonly parts: JsonObject[]
+}
+
+const object = (value: Json | undefined): JsonObject => {
+  assert.ok(isObject(value), `an object, not ${JSON.stringify(value)}`)
+  return value
+}
+const list = (value: Json | undefined): readonly Json[] => {
+  assert.ok(Array.isArray(value), `a list, not ${JSON.stringify(value)}`)
+  return value
+}
+
+const ENDED: Readonly<Record<string, string>> = {
+  'response.output_text.done': 'text',
+  'response.refusal.done': 'refusal',
+  'response.reasoning_summary_text.done': 'text',
+  'response.function_call_arguments.done': 'arguments',
+  'response.custom_tool_call_input.done': 'input',
+}
+const HOME: Readonly<Record<string, string>> = {
+  'response.output_text': 'message',
+  'response.refusal': 'message',
+  'response.content_part': 'message',
+  'response.reasoning_summary_text': 'reasoning',
+  'response.reasoning_summary_part': 'reasoning',
+  'response.function_call_arguments': 'function_call',
+  'response.custom_tool_call_input': 'custom_tool_call',
+}
+
+const homeOf = (type: string): string | undefined =>
+  HOME[type.replace(/\.(?:delta|done|added|annotation\.added)$/, '')]
+
+/** One event inside an item: it names the item at its number, and its end repeats what its deltas said. */
+const checkInside = (type: string, event: JsonObject, items: readonly Item[]): void => {
+  const item = items[Number(event.output_index)]
+  assert.ok(item !== undefined && !item.done, `${type} is about an open item`)
+  assert.equal(event.item_id, item.id, `${type} names the item at its number`)
+  assert.equal(item.type, homeOf(type), `${type} belongs to a ${String(item.type)}`)
+  if (type.endsWith('_part.added')) {
+    assert.equal(event.content_index ?? event.summary_index, item.parts.length, 'parts are numbered in order')
+    item.parts.push(object(event.part))
+    item.deltas = ''
+  }
+  if (type.endsWith('.delta')) {
+    assert.ok(typeof event.delta === 'string' && event.delta !== '', 'a delta says something')
+    if (item.type === 'message' || item.type === 'reasoning')
+      assert.equal(event.content_index ?? event.summary_index, item.parts.length - 1, 'the part is open')
+    item.deltas += event.delta
+  }
+  const key = ENDED[type]
+  if (key !== undefined) assert.equal(event[key], item.deltas, `${type} repeats the deltas`)
+  if (type === 'response.function_call_arguments.done') assert.equal(typeof event.name, 'string')
+  if (type.endsWith('_part.done')) item.parts[item.parts.length - 1] = object(event.part)
+}
+
+const checkItemDone = (event: JsonObject, items: readonly Item[]): JsonObject => {
+  const item = object(event.item)
+  const known = items[Number(event.output_index)]
+  assert.ok(known !== undefined && !known.done, 'an item ends once')
+  assert.deepEqual([item.id, item.type], [known.id, known.type], 'an item keeps its id and its type')
+  known.done = true
+  if (item.type === 'message') assert.deepEqual(item.content, known.parts)
+  if (item.type === 'reasoning') assert.deepEqual(item.summary, known.parts)
+  return item
+}
+
+const TERMINAL = /^response\.(?:completed|incomplete|failed)$/
+
+/**
+ * The order of events that the published grammar and the official library demand. Throws AssertionError; answers the
+ * response of the last event.
+ */
+export const checkGrammar = (events: readonly JsonObject[]): JsonObject => {
+  assert.deepEqual(
+    events.map(event => event.sequence_number),
+    events.map((_, index) => index),
+    'events are numbered from 0',
+  )
+  assert.deepEqual(
+    events.slice(0, 2).map(event => event.type),
+    ['response.created', 'response.in_progress'],
+  )
+  const last = events.at(-1) ?? {}
+  assert.match(String(last.type), TERMINAL, 'the last event ends the response')
+  const items: Item[] = []
+  const output: JsonObject[] = []
+  for (const event of events.slice(2, -1)) {
+    const type = String(event.type)
+    assert.doesNotMatch(type, TERMINAL, 'nothing follows the end')
+    if (type === 'response.output_item.added') {
+      const { id = null, type: kind = null } = object(event.item)
+      assert.equal(event.output_index, items.length, 'items are numbered in order')
+      assert.ok(!items.some(item => item.id === id), 'ids are not used twice')
+      items.push({ id, type: kind, done: false, deltas: '', parts: [] })
+    } else if (type === 'response.output_item.done')
+      output[Number(event.output_index)] = checkItemDone(event, items)
+    else checkInside(type, event, items)
+  }
+  const response = object(last.response)
+  assert.equal(`response.${String(response.status)}`, last.type)
+  if (response.status !== 'failed') {
+    assert.ok(
+      items.every(item => item.done),
+      'every item has ended',
+    )
+    assert.deepEqual(list(response.output), output, 'the response holds the items as they ended')
+  }
+  return response
+}
+
+const words = fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' })
+const name = fc.stringMatching(/^[a-z_]{1,12}$/)
+const annotation = fc.record(
+  {
+    type: fc.constant('url_citation'),
+    url: fc.webUrl(),
+    title: words,
+    start_index: fc.nat(9),
+    end_index: fc.nat(9),
+  },
+  { noNullPrototype: true },
+)
+
+const textPart = fc.record({ text: words, annotations: fc.array(annotation, { maxLength: 2 }) }).map(
+  ({ text, annotations }): Part => ({
+    kind: 'text',
+    text,
+    ...(annotations.length > 0 ? { annotations } : {}),
+  }),
+)
+const reasoningPart = fc
+  .record({ text: words, payload: fc.option(fc.stringMatching(/^[A-Za-z0-9]{1,20}$/), { nil: undefined }) })
+  .map(
+    ({ text, payload }): Part => ({
+      kind: 'reasoning',
+      text,
+      ...(payload === undefined ? {} : { sealed: { issuer: 'responses', payload } }),
+    }),
+  )
+const callPart = (custom: boolean) =>
+  fc
+    .record({ id: fc.stringMatching(/^call_[a-z0-9]{1,20}$/), name, input: words })
+    .map((call): Part => ({ kind: 'call', ...call, ...(custom ? { custom } : {}) }))
+
+/** Answers as this dialect can tell them: no two texts side by side that a client could not tell apart. */
+export const answers: fc.Arbitrary<NeutralAnswer> = fc
+  .record({
+    parts: fc.array(
+      fc.oneof(
+        textPart,
+        reasoningPart,
+        callPart(false),
+        callPart(true),
+        words.map((text): Part => ({ kind: 'refusal', text })),
+      ),
+      { maxLength: 6 },
+    ),
+    cut: fc.constantFrom(undefined, 'length' as const, 'filter' as const),
+    input: fc.nat(999),
+    output: fc.nat(999),
+    cached: fc.nat(99),
+    written: fc.nat(99),
+    thought: fc.nat(99),
+  })
+  .map(({ parts, cut, input, output, cached, written, thought }) => {
+    const whole = parts.some(part => part.kind === 'call')
+      ? 'calls'
+      : parts.some(part => part.kind === 'refusal')
+        ? 'refusal'
+        : 'end'
+    return {
+      id: 'resp_u1',
+      model: 'upstream',
+      parts,
+      stop: { kind: cut ?? whole },
+      usage: {
+        inputTokens: input,
+        outputTokens: output,
+        cachedInputTokens: cached,
+        cacheWriteTokens: written,
+        reasoningTokens: thought,
+      },
+    }
+  })
+
+/** A whole answer as the stream that would have told it, in pieces of `size` letters. */
+export const told = (answer: NeutralAnswer, size: number): readonly NeutralEvent[] => {
+  const events: NeutralEvent[] = [{ kind: 'start', id: answer.id, model: answer.model }]
+  for (const [part, said] of answer.parts.entries()) {
+    if (said.kind === 'call') {
+      const { id, name: called, custom } = said
+      events.push({ kind: 'open', part, of: 'call', id, name: called, ...(custom ? { custom } : {}) })
+    } else if (said.kind === 'text' || said.kind === 'reasoning' || said.kind === 'refusal')
+      events.push({ kind: 'open', part, of: said.kind })
+    else continue
+    const text = said.kind === 'call' ? said.input : said.text
+    for (let at = 0; at < text.length; at += size)
+      events.push({ kind: 'delta', part, text: text.slice(at, at + size) })
+    if (said.kind === 'text')
+      for (const each of said.annotations ?? []) events.push({ kind: 'annotation', part, annotation: each })
+    if ((said.kind === 'reasoning' || said.kind === 'call') && said.sealed !== undefined)
+      events.push({ kind: 'seal', part, sealed: said.sealed })
+    events.push({ kind: 'close', part })
+  }
+  events.push({ kind: 'stop', stop: answer.stop })
+  if (answer.usage !== undefined) events.push({ kind: 'usage', usage: answer.usage })
+  events.push({ kind: 'end' })
+  return events
+}
+
+/** The answer that neutral events tell. */
+export const heard = (events: readonly NeutralEvent[]): NeutralAnswer => {
+  const parts: Part[] = []
+  let answer: NeutralAnswer = {
+    id: undefined,
+    model: undefined,
+    parts,
+    stop: { kind: 'end' },
+    usage: undefined,
+  }
+  const grow = (at: number, change: (part: Part) => Part): void => {
+    const part = parts[at]
+    assert.ok(part !== undefined, 'an event is about a part that has begun')
+    parts[at] = change(part)
+  }
+  for (const event of events) {
+    if (event.kind === 'start') answer = { ...answer, id: event.id, model: event.model }
+    else if (event.kind === 'open' && event.of === 'call') {
+      const { id, name: called, custom } = event
+      parts[event.part] = { kind: 'call', id, name: called, input: '', ...(custom ? { custom } : {}) }
+    } else if (event.kind === 'open') parts[event.part] = { kind: event.of, text: '' }
+    else if (event.kind === 'delta')
+      grow(event.part, part =>
+        part.kind === 'call'
+          ? { ...part, input: part.input + event.text }
+          : ({ ...part, text: ('text' in part ? part.text : '') + event.text } as Part),
+      )
+    else if (event.kind === 'annotation')
+      grow(event.part, part =>
+        part.kind === 'text'
+          ? { ...part, annotations: [...(part.annotations ?? []), event.annotation] }
+          : part,
+      )
+    else if (event.kind === 'seal') grow(event.part, part => ({ ...part, sealed: event.sealed }) as Part)
+    else if (event.kind === 'stop') answer = { ...answer, stop: event.stop }
+    else if (event.kind === 'usage') answer = { ...answer, usage: event.usage }
+  }
+  return answer
+}
