@@ -101,7 +101,7 @@ describe('the response that a client gets', () => {
           { kind: 'text', text: 'I look.' },
           { kind: 'refusal', text: 'Not there.' },
           { kind: 'call', id: 'x'.repeat(80), name: 'files__open', input: '{}' },
-          { kind: 'call', id: '', name: 'patch', input: '{"input":"*** Begin"}' },
+          { kind: 'call', id: '', name: 'patch', input: '*** Begin', custom: true },
         ],
         stop: { kind: 'calls' },
       },

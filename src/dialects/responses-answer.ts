@@ -1,7 +1,9 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { FailedAnswer } from './bridge.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop } from './neutral.ts'
+import { responses } from './openai-responses.ts'
 import { usageFrom } from './read-json.ts'
-import { itemMaker, refusalPart, textPart, unwrapped } from './responses-items.ts'
+import { itemMaker, refusalPart, textPart } from './responses-items.ts'
 import { endingOf, responseObject } from './responses-object.ts'
 import { nativeSeal } from './responses-seal.ts'
 
@@ -43,9 +45,8 @@ const outputOf = (answer: NeutralAnswer, asked: Asked, cut: boolean): readonly J
       add(index => maker.image(index, base64))
     } else if (part.kind === 'call') {
       const told = maker.call(makers.length, part)
-      const input = told.wrapped ? unwrapped(part.input) : part.input
+      const { input, sealed } = part
       add((_index, last) => maker.callItem(told, state(last), input))
-      const { sealed } = part
       if (sealed !== undefined) add(index => maker.reasoning(index, '', { ...sealed, call: told.callId }))
     }
   }
@@ -76,10 +77,9 @@ const readMessage = (item: JsonObject): readonly Part[] =>
   (Array.isArray(item.content) ? item.content : []).flatMap((part): readonly Part[] => {
     if (!isObject(part)) return []
     if (part.type === 'refusal') return [{ kind: 'refusal', text: textOf(part.refusal) }]
-    const text = textOf(part.text)
-    if (text === '') return []
+    if (part.type !== 'output_text' && part.type !== 'text') return []
     const annotations = Array.isArray(part.annotations) ? part.annotations.filter(isObject) : []
-    return [{ kind: 'text', text, ...(annotations.length === 0 ? {} : { annotations }) }]
+    return [{ kind: 'text', text: textOf(part.text), ...(annotations.length === 0 ? {} : { annotations }) }]
   })
 
 const readReasoning = (item: JsonObject): readonly Part[] => {
@@ -136,10 +136,12 @@ const logprobsIn = (output: readonly Json[]): readonly Json[] =>
     ),
   )
 
-/** Throws Error when the body is no response, or one that failed. */
+/** Throws Error when the body is no response, FailedAnswer when it is one that failed. */
 export const readResponse = (body: JsonObject): NeutralAnswer => {
+  const failure = responses.errorInside(body)
+  if (failure !== undefined) throw new FailedAnswer(failure)
   const { output } = body
-  if (!Array.isArray(output) || body.status === 'failed') throw new Error('the body is no finished response')
+  if (!Array.isArray(output)) throw new Error('the body is no response')
   const parts = output.flatMap(readItem)
   const logprobs = logprobsIn(output)
   return {

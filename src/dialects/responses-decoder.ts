@@ -60,10 +60,11 @@ class ResponseReader {
     this.#start(response)
     if (type === 'response.completed' || type === 'response.incomplete') return this.#end(response ?? {})
     const words = WORDS[type]
-    if (words !== undefined) this.#say(placeOf(event), words, textOf(event.delta))
+    if (words !== undefined) this.#say(placeOf(event), words, event)
     else if (THOUGHTS.has(type)) this.#think(type, event)
     else if (ARGUMENTS.has(type)) this.#grow(indexOf(event.output_index), textOf(event.delta))
     else if (type === 'response.output_text.annotation.added') this.#annotate(event)
+    else if (type === 'response.content_part.added') this.#partBegan(event)
     else if (type === 'response.content_part.done') this.#close(placeOf(event))
     else if (type === 'response.output_item.added') this.#began(event)
     else if (type === 'response.output_item.done') this.#ended(event)
@@ -104,14 +105,22 @@ class ResponseReader {
     return this.#parts - 1
   }
 
-  #delta(open: Open, text: string): void {
+  #delta(open: Open, text: string, logprobs: readonly Json[] = []): void {
     if (text === '') return
     open.said += text
-    this.#made.push({ kind: 'delta', part: open.part, text })
+    const told = logprobs.length === 0 ? {} : { logprobs }
+    this.#made.push({ kind: 'delta', part: open.part, text, ...told })
   }
 
-  #say(place: string, kind: 'text' | 'refusal', text: string): void {
-    if (text !== '') this.#delta(this.#opened(place, kind), text)
+  #say(place: string, kind: 'text' | 'refusal', event: JsonObject): void {
+    const logprobs = Array.isArray(event.logprobs) ? event.logprobs : []
+    this.#delta(this.#opened(place, kind), textOf(event.delta), logprobs)
+  }
+
+  #partBegan(event: JsonObject): void {
+    const type = isObject(event.part) ? event.part.type : undefined
+    if (type === 'output_text') this.#opened(placeOf(event), 'text')
+    if (type === 'refusal') this.#opened(placeOf(event), 'refusal')
   }
 
   #think(type: string, event: JsonObject): void {
@@ -176,9 +185,10 @@ class ResponseReader {
       if (!isObject(part) || this.#told.has(at)) continue
       const kind = part.type === 'refusal' ? 'refusal' : 'text'
       const whole = textOf(kind === 'refusal' ? part.refusal : part.text)
-      const said = this.#open.get(at)?.said ?? ''
-      if (whole.startsWith(said)) this.#say(at, kind, whole.slice(said.length))
-      if (said === '' && this.#open.has(at))
+      const open = this.#opened(at, kind)
+      const begun = open.said !== ''
+      if (whole.startsWith(open.said)) this.#delta(open, whole.slice(open.said.length))
+      if (!begun && kind === 'text')
         for (const annotation of Array.isArray(part.annotations) ? part.annotations : [])
           this.#annotate({ output_index: Number(place), content_index: index, annotation })
       this.#close(at)

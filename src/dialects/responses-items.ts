@@ -1,7 +1,6 @@
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
 import { fittingId } from './call-ids.ts'
 import type { Asked, Sealed } from './neutral.ts'
-import { parseJson } from './read-json.ts'
 import { FOREIGN_REASONING, nativeParts, type Parcel, sealText } from './responses-seal.ts'
 import { type Split, splitNames } from './responses-tools.ts'
 import { CALL_ID } from './responses-write.ts'
@@ -15,8 +14,6 @@ export type Told = {
   readonly id: string
   readonly callId: string
   readonly custom: boolean
-  /** The tool takes plain text, and the model was given a function with one text for it. */
-  readonly wrapped: boolean
   readonly members: JsonObject
 }
 
@@ -39,12 +36,6 @@ export const refusalPart = (refusal: string): JsonObject => ({ type: 'refusal', 
 
 export const summaryPart = (text: string): JsonObject => ({ type: 'summary_text', text })
 
-/** The text in `{"input": "…"}`; what is no such object is the text itself. */
-export const unwrapped = (args: string): string => {
-  const value = parseJson(args)
-  return isObject(value) && typeof value.input === 'string' ? value.input : args
-}
-
 /** The client means to send the items back: what cannot be read elsewhere has to show that it cannot. */
 const wantsCiphertext = ({ include }: JsonObject): boolean =>
   Array.isArray(include) && include.includes('reasoning.encrypted_content')
@@ -62,11 +53,8 @@ const ciphertext = (seal: Parcel | undefined, wanted: boolean): JsonObject => {
 const nativeId = (seal: Sealed | undefined): string | undefined =>
   seal?.issuer === 'responses' ? nativeParts(seal).id : undefined
 
-export const itemMaker = ({ body, request, unique }: Asked): Maker => {
+export const itemMaker = ({ body, unique }: Asked): Maker => {
   const split: ReadonlyMap<string, Split> = splitNames(body)
-  const plain = new Set(
-    (request.tools ?? []).filter(tool => tool.schema === undefined).map(tool => tool.name),
-  )
   const wanted = wantsCiphertext(body)
   const named = (flat: string): JsonObject => {
     const found = split.get(flat)
@@ -81,14 +69,12 @@ export const itemMaker = ({ body, request, unique }: Asked): Maker => {
       content,
     }),
     call: (index, call) => {
-      const wrapped = call.custom !== true && plain.has(call.name)
-      const custom = call.custom === true || wrapped
+      const custom = call.custom === true
       const callId = call.id === '' ? `call_${unique}_${index}` : fittingId(call.id, CALL_ID)
       return {
         id: `${custom ? 'ctc' : 'fc'}_${unique}_${index}`,
         callId,
         custom,
-        wrapped,
         members: { call_id: callId, ...named(call.name) },
       }
     },

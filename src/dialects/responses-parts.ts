@@ -76,7 +76,8 @@ const fileOf = (part: JsonObject, path: string, losses: Losses): MediaPart => {
 const audioOf = (part: JsonObject, path: string): MediaPart => {
   const audio = isObject(part.input_audio) ? part.input_audio : part
   if (typeof audio.data !== 'string') throw new Unsupported(`'${path}' has no audio data`, path)
-  return { kind: 'audio', mime: `audio/${String(audio.format ?? 'wav')}`, base64: audio.data }
+  const format = typeof audio.format === 'string' ? audio.format : 'wav'
+  return { kind: 'audio', mime: `audio/${format === 'mp3' ? 'mpeg' : format}`, base64: audio.data }
 }
 
 const textFrom = (part: JsonObject): TextPart => {
@@ -171,6 +172,8 @@ const writeFile = (part: Extract<MediaPart, { kind: 'file' }>): JsonObject => {
   }
 }
 
+const formatOf = (mime: string): string => mime.replace(/^audio\/(?:x-)?/, '').replace(/^mpeg$/, 'mp3')
+
 /** One part of a user's or the system's message, or of a tool's output. */
 export const writePart = (part: TextPart | MediaPart): JsonObject => {
   switch (part.kind) {
@@ -183,7 +186,7 @@ export const writePart = (part: TextPart | MediaPart): JsonObject => {
     case 'audio':
       return {
         type: 'input_audio',
-        input_audio: { data: part.base64, format: part.mime.replace(/^audio\//, '') },
+        input_audio: { data: part.base64, format: formatOf(part.mime) },
       }
   }
 }

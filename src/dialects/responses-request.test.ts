@@ -68,7 +68,7 @@ describe('items', () => {
           { kind: 'file', source: { kind: 'bytes', mime: 'text/csv', base64: 'CCCC' }, name: 'b.csv' },
           { kind: 'file', source: { kind: 'url', url: 'https://x.test/c.pdf' } },
           { kind: 'file', source: { kind: 'id', id: 'file-2' } },
-          { kind: 'audio', mime: 'audio/mp3', base64: 'DDDD' },
+          { kind: 'audio', mime: 'audio/mpeg', base64: 'DDDD' },
         ),
       ],
     ],

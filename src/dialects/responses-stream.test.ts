@@ -3,8 +3,9 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { JsonObject } from '../wire/json.ts'
 import type { Asked, NeutralEvent } from './neutral.ts'
+import { answerOf, STREAMS } from './neutral-streams.fixture.ts'
 import { sightOfResponseEvent } from './openai-responses.ts'
-import { answers, askedOf, checkGrammar, heard, told } from './responses.fixture.ts'
+import { answers, askedOf, checkGrammar, told } from './responses.fixture.ts'
 import { responsesDoor, responsesUpstream } from './responses.ts'
 import type { StreamEvent } from './shape.ts'
 
@@ -125,56 +126,6 @@ describe('the stream that a client hears', () => {
     ])
   })
 
-  test('a custom tool that was given as a function gets its text, escapes cut anywhere', () => {
-    const asked = askedOf({ model: 'g', input: 'hi', tools: [{ type: 'custom', name: 'patch' }] })
-    const text = 'say "hi"\n\u00e9 \u{1f3ad} \\ end'
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 9 }), fc.boolean(), (size, ascii) => {
-        const json = JSON.stringify({ input: text })
-        const args = ascii
-          ? json.replace(/[^\x20-\x7e]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-          : json
-        const pieces: NeutralEvent[] = []
-        for (let at = 0; at < args.length; at += size)
-          pieces.push({ kind: 'delta', part: 0, text: args.slice(at, at + size) })
-        const { output } = checkGrammar(
-          dataOf(
-            written(
-              [
-                { kind: 'open', part: 0, of: 'call', id: 'call_a', name: 'patch' },
-                ...pieces,
-                { kind: 'close', part: 0 },
-                { kind: 'end' },
-              ],
-              asked,
-            ),
-          ),
-        )
-        assert.deepEqual(output, [
-          { id: 'ctc_u1_0', type: 'custom_tool_call', call_id: 'call_a', name: 'patch', input: text },
-        ])
-      }),
-    )
-  })
-
-  test('arguments that hold no text of that name are the text themselves', () => {
-    const asked = askedOf({ model: 'g', input: 'hi', tools: [{ type: 'custom', name: 'patch' }] })
-    const { output } = checkGrammar(
-      dataOf(
-        written(
-          [
-            { kind: 'open', part: 0, of: 'call', id: 'call_a', name: 'patch' },
-            { kind: 'delta', part: 0, text: '*** Begin' },
-            { kind: 'close', part: 0 },
-            { kind: 'end' },
-          ],
-          asked,
-        ),
-      ),
-    )
-    assert.deepEqual((output as JsonObject[])[0]?.input, '*** Begin')
-  })
-
   test('the seal of a call is an item of its own that names the call', () => {
     const { output } = checkGrammar(
       dataOf(
@@ -236,6 +187,15 @@ describe('the stream that a client hears', () => {
     assert.ok(events.every(event => sightOfResponseEvent(event).kind !== 'terminal'))
   })
 
+  for (const [name, events] of Object.entries(STREAMS))
+    test(`${name}: in order, and as the whole answer is written`, () => {
+      const answer = answerOf(events)
+      const response = checkGrammar(dataOf(written(events)))
+      const whole = responsesDoor.answer(answer, askedOf())
+      assert.deepEqual({ ...response, output: null }, { ...whole, output: null })
+      assert.deepEqual(withoutStatus(response.output), withoutStatus(whole.output))
+    })
+
   test('whatever an answer holds, its stream keeps the grammar and ends as the whole answer is written', () => {
     fc.assert(
       fc.property(answers, fc.integer({ min: 1, max: 7 }), (answer, size) => {
@@ -270,7 +230,7 @@ describe('the stream that a provider sends', () => {
         const chunks = places.slice(1).map((end, at) => bytes.subarray(places[at], end))
         const events = read(chunks)
         assert.deepEqual(events.at(-1), { kind: 'end' })
-        assert.deepEqual(heard(events), answer)
+        assert.deepEqual(answerOf(events), answer)
       }),
     )
   })
@@ -318,11 +278,11 @@ describe('the stream that a provider sends', () => {
     const events = read([
       streamOf([{ type: 'response.completed', response: { id: 'resp_1', status: 'completed', output } }]),
     ])
-    assert.deepEqual(heard(events).parts, [
+    assert.deepEqual(answerOf(events).parts, [
       { kind: 'text', text: 'Whole.' },
       { kind: 'call', id: 'call_1', name: 'look', input: '{}' },
     ])
-    assert.deepEqual(heard(events).stop, { kind: 'calls' })
+    assert.deepEqual(answerOf(events).stop, { kind: 'calls' })
   })
 
   test('an item whose deltas were few is completed by its end', () => {
@@ -341,7 +301,7 @@ describe('the stream that a provider sends', () => {
         },
       ]),
     ])
-    assert.deepEqual(heard(events), {
+    assert.deepEqual(answerOf(events), {
       id: undefined,
       model: undefined,
       parts: [

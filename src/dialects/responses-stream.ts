@@ -1,16 +1,7 @@
-import type { JsonObject } from '../wire/json.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
 import { encodeEvent } from '../wire/sse.ts'
 import type { Asked, NeutralEvent, Sealed, Stop, StreamWriter } from './neutral.ts'
-import { InputText } from './responses-input-text.ts'
-import {
-  itemMaker,
-  type Maker,
-  refusalPart,
-  summaryPart,
-  type Told,
-  textPart,
-  unwrapped,
-} from './responses-items.ts'
+import { itemMaker, type Maker, refusalPart, summaryPart, type Told, textPart } from './responses-items.ts'
 import { endingOf, responseObject, type State } from './responses-object.ts'
 import type { StreamEvent, Usage } from './shape.ts'
 
@@ -21,7 +12,13 @@ import type { StreamEvent, Usage } from './shape.ts'
  */
 
 type Open =
-  | { readonly of: 'text'; text: string; readonly annotations: JsonObject[]; readonly content: number }
+  | {
+      readonly of: 'text'
+      text: string
+      readonly annotations: JsonObject[]
+      readonly logprobs: Json[]
+      readonly content: number
+    }
   | { readonly of: 'refusal'; text: string; readonly content: number }
   | { readonly of: 'reasoning'; text: string; sealed: Sealed | undefined; readonly index: number }
   | {
@@ -29,7 +26,6 @@ type Open =
       text: string
       readonly told: Told
       readonly index: number
-      readonly inner: InputText | undefined
     }
 
 /** A message whose parts may still go on. */
@@ -71,7 +67,7 @@ class ResponseWriter implements StreamWriter {
       case 'open':
         return this.#begin(event)
       case 'delta':
-        return this.#say(event.part, event.text)
+        return this.#say(event.part, event.text, event.logprobs ?? [])
       case 'seal':
         return this.#seal(event.part, event.sealed)
       case 'annotation':
@@ -127,8 +123,7 @@ class ResponseWriter implements StreamWriter {
       return this.#added(this.#maker.reasoning(index, '', undefined))
     }
     const told = this.#maker.call(index, event)
-    const inner = told.wrapped ? new InputText() : undefined
-    this.#open.set(event.part, { of: 'call', text: '', told, index, inner })
+    this.#open.set(event.part, { of: 'call', text: '', told, index })
     this.#added(this.#maker.callItem(told, 'in_progress', ''))
   }
 
@@ -139,7 +134,7 @@ class ResponseWriter implements StreamWriter {
     message.parts.push(empty)
     this.#open.set(
       part,
-      of === 'text' ? { of, text: '', annotations: [], content } : { of, text: '', content },
+      of === 'text' ? { of, text: '', annotations: [], logprobs: [], content } : { of, text: '', content },
     )
     this.#refused ||= of === 'refusal'
     this.#emit('response.content_part.added', { ...this.#place(message, content), part: empty })
@@ -163,11 +158,10 @@ class ResponseWriter implements StreamWriter {
     return { item_id: id, output_index: index, summary_index: 0 }
   }
 
-  #say(part: number, text: string): void {
+  #say(part: number, text: string, logprobs: readonly Json[]): void {
     const open = this.#open.get(part)
     if (open === undefined || text === '') return
-    if (open.of === 'call')
-      return this.#sayCall(open, open.inner === undefined ? text : open.inner.push(text))
+    if (open.of === 'call') return this.#sayCall(open, text)
     if (open.of === 'reasoning') {
       const place = this.#summaryPlace(open.index)
       if (open.text === '')
@@ -175,15 +169,15 @@ class ResponseWriter implements StreamWriter {
       this.#emit('response.reasoning_summary_text.delta', { ...place, delta: text })
     } else if (this.#message !== undefined) {
       const place = this.#place(this.#message, open.content)
-      if (open.of === 'text')
-        this.#emit('response.output_text.delta', { ...place, delta: text, logprobs: [] })
-      else this.#emit('response.refusal.delta', { ...place, delta: text })
+      if (open.of === 'text') {
+        open.logprobs.push(...logprobs)
+        this.#emit('response.output_text.delta', { ...place, delta: text, logprobs })
+      } else this.#emit('response.refusal.delta', { ...place, delta: text })
     }
     open.text += text
   }
 
   #sayCall(open: Extract<Open, { of: 'call' }>, text: string): void {
-    if (text === '') return
     open.text += text
     const type = open.told.custom
       ? 'response.custom_tool_call_input.delta'
@@ -226,10 +220,11 @@ class ResponseWriter implements StreamWriter {
     const message = this.#message
     if (message === undefined) return
     const place = this.#place(message, open.content)
-    const part = open.of === 'text' ? textPart(open.text, open.annotations) : refusalPart(open.text)
+    const part =
+      open.of === 'text' ? textPart(open.text, open.annotations, open.logprobs) : refusalPart(open.text)
     message.parts[open.content] = part
     if (open.of === 'text')
-      this.#emit('response.output_text.done', { ...place, text: open.text, logprobs: [] })
+      this.#emit('response.output_text.done', { ...place, text: open.text, logprobs: open.logprobs })
     else this.#emit('response.refusal.done', { ...place, refusal: open.text })
     this.#emit('response.content_part.done', { ...place, part })
   }
@@ -253,8 +248,7 @@ class ResponseWriter implements StreamWriter {
   }
 
   #closeCall(open: Extract<Open, { of: 'call' }>, status: 'completed' | 'incomplete'): void {
-    const { told, index, inner } = open
-    if (inner !== undefined) this.#sayCall(open, inner.end(unwrapped))
+    const { told, index } = open
     const place = { item_id: told.id, output_index: index }
     if (told.custom) this.#emit('response.custom_tool_call_input.done', { ...place, input: open.text })
     else

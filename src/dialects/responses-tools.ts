@@ -130,6 +130,12 @@ export const readToolChoice = (choice: Json | undefined): ToolChoice | undefined
   throw new Unsupported(`tool_choice asks for the built-in tool '${String(choice.type)}'`, 'tool_choice.type')
 }
 
+/** Chat has an object of its own around a grammar. */
+const formatOf = (format: JsonObject): JsonObject => {
+  const { grammar, ...rest } = format
+  return isObject(grammar) ? { ...rest, ...grammar } : format
+}
+
 /** Chat's `strict` is off when nobody says so; here it would be tried first. */
 export const writeTool = (tool: Tool): JsonObject => {
   const description = tool.description === undefined ? {} : { description: tool.description }
@@ -138,7 +144,7 @@ export const writeTool = (tool: Tool): JsonObject => {
       type: 'custom',
       name: tool.name,
       ...description,
-      ...(tool.format === undefined ? {} : { format: tool.format }),
+      ...(tool.format === undefined ? {} : { format: formatOf(tool.format) }),
     }
   return {
     type: 'function',

@@ -99,6 +99,26 @@ describe('what a provider of the Responses API is sent', () => {
     ])
   })
 
+  test('a tool that failed says so', () => {
+    const failed: Part = {
+      kind: 'result',
+      id: 'call_a',
+      name: 'look',
+      content: [{ kind: 'text', text: 'dark' }],
+      failed: true,
+    }
+    assert.deepEqual(write({ turns: [{ role: 'user', parts: [failed] }] }).input, [
+      {
+        type: 'function_call_output',
+        call_id: 'call_a',
+        output: [
+          { type: 'input_text', text: 'The tool failed.' },
+          { type: 'input_text', text: 'dark' },
+        ],
+      },
+    ])
+  })
+
   test('every parameter has its name here', () => {
     const schema = { type: 'object' }
     const { input: _, ...rest } = write({

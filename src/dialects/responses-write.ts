@@ -11,6 +11,7 @@ import type {
   ReasoningPart,
   ResultPart,
   Target,
+  TextPart,
   Turn,
 } from './neutral.ts'
 import { writePart } from './responses-parts.ts'
@@ -33,15 +34,19 @@ const writeReasoning = ({ sealed }: ReasoningPart, losses: Losses): readonly Jso
   return [{ type: 'reasoning', id: id ?? made, summary: [], encrypted_content: encrypted }]
 }
 
-const writeCall = (part: CallPart): JsonObject => {
+const writeCall = (part: CallPart, losses: Losses): JsonObject => {
+  if (part.sealed !== undefined) losses.warn('seal of a call', 'only its issuer reads it')
   const place = { call_id: fittingId(part.id, CALL_ID), name: part.name }
   return part.custom
     ? { type: 'custom_tool_call', ...place, input: part.input }
     : { type: 'function_call', ...place, arguments: part.input }
 }
 
+/** There is no other place to say it. */
+const FAILED: TextPart = { kind: 'text', text: 'The tool failed.' }
+
 const writeResult = (part: ResultPart): JsonObject => {
-  const { content } = part
+  const content = part.failed ? [FAILED, ...part.content] : part.content
   const [only] = content
   const plain = content.length === 1 && only?.kind === 'text' && only.cache === undefined
   return {
@@ -86,7 +91,7 @@ const writeTurn = ({ role, parts }: Turn, losses: Losses): readonly JsonObject[]
     items.push(...more)
   }
   for (const part of parts) {
-    if (part.kind === 'call') apart([writeCall(part)])
+    if (part.kind === 'call') apart([writeCall(part, losses)])
     else if (part.kind === 'result') apart([writeResult(part)])
     else if (part.kind === 'summary') apart([summaryItem(part.text)])
     else if (part.kind === 'reasoning') apart(writeReasoning(part, losses))
