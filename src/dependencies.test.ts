@@ -5,7 +5,12 @@ import { test } from 'node:test'
 const at = (path: string): URL => new URL(`../${path}`, import.meta.url)
 const readJson = (path: string) => JSON.parse(readFileSync(at(path), 'utf8'))
 
-type Locked = { readonly license?: string; readonly dev?: boolean; readonly hasInstallScript?: boolean }
+type Locked = {
+  readonly license?: string
+  readonly dev?: boolean
+  readonly devOptional?: boolean
+  readonly hasInstallScript?: boolean
+}
 const manifest: {
   readonly dependencies: Readonly<Record<string, string>>
   readonly devDependencies: Readonly<Record<string, string>>
@@ -46,7 +51,9 @@ test('docs/dependencies.md gives licences and install scripts as the lock file h
     assert.equal(script, locked?.hasInstallScript === true ? 'yes' : 'no', name)
     assert.match(page, new RegExp(`^\\*\\*.*\`${name}\`.*\\*\\*`, 'm'), `why ${name}`)
   }
-  const below = Object.entries(packages).filter(([path, one]) => path !== '' && one.dev !== true)
+  const below = Object.entries(packages).filter(
+    ([path, one]) => path !== '' && one.dev !== true && one.devOptional !== true,
+  )
   assert.ok(page.includes(`, ${below.length} with everything below them`), `${below.length} packages`)
 })
 

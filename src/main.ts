@@ -98,7 +98,7 @@ type StageFlags = {
   port: number
   host: string
   key: string
-  flavour: 'openai' | 'azure'
+  flavour: 'openai' | 'azure' | 'anthropic'
   models?: string[]
   scriptFile?: string
 }
@@ -109,7 +109,11 @@ program
   .option('-p, --port <number>', 'port', PORT_RANGE, 4100)
   .option('--host <address>', 'address', '127.0.0.1')
   .option('--key <key>', 'the key it accepts', 'sk-stage')
-  .addOption(new Option('--flavour <name>', 'whose dialect').choices(['openai', 'azure']).default('openai'))
+  .addOption(
+    new Option('--flavour <name>', 'whose dialect')
+      .choices(['openai', 'azure', 'anthropic'])
+      .default('openai'),
+  )
   .option('--models <names...>', 'the models (Azure: deployments) it has (default: any)')
   .option('--script-file <file>', 'a JSON list of faults, played one a request')
   .action((flags: StageFlags) =>

@@ -22,6 +22,8 @@ export type ShapeName =
   | 'rerank'
   | 'responses'
   | 'compaction'
+  | 'messages'
+  | 'message_tokens'
   | 'resource'
   | 'raw'
 

@@ -26,7 +26,8 @@ export class Progress {
       this.#firstData ??= event.data
       this.#lastData = event.data
     }
-    if (sight.usage !== undefined) this.usage = sight.usage
+    if (sight.usage !== undefined)
+      this.usage = this.rules.laterUsage?.(this.usage, sight.usage) ?? sight.usage
     if (sight.kind === 'content') {
       this.content = true
       // Of several choices one had finished: the answer goes on, and breaking off now would cut it.

@@ -18,6 +18,13 @@ export type StageCommand = {
   readonly write: (text: string) => void
 }
 
+/** A name for the example. */
+const MODELS: Readonly<Record<Flavour, string>> = {
+  openai: 'gpt-4.1',
+  azure: 'any-deployment',
+  anthropic: 'claude-sonnet-4-5',
+}
+
 const DEFAULT_KEY = 'sk-stage'
 
 /**
@@ -60,7 +67,7 @@ const greeting = (stage: Stage, faults: number, shownKey: boolean): string =>
   [
     `A simulated ${stage.flavour} provider listens at ${stage.baseUrl}`,
     `  litellm_params:`,
-    `    model: ${stage.flavour}/${stage.flavour === 'azure' ? 'any-deployment' : 'gpt-4.1'}`,
+    `    model: ${stage.flavour}/${MODELS[stage.flavour]}`,
     `    api_base: ${stage.baseUrl}`,
     `    api_key: ${shownKey ? stage.key : '<the key you gave>'}`,
     `Script it:  curl ${stage.origin}/__stage/script -d '{"faults":[{"kind":"status","status":503}]}'`,

@@ -15,9 +15,23 @@ export const fromEvents = (read: (event: StreamEvent) => readonly NeutralEvent[]
 
 /** An upstream's stream as the client's dialect streams it. */
 export const throughBridge = (decoder: NeutralDecoder, writer: StreamWriter): StreamDecoder => {
+  let silent = false
   const written = (events: readonly NeutralEvent[]): StreamEvent[] =>
-    events.flatMap(event => writer.write(event))
-  return { push: chunk => written(decoder.push(chunk)), end: () => written(decoder.end()) }
+    events.flatMap(event => {
+      const said = writer.write(event)
+      silent ||= said.length === 0 && event.kind === 'delta'
+      return said
+    })
+  return {
+    push: chunk => written(decoder.push(chunk)),
+    end: () => written(decoder.end()),
+    // What the client's dialect has no place for (another provider's thoughts) shows all the same that it is alive.
+    keptBack: () => {
+      const kept = silent
+      silent = false
+      return kept
+    },
+  }
 }
 
 const decoder = new TextDecoder()

@@ -1,6 +1,10 @@
 import type { ShapeName } from '../routes.ts'
+import { messagesDoor } from './anthropic-messages.ts'
 import { chatDoor } from './chat.ts'
 import type { Door } from './neutral.ts'
 
 /** The dialects that clients speak, by the shape of their endpoint: from there a call can go to any other dialect. */
-export const DOORS: Readonly<Partial<Record<ShapeName, Door>>> = { chat: chatDoor }
+export const DOORS: Readonly<Partial<Record<ShapeName, Door>>> = {
+  chat: chatDoor,
+  messages: messagesDoor,
+}

@@ -1,4 +1,5 @@
 import type { ShapeName } from '../routes.ts'
+import { messages, messageTokens } from './anthropic-messages-shape.ts'
 import { speech, transcription } from './openai-audio.ts'
 import { chat } from './openai-chat.ts'
 import { completions } from './openai-completions.ts'
@@ -19,6 +20,8 @@ export const SHAPES: Readonly<Record<ShapeName, Shape>> = {
   rerank,
   responses,
   compaction,
+  messages,
+  message_tokens: messageTokens,
   resource,
   raw,
 }

@@ -103,6 +103,10 @@ export type StreamRules = {
    * provider did not say anything at all; undefined when saying nothing was its answer (a stop, a filter, a limit).
    */
   readonly emptyEnd?: (events: readonly StreamEvent[]) => JsonObject | undefined
+  /** Usage told in several events, each with a part of it; undefined: the last one tells all. */
+  readonly laterUsage?: (before: Usage | undefined, now: Usage) => Usage
+  /** Where in an event the model is named, when it is not at the top. */
+  readonly modelAt?: readonly string[]
   /** True when a finished answer may end without its terminator (chat: finish_reason, then EOF). */
   readonly endsWithoutTerminal: boolean
   /** Plain bytes: where the upstream ends, the answer ends (a short body is the transport's to notice). */

@@ -1,5 +1,6 @@
 import type { Answered } from '../attempt/outcome.ts'
 import type { Call } from '../call.ts'
+import { SHAPES } from '../dialects/index.ts'
 import type { StreamEvent } from '../dialects/shape.ts'
 import type { Seal } from '../seal.ts'
 import { applyEdits, type Edit } from '../wire/edit.ts'
@@ -126,6 +127,26 @@ const responseRewriter =
     }
   }
 
+/** A model that is named inside an object of one event, which every other event does without. */
+const nestedModelRewriter = (
+  model: string,
+  path: readonly string[],
+): ((event: StreamEvent) => Uint8Array | string) => {
+  const [outer = ''] = path
+  const alarm = `"${outer}"`
+  return event => {
+    const { data } = event
+    if (data === undefined || !data.includes(alarm)) return event.bytes
+    try {
+      const index = indexObject(Buffer.from(data))
+      if (!isObject(valueAt(index, outer))) return event.bytes
+      return reframed(event, textOf(applyEdits(index, [set(path, model, 'model')])))
+    } catch {
+      return event.bytes
+    }
+  }
+}
+
 /** The same id is sealed once for one answer, and an id that the client wrote comes back as it was written. */
 const sealing =
   (call: Call, answered: Answered, seal: Seal, sealed: Map<string, string>): Facts['sealId'] =>
@@ -157,6 +178,8 @@ export const rewriterFor = (call: Call, answered: Answered, seal: Seal, earlier?
   }
   const document = (index: JsonIndex): readonly Uint8Array[] => applyEdits(index, documentEdits(index, facts))
   if (binds) return { document, event: responseRewriter(facts), sealed }
-  const event = facts.model === undefined ? plainEvent : modelRewriter(facts.model)
+  const at = SHAPES[route.shape].stream?.modelAt
+  if (facts.model === undefined) return { document, event: plainEvent, sealed }
+  const event = at === undefined ? modelRewriter(facts.model) : nestedModelRewriter(facts.model, at)
   return { document, event, sealed }
 }

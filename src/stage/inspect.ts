@@ -1,5 +1,6 @@
 import type { RouteParameters } from '../dialects/openai-parameters.ts'
 import type { JsonObject } from '../wire/json.ts'
+import { inspectMessages } from './anthropic.ts'
 import { checkJson, readForm, readJson } from './check-body.ts'
 import { checkCredential, checkHeaders, checkQuery } from './check-head.ts'
 import { parametersOf } from './columns.ts'
@@ -14,6 +15,7 @@ export type Inspected = { readonly ask: Ask; readonly handler: Handler }
 
 /** Every check a provider makes before it does anything. Throws StageRefusal. */
 export const inspect = (scene: Scene, head: Head, hit: Hit): Inspected => {
+  if (scene.flavour === 'anthropic') return inspectMessages(scene, head, hit)
   checkHeaders(head, scene.flavour)
   checkCredential(head, scene)
   const found = locate(scene, hit)

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../wire/json.ts'
+import { messagesErrorBody, messagesErrorFor } from './anthropic.ts'
 import type { Flavour } from './columns.ts'
 
 type Row = readonly [message: string, type: string | null, code: string | null]
@@ -79,6 +80,7 @@ const agreeing = (message: string, wait: string | undefined): string => {
  * it; '' when only another header says when.
  */
 export const errorBody = (flavour: Flavour, status: number, wait?: string): JsonObject => {
+  if (flavour === 'anthropic') return messagesErrorFor(status)
   const [message, type, code] = (flavour === 'azure' ? AZURE[status] : undefined) ??
     OPENAI[status] ?? [
       `The provider answered ${status}.`,
@@ -87,3 +89,7 @@ export const errorBody = (flavour: Flavour, status: number, wait?: string): Json
     ]
   return { error: { message: agreeing(message, wait), type, param: null, code } }
 }
+
+/** A refusal in the envelope of its provider. */
+export const refusalBody = (flavour: Flavour, error: JsonObject): JsonObject =>
+  flavour === 'anthropic' ? messagesErrorBody(error) : { error }

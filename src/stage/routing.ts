@@ -77,7 +77,7 @@ type Place = { readonly path: string; readonly deployment: string | undefined }
 
 /** The part after the base URL. Azure: `/openai/v1/…`, or dated with api-version, with or without a deployment. */
 const placeOf = (flavour: Flavour, path: string, query: URLSearchParams): Place | undefined => {
-  if (flavour === 'openai') {
+  if (flavour !== 'azure') {
     if (path === '/v2/rerank') return { path, deployment: undefined }
     return path.startsWith('/v1/') ? { path: path.slice(3), deployment: undefined } : undefined
   }

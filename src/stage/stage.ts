@@ -8,7 +8,7 @@ import { type Fault, Prompter, type ScriptOptions } from './faults.ts'
 import { type Inspected, inspect } from './inspect.ts'
 import { CANONICAL } from './lines.ts'
 import { emptyMemory, idMaker, type Memory, vaultOf } from './memory.ts'
-import { errorBody } from './provider-errors.ts'
+import { errorBody, refusalBody } from './provider-errors.ts'
 import { type Connection, Hit, Recorder } from './recorder.ts'
 import { refuse, StageRefusal } from './refusal.ts'
 import { DEFAULT_MODELS, type Prefill, type Scene } from './scene.ts'
@@ -63,6 +63,9 @@ export type Stage = {
   readonly close: () => Promise<void>
 }
 
+/** Where the API begins, as a configuration writes it. */
+const BASES: Readonly<Record<Flavour, string>> = { openai: '/v1', azure: '/openai/v1', anthropic: '' }
+
 let stages = 0
 
 /** Starts a simulated provider on a real socket. Rejects with the system's error when the port is taken. */
@@ -89,7 +92,7 @@ export const startStage = async (options: StageOptions = {}): Promise<Stage> => 
     key: scene.key,
     port,
     origin,
-    baseUrl: origin + (flavour === 'azure' ? '/openai/v1' : '/v1'),
+    baseUrl: origin + BASES[flavour],
     requests: recorder.hits,
     connections: recorder.connections,
     memory: scene.memory,
@@ -131,7 +134,7 @@ const sceneOf = (options: StageOptions, name: string, port: number): Scene => {
     key: options.key ?? `sk-stage-${name}`,
     models: options.models ?? DEFAULT_MODELS,
     says: options.says ?? CANONICAL,
-    prefill: options.prefill ?? 'ignore',
+    prefill: options.prefill ?? (options.flavour === 'anthropic' ? 'continue' : 'ignore'),
     accepts: options.accepts ?? [],
     memory: emptyMemory(),
     vault: vaultOf(options.organisation ?? issuer),
@@ -231,7 +234,7 @@ const answerSteps = (house: House, head: Head, hit: Hit): readonly Step[] => {
   hit.refusal = answer
   return stepsOf(
     { kind: 'ok' },
-    staging(house, () => json({ error: answer.error }, answer.status)),
+    staging(house, () => json(refusalBody(house.scene.flavour, answer.error), answer.status)),
   )
 }
 
@@ -265,8 +268,19 @@ const staging = (house: House, answer: () => Answer) => ({
 })
 
 /** What every answer of this provider carries. */
-const commonHeaders = (scene: Scene): Headers => ({
-  date: new Date(scene.now() * 1000).toUTCString(),
+const commonHeaders = (scene: Scene): Headers => {
+  const date = new Date(scene.now() * 1000).toUTCString()
+  if (scene.flavour !== 'anthropic') return { date, ...openaiHeaders(scene) }
+  return {
+    date,
+    'request-id': scene.id('req_'),
+    'anthropic-organization-id': 'org-stage',
+    'anthropic-ratelimit-requests-limit': '10000',
+    'anthropic-ratelimit-requests-remaining': '9999',
+  }
+}
+
+const openaiHeaders = (scene: Scene): Headers => ({
   'x-request-id': scene.id('req_'),
   ...(scene.flavour === 'azure'
     ? { 'apim-request-id': scene.id('apim-'), 'x-ms-region': 'Stage Left' }

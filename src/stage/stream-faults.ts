@@ -104,8 +104,12 @@ const errorEvent = (
   before: readonly Part[],
   fault: Fault & { kind: 'error-event' },
 ): readonly Step[] => {
-  const named = answer.kind === 'stream' && (answer.events[0]?.event.startsWith('response.') ?? false)
-  const event = named ? responsesError(before, fault) : chatError(fault.error)
+  const first = answer.kind === 'stream' ? (answer.events[0]?.event ?? '') : ''
+  const event = first.startsWith('response.')
+    ? responsesError(before, fault)
+    : first === 'message_start'
+      ? named({ type: 'error', error: fault.error })
+      : chatError(fault.error)
   const steps: Step[] = [...send(before), write(chunk(spell(event)))]
   if (fault.done === true) steps.push(write(chunk(Buffer.from('data: [DONE]\n\n'))))
   return steps

@@ -1,0 +1,216 @@
+import { Unsupported } from '../providers/provider.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { textOfInput } from './anthropic-messages-common.ts'
+import type { Losses } from './losses.ts'
+import type { CacheMark, MediaPart, Part, ResultPart, TextPart, Turn } from './neutral.ts'
+import { listOf, textOf } from './read-json.ts'
+
+/** Content blocks of a request as neutral parts. */
+
+/** What a reader of blocks carries along: what was lost, and the names of the calls that were made so far, by id. */
+type Reader = { readonly losses: Losses; readonly calls: Map<string, string> }
+
+export const cacheOf = ({ cache_control: control }: JsonObject): { readonly cache?: CacheMark } => {
+  if (!isObject(control)) return {}
+  const { ttl } = control
+  return { cache: ttl === '5m' || ttl === '1h' ? { ttl } : {} }
+}
+
+const textPart = (text: string, block: JsonObject): TextPart => ({ kind: 'text', text, ...cacheOf(block) })
+
+const noBlock = (path: string): never => {
+  throw new Unsupported(`'${path}' is no content block`, path)
+}
+
+const foreignFile = (path: string): never => {
+  throw new Unsupported(
+    `a file that was uploaded to one provider cannot be read by another ('${path}.source.file_id')`,
+    `${path}.source.file_id`,
+  )
+}
+
+const imagePart = (block: JsonObject, path: string): MediaPart => {
+  const source = isObject(block.source) ? block.source : noBlock(path)
+  const cache = cacheOf(block)
+  if (source.type === 'base64')
+    return {
+      kind: 'image',
+      source: { kind: 'bytes', mime: String(source.media_type), base64: String(source.data) },
+      ...cache,
+    }
+  if (source.type === 'url')
+    return { kind: 'image', source: { kind: 'url', url: String(source.url) }, ...cache }
+  return source.type === 'file' ? foreignFile(path) : noBlock(path)
+}
+
+/** A text that stands apart from the conversation: its title, where it is from, and what it says. */
+const quoted = (heading: readonly (Json | undefined)[], text: string): string =>
+  [heading.filter(one => typeof one === 'string' && one !== '').join('\n'), text]
+    .filter(one => one !== '')
+    .join('\n\n')
+
+const documentParts = (block: JsonObject, path: string, reader: Reader): (TextPart | MediaPart)[] => {
+  const source = isObject(block.source) ? block.source : noBlock(path)
+  const { title, context } = block
+  if (isObject(block.citations) && block.citations.enabled === true)
+    reader.losses.warn('messages[].content[].citations', 'only Anthropic cites from documents')
+  const name = typeof title === 'string' ? { name: title } : {}
+  const cache = cacheOf(block)
+  const file = (of: MediaPart): (TextPart | MediaPart)[] =>
+    typeof context === 'string' && context !== '' ? [{ kind: 'text', text: context }, of] : [of]
+  switch (source.type) {
+    case 'base64':
+      return file({
+        kind: 'file',
+        source: { kind: 'bytes', mime: String(source.media_type), base64: String(source.data) },
+        ...name,
+        ...cache,
+      })
+    case 'url':
+      return file({ kind: 'file', source: { kind: 'url', url: String(source.url) }, ...name, ...cache })
+    case 'text':
+      // Plain text can be read anywhere, a document of plain text hardly anywhere.
+      return [textPart(quoted([title, context], String(source.data)), block)]
+    case 'content': {
+      const inner = contentParts(source.content, `${path}.source.content`, reader)
+      const heading = quoted([title, context], '')
+      return heading === '' ? inner : [{ kind: 'text', text: heading }, ...inner]
+    }
+    default:
+      return source.type === 'file' ? foreignFile(path) : noBlock(path)
+  }
+}
+
+/** What may stand in a tool's result, and in a user's message. */
+const contentPart = (block: Json, path: string, reader: Reader): (TextPart | MediaPart)[] | undefined => {
+  if (!isObject(block)) return noBlock(path)
+  switch (block.type) {
+    case 'text':
+      if ((listOf(block.citations) ?? []).length > 0)
+        reader.losses.warn(
+          'messages[].content[].citations',
+          'citations of an earlier answer are not repeated',
+        )
+      return typeof block.text === 'string' && block.text !== '' ? [textPart(block.text, block)] : []
+    case 'image':
+      return [imagePart(block, path)]
+    case 'document':
+      return documentParts(block, path, reader)
+    case 'search_result': {
+      const said = contentParts(block.content, `${path}.content`, reader).flatMap(part =>
+        part.kind === 'text' ? [part.text] : [],
+      )
+      return [textPart(quoted([block.title, block.source], said.join('\n')), block)]
+    }
+    case 'tool_reference':
+      reader.losses.warn('messages[].content[].tool_reference', 'every tool is given from the start')
+      return [{ kind: 'text', text: String(block.tool_name) }]
+    default:
+      return undefined
+  }
+}
+
+const contentParts = (content: Json | undefined, path: string, reader: Reader): (TextPart | MediaPart)[] => {
+  if (typeof content === 'string') return content === '' ? [] : [{ kind: 'text', text: content }]
+  return (listOf(content) ?? []).flatMap((block, at) => {
+    const place = `${path}[${at}]`
+    return contentPart(block, place, reader) ?? unknownBlock(block, place, reader)
+  })
+}
+
+/** Calls that a provider made on its own side, and what came of them: nobody else can go on from them. */
+const HOSTED =
+  /^(?:server_tool_use|mcp_tool_use|mcp_tool_result|mcp_tool_listing|container_upload|fallback|tool_addition|tool_removal|.+_tool_result)$/
+
+const unknownBlock = (block: Json, path: string, { losses }: Reader): [] => {
+  const type = isObject(block) ? textOf(block.type) : undefined
+  if (type !== undefined && HOSTED.test(type)) {
+    losses.warn(`messages[].content[].${type}`, 'only the provider that wrote it can read it')
+    return []
+  }
+  throw new Unsupported(`content of type '${type}' is known to Anthropic only ('${path}')`, `${path}.type`)
+}
+
+const resultPart = (block: JsonObject, path: string, reader: Reader): ResultPart => {
+  const id = String(block.tool_use_id)
+  return {
+    kind: 'result',
+    id,
+    name: reader.calls.get(id) ?? '',
+    content: contentParts(block.content, `${path}.content`, reader),
+    ...(block.is_error === true ? { failed: true } : {}),
+    ...cacheOf(block),
+  }
+}
+
+const partsOf = (block: Json, path: string, reader: Reader): Part[] => {
+  if (!isObject(block)) return noBlock(path)
+  switch (block.type) {
+    case 'tool_use': {
+      const [id, name] = [String(block.id), String(block.name)]
+      reader.calls.set(id, name)
+      return [{ kind: 'call', id, name, input: textOfInput(block.input) }]
+    }
+    case 'tool_result':
+      return [resultPart(block, path, reader)]
+    case 'thinking': {
+      const signature = textOf(block.signature)
+      const sealed =
+        signature === undefined ? {} : { sealed: { issuer: 'messages', payload: signature } as const }
+      return [{ kind: 'reasoning', text: textOf(block.thinking) ?? '', ...sealed }]
+    }
+    case 'redacted_thinking':
+      return [
+        {
+          kind: 'reasoning',
+          text: '',
+          sealed: { issuer: 'messages', payload: String(block.data), redacted: true },
+        },
+      ]
+    case 'compaction':
+      return typeof block.content === 'string' ? [{ kind: 'summary', text: block.content }] : []
+    default:
+      return contentPart(block, path, reader) ?? unknownBlock(block, path, reader)
+  }
+}
+
+const ROLES: ReadonlySet<string> = new Set<Turn['role']>(['user', 'assistant', 'system'])
+
+/** `messages` in the order they were said. Throws Unsupported for what no other provider can read. */
+export const turnsOf = (messages: Json | undefined, losses: Losses): Turn[] => {
+  const reader: Reader = { losses, calls: new Map() }
+  return (listOf(messages) ?? []).map((message, at) => {
+    const path = `messages[${at}]`
+    if (!isObject(message) || !ROLES.has(String(message.role)))
+      throw new Unsupported(`'${path}' is no message of a user, an assistant or the system`, path)
+    const role = message.role as Turn['role']
+    const { content } = message
+    if (typeof content === 'string')
+      return { role, parts: content === '' ? [] : [{ kind: 'text', text: content }] }
+    const blocks = listOf(content) ?? []
+    return {
+      role,
+      parts: blocks.flatMap((block, place) => partsOf(block, `${path}.content[${place}]`, reader)),
+    }
+  })
+}
+
+/** A client that counts its calls by a first line of the prompt: it says nothing to a model, and changes with its version. */
+const BILLING_LINE = /^x-anthropic-billing-header:/
+
+/** `system` as the turn it is. */
+export const systemTurn = (system: Json | undefined, losses: Losses): Turn[] => {
+  const blocks: readonly Json[] =
+    typeof system === 'string' ? [{ type: 'text', text: system }] : (listOf(system) ?? [])
+  const parts = blocks.flatMap((block): TextPart[] => {
+    const text = isObject(block) ? textOf(block.text) : undefined
+    if (!isObject(block) || text === undefined) return []
+    if (!BILLING_LINE.test(text)) return [textPart(text, block)]
+    losses.warn(
+      'system[].text (billing line)',
+      'it is meant for Anthropic, and would spoil every prompt cache',
+    )
+    return []
+  })
+  return parts.length === 0 ? [] : [{ role: 'system', parts }]
+}

@@ -1,0 +1,108 @@
+import type { Edit } from '../wire/edit.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { usageOf } from './anthropic-messages-common.ts'
+import {
+  type Continuation,
+  type Delivered,
+  editedEvent,
+  type Peek,
+  type Prefill,
+  type Said,
+  setting,
+} from './continuation.ts'
+import { isPing, listOf, objectOf, parseJson, textOf } from './read-json.ts'
+import type { StreamEvent } from './shape.ts'
+
+/**
+ * A stream of the Messages dialect that broke is gone on with as long as it was text: blocks are compared by their
+ * number, each beginning and each end as a channel of its own, so that none is told twice. Calls and signed thoughts
+ * cannot be said again.
+ */
+
+const typed = (event: StreamEvent): JsonObject | undefined => {
+  const value = event.data === undefined || isPing(event) ? undefined : parseJson(event.data)
+  return isObject(value) ? value : undefined
+}
+
+const NOTHING: readonly Said[] = []
+
+const numbered = (what: 'text' | 'begin' | 'end', { index }: JsonObject): string =>
+  `${what} ${typeof index === 'number' ? index : 0}`
+
+const mark = (channel: string, aside: boolean): readonly Said[] => [
+  { channel, text: '1', whole: true, ...(aside ? { aside: true } : {}) },
+]
+
+const isQuietText = (block: JsonObject | undefined): boolean =>
+  block?.type === 'text' && textOf(block.text) === undefined && (listOf(block.citations) ?? []).length === 0
+
+const said = (event: StreamEvent): readonly Said[] | 'other' => {
+  const value = typed(event)
+  switch (value?.type) {
+    case 'content_block_start':
+      // No word of the answer: whoever goes on may begin a block before it speaks.
+      return isQuietText(objectOf(value.content_block)) ? mark(numbered('begin', value), true) : 'other'
+    case 'content_block_delta': {
+      const delta = objectOf(value.delta)
+      if (delta?.type !== 'text_delta') return 'other'
+      const text = textOf(delta.text)
+      return text === undefined ? NOTHING : [{ channel: numbered('text', value), text }]
+    }
+    case 'content_block_stop':
+      return mark(numbered('end', value), false)
+    default:
+      return NOTHING
+  }
+}
+
+const sum = (usage: JsonObject, key: string, more: number): readonly Edit[] => {
+  const known = usage[key]
+  return typeof known === 'number' && more > 0 ? [setting(['usage', key], known + more)] : []
+}
+
+/** The answer so far, when it is the beginning of one text and nothing else. */
+const plainText = ({ texts }: Delivered): string | undefined =>
+  [...texts.keys()].every(key => key === 'begin 0' || key === 'text 0')
+    ? textOf(texts.get('text 0'))
+    : undefined
+
+const asksToThink = (thinking: Json | undefined): boolean =>
+  isObject(thinking) && thinking.type !== 'disabled'
+
+const prefill = (peek: Peek, delivered: Delivered, how: Prefill): readonly Edit[] | undefined => {
+  const text = plainText(delivered)
+  const last = listOf(peek('messages'))?.at(-1)
+  // A beginning that ends with white space is refused, and so is any where the model is to think first.
+  if (text === undefined || /\s$/.test(text) || asksToThink(peek('thinking'))) return undefined
+  // A conversation that ends with a beginning of the client's own has no place for another.
+  if (!isObject(last) || last.role !== 'user') return undefined
+  const message: JsonObject = { role: 'assistant', content: text, ...how.message }
+  return [
+    { op: 'append', path: ['messages'], value: message, why: 'continuation' },
+    ...Object.entries(how.body ?? {}).map(([key, value]) => setting([key], value)),
+  ]
+}
+
+export const messagesContinuation: Continuation = {
+  allows: () => true,
+  said,
+  saying: (event, [piece]) =>
+    piece === undefined || piece.whole === true
+      ? event
+      : editedEvent(event, [setting(['delta', 'text'], piece.text)]),
+  // No event but the first names the message, and blocks keep their numbers.
+  graft: () => ({
+    learn: () => {},
+    fit: event => (typed(event)?.type === 'message_start' ? undefined : event),
+  }),
+  withUsage: (event, more) => {
+    const value = typed(event)
+    const usage = value?.type === 'message_delta' ? objectOf(value.usage) : undefined
+    if (usage === undefined || usageOf(usage) === undefined) return event
+    return editedEvent(event, [
+      ...sum(usage, 'input_tokens', more.inputTokens),
+      ...sum(usage, 'output_tokens', more.outputTokens),
+    ])
+  },
+  prefill,
+}

@@ -1,0 +1,151 @@
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { annotationOf, stopOf } from './anthropic-messages-answer.ts'
+import { laterUsage, usageOf } from './anthropic-messages-common.ts'
+import { fromEvents } from './bridge.ts'
+import { errorObjectOf } from './error-object.ts'
+import type { NeutralDecoder, NeutralEvent } from './neutral.ts'
+import { isPing, objectOf, parseJson, textOf, unsaid } from './read-json.ts'
+import type { StreamEvent, Usage } from './shape.ts'
+
+/** A stream of the Messages dialect as neutral events. */
+
+const MALFORMED = unsaid('The provider sent an event that is not JSON.', 'malformed_event')
+
+/** One block that is open: which neutral part it is, and what has been gathered of its signature. */
+type Block = { readonly part: number; signature: string; input: JsonObject | undefined; spoke: boolean }
+
+class Reader {
+  readonly #blocks = new Map<Json, Block>()
+  #parts = 0
+  #usage: Usage | undefined
+  #over = false
+
+  read(event: StreamEvent): readonly NeutralEvent[] {
+    if (event.data === undefined || this.#over) return []
+    if (isPing(event)) return [{ kind: 'ping' }]
+    const value = parseJson(event.data)
+    if (!isObject(value)) return this.#fail(MALFORMED)
+    switch (value.type) {
+      case 'message_start':
+        return this.#start(objectOf(value.message) ?? {})
+      case 'content_block_start':
+        return this.#open(value.index ?? 0, objectOf(value.content_block) ?? {})
+      case 'content_block_delta':
+        return this.#delta(value.index ?? 0, objectOf(value.delta) ?? {})
+      case 'content_block_stop':
+        return this.#close(value.index ?? 0)
+      case 'message_delta':
+        return this.#stop(objectOf(value.delta) ?? {}, value.usage)
+      case 'message_stop':
+        this.#over = true
+        return [{ kind: 'end' }]
+      case 'ping':
+        return [{ kind: 'ping' }]
+      case 'error':
+        return this.#fail(errorObjectOf(value) ?? MALFORMED)
+      default:
+        // New kinds of events may come at any time and are to be passed over.
+        return []
+    }
+  }
+
+  #fail(error: JsonObject): readonly NeutralEvent[] {
+    this.#over = true
+    return [{ kind: 'error', error }]
+  }
+  #tell(usage: Json | undefined): readonly NeutralEvent[] {
+    const told = usageOf(usage)
+    if (told === undefined) return []
+    this.#usage = laterUsage(this.#usage, told)
+    return [{ kind: 'usage', usage: this.#usage }]
+  }
+  #start(message: JsonObject): readonly NeutralEvent[] {
+    return [
+      { kind: 'start', id: textOf(message.id), model: textOf(message.model) },
+      ...this.#tell(message.usage),
+    ]
+  }
+  #begin(index: Json): Block {
+    const block: Block = { part: this.#parts, signature: '', input: undefined, spoke: false }
+    this.#parts += 1
+    this.#blocks.set(index, block)
+    return block
+  }
+  #open(index: Json, block: JsonObject): readonly NeutralEvent[] {
+    switch (block.type) {
+      case 'text': {
+        const { part } = this.#begin(index)
+        return [{ kind: 'open', part, of: 'text' }, ...deltas(part, block.text)]
+      }
+      case 'thinking': {
+        const opened = this.#begin(index)
+        opened.signature = textOf(block.signature) ?? ''
+        return [{ kind: 'open', part: opened.part, of: 'reasoning' }, ...deltas(opened.part, block.thinking)]
+      }
+      case 'redacted_thinking': {
+        const { part } = this.#begin(index)
+        const sealed = { issuer: 'messages', payload: String(block.data), redacted: true } as const
+        return [
+          { kind: 'open', part, of: 'reasoning' },
+          { kind: 'seal', part, sealed },
+        ]
+      }
+      case 'tool_use': {
+        const opened = this.#begin(index)
+        // Some send the whole input with the start, and no delta.
+        opened.input = objectOf(block.input)
+        const { part } = opened
+        return [{ kind: 'open', part, of: 'call', id: String(block.id), name: String(block.name) }]
+      }
+      default:
+        return []
+    }
+  }
+  #delta(index: Json, delta: JsonObject): readonly NeutralEvent[] {
+    const block = this.#blocks.get(index)
+    if (block === undefined) return []
+    const { part } = block
+    switch (delta.type) {
+      case 'text_delta':
+        return deltas(part, delta.text)
+      case 'thinking_delta':
+        return deltas(part, delta.thinking)
+      case 'input_json_delta':
+        block.spoke ||= textOf(delta.partial_json) !== undefined
+        return deltas(part, delta.partial_json)
+      case 'signature_delta':
+        block.signature += textOf(delta.signature) ?? ''
+        return []
+      case 'citations_delta': {
+        const annotation = annotationOf(delta.citation ?? null)
+        return annotation === undefined ? [] : [{ kind: 'annotation', part, annotation }]
+      }
+      default:
+        return []
+    }
+  }
+  #close(index: Json): readonly NeutralEvent[] {
+    const block = this.#blocks.get(index)
+    if (block === undefined) return []
+    this.#blocks.delete(index)
+    const { part, signature, input, spoke } = block
+    const whole = input === undefined || spoke ? [] : deltas(part, JSON.stringify(input))
+    const seal: readonly NeutralEvent[] =
+      signature === '' ? [] : [{ kind: 'seal', part, sealed: { issuer: 'messages', payload: signature } }]
+    return [...whole, ...seal, { kind: 'close', part }]
+  }
+  #stop(delta: JsonObject, usage: Json | undefined): readonly NeutralEvent[] {
+    const reason = textOf(delta.stop_reason)
+    const stop: readonly NeutralEvent[] =
+      reason === undefined ? [] : [{ kind: 'stop', stop: stopOf(reason, delta.stop_sequence) }]
+    return [...stop, ...this.#tell(usage)]
+  }
+}
+
+const deltas = (part: number, text: Json | undefined): readonly NeutralEvent[] =>
+  typeof text === 'string' && text !== '' ? [{ kind: 'delta', part, text }] : []
+
+export const messagesDecoder = (): NeutralDecoder => {
+  const reader = new Reader()
+  return fromEvents(event => reader.read(event))
+}

@@ -1,0 +1,267 @@
+import { Unsupported } from '../providers/provider.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
+import { CALL_ID, inputOf, RAW_ARGUMENTS } from './anthropic-messages-common.ts'
+import { fittingId } from './call-ids.ts'
+import type { Losses } from './losses.ts'
+import type {
+  CacheMark,
+  CallPart,
+  MediaPart,
+  Part,
+  ReasoningPart,
+  ResultPart,
+  TextPart,
+  Turn,
+} from './neutral.ts'
+
+/**
+ * Neutral turns as `system` and `messages`. What the API refuses is not written: empty texts, two messages of one role
+ * in a row, an assistant's message first, a call without its result in the very next message, a result without its call.
+ */
+
+export type Conversation = {
+  readonly system: readonly JsonObject[]
+  readonly messages: readonly JsonObject[]
+}
+
+const marked = (cache: CacheMark | undefined): JsonObject =>
+  cache === undefined
+    ? {}
+    : { cache_control: { type: 'ephemeral', ...(cache.ttl === undefined ? {} : { ttl: cache.ttl }) } }
+
+/** Blank text blocks are refused. */
+const textBlocks = (text: string, cache?: CacheMark): JsonObject[] =>
+  text.trim() === '' ? [] : [{ type: 'text', text, ...marked(cache) }]
+
+const decoded = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8')
+
+const foreign = (): never => {
+  throw new Unsupported('a file that was uploaded to one provider cannot be read by another', 'file_id')
+}
+
+const imageBlock = ({ source, cache }: Extract<MediaPart, { kind: 'image' }>): JsonObject => {
+  if (source.kind === 'id') return foreign()
+  const from =
+    source.kind === 'url'
+      ? { type: 'url', url: source.url }
+      : { type: 'base64', media_type: source.mime, data: source.base64 }
+  return { type: 'image', source: from, ...marked(cache) }
+}
+
+const fileBlock = ({ source, name, cache }: Extract<MediaPart, { kind: 'file' }>): JsonObject => {
+  const more = { ...(name === undefined ? {} : { title: name }), ...marked(cache) }
+  if (source.kind === 'id') return foreign()
+  if (source.kind === 'url') return { type: 'document', source: { type: 'url', url: source.url }, ...more }
+  const { mime, base64 } = source
+  if (mime === 'application/pdf')
+    return { type: 'document', source: { type: 'base64', media_type: mime, data: base64 }, ...more }
+  if (/^text\/|^application\/(?:json|xml)\b/.test(mime))
+    return {
+      type: 'document',
+      source: { type: 'text', media_type: 'text/plain', data: decoded(base64) },
+      ...more,
+    }
+  throw new Unsupported(`a file of type '${mime.slice(0, 100)}' cannot be read: PDF and text can`, 'file')
+}
+
+const contentBlocks = (part: TextPart | MediaPart): JsonObject[] => {
+  switch (part.kind) {
+    case 'text':
+      return textBlocks(part.text, part.cache)
+    case 'image':
+      return [imageBlock(part)]
+    case 'file':
+      return [fileBlock(part)]
+    case 'audio':
+      throw new Unsupported('audio cannot be heard: text, images and documents can be read', 'input_audio')
+  }
+}
+
+const resultBlock = (id: string, { content, failed, cache }: ResultPart): JsonObject => {
+  const blocks = content.flatMap(contentBlocks)
+  return {
+    type: 'tool_result',
+    tool_use_id: id,
+    ...(blocks.length === 0 ? {} : { content: blocks }),
+    ...(failed === true ? { is_error: true } : {}),
+    ...marked(cache),
+  }
+}
+
+/** A text that a custom tool was called with stands under `input`, as its schema says. */
+const callBlock = (id: string, { name, input, custom }: CallPart, losses: Losses): JsonObject => {
+  const object = custom === true ? { input } : inputOf(input)
+  if (custom !== true && RAW_ARGUMENTS in object)
+    losses.warn('arguments of an earlier call', `no JSON object: sent as text under ${RAW_ARGUMENTS}`)
+  return { type: 'tool_use', id, name, input: object }
+}
+
+const thinkingBlocks = ({ text, sealed }: ReasoningPart, losses: Losses): JsonObject[] => {
+  if (sealed?.issuer !== 'messages') {
+    losses.warn('earlier reasoning', 'Anthropic reads back only what it has signed')
+    return []
+  }
+  if (sealed.redacted === true) return [{ type: 'redacted_thinking', data: sealed.payload }]
+  return [{ type: 'thinking', thinking: text, signature: sealed.payload }]
+}
+
+/** A message under construction. Results stand before everything else. */
+type Message = {
+  readonly role: 'user' | 'assistant'
+  readonly results: JsonObject[]
+  readonly content: JsonObject[]
+}
+
+const plainText = (parts: readonly Part[]): string =>
+  parts.flatMap(part => (part.kind === 'text' ? [part.text] : [])).join('\n')
+
+/** A later word of the system, where no message of its own can say it on every model. */
+const systemNote = (text: string): JsonObject[] =>
+  textBlocks(text.trim() === '' ? '' : `<system>\n${text}\n</system>`)
+
+const isBlank = ({ results, content }: Message): boolean => results.length + content.length === 0
+
+class Writer {
+  readonly #losses: Losses
+  readonly #messages: Message[] = []
+  /** Calls of the last assistant's message that have no result yet: their ids as written, by the ids they came with. */
+  #open = new Map<string, string[]>()
+  /** How often an id has been used: some models count their calls anew in every turn, and the API wants each id once. */
+  readonly #used = new Map<string, number>()
+
+  constructor(losses: Losses) {
+    this.#losses = losses
+  }
+
+  add({ role, parts }: Turn): void {
+    if (role === 'system') return this.#note(plainText(parts))
+    for (const part of parts) this.#part(role, part)
+  }
+  done(): readonly JsonObject[] {
+    this.#answerOpenCalls()
+    const messages = this.#messages.filter(message => !isBlank(message))
+    const [first] = messages
+    if (first?.role !== 'user') messages.unshift({ role: 'user', results: [], content: this.#beginning() })
+    return messages.map(({ role, results, content }, at) => ({
+      role,
+      content:
+        role === 'assistant' && at === messages.length - 1 ? trimmed(content) : [...results, ...content],
+    }))
+  }
+
+  #beginning(): JsonObject[] {
+    this.#losses.warn('messages', 'a conversation begins with the user: a word of theirs was put first')
+    return [{ type: 'text', text: 'Go on.' }]
+  }
+  #note(text: string): void {
+    if (text.trim() === '') return
+    this.#losses.warn('position of a later system message', 'it is told within the user’s turn')
+    this.#message('user').content.push(...systemNote(text))
+  }
+  #message(role: Message['role']): Message {
+    const last = this.#messages.at(-1)
+    if (last?.role === role) return last
+    if (role === 'assistant') this.#answerOpenCalls()
+    const message: Message = { role, results: [], content: [] }
+    this.#messages.push(message)
+    return message
+  }
+  #part(role: 'user' | 'assistant', part: Part): void {
+    switch (part.kind) {
+      case 'text':
+      case 'image':
+      case 'file':
+      case 'audio':
+        return this.#put(role, contentBlocks(part))
+      case 'refusal':
+      case 'summary':
+        return this.#put(role, textBlocks(part.text))
+      case 'reasoning':
+        return this.#put('assistant', thinkingBlocks(part, this.#losses))
+      case 'call':
+        return this.#call(part)
+      case 'result':
+        return this.#result(part)
+    }
+  }
+  #put(role: 'user' | 'assistant', blocks: readonly JsonObject[]): void {
+    if (blocks.length > 0) this.#message(role).content.push(...blocks)
+  }
+  #call(part: CallPart): void {
+    const times = this.#used.get(part.id) ?? 0
+    this.#used.set(part.id, times + 1)
+    // The same call gets the same name in every turn: it is the same one from the start.
+    const id = fittingId(times === 0 ? part.id : `${part.id}#${times}`, CALL_ID)
+    this.#put('assistant', [callBlock(id, part, this.#losses)])
+    this.#open.set(part.id, [...(this.#open.get(part.id) ?? []), id])
+  }
+  #result(part: ResultPart): void {
+    const id = this.#open.get(part.id)?.shift()
+    if (id !== undefined) return void this.#message('user').results.push(resultBlock(id, part))
+    this.#losses.warn('a tool result without its call', 'it is told as text')
+    this.#put('user', textBlocks(part.name === '' ? 'Result of a tool:' : `Result of ${part.name}:`))
+    this.#put('user', part.content.flatMap(contentBlocks))
+  }
+  /** Every call needs a result in the very next message. */
+  #answerOpenCalls(): void {
+    const open = [...this.#open.values()].flat()
+    this.#open = new Map()
+    if (open.length === 0) return
+    this.#losses.warn('a tool call without its result', 'it is told as one that was aborted')
+    const last = this.#messages.at(-1)
+    const message: Message = last?.role === 'user' ? last : { role: 'user', results: [], content: [] }
+    if (message !== last) this.#messages.push(message)
+    for (const id of open)
+      message.results.push({
+        type: 'tool_result',
+        tool_use_id: id,
+        content: 'aborted',
+        is_error: true,
+      })
+  }
+}
+
+/** The beginning of an answer may not end with white space. */
+const trimmed = (content: readonly JsonObject[]): readonly JsonObject[] =>
+  content.map((block, at) =>
+    at === content.length - 1 && typeof block.text === 'string'
+      ? { ...block, text: block.text.trimEnd() }
+      : block,
+  )
+
+const systemBlocks = ({ parts }: Turn): JsonObject[] =>
+  parts.flatMap(part => (part.kind === 'text' ? textBlocks(part.text, part.cache) : []))
+
+/** What the system says first is the system prompt; later it is said where it stands. */
+export const conversationOf = (turns: readonly Turn[], losses: Losses): Conversation => {
+  const found = turns.findIndex(({ role }) => role !== 'system')
+  const begins = found === -1 ? turns.length : found
+  const writer = new Writer(losses)
+  for (const turn of turns.slice(begins)) writer.add(turn)
+  return { system: turns.slice(0, begins).flatMap(systemBlocks), messages: writer.done() }
+}
+
+const typesIn = (message: JsonObject | undefined): readonly Json[] =>
+  Array.isArray(message?.content) ? (message.content as JsonObject[]).map(block => block.type ?? null) : []
+
+/**
+ * The model is in the middle of its tools, and what it thought before them is not there: with a budget for thinking
+ * the API would refuse to go on.
+ */
+export const lacksThinking = (messages: readonly JsonObject[]): boolean => {
+  const last = messages.findLast(({ role }) => role === 'assistant')
+  if (last === undefined || !typesIn(messages.at(-1)).includes('tool_result')) return false
+  const [first] = typesIn(last)
+  return first !== 'thinking' && first !== 'redacted_thinking'
+}
+
+/** Names of the tools that the history calls. */
+export const calledTools = (messages: readonly JsonObject[]): readonly string[] => [
+  ...new Set(
+    messages.flatMap(({ content }) =>
+      Array.isArray(content)
+        ? (content as JsonObject[]).flatMap(block => (block.type === 'tool_use' ? [String(block.name)] : []))
+        : [],
+    ),
+  ),
+]
