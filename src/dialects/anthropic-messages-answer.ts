@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { CALL_ID, inputOf, textOfInput, usageOf, writtenUsage } from './anthropic-messages-common.ts'
 import { fittingId } from './call-ids.ts'
+import { inputObject } from './custom-tools.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop, TextPart } from './neutral.ts'
 import { listOf, textOf } from './read-json.ts'
 
@@ -130,7 +131,7 @@ const blocksOf = (part: Part): JsonObject[] => {
     case 'refusal':
       return part.text === '' ? [] : [{ type: 'text', text: part.text, citations: null }]
     case 'call':
-      return [callBlock(part, part.custom === true ? { input: part.input } : inputOf(part.input))]
+      return [callBlock(part, part.custom === true ? inputObject(part.input) : inputOf(part.input))]
     case 'reasoning':
       return thinkingBlock(part)
     case 'summary':

@@ -2,6 +2,7 @@ import { Unsupported } from '../providers/provider.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 import { CALL_ID, inputOf, RAW_ARGUMENTS } from './anthropic-messages-common.ts'
 import { fittingId } from './call-ids.ts'
+import { inputObject } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type {
   CacheMark,
@@ -90,7 +91,7 @@ const resultBlock = (id: string, { content, failed, cache }: ResultPart): JsonOb
 
 /** A text that a custom tool was called with stands under `input`, as its schema says. */
 const callBlock = (id: string, { name, input, custom }: CallPart, losses: Losses): JsonObject => {
-  const object = custom === true ? { input } : inputOf(input)
+  const object = custom === true ? inputObject(input) : inputOf(input)
   if (custom !== true && RAW_ARGUMENTS in object)
     losses.warn('arguments of an earlier call', `no JSON object: sent as text under ${RAW_ARGUMENTS}`)
   return { type: 'tool_use', id, name, input: object }

@@ -42,9 +42,13 @@ test('tools and their choice', () => {
     },
     {
       name: 'shell',
-      description:
-        '\n\nThe input has to follow: {"type":"grammar","syntax":"lark","definition":"start: /x/"}',
-      input_schema: { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] },
+      description: 'The input has to follow this grammar (lark):\nstart: /x/',
+      input_schema: {
+        type: 'object',
+        properties: { input: { type: 'string' } },
+        required: ['input'],
+        additionalProperties: false,
+      },
     },
   ])
   assert.deepEqual(body.tool_choice, { type: 'any', disable_parallel_tool_use: true })

@@ -2,6 +2,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Traits, traitsOf } from './anthropic-messages-models.ts'
 import { LEAST_BUDGET, type Thinking, thinkingFor } from './anthropic-messages-thinking.ts'
 import { calledTools, conversationOf, lacksThinking } from './anthropic-messages-turns.ts'
+import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { Format, NeutralRequest, Target, Tool, ToolChoice } from './neutral.ts'
 
@@ -15,28 +16,15 @@ type Body = Record<string, Json>
 const withObject = (schema: JsonObject): JsonObject =>
   schema.type === undefined ? { type: 'object', ...schema } : schema
 
-/** A custom tool takes free text: one string, under the name that tool calls of it are written with. */
-const FREE_TEXT: JsonObject = {
-  type: 'object',
-  properties: { input: { type: 'string' } },
-  required: ['input'],
-}
-
-const grammarOf = ({ format }: Tool): string =>
-  format === undefined || format.type === 'text'
-    ? ''
-    : `\n\nThe input has to follow: ${JSON.stringify(format)}`
-
 const toolBlock = (tool: Tool, { structured }: Traits, losses: Losses): JsonObject => {
-  const { name, schema, strict, cache } = tool
-  const description = (tool.description ?? '') + grammarOf(tool)
-  if (schema === undefined && grammarOf(tool) !== '')
+  const { name, description, schema, strict, cache } = asFunction(tool)
+  if (tool.schema === undefined && tool.format !== undefined)
     losses.warn('tools[].format', 'no grammar binds this model: it is told in the tool’s description')
   if (strict === true && !structured) losses.warn('tools[].strict', 'this model cannot be bound to a schema')
   return {
     name,
-    ...(description === '' ? {} : { description }),
-    input_schema: schema === undefined ? FREE_TEXT : withObject(schema),
+    ...(description === undefined || description === '' ? {} : { description }),
+    input_schema: withObject(schema),
     ...(strict === true && structured ? { strict: true } : {}),
     ...(cache === undefined ? {} : { cache_control: { type: 'ephemeral', ...cache } }),
   }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../wire/json.ts'
 import { callBlock, messageHead, stopMembers } from './anthropic-messages-answer.ts'
 import { writtenUsage } from './anthropic-messages-common.ts'
+import { inputObject } from './custom-tools.ts'
 import type { Asked, NeutralEvent, Sealed, Stop, StreamWriter } from './neutral.ts'
 import { textOf } from './read-json.ts'
 import type { StreamEvent, Usage } from './shape.ts'
@@ -29,12 +30,18 @@ class Pending {
   constructor(opening: Opening) {
     this.opening = opening
   }
-  /** Thoughts wait for their signature: without one of this dialect they are not told. */
+  /**
+   * Thoughts wait for their signature: without one of this dialect they are not told. A text waits for its first word:
+   * a blank block would come back in the next turn, and be refused.
+   */
   get waits(): boolean {
-    return this.opening.of === 'reasoning' && !this.closed
+    if (this.closed || this.begun) return false
+    return this.opening.of === 'reasoning' || (this.opening.of !== 'call' && this.#text.length === 0)
   }
+  /** Nothing of it is told. */
   get hidden(): boolean {
-    return this.opening.of === 'reasoning' && this.sealed?.issuer !== 'messages'
+    if (this.opening.of === 'reasoning') return this.sealed?.issuer !== 'messages'
+    return this.opening.of !== 'call' && !this.begun && this.#text.length === 0
   }
   /** A text instead of arguments has to be put into an object, and for that it has to be whole. */
   get gathers(): boolean {
@@ -62,7 +69,7 @@ const deltaOf = ({ opening }: Pending, text: string): JsonObject => {
   if (opening.of === 'call')
     return {
       type: 'input_json_delta',
-      partial_json: opening.custom === true ? JSON.stringify({ input: text }) : text,
+      partial_json: opening.custom === true ? JSON.stringify(inputObject(text)) : text,
     }
   return opening.of === 'reasoning'
     ? { type: 'thinking_delta', thinking: text }
