@@ -2,19 +2,21 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { BedrockAnswer } from '../stage/bedrock-answer.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
-import { CHAT_USAGE, options, RICH } from './bedrock-converse.fixture.ts'
-import { converseErrorOf, toChatCompletion } from './bedrock-converse.ts'
+import { askedBy, CHAT_USAGE, CLAUDE, RICH } from './bedrock-converse.fixture.ts'
+import { converseUpstream } from './bedrock-converse.ts'
+import { readConverse } from './bedrock-converse-answer.ts'
+import { converseErrorOf } from './bedrock-converse-error.ts'
+import { bytesOf, objectIn, translateAnswer } from './bridge.ts'
+import { chatDoor } from './chat.ts'
 
 describe('answers', () => {
+  const bodyOf = (answer: BedrockAnswer): JsonObject => ({
+    output: { message: { role: 'assistant', content: answer.content } },
+    stopReason: answer.stopReason,
+    usage: answer.usage,
+  })
   const whole = (answer: BedrockAnswer): JsonObject =>
-    toChatCompletion(
-      {
-        output: { message: { role: 'assistant', content: answer.content } },
-        stopReason: answer.stopReason,
-        usage: answer.usage,
-      },
-      options,
-    )
+    objectIn(translateAnswer(bytesOf(bodyOf(answer)), converseUpstream(CLAUDE), chatDoor, askedBy()))
 
   test('text, reasoning, calls and usage', () => {
     assert.deepEqual(whole(RICH), {
@@ -66,8 +68,8 @@ describe('answers', () => {
   })
 
   test('what is no Converse answer throws', () => {
-    for (const answer of [{}, [], null, { output: { message: {} } }]) {
-      assert.throws(() => toChatCompletion(answer, options), /no output\.message/)
+    for (const answer of [{}, { output: { message: {} } }]) {
+      assert.throws(() => readConverse(answer, 'converse'), /no output\.message/)
     }
   })
 })

@@ -1,20 +1,26 @@
-import type { Stamp } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { ANSWER_TOOL } from './bedrock-converse-format.ts'
+import { FailedAnswer } from './bridge.ts'
+import type { Dialect, NeutralAnswer, Part, Stop } from './neutral.ts'
+import { listOf, objectOf, textOf } from './read-json.ts'
+import type { Usage } from './shape.ts'
 
-/** Who answers, for the members that Converse does not have. */
-export type AnswerOptions = { readonly model: string; readonly stamp: Stamp }
-
-const FINISH: Readonly<Record<string, string>> = {
-  end_turn: 'stop',
-  stop_sequence: 'stop',
-  max_tokens: 'length',
-  model_context_window_exceeded: 'length',
-  tool_use: 'tool_calls',
-  content_filtered: 'content_filter',
-  guardrail_intervened: 'content_filter',
+const STOPS: Readonly<Record<string, Stop>> = {
+  end_turn: { kind: 'end' },
+  stop_sequence: { kind: 'sequence', sequence: undefined },
+  max_tokens: { kind: 'length' },
+  model_context_window_exceeded: { kind: 'context' },
+  tool_use: { kind: 'calls' },
+  content_filtered: { kind: 'filter' },
+  guardrail_intervened: { kind: 'filter' },
 }
 
-export const finishReason = (stopReason: Json | undefined): string => FINISH[String(stopReason)] ?? 'stop'
+/** `called`: the answer holds a call that is to be answered. An unknown word is an end. */
+export const stopOf = (stopReason: Json | undefined, called: boolean): Stop => {
+  const stop = STOPS[String(stopReason)] ?? { kind: 'end' }
+  // The tool that brought the answer itself is none.
+  return stop.kind === 'calls' && !called ? { kind: 'end' } : stop
+}
 
 /** Stop reasons that mean: the model failed, and what it said is no answer. */
 export const stopFailure = (stopReason: Json | undefined): JsonObject | undefined => {
@@ -23,86 +29,87 @@ export const stopFailure = (stopReason: Json | undefined): JsonObject | undefine
   return { message, type: 'server_error', param: null, code: 'server_error', exception: stopReason }
 }
 
-const count = (value: Json | undefined): number => (typeof value === 'number' ? value : 0)
+const count = (value: Json | undefined): number | undefined => (typeof value === 'number' ? value : undefined)
 
-/** Converse counts cached tokens beside the input, chat.completions inside it. */
-export const toUsage = (usage: Json | undefined): JsonObject | undefined => {
+/** Converse counts cached tokens beside the input; undefined when it counts nothing. */
+export const usageOf = (usage: Json | undefined): Usage | undefined => {
   if (!isObject(usage)) return undefined
+  const input = count(usage.inputTokens)
+  const output = count(usage.outputTokens)
+  if (input === undefined && output === undefined) return undefined
   const cached = count(usage.cacheReadInputTokens)
   const written = count(usage.cacheWriteInputTokens)
-  const prompt = count(usage.inputTokens) + cached + written
-  const completion = count(usage.outputTokens)
   return {
-    prompt_tokens: prompt,
-    completion_tokens: completion,
-    total_tokens: prompt + completion,
-    prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written },
+    inputTokens: (input ?? 0) + (cached ?? 0) + (written ?? 0),
+    outputTokens: output ?? 0,
+    ...(cached === undefined ? {} : { cachedInputTokens: cached }),
+    ...(written === undefined ? {} : { cacheWriteTokens: written }),
   }
 }
 
-const toolCall = (use: JsonObject): JsonObject => ({
-  id: use.toolUseId ?? '',
-  type: 'function',
-  function: { name: use.name ?? '', arguments: JSON.stringify(use.input ?? {}) },
-})
-
-/** A reasoning block as LiteLLM's thinking block; undefined when it holds nothing. */
-const thinkingBlock = (reasoning: JsonObject): JsonObject | undefined => {
-  if (typeof reasoning.redactedContent === 'string') {
-    return { type: 'redacted_thinking', data: reasoning.redactedContent }
-  }
-  const { reasoningText } = reasoning
-  if (!isObject(reasoningText)) return undefined
-  return { type: 'thinking', thinking: reasoningText.text ?? '', signature: reasoningText.signature ?? '' }
+/** A citation of a page on the web, as chat writes it; others point into documents that the client sent. */
+export const annotationOf = (citation: Json): JsonObject | undefined => {
+  if (!isObject(citation)) return undefined
+  const url = textOf(objectOf(objectOf(citation.location)?.web)?.url)
+  if (url === undefined) return undefined
+  const title = textOf(citation.title)
+  return { type: 'url_citation', url, ...(title === undefined ? {} : { title }) }
 }
 
-const textOf = (block: JsonObject): string => {
-  if (typeof block.text === 'string') return block.text
-  const cited = isObject(block.citationsContent) ? block.citationsContent.content : undefined
-  if (!Array.isArray(cited)) return ''
-  return cited.map(each => (isObject(each) && typeof each.text === 'string' ? each.text : '')).join('')
-}
-
-const toMessage = (blocks: readonly JsonObject[]): JsonObject => {
-  const text = blocks.map(textOf).join('')
-  const calls = blocks.flatMap(block => (isObject(block.toolUse) ? [toolCall(block.toolUse)] : []))
-  const thinking = blocks.flatMap((block): readonly JsonObject[] => {
-    const found = isObject(block.reasoningContent) ? thinkingBlock(block.reasoningContent) : undefined
-    return found === undefined ? [] : [found]
-  })
-  const reasoning = thinking.map(block => (typeof block.thinking === 'string' ? block.thinking : '')).join('')
+const citedPart = (cited: JsonObject): Part => {
+  const words = (listOf(cited.content) ?? []).map(each => textOf(objectOf(each)?.text) ?? '')
+  const annotations = (listOf(cited.citations) ?? []).map(annotationOf).filter(each => each !== undefined)
   return {
-    role: 'assistant',
-    content: text === '' ? null : text,
-    ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
-    ...(thinking.length === 0 ? {} : { thinking_blocks: thinking }),
-    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    kind: 'text',
+    text: words.join(''),
+    ...(annotations.length === 0 ? {} : { annotations }),
   }
 }
 
-/** A Converse answer as chat.completion. Throws Error when it is no Converse answer. */
-export const toChatCompletion = (answer: Json, options: AnswerOptions): JsonObject => {
-  const output = isObject(answer) && isObject(answer.output) ? answer.output : undefined
-  const message = output && isObject(output.message) ? output.message : undefined
-  if (!isObject(answer) || message === undefined || !Array.isArray(message.content)) {
-    throw new Error('the answer has no output.message')
-  }
+/** Undefined when it holds nothing. */
+const reasoningPart = (reasoning: JsonObject, issuer: Dialect): Part | undefined => {
+  const redacted = textOf(reasoning.redactedContent)
+  if (redacted !== undefined)
+    return { kind: 'reasoning', text: '', sealed: { issuer, payload: redacted, redacted: true } }
+  const told = objectOf(reasoning.reasoningText)
+  if (told === undefined) return undefined
+  const signature = textOf(told.signature)
+  const sealed = signature === undefined ? {} : { sealed: { issuer, payload: signature } }
+  return { kind: 'reasoning', text: textOf(told.text) ?? '', ...sealed }
+}
+
+const callPart = (use: JsonObject): Part => {
+  const input = JSON.stringify(use.input ?? {})
+  const name = textOf(use.name) ?? ''
+  if (name === ANSWER_TOOL) return { kind: 'text', text: input }
+  return { kind: 'call', id: textOf(use.toolUseId) ?? '', name, input }
+}
+
+const partOf = (block: JsonObject, issuer: Dialect): Part | undefined => {
+  if (typeof block.text === 'string') return { kind: 'text', text: block.text }
+  if (isObject(block.toolUse)) return callPart(block.toolUse)
+  if (isObject(block.reasoningContent)) return reasoningPart(block.reasoningContent, issuer)
+  return isObject(block.citationsContent) ? citedPart(block.citationsContent) : undefined
+}
+
+/**
+ * A whole Converse answer; `issuer` seals its reasoning. Throws FailedAnswer when the model failed, Error when it is no
+ * Converse answer.
+ */
+export const readConverse = (answer: JsonObject, issuer: Dialect): NeutralAnswer => {
+  const content = listOf(objectOf(objectOf(answer.output)?.message)?.content)
+  if (content === undefined) throw new Error('the answer has no output.message')
   const failure = stopFailure(answer.stopReason)
-  if (failure !== undefined) return { error: failure }
-  const usage = toUsage(answer.usage)
+  if (failure !== undefined) throw new FailedAnswer(failure)
+  const parts = content.filter(isObject).flatMap(block => partOf(block, issuer) ?? [])
   return {
-    id: `chatcmpl-${options.stamp.unique}`,
-    object: 'chat.completion',
-    created: options.stamp.created,
-    model: options.model,
-    choices: [
-      {
-        index: 0,
-        message: toMessage(message.content.filter(isObject)),
-        logprobs: null,
-        finish_reason: finishReason(answer.stopReason),
-      },
-    ],
-    ...(usage === undefined ? {} : { usage }),
+    id: undefined,
+    model: undefined,
+    parts,
+    stop: stopOf(
+      answer.stopReason,
+      parts.some(part => part.kind === 'call'),
+    ),
+    usage: usageOf(answer.usage),
   }
 }

@@ -1,5 +1,6 @@
 import { Unsupported } from '../providers/provider.ts'
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import type { JsonObject } from '../wire/json.ts'
+import type { MediaPart } from './neutral.ts'
 
 const IMAGES: Readonly<Record<string, string>> = {
   'image/png': 'png',
@@ -21,33 +22,20 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   'text/markdown': 'md',
 }
 
-type DataUrl = { readonly mediaType: string; readonly base64: string }
-
-/** `data:<type>;base64,<data>`; undefined for anything else. */
-const readDataUrl = (url: Json | undefined): DataUrl | undefined => {
-  if (typeof url !== 'string' || !url.startsWith('data:')) return undefined
-  const comma = url.indexOf(',')
-  const [mediaType = '', ...parameters] = url.slice(5, comma).toLowerCase().split(';')
-  if (comma < 0 || parameters.at(-1)?.trim() !== 'base64') return undefined
-  return { mediaType: mediaType.trim(), base64: url.slice(comma + 1) }
-}
-
-/** An image_url part. Converse takes bytes only: an address would have to be fetched, and the gateway does not. */
-export const imageBlock = (part: JsonObject, path: string): JsonObject => {
-  const url = isObject(part.image_url) ? part.image_url.url : part.image_url
+/** Converse takes bytes only: an address would have to be fetched, and the gateway does not. */
+const imageBlock = ({ source }: MediaPart & { kind: 'image' }, path: string): JsonObject => {
   const param = `${path}.image_url`
-  const data = readDataUrl(url)
-  if (data === undefined)
+  if (source.kind !== 'bytes')
     throw new Unsupported(`Bedrock takes images as base64 data URLs only (${param})`, param)
-  const format = IMAGES[data.mediaType]
+  const format = IMAGES[source.mime]
   if (format === undefined)
-    throw new Unsupported(`Bedrock takes no ${data.mediaType || 'untyped'} images`, param)
-  return { image: { format, source: { bytes: data.base64 } } }
+    throw new Unsupported(`Bedrock takes no ${source.mime || 'untyped'} images`, param)
+  return { image: { format, source: { bytes: source.base64 } } }
 }
 
 /** Letters, digits, single spaces, hyphens and brackets: nothing else may stand in a document's name. */
-const documentName = (filename: Json | undefined, taken: Set<string>): string => {
-  const stem = typeof filename === 'string' ? filename.replace(/\.[A-Za-z0-9]{1,5}$/, '') : ''
+const documentName = (filename: string | undefined, taken: Set<string>): string => {
+  const stem = (filename ?? '').replace(/\.[A-Za-z0-9]{1,5}$/, '')
   const plain =
     stem
       .replace(/[^A-Za-z0-9()[\] -]+/g, '-')
@@ -60,15 +48,32 @@ const documentName = (filename: Json | undefined, taken: Set<string>): string =>
   return name
 }
 
-/** A file part with inline data. A file id belongs to another provider's account. */
-export const documentBlock = (part: JsonObject, path: string, taken: Set<string>): JsonObject => {
-  const file = isObject(part.file) ? part.file : {}
+/** A file id belongs to another provider's account. */
+const documentBlock = (
+  { source, name }: MediaPart & { kind: 'file' },
+  path: string,
+  taken: Set<string>,
+): JsonObject => {
   const param = `${path}.file`
-  const data = readDataUrl(file.file_data)
-  if (data === undefined)
+  if (source.kind !== 'bytes')
     throw new Unsupported(`Bedrock takes files as base64 data URLs only (${param})`, param)
-  const format = DOCUMENTS[data.mediaType]
+  // Pictures are no documents, wherever they stand.
+  const image = IMAGES[source.mime]
+  if (image !== undefined) return { image: { format: image, source: { bytes: source.base64 } } }
+  const format = DOCUMENTS[source.mime]
   if (format === undefined)
-    throw new Unsupported(`Bedrock takes no ${data.mediaType || 'untyped'} documents`, param)
-  return { document: { name: documentName(file.filename, taken), format, source: { bytes: data.base64 } } }
+    throw new Unsupported(`Bedrock takes no ${source.mime || 'untyped'} documents`, param)
+  return { document: { name: documentName(name, taken), format, source: { bytes: source.base64 } } }
+}
+
+/** `taken`: names of documents in this request so far; no two may have one name. */
+export const mediaBlock = (part: MediaPart, path: string, taken: Set<string>): JsonObject => {
+  switch (part.kind) {
+    case 'image':
+      return imageBlock(part, path)
+    case 'file':
+      return documentBlock(part, path, taken)
+    case 'audio':
+      throw new Unsupported(`Bedrock cannot take content of type 'input_audio' (${path})`, `${path}.type`)
+  }
 }

@@ -1,10 +1,24 @@
 import { Unsupported } from '../providers/provider.ts'
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { documentBlock, imageBlock } from './bedrock-converse-media.ts'
+import type { JsonObject } from '../wire/json.ts'
+import { mediaBlock } from './bedrock-converse-media.ts'
+import type { Traits } from './bedrock-converse-models.ts'
+import { fittingId, type IdRule, idRuleFor } from './call-ids.ts'
+import { inputObject } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
+import type {
+  CacheMark,
+  CallPart,
+  MediaPart,
+  Part,
+  ReasoningPart,
+  ResultPart,
+  TextPart,
+  Turn,
+} from './neutral.ts'
+import { objectOf, parseJson } from './read-json.ts'
 
 /** One Converse message under construction. Results of tools stand before everything else in a user turn. */
-type Turn = {
+type Message = {
   readonly role: 'user' | 'assistant'
   readonly results: JsonObject[]
   readonly content: JsonObject[]
@@ -16,180 +30,188 @@ export type ConverseMessages = {
   readonly turns: readonly JsonObject[]
 }
 
+type Telling = {
+  readonly traits: Traits
+  readonly callIds: IdRule
+  readonly losses: Losses
+  /** Names of documents so far. */
+  readonly names: Set<string>
+}
+
+const CALL_ID: IdRule = { accepts: /^[a-zA-Z0-9_-]{1,64}$/, prefix: 'tooluse_', length: 30 }
+
 /** Converse refuses blank text blocks: they are left out. */
 const textBlocks = (text: string): JsonObject[] => (text.trim() === '' ? [] : [{ text }])
 
-const cachePoint = (carrier: JsonObject): JsonObject[] => {
-  const control = carrier.cache_control
-  if (!isObject(control)) return []
-  return [
-    { cachePoint: { type: 'default', ...(typeof control.ttl === 'string' ? { ttl: control.ttl } : {}) } },
-  ]
+const cachePoint = (cache: CacheMark | undefined, { traits, losses }: Telling): JsonObject[] => {
+  if (cache === undefined) return []
+  if (!traits.marks) {
+    losses.warn('cache_control', 'this model takes no cache points')
+    return []
+  }
+  // Only Claude's caches have a time to live.
+  const ttl = traits.family === 'nova' ? undefined : cache.ttl
+  return [{ cachePoint: { type: 'default', ...(ttl === undefined ? {} : { ttl }) } }]
 }
 
-const partBlocks = (part: Json, path: string, names: Set<string>): JsonObject[] => {
-  if (!isObject(part)) throw new Unsupported(`'${path}' is no content part`, path)
-  switch (part.type) {
-    case 'text':
-    case 'refusal': {
-      const text = part.type === 'text' ? part.text : part.refusal
-      const blocks = textBlocks(typeof text === 'string' ? text : '')
-      // A cache point marks what stands before it: without a block there is nothing to mark.
-      return blocks.length === 0 ? [] : [...blocks, ...cachePoint(part)]
-    }
-    case 'image_url':
-      return [imageBlock(part, path), ...cachePoint(part)]
-    case 'file':
-      return [documentBlock(part, path, names), ...cachePoint(part)]
-    default:
-      throw new Unsupported(
-        `Bedrock cannot take content of type '${String(part.type)}' (${path})`,
-        `${path}.type`,
-      )
-  }
+const blocksOf = (part: TextPart | MediaPart, path: string, { names }: Telling): JsonObject[] =>
+  part.kind === 'text' ? textBlocks(part.text) : [mediaBlock(part, path, names)]
+
+const said = (part: TextPart | MediaPart, path: string, telling: Telling): JsonObject[] => {
+  const blocks = blocksOf(part, path, telling)
+  // A cache point marks what stands before it: without a block there is nothing to mark.
+  return blocks.length === 0 || part.kind === 'audio'
+    ? blocks
+    : [...blocks, ...cachePoint(part.cache, telling)]
 }
 
-const contentBlocks = (message: JsonObject, path: string, names: Set<string>): JsonObject[] => {
-  const { content } = message
-  if (typeof content === 'string') {
-    const blocks = textBlocks(content)
-    return blocks.length === 0 ? [] : [...blocks, ...cachePoint(message)]
-  }
-  if (!Array.isArray(content)) return []
-  return content.flatMap((part, index) => partBlocks(part, `${path}.content[${index}]`, names))
-}
-
-const textOnly = (blocks: readonly JsonObject[], path: string): readonly JsonObject[] => {
-  if (blocks.some(block => block.text === undefined && block.cachePoint === undefined)) {
-    throw new Unsupported(`a system message holds text only (${path})`, path)
-  }
-  return blocks
-}
-
-/** Arguments are a string that should hold an object. What does not parse is kept as text, not thrown away. */
-const argumentsOf = (text: Json | undefined, losses: Losses): JsonObject => {
-  if (typeof text !== 'string' || text.trim() === '') return {}
-  try {
-    const value = JSON.parse(text) as Json
-    if (isObject(value)) return value
-  } catch {
-    // falls through to the text form
-  }
+/** Arguments are a text that should hold an object. What does not parse is kept as text, not thrown away. */
+const inputOf = ({ input, custom }: CallPart, losses: Losses): JsonObject => {
+  if (custom === true) return inputObject(input)
+  if (input.trim() === '') return {}
+  const value = objectOf(parseJson(input))
+  if (value !== undefined) return value
   losses.warn('messages[].tool_calls[].function.arguments', 'no JSON object: sent as text')
-  return { raw_arguments: text }
+  return { raw_arguments: input }
 }
 
-const toolUse = (call: Json, path: string, losses: Losses): JsonObject => {
-  if (isObject(call) && isObject(call.function)) {
-    const input = argumentsOf(call.function.arguments, losses)
-    return { toolUse: { toolUseId: call.id ?? '', name: call.function.name ?? '', input } }
-  }
-  if (isObject(call) && isObject(call.custom)) {
-    const input = { input: call.custom.input ?? '' }
-    return { toolUse: { toolUseId: call.id ?? '', name: call.custom.name ?? '', input } }
-  }
-  throw new Unsupported(`'${path}' is no tool call`, path)
+const toolUse = (call: CallPart, { callIds, losses }: Telling): JsonObject => ({
+  toolUse: { toolUseId: fittingId(call.id, callIds), name: call.name, input: inputOf(call, losses) },
+})
+
+/** Marks inside a result have no place; the result's own stands behind it. */
+const toolResult = (result: ResultPart, path: string, telling: Telling): JsonObject[] => {
+  const { failed, cache } = result
+  const blocks = result.content.flatMap(part => blocksOf(part, path, telling))
+  const status = failed === true && telling.traits.status ? { status: 'error' } : {}
+  const told = failed === true && !telling.traits.status ? [{ text: 'The tool failed.' }, ...blocks] : blocks
+  const toolUseId = fittingId(result.id, telling.callIds)
+  return [{ toolResult: { toolUseId, content: told, ...status } }, ...cachePoint(cache, telling)]
 }
 
-/** Thinking that Bedrock signed earlier; it must come back word for word and first. */
-const reasoning = (message: JsonObject, losses: Losses): JsonObject[] => {
-  const blocks = message.thinking_blocks
-  if (!Array.isArray(blocks)) {
-    if (typeof message.reasoning_content === 'string' && message.reasoning_content !== '') {
-      losses.warn('messages[].reasoning_content', 'Bedrock takes reasoning back only with its signature')
-    }
+/** Reasoning must come back word for word and with the seal that this family of models made; nothing else is read. */
+const reasoning = ({ text, sealed }: ReasoningPart, { traits, losses }: Telling): JsonObject[] => {
+  if (sealed === undefined || sealed.issuer !== traits.issuer) {
+    losses.warn(
+      sealed === undefined ? 'messages[].reasoning_content' : 'messages[].thinking_blocks',
+      'reasoning goes back only to the models that signed it',
+    )
     return []
   }
-  return blocks.flatMap((block): JsonObject[] => {
-    if (!isObject(block)) return []
-    if (block.type === 'redacted_thinking' && typeof block.data === 'string') {
-      return [{ reasoningContent: { redactedContent: block.data } }]
-    }
-    if (typeof block.thinking === 'string' && typeof block.signature === 'string' && block.signature !== '') {
-      return [{ reasoningContent: { reasoningText: { text: block.thinking, signature: block.signature } } }]
-    }
-    losses.warn('messages[].thinking_blocks', 'Bedrock takes reasoning back only with its signature')
-    return []
+  return sealed.redacted === true
+    ? [{ reasoningContent: { redactedContent: sealed.payload } }]
+    : [{ reasoningContent: { reasoningText: { text, signature: sealed.payload } } }]
+}
+
+export const summaryText = (text: string): string =>
+  `Summary of the conversation before this point:\n\n${text}`
+
+const assistantBlocks = (part: Part, path: string, telling: Telling): JsonObject[] => {
+  switch (part.kind) {
+    case 'reasoning':
+      return reasoning(part, telling)
+    case 'call':
+      if (part.sealed !== undefined)
+        telling.losses.warn(
+          'messages[].tool_calls[].provider_specific_fields',
+          'only its issuer reads the seal of a call',
+        )
+      return [toolUse(part, telling)]
+    case 'text':
+      return said(part, path, telling)
+    case 'refusal':
+      return textBlocks(part.text)
+    case 'summary':
+      return textBlocks(summaryText(part.text))
+    case 'result':
+      throw new Unsupported(`a tool's result cannot be the assistant's (${path})`, path)
+    default:
+      telling.losses.warn('messages[].content', 'Converse shows no model the pictures it made')
+      return []
+  }
+}
+
+const putUser = (message: Message, part: Part, path: string, telling: Telling): void => {
+  if (part.kind === 'result') message.results.push(...toolResult(part, path, telling))
+  else if (part.kind === 'summary') message.content.push(...textBlocks(summaryText(part.text)))
+  else if (part.kind === 'refusal') message.content.push(...textBlocks(part.text))
+  else if (part.kind !== 'call' && part.kind !== 'reasoning')
+    message.content.push(...said(part, path, telling))
+}
+
+const systemBlocks = ({ parts }: Turn, path: string, telling: Telling): JsonObject[] =>
+  parts.flatMap(part => {
+    if (part.kind === 'summary') return textBlocks(summaryText(part.text))
+    if (part.kind !== 'text') throw new Unsupported(`a system message holds text only (${path})`, path)
+    return said(part, path, telling)
   })
-}
 
-const assistantBlocks = (message: JsonObject, path: string, losses: Losses): JsonObject[] => {
-  if (isObject(message.function_call)) {
-    throw new Unsupported(`function_call has no id to answer to (${path})`, `${path}.function_call`)
-  }
-  if (isObject(message.audio)) losses.warn('messages[].audio', 'Converse takes no earlier audio answers')
-  const calls = Array.isArray(message.tool_calls) ? message.tool_calls : []
-  return [
-    ...reasoning(message, losses),
-    ...contentBlocks(message, path, new Set()),
-    ...(typeof message.refusal === 'string' ? textBlocks(message.refusal) : []),
-    ...calls.map((call, index) => toolUse(call, `${path}.tool_calls[${index}]`, losses)),
-  ]
-}
-
-const toolResult = (message: JsonObject, path: string, names: Set<string>): JsonObject => {
-  const blocks = contentBlocks(message, path, names)
-  const content = blocks.filter(block => block.cachePoint === undefined)
-  return { toolResult: { toolUseId: message.tool_call_id ?? '', content } }
-}
-
-/** Adds to the last turn when it is of the same role: Converse wants user and assistant to alternate. */
-const turnFor = (turns: Turn[], role: Turn['role']): Turn => {
-  const last = turns.at(-1)
+/** Adds to the last message when it is of the same role: Converse wants user and assistant to alternate. */
+const messageFor = (messages: Message[], role: Message['role']): Message => {
+  const last = messages.at(-1)
   if (last?.role === role) return last
-  const turn: Turn = { role, results: [], content: [] }
-  turns.push(turn)
-  return turn
+  const message: Message = { role, results: [], content: [] }
+  messages.push(message)
+  return message
 }
 
-const isEmpty = (turn: Turn): boolean => turn.results.length + turn.content.length === 0
+const isEmpty = ({ results, content }: Message): boolean => results.length + content.length === 0
+
+/** A document alone is refused: some text has to stand beside it. */
+const withWords = (content: readonly JsonObject[]): readonly JsonObject[] =>
+  content.some(block => block.document !== undefined) && !content.some(block => block.text !== undefined)
+    ? [...content, { text: 'See the attached document.' }]
+    : content
 
 /** Neighbours of one role become one message; messages left without content are no messages. */
-const merged = (turns: readonly Turn[]): JsonObject[] => {
-  const whole: Turn[] = []
-  for (const turn of turns) {
-    if (isEmpty(turn)) continue
-    const into = turnFor(whole, turn.role)
-    into.results.push(...turn.results)
-    into.content.push(...turn.content)
+const merged = (messages: readonly Message[]): JsonObject[] => {
+  const whole: Message[] = []
+  for (const message of messages) {
+    if (isEmpty(message)) continue
+    const into = messageFor(whole, message.role)
+    into.results.push(...message.results)
+    into.content.push(...message.content)
   }
-  return whole.map(({ role, results, content }) => ({ role, content: [...results, ...content] }))
+  return whole.map(({ role, results, content }) => ({ role, content: [...results, ...withWords(content)] }))
 }
 
-/** Messages of chat.completions as Converse's system blocks and alternating turns. */
-export const toMessages = (messages: readonly Json[], losses: Losses): ConverseMessages => {
-  const system: JsonObject[] = []
-  const turns: Turn[] = []
-  const names = new Set<string>()
-  messages.forEach((message, index) => {
-    const path = `messages[${index}]`
-    if (!isObject(message)) throw new Unsupported(`'${path}' is no message`, path)
-    if (present(message.name)) losses.warn('messages[].name', 'Converse has no participant names')
-    switch (message.role) {
-      case 'system':
-      case 'developer':
-        if (turns.length > 0)
-          losses.warn('position of a later system message', 'Converse has one system prompt')
-        system.push(...textOnly(contentBlocks(message, path, names), path))
-        break
-      case 'user':
-        turnFor(turns, 'user').content.push(...contentBlocks(message, path, names))
-        break
-      case 'assistant':
-        turnFor(turns, 'assistant').content.push(...assistantBlocks(message, path, losses))
-        break
-      case 'tool':
-        turnFor(turns, 'user').results.push(toolResult(message, path, names))
-        break
-      default:
-        throw new Unsupported(`Converse has no role '${String(message.role)}' (${path})`, `${path}.role`)
-    }
-  })
-  const whole = merged(turns)
-  if (whole[0]?.role !== 'user') {
-    throw new Unsupported('Converse needs a first message from the user that is not empty', 'messages')
+export type MessageOptions = {
+  readonly model: string
+  readonly traits: Traits
+  readonly callIds?: IdRule | undefined
+}
+
+/** Turns as Converse's system blocks and alternating messages. */
+export const toMessages = (
+  turns: readonly Turn[],
+  { model, traits, callIds }: MessageOptions,
+  losses: Losses,
+): ConverseMessages => {
+  const telling: Telling = {
+    traits,
+    callIds: callIds ?? idRuleFor(model, CALL_ID),
+    losses,
+    names: new Set(),
   }
+  const system: JsonObject[] = []
+  const messages: Message[] = []
+  turns.forEach((turn, index) => {
+    const path = `messages[${index}]`
+    const placed = (at: number): string => `${path}.content[${at}]`
+    if (turn.role === 'system') {
+      if (messages.length > 0)
+        losses.warn('position of a later system message', 'Converse has one system prompt')
+      system.push(...systemBlocks(turn, path, telling))
+      return
+    }
+    const message = messageFor(messages, turn.role)
+    turn.parts.forEach((part, at) => {
+      if (turn.role === 'user') putUser(message, part, placed(at), telling)
+      else message.content.push(...assistantBlocks(part, placed(at), telling))
+    })
+  })
+  const whole = merged(messages)
+  if (whole[0]?.role !== 'user')
+    throw new Unsupported('Converse needs a first message from the user that is not empty', 'messages')
   return { system, turns: whole }
 }
-
-const present = (value: Json | undefined): boolean => value !== undefined && value !== null

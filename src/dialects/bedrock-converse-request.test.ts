@@ -3,11 +3,18 @@ import { describe, test } from 'node:test'
 import { Unsupported } from '../providers/provider.ts'
 import { checkConverse } from '../stage/bedrock-rules.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
-import { toConverse } from './bedrock-converse.ts'
+import { CLAUDE } from './bedrock-converse.fixture.ts'
+import { writeConverse } from './bedrock-converse-request.ts'
+import { readChat } from './chat-request.ts'
+import { collectLosses } from './losses.ts'
 
-const CLAUDE = 'anthropic.claude-sonnet-4-v1:0'
-const translate = (request: JsonObject, more: { model?: string; allowedParams?: readonly string[] } = {}) =>
-  toConverse(request, { model: CLAUDE, allowedParams: [], ...more })
+/** What a chat client asks, as Converse. */
+const translate = (request: JsonObject, more: { model?: string; allowedParams?: readonly string[] } = {}) => {
+  const losses = collectLosses()
+  const target = { model: CLAUDE, allowedParams: [], ...more }
+  const body = writeConverse(readChat(request, losses), target, losses)
+  return { body, ...losses.found() }
+}
 
 const hello = { messages: [{ role: 'user', content: 'hi' }] }
 const user = { role: 'user', content: [{ text: 'hi' }] }
@@ -183,14 +190,14 @@ describe('requests', () => {
       },
     ],
     [
-      'model parameters, native members, metadata, tier, effort',
+      'model parameters, native members, metadata, tier',
       {
         ...hello,
         top_k: 40,
+        anthropic_beta: ['x'],
         guardrailConfig: { guardrailIdentifier: 'g', guardrailVersion: '1' },
         metadata: { team: 'a' },
         service_tier: 'priority',
-        reasoning_effort: 'low',
         max_tokens: 4000,
         n: 1,
         logprobs: false,
@@ -205,7 +212,16 @@ describe('requests', () => {
         requestMetadata: { team: 'a' },
         serviceTier: { type: 'priority' },
         guardrailConfig: { guardrailIdentifier: 'g', guardrailVersion: '1' },
-        additionalModelRequestFields: { top_k: 40, thinking: { type: 'enabled', budget_tokens: 1024 } },
+        additionalModelRequestFields: { anthropic_beta: ['x'], top_k: 40 },
+      },
+    ],
+    [
+      'effort',
+      { ...hello, reasoning_effort: 'low', max_tokens: 4000, temperature: 1 },
+      {
+        messages: [user],
+        inferenceConfig: { maxTokens: 4000 },
+        additionalModelRequestFields: { thinking: { type: 'enabled', budget_tokens: 1024 } },
       },
     ],
   ]
@@ -262,7 +278,7 @@ describe('requests', () => {
       logprobs: true,
       user: 'u',
       store: true,
-      response_format: { type: 'json_object' },
+      response_format: { type: 'ebnf' },
     })
     assert.deepEqual([...found.lost].sort(), ['logprobs', 'n', 'response_format', 'seed'])
     assert.deepEqual(
@@ -296,8 +312,12 @@ describe('requests', () => {
       'messages[0].content[0].image_url',
     ],
     ['a file id', content({ type: 'file', file: { file_id: 'file-1' } }), 'messages[0].content[0].file'],
-    ['audio', content({ type: 'input_audio', input_audio: {} }), 'messages[0].content[0].type'],
-    ['a custom tool', { ...hello, tools: [{ type: 'custom', custom: { name: 'x' } }] }, 'tools[0].type'],
+    [
+      'audio',
+      content({ type: 'input_audio', input_audio: { data: 'UklG', format: 'wav' } }),
+      'messages[0].content[0].type',
+    ],
+    ['a hosted tool', { ...hello, tools: [{ type: 'web_search' }] }, 'tools[0].type'],
     ['a strange choice', { ...hello, tool_choice: { type: 'mcp' } }, 'tool_choice'],
     ['no messages', {}, 'messages'],
     ['an assistant first', { messages: [{ role: 'assistant', content: 'hi' }] }, 'messages'],

@@ -1,47 +1,18 @@
-import { Unsupported } from '../providers/provider.ts'
-import type { Warning } from '../wire/edit.ts'
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
+import { formatPlan } from './bedrock-converse-format.ts'
 import { toMessages } from './bedrock-converse-messages.ts'
+import { type Traits, traitsOf } from './bedrock-converse-models.ts'
+import { thinkingFields } from './bedrock-converse-thinking.ts'
 import { toToolConfig } from './bedrock-converse-tools.ts'
-import { collectLosses, type Losses } from './losses.ts'
+import type { Losses } from './losses.ts'
+import type { NeutralRequest, Target } from './neutral.ts'
+import { PARAMETERS } from './openai-parameters.ts'
+import { objectOf } from './read-json.ts'
 
 /**
- * A chat.completions request as a Converse body. What has no place there is never dropped in silence: it is a
- * warning when the answer stays what was asked for, and `lost` when it does not.
+ * A request as a Converse body. What has no place there is never dropped in silence: it is a warning when the answer
+ * stays what was asked for, and lost when it does not.
  */
-
-export type ConverseOptions = {
-  /** Upstream model id: reasoning is spelled per model family. */
-  readonly model: string
-  /** allowed_openai_params: sent in additionalModelRequestFields instead of being lost. */
-  readonly allowedParams: readonly string[]
-}
-
-export type ConverseTranslation = {
-  readonly body: JsonObject
-  readonly warnings: readonly Warning[]
-  /** Client parameters that would have changed the answer and have no place in Converse. */
-  readonly lost: readonly string[]
-}
-
-/** Parameters that the translation itself reads. */
-const READ = new Set([
-  'model',
-  'messages',
-  'stream',
-  'stream_options',
-  'max_tokens',
-  'max_completion_tokens',
-  'temperature',
-  'top_p',
-  'stop',
-  'tools',
-  'tool_choice',
-  'response_format',
-  'reasoning_effort',
-  'metadata',
-  'service_tier',
-])
 
 /** Converse's own top-level members, taken as they are when a client or a deployment gives them. */
 const NATIVE = new Set([
@@ -63,128 +34,163 @@ const HARMLESS: Readonly<Record<string, string>> = {
   prompt_cache_key: 'Converse caches by cachePoint blocks',
   prompt_cache_options: 'Converse caches by cachePoint blocks',
   prompt_cache_retention: 'Converse caches by cachePoint blocks',
+  include: 'nothing of it is there to be included',
+  truncation: 'Converse refuses a prompt that is too long',
 }
 
 const isNeutralList = (value: Json): boolean => Array.isArray(value) && value.every(each => each === 'text')
-const isEmptyObject = (value: Json): boolean => isObject(value) && Object.keys(value).length === 0
+const isEmpty = (value: Json): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0
 
-/** Parameters that change the answer, and the values with which they do not. */
-const WEIGHTY: Readonly<Record<string, (value: Json) => boolean>> = {
-  n: value => value === 1,
-  seed: () => false,
-  logit_bias: isEmptyObject,
+/** Values with which a parameter changes nothing. */
+const NOTHING: Readonly<Record<string, (value: Json) => boolean>> = {
+  logit_bias: isEmpty,
   presence_penalty: value => value === 0,
   frequency_penalty: value => value === 0,
-  logprobs: value => value === false,
-  top_logprobs: value => value === 0,
   modalities: isNeutralList,
-  audio: () => false,
-  functions: () => false,
-  function_call: () => false,
-  web_search_options: () => false,
-  moderation: () => false,
   verbosity: value => value === 'medium',
   parallel_tool_calls: value => value === true,
 }
 
-const present = (value: Json | undefined): value is Json => value !== undefined && value !== null
+/** Published for other endpoints of OpenAI: no model behind Converse knows it. */
+const PUBLISHED: ReadonlySet<string> = new Set(
+  ['POST /chat/completions', 'POST /responses'].flatMap(route =>
+    Object.keys(PARAMETERS[route]?.parameters ?? {}),
+  ),
+)
 
-const inferenceConfig = (request: JsonObject): JsonObject => {
-  const stop = request.stop
-  const sequences = typeof stop === 'string' ? [stop] : Array.isArray(stop) ? stop : []
-  const maxTokens = request.max_completion_tokens ?? request.max_tokens
-  return {
-    ...(present(maxTokens) ? { maxTokens } : {}),
-    ...(present(request.temperature) ? { temperature: request.temperature } : {}),
-    ...(present(request.top_p) ? { topP: request.top_p } : {}),
-    ...(sequences.length > 0 ? { stopSequences: sequences } : {}),
-  }
-}
-
-/** Thinking budgets in tokens; LiteLLM's numbers. A budget must be at least 1024 and below maxTokens. */
-const BUDGETS: Readonly<Record<string, number>> = {
-  minimal: 1024,
-  low: 1024,
-  medium: 2048,
-  high: 4096,
-  xhigh: 8192,
-  max: 16384,
-}
-
-const reasoningFields = (request: JsonObject, options: ConverseOptions, losses: Losses): JsonObject => {
-  const effort = request.reasoning_effort
-  if (typeof effort !== 'string' || effort === 'none') return {}
-  if (/\bgpt-oss\b/.test(options.model)) return { reasoning_effort: effort }
-  const budget = BUDGETS[effort]
-  if (!/anthropic\.claude/.test(options.model) || budget === undefined) {
-    losses.lose('reasoning_effort')
-    return {}
-  }
-  // A client that spells thinking out itself is more precise than an effort.
-  if (present(request.thinking)) return {}
-  const limit = request.max_completion_tokens ?? request.max_tokens
-  const fitting = typeof limit === 'number' ? Math.min(budget, limit - 1) : budget
-  if (fitting < 1024) {
-    losses.warn('reasoning_effort', 'max_tokens leaves no room for a thinking budget')
-    return {}
-  }
-  return { thinking: { type: 'enabled', budget_tokens: fitting } }
-}
-
-/** metadata becomes requestMetadata, which holds strings only. */
-const requestMetadata = (metadata: Json | undefined, losses: Losses): JsonObject => {
-  if (!isObject(metadata)) return {}
-  const entries = Object.entries(metadata)
-  const texts = entries.filter(([, value]) => typeof value === 'string')
-  if (texts.length < entries.length) losses.warn('metadata', 'requestMetadata holds strings only')
-  return texts.length === 0 ? {} : { requestMetadata: Object.fromEntries(texts) }
-}
-
-const serviceTier = (tier: Json | undefined, losses: Losses): JsonObject => {
-  if (!present(tier) || tier === 'auto' || tier === 'default') return {}
-  if (tier === 'priority' || tier === 'flex' || tier === 'reserved') return { serviceTier: { type: tier } }
-  losses.warn('service_tier', 'Bedrock has no such service tier')
-  return {}
-}
+/** What the request asks for and no member of Converse holds, by the names that clients know. */
+const foreign = (request: NeutralRequest): readonly (readonly [name: string, value: Json | undefined])[] => [
+  ['user', request.user],
+  ['prompt_cache_key', request.cacheKey],
+  ['seed', request.seed],
+  ['logit_bias', request.logitBias],
+  ['presence_penalty', request.presencePenalty],
+  ['frequency_penalty', request.frequencyPenalty],
+  ['logprobs', request.logprobs === undefined ? undefined : true],
+  ['top_logprobs', request.logprobs === 0 ? undefined : request.logprobs],
+  ['verbosity', request.verbosity],
+  ['parallel_tool_calls', request.parallelCalls],
+  ...Object.entries(request.rest),
+]
 
 /** Parameters outside the table: harmless, weighty, native to Converse, or the model's own. */
-const otherParameters = (request: JsonObject, options: ConverseOptions, losses: Losses) => {
+const otherParameters = (request: NeutralRequest, target: Target, losses: Losses) => {
   const native: Record<string, Json> = {}
   const fields: Record<string, Json> = {}
-  for (const [name, value] of Object.entries(request)) {
-    if (READ.has(name) || value === null) continue
+  for (const [name, value] of foreign(request)) {
+    if (value === undefined || value === null) continue
     if (NATIVE.has(name)) native[name] = value
-    else if (options.allowedParams.includes(name)) fields[name] = value
+    else if (target.allowedParams.includes(name)) fields[name] = value
     else if (Object.hasOwn(HARMLESS, name)) losses.warn(name, HARMLESS[name] ?? '')
-    else if (Object.hasOwn(WEIGHTY, name)) {
-      if (WEIGHTY[name]?.(value) !== true) losses.lose(name)
+    else if (PUBLISHED.has(name)) {
+      if (NOTHING[name]?.(value) !== true) losses.lose(name)
     } else fields[name] = value
   }
   return { native, fields }
 }
 
-/** Translates a whole request. Throws Unsupported for content that no Converse body can hold. */
-export const toConverse = (request: JsonObject, options: ConverseOptions): ConverseTranslation => {
-  const losses = collectLosses()
-  const { messages } = request
-  if (!Array.isArray(messages)) throw new Unsupported("'messages' must be an array", 'messages')
-  const { system, turns } = toMessages(messages, losses)
-  const format = request.response_format
-  if (isObject(format) && format.type !== 'text') losses.lose('response_format')
-  const { native, fields } = otherParameters(request, options, losses)
-  const own = isObject(native.additionalModelRequestFields) ? native.additionalModelRequestFields : {}
-  const additional = { ...fields, ...reasoningFields(request, options, losses), ...own }
-  const inference = inferenceConfig(request)
-  const toolConfig = toToolConfig(request, turns, losses)
-  const body: JsonObject = {
-    messages: turns,
-    ...(system.length > 0 ? { system } : {}),
-    ...(Object.keys(inference).length > 0 ? { inferenceConfig: inference } : {}),
-    ...(toolConfig === undefined ? {} : { toolConfig }),
-    ...requestMetadata(request.metadata, losses),
-    ...serviceTier(request.service_tier, losses),
-    ...native,
-    ...(Object.keys(additional).length > 0 ? { additionalModelRequestFields: additional } : {}),
+const temperatureOf = (request: NeutralRequest, fixed: boolean, losses: Losses): JsonObject => {
+  const { temperature } = request
+  if (temperature === undefined) return {}
+  if (fixed) {
+    if (temperature !== 1) losses.lose('temperature')
+    return {}
   }
-  return { body, ...losses.found() }
+  if (temperature > 1) losses.warn('temperature', 'Converse goes up to 1: sent as 1')
+  return { temperature: Math.min(1, temperature) }
+}
+
+type Sampling = { readonly traits: Traits; readonly thinks: boolean; readonly losses: Losses }
+
+const topPOf = ({ temperature, topP }: NeutralRequest, { traits, thinks, losses }: Sampling): JsonObject => {
+  if (topP === undefined) return {}
+  const taken = traits.sampling === 'both' || (traits.sampling === 'one' && temperature === undefined)
+  // Where Claude thinks, a narrow cut is refused.
+  if (taken && (!thinks || topP >= 0.95)) return { topP }
+  if (topP !== 1) losses.lose('top_p')
+  return {}
+}
+
+/** Claude refuses stops of white space alone. */
+const stopsOf = ({ stop }: NeutralRequest, losses: Losses): JsonObject => {
+  const spoken = (stop ?? []).filter(each => each.trim() !== '')
+  if (spoken.length < (stop?.length ?? 0)) losses.lose('stop')
+  return spoken.length === 0 ? {} : { stopSequences: spoken }
+}
+
+const inferenceConfig = (request: NeutralRequest, target: Target, sampling: Sampling): JsonObject => {
+  const { traits, thinks, losses } = sampling
+  const maxTokens = request.maxTokens ?? target.maxTokens
+  return {
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...temperatureOf(request, thinks || traits.sampling === 'none', losses),
+    ...topPOf(request, sampling),
+    ...stopsOf(request, losses),
+  }
+}
+
+const topK = ({ topK: count }: NeutralRequest, { traits, thinks, losses }: Sampling): JsonObject => {
+  if (count === undefined) return {}
+  if (thinks || traits.sampling === 'none') {
+    losses.lose('top_k')
+    return {}
+  }
+  return traits.family === 'nova' ? { inferenceConfig: { topK: count } } : { top_k: count }
+}
+
+/** Characters that keys and values of requestMetadata may have, and how many. */
+const METADATA = /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/
+
+/** metadata becomes requestMetadata, which holds up to 16 short texts. */
+const requestMetadata = ({ metadata }: NeutralRequest, losses: Losses): JsonObject => {
+  const entries = Object.entries(metadata ?? {})
+  const texts = entries
+    .filter(
+      ([key, value]) => key !== '' && METADATA.test(key) && typeof value === 'string' && METADATA.test(value),
+    )
+    .slice(0, 16)
+  if (texts.length < entries.length) losses.warn('metadata', 'requestMetadata holds 16 short plain texts')
+  return texts.length === 0 ? {} : { requestMetadata: Object.fromEntries(texts) }
+}
+
+const serviceTier = ({ serviceTier: tier }: NeutralRequest, losses: Losses): JsonObject => {
+  if (tier === undefined || tier === 'auto' || tier === 'default' || tier === 'standard_only') return {}
+  if (tier === 'priority' || tier === 'flex' || tier === 'reserved') return { serviceTier: { type: tier } }
+  losses.warn('service_tier', 'Bedrock has no such service tier')
+  return {}
+}
+
+const filled = (name: string, value: JsonObject | readonly JsonObject[] | undefined): JsonObject =>
+  value === undefined || Object.keys(value).length === 0 ? {} : { [name]: value }
+
+/** Translates a whole request. Throws Unsupported for content that no Converse body can hold. */
+export const writeConverse = (request: NeutralRequest, target: Target, losses: Losses): JsonObject => {
+  const traits = traitsOf(target.model)
+  const { model, callIds } = target
+  const { system, turns } = toMessages(request.turns, { model, traits, callIds }, losses)
+  const { native, fields } = otherParameters(request, target, losses)
+  const thinking = thinkingFields(request, turns, traits, losses)
+  const toolConfig = toToolConfig(request, turns, traits, losses)
+  const plan = formatPlan(request, toolConfig, traits, losses)
+  // A client may ask for it in the model's own words.
+  const thinks = thinking.thinking !== undefined || objectOf(fields.thinking) !== undefined
+  const sampling: Sampling = { traits, thinks, losses }
+  const words = plan.words === undefined ? [] : [{ text: plan.words }]
+  return {
+    messages: turns,
+    ...filled('system', [...system, ...words]),
+    ...filled('inferenceConfig', inferenceConfig(request, target, sampling)),
+    ...filled('toolConfig', plan.toolConfig ?? toolConfig),
+    ...filled('outputConfig', plan.outputConfig),
+    ...requestMetadata(request, losses),
+    ...serviceTier(request, losses),
+    ...native,
+    ...filled('additionalModelRequestFields', {
+      ...fields,
+      ...topK(request, sampling),
+      ...thinking,
+      ...objectOf(native.additionalModelRequestFields),
+    }),
+  }
 }

@@ -2,15 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { answerFrames, type BedrockAnswer, eventFrame, exceptionFrame } from '../stage/bedrock-answer.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
-import { CHAT_USAGE, options, RICH } from './bedrock-converse.fixture.ts'
-import { converseStreamDecoder } from './bedrock-converse.ts'
+import { CHAT_USAGE, chatStreamDecoder, RICH } from './bedrock-converse.fixture.ts'
 
 const concat = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
 const bytesOf = (answer: BedrockAnswer): Uint8Array => concat(answerFrames(answer).map(frame => frame.bytes))
 
 /** Every data line a stream yields when its bytes come in the given pieces. */
 const read = (pieces: readonly Uint8Array[], includeUsage = true): readonly string[] => {
-  const decoder = converseStreamDecoder({ ...options, includeUsage })
+  const decoder = chatStreamDecoder(includeUsage)
   const events = [...pieces.flatMap(piece => decoder.push(piece)), ...decoder.end()]
   for (const event of events) assert.equal(new TextDecoder().decode(event.bytes), `data: ${event.data}\n\n`)
   return events.map(event => event.data ?? '')
@@ -63,7 +62,7 @@ describe('streams', () => {
   })
 
   test('the end goes out with the last frame, not when the connection closes', () => {
-    const decoder = converseStreamDecoder({ ...options, includeUsage: true })
+    const decoder = chatStreamDecoder()
     assert.equal(decoder.push(bytesOf(RICH)).at(-1)?.data, '[DONE]')
     assert.deepEqual(decoder.end(), [])
   })

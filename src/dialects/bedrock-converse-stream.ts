@@ -1,52 +1,43 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { type AnswerOptions, finishReason, stopFailure, toUsage } from './bedrock-converse-answer.ts'
+import { annotationOf, stopFailure, stopOf, usageOf } from './bedrock-converse-answer.ts'
 import { converseError, messageIn } from './bedrock-converse-error.ts'
+import { ANSWER_TOOL } from './bedrock-converse-format.ts'
 import { type Frame, frameReader } from './bedrock-converse-frames.ts'
-import type { StreamDecoder, StreamEvent } from './shape.ts'
+import type { Dialect, NeutralDecoder, NeutralEvent, Sealed } from './neutral.ts'
+import { objectOf, parseJson, textOf } from './read-json.ts'
 
-export type StreamOptions = AnswerOptions & {
-  /** stream_options.include_usage: the client wants the usage chunk. */
-  readonly includeUsage: boolean
-}
-
-type State = {
-  /** Dense tool_calls index by content block. */
-  readonly tools: Map<Json | undefined, { readonly index: number; spoke: boolean }>
-  /** messageStop came: the answer is whole. */
-  stopped: boolean
-  /** [DONE] or an error went out: nothing after it counts. */
+/** A content block that was heard of, by its index. */
+type Block = {
+  readonly part: number
+  readonly of: 'text' | 'reasoning' | 'call'
+  spoke: boolean
   closed: boolean
 }
 
-const encoder = new TextEncoder()
+type State = {
+  /** Seals the reasoning. */
+  readonly issuer: Dialect
+  readonly blocks: Map<Json | undefined, Block>
+  /** Number of the next part. */
+  next: number
+  called: boolean
+  /** messageStop came: the answer is whole. */
+  stopped: boolean
+  /** The end or an error went out: nothing after it counts. */
+  closed: boolean
+}
 
-const eventOf = (data: string): StreamEvent => ({
-  bytes: encoder.encode(`data: ${data}\n\n`),
-  event: '',
-  data,
-})
+type Events = readonly NeutralEvent[]
 
-const chunkOf = (options: StreamOptions, choices: readonly Json[], more: JsonObject = {}): StreamEvent =>
-  eventOf(
-    JSON.stringify({
-      id: `chatcmpl-${options.stamp.unique}`,
-      object: 'chat.completion.chunk',
-      created: options.stamp.created,
-      model: options.model,
-      choices,
-      ...more,
-    }),
-  )
+const NONE: Events = []
 
-type Say = (delta: JsonObject, finish?: string) => readonly StreamEvent[]
-
-const failed = (state: State, error: JsonObject): readonly StreamEvent[] => {
+const failed = (state: State, error: JsonObject): Events => {
   state.closed = true
-  return [eventOf(JSON.stringify({ error }))]
+  return [{ kind: 'error', error }]
 }
 
 /** What arrived is not what was sent: the stream ends as failed, and nothing of the broken frame goes on. */
-const unreadable = (state: State, why: string): readonly StreamEvent[] =>
+const unreadable = (state: State, why: string): Events =>
   failed(state, {
     message: `The stream from Bedrock cannot be read: ${why}.`,
     type: 'server_error',
@@ -54,137 +45,159 @@ const unreadable = (state: State, why: string): readonly StreamEvent[] =>
     code: 'server_error',
   })
 
-const done = (state: State): readonly StreamEvent[] => {
+const done = (state: State): Events => {
   state.closed = true
-  return [eventOf('[DONE]')]
+  return [{ kind: 'end' }]
 }
 
-const onStart = (payload: JsonObject, state: State, say: Say): readonly StreamEvent[] => {
-  const use = isObject(payload.start) ? payload.start.toolUse : undefined
-  if (!isObject(use)) return []
-  const index = state.tools.size
-  state.tools.set(payload.contentBlockIndex, { index, spoke: false })
-  const call = {
-    index,
-    id: use.toolUseId ?? '',
-    type: 'function',
-    function: { name: use.name ?? '', arguments: '' },
-  }
-  return say({ tool_calls: [call] })
+const close = (block: Block): Events => {
+  if (block.closed) return NONE
+  block.closed = true
+  const { part } = block
+  // A call without arguments streams none; '' would be no JSON.
+  const silent = block.of === 'call' && !block.spoke
+  return [...(silent ? [{ kind: 'delta', part, text: '{}' } as const] : []), { kind: 'close', part }]
 }
 
-const onArguments = (payload: JsonObject, text: string, state: State, say: Say): readonly StreamEvent[] => {
-  const tool = state.tools.get(payload.contentBlockIndex)
-  if (tool === undefined || text === '') return []
-  tool.spoke = true
-  return say({ tool_calls: [{ index: tool.index, function: { arguments: text } }] })
+const closeAll = (state: State): Events => [...state.blocks.values()].flatMap(close)
+
+/** Blocks follow each other: a new one ends what is still open but calls, should its own end not have come. */
+const opened = (state: State, index: Json | undefined, block: Pick<Block, 'of'>): [Block, Events] => {
+  const before = [...state.blocks.values()].filter(({ of }) => of !== 'call').flatMap(close)
+  const made: Block = { ...block, part: state.next++, spoke: false, closed: false }
+  state.blocks.set(index, made)
+  return [made, before]
 }
 
-const onReasoning = (reasoning: JsonObject, say: Say): readonly StreamEvent[] => {
-  if (typeof reasoning.text === 'string' && reasoning.text !== '') {
-    return say({ reasoning_content: reasoning.text })
-  }
-  if (typeof reasoning.signature === 'string') {
-    return say({ thinking_blocks: [{ type: 'thinking', thinking: '', signature: reasoning.signature }] })
-  }
-  if (typeof reasoning.redactedContent === 'string') {
-    return say({ thinking_blocks: [{ type: 'redacted_thinking', data: reasoning.redactedContent }] })
-  }
-  return []
+/** The block of these words, opened by them where nothing else has: only calls are announced. */
+const spoken = (state: State, index: Json | undefined, of: 'text' | 'reasoning'): [number, Events] => {
+  const known = state.blocks.get(index)
+  if (known !== undefined && known.of === of && !known.closed) return [known.part, NONE]
+  const [{ part }, before] = opened(state, index, { of })
+  return [part, [...before, { kind: 'open', part, of }]]
 }
 
-const onDelta = (payload: JsonObject, state: State, say: Say): readonly StreamEvent[] => {
-  const delta = isObject(payload.delta) ? payload.delta : {}
-  if (typeof delta.text === 'string') return delta.text === '' ? [] : say({ content: delta.text })
-  if (isObject(delta.toolUse)) return onArguments(payload, String(delta.toolUse.input ?? ''), state, say)
-  return isObject(delta.reasoningContent) ? onReasoning(delta.reasoningContent, say) : []
+const onStart = ({ start, contentBlockIndex: index }: JsonObject, state: State): Events => {
+  const use = objectOf(objectOf(start)?.toolUse)
+  if (use === undefined) return NONE
+  const name = textOf(use.name) ?? ''
+  // The arguments of this one are the answer itself.
+  if (name === ANSWER_TOOL) return spoken(state, index, 'text')[1]
+  state.called = true
+  const [{ part }, before] = opened(state, index, { of: 'call' })
+  return [...before, { kind: 'open', part, of: 'call', id: textOf(use.toolUseId) ?? '', name }]
 }
 
-/** A call without arguments streams none: clients parse what they collected, and '' is no JSON. */
-const onBlockStop = (payload: JsonObject, state: State, say: Say): readonly StreamEvent[] => {
-  const tool = state.tools.get(payload.contentBlockIndex)
-  return tool === undefined || tool.spoke ? [] : onArguments(payload, '{}', state, say)
+const say = (state: State, index: Json | undefined, of: 'text' | 'reasoning', text: string): Events => {
+  if (text === '') return NONE
+  const [part, before] = spoken(state, index, of)
+  return [...before, { kind: 'delta', part, text }]
 }
 
-const onMessageStop = (payload: JsonObject, state: State, say: Say): readonly StreamEvent[] => {
-  const failure = stopFailure(payload.stopReason)
+const onArguments = (state: State, index: Json | undefined, text: string): Events => {
+  const block = state.blocks.get(index)
+  if (block === undefined || block.closed || text === '') return NONE
+  block.spoke = true
+  return [{ kind: 'delta', part: block.part, text }]
+}
+
+const sealed = (state: State, index: Json | undefined, seal: Sealed): Events => {
+  const [part, before] = spoken(state, index, 'reasoning')
+  return [...before, { kind: 'seal', part, sealed: seal }]
+}
+
+const onReasoning = (reasoning: JsonObject, state: State, index: Json | undefined): Events => {
+  const { issuer } = state
+  const text = textOf(reasoning.text)
+  if (text !== undefined) return say(state, index, 'reasoning', text)
+  const signature = textOf(reasoning.signature)
+  if (signature !== undefined) return sealed(state, index, { issuer, payload: signature })
+  const redacted = textOf(reasoning.redactedContent)
+  if (redacted === undefined) return NONE
+  return sealed(state, index, { issuer, payload: redacted, redacted: true })
+}
+
+const onCitation = (citation: JsonObject, state: State, index: Json | undefined): Events => {
+  const annotation = annotationOf(citation)
+  if (annotation === undefined) return NONE
+  const [part, before] = spoken(state, index, 'text')
+  return [...before, { kind: 'annotation', part, annotation }]
+}
+
+const onDelta = ({ delta: said, contentBlockIndex: index }: JsonObject, state: State): Events => {
+  const delta = objectOf(said) ?? {}
+  if (typeof delta.text === 'string') return say(state, index, 'text', delta.text)
+  if (isObject(delta.toolUse)) return onArguments(state, index, textOf(delta.toolUse.input) ?? '')
+  if (isObject(delta.reasoningContent)) return onReasoning(delta.reasoningContent, state, index)
+  return isObject(delta.citation) ? onCitation(delta.citation, state, index) : NONE
+}
+
+const onBlockStop = ({ contentBlockIndex: index }: JsonObject, state: State): Events => {
+  const block = state.blocks.get(index)
+  return block === undefined ? NONE : close(block)
+}
+
+const onMessageStop = ({ stopReason }: JsonObject, state: State): Events => {
+  const failure = stopFailure(stopReason)
   if (failure !== undefined) return failed(state, failure)
   state.stopped = true
-  return say({}, finishReason(payload.stopReason))
+  return [...closeAll(state), { kind: 'stop', stop: stopOf(stopReason, state.called) }]
 }
 
-const onMetadata = (payload: JsonObject, state: State, options: StreamOptions): readonly StreamEvent[] => {
-  const usage = options.includeUsage ? toUsage(payload.usage) : undefined
-  const chunk = usage === undefined ? [] : [chunkOf(options, [], { usage })]
+const onMetadata = (payload: JsonObject, state: State): Events => {
+  const usage = usageOf(payload.usage)
+  const told: Events = usage === undefined ? NONE : [{ kind: 'usage', usage }]
   // The upstream's own end, and only after it said that the answer is whole.
-  return state.stopped ? [...chunk, ...done(state)] : chunk
+  return state.stopped ? [...told, ...done(state)] : told
 }
 
-const payloadOf = (frame: Frame): JsonObject => {
-  const value = JSON.parse(new TextDecoder().decode(frame.body)) as Json
-  if (!isObject(value)) throw new Error('a frame holds no JSON object')
-  return value
+const payloadOf = (frame: Frame): JsonObject | undefined =>
+  objectOf(parseJson(new TextDecoder().decode(frame.body)))
+
+const HANDLERS: Readonly<Record<string, (payload: JsonObject, state: State) => Events>> = {
+  messageStart: () => [{ kind: 'start', id: undefined, model: undefined }],
+  contentBlockStart: onStart,
+  contentBlockDelta: onDelta,
+  contentBlockStop: onBlockStop,
+  messageStop: onMessageStop,
+  metadata: onMetadata,
 }
 
-const messageOf = (frame: Frame): string => {
-  try {
-    return messageIn(payloadOf(frame))
-  } catch {
-    return ''
-  }
-}
-
-const read = (frame: Frame, state: State, options: StreamOptions): readonly StreamEvent[] => {
+const read = (frame: Frame, state: State): Events => {
   const { headers } = frame
-  if (headers[':message-type'] === 'exception') {
-    return failed(state, converseError(headers[':exception-type'] ?? '', messageOf(frame)))
-  }
-  if (headers[':message-type'] === 'error') {
+  if (headers[':message-type'] === 'exception')
+    return failed(state, converseError(headers[':exception-type'] ?? '', messageIn(payloadOf(frame))))
+  if (headers[':message-type'] === 'error')
     return failed(state, converseError(headers[':error-code'] ?? '', headers[':error-message'] ?? ''))
-  }
-  const say: Say = (delta, finish) => [chunkOf(options, [{ index: 0, delta, finish_reason: finish ?? null }])]
-  switch (headers[':event-type']) {
-    case 'messageStart':
-      return say({ role: 'assistant', content: '' })
-    case 'contentBlockStart':
-      return onStart(payloadOf(frame), state, say)
-    case 'contentBlockDelta':
-      return onDelta(payloadOf(frame), state, say)
-    case 'contentBlockStop':
-      return onBlockStop(payloadOf(frame), state, say)
-    case 'messageStop':
-      return onMessageStop(payloadOf(frame), state, say)
-    case 'metadata':
-      return onMetadata(payloadOf(frame), state, options)
-    default:
-      return []
-  }
-}
-
-const readSafely = (frame: Frame, state: State, options: StreamOptions): readonly StreamEvent[] => {
-  try {
-    return read(frame, state, options)
-  } catch {
-    return unreadable(state, 'a frame holds no JSON object')
-  }
+  const handler = HANDLERS[headers[':event-type'] ?? '']
+  if (handler === undefined) return NONE
+  const payload = payloadOf(frame)
+  if (payload === undefined) return unreadable(state, 'a frame holds no JSON object')
+  // Whatever is said after the stop is not the answer's; its usage is.
+  return state.stopped && handler !== onMetadata ? NONE : handler(payload, state)
 }
 
 /**
- * Frames of /converse-stream as chat.completion.chunk events. [DONE] follows only a messageStop: a stream that breaks
- * off before it ends without one, and a broken frame ends it with an error event.
+ * Frames of /converse-stream; `issuer` seals the reasoning in them. An end follows only a messageStop: a stream that
+ * breaks off before it ends without one, and a broken frame ends it with an error.
  */
-export const converseStreamDecoder = (options: StreamOptions): StreamDecoder => {
+export const converseDecoder = (issuer: Dialect): NeutralDecoder => {
   const frames = frameReader()
-  const state: State = { tools: new Map(), stopped: false, closed: false }
+  const state: State = {
+    issuer,
+    blocks: new Map(),
+    next: 0,
+    called: false,
+    stopped: false,
+    closed: false,
+  }
   return {
     push: chunk => {
-      const events: StreamEvent[] = []
+      const events: NeutralEvent[] = []
       if (state.closed) return events
       for (const frame of frames.push(chunk)) {
         if (state.closed) break
-        events.push(
-          ...('broken' in frame ? unreadable(state, frame.broken) : readSafely(frame, state, options)),
-        )
+        events.push(...('broken' in frame ? unreadable(state, frame.broken) : read(frame, state)))
       }
       return events
     },

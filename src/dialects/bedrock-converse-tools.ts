@@ -1,70 +1,57 @@
-import { Unsupported } from '../providers/provider.ts'
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import type { JsonObject } from '../wire/json.ts'
+import type { Traits } from './bedrock-converse-models.ts'
+import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
+import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
+import { listOf, objectOf } from './read-json.ts'
 
 const ANY_OBJECT: JsonObject = { type: 'object', properties: {} }
 
-const toolSpec = (tool: Json, path: string, losses: Losses): JsonObject => {
-  if (!isObject(tool) || tool.type !== 'function' || !isObject(tool.function)) {
-    const type = isObject(tool) ? String(tool.type) : typeof tool
-    throw new Unsupported(`Bedrock has function tools only, not '${type}' (${path})`, `${path}.type`)
-  }
-  const { name = '', description, parameters, strict } = tool.function
-  if (strict === true) losses.warn('tools[].function.strict', 'Converse does not promise it for every model')
+/** The schema's top must be an object; one that says nothing of its type is one. */
+const inputSchema = (schema: JsonObject): JsonObject =>
+  Object.keys(schema).length === 0
+    ? ANY_OBJECT
+    : schema.type === undefined
+      ? { type: 'object', ...schema }
+      : schema
+
+const toolSpec = (tool: Tool, traits: Traits, losses: Losses): JsonObject => {
+  const { name, description, schema, strict } = asFunction(tool)
+  if (tool.schema === undefined && tool.format !== undefined)
+    losses.warn('tools[].custom.format', 'the grammar is told in words')
+  if (strict === true && !traits.structured)
+    losses.warn('tools[].function.strict', 'Converse does not promise it for every model')
   return {
     toolSpec: {
       name,
       // An empty description is refused.
-      ...(typeof description === 'string' && description !== '' ? { description } : {}),
-      inputSchema: {
-        json: isObject(parameters) && Object.keys(parameters).length > 0 ? parameters : ANY_OBJECT,
-      },
+      ...(description === undefined || description === '' ? {} : { description }),
+      inputSchema: { json: inputSchema(schema) },
+      ...(strict === true && traits.structured ? { strict: true } : {}),
     },
   }
 }
 
-const nameOf = (tool: JsonObject): Json | undefined =>
-  isObject(tool.toolSpec) ? tool.toolSpec.name : undefined
-
 /** Names of tools that earlier turns used. */
-const usedNames = (turns: readonly JsonObject[]): readonly string[] => {
-  const names = new Set<string>()
-  for (const turn of turns) {
-    for (const block of Array.isArray(turn.content) ? turn.content : []) {
-      if (isObject(block) && isObject(block.toolUse)) names.add(String(block.toolUse.name))
-    }
-  }
-  return [...names]
-}
+const usedNames = (turns: readonly JsonObject[]): readonly string[] => [
+  ...new Set(
+    turns.flatMap(turn =>
+      (listOf(turn.content) ?? []).flatMap(block => {
+        const use = objectOf(objectOf(block)?.toolUse)
+        return use === undefined ? [] : [String(use.name)]
+      }),
+    ),
+  ),
+]
 
 const hasResults = (turns: readonly JsonObject[]): boolean =>
-  turns.some(
-    turn => Array.isArray(turn.content) && turn.content.some(block => isObject(block) && block.toolResult),
-  )
+  turns.some(turn => (listOf(turn.content) ?? []).some(block => objectOf(block)?.toolResult !== undefined))
 
-type Choice = {
-  /** undefined: Converse's default, which is auto. */
-  readonly toolChoice: JsonObject | undefined
-  /** The tools to declare; undefined: all. */
-  readonly only: ReadonlySet<string> | undefined
-}
-
-const modeChoice = (mode: Json | undefined): JsonObject | undefined =>
-  mode === 'required' ? { any: {} } : undefined
-
-const choiceOf = (choice: Json | undefined): Choice => {
-  if (!isObject(choice)) return { toolChoice: modeChoice(choice), only: undefined }
-  if (choice.type === 'function' && isObject(choice.function)) {
-    return { toolChoice: { tool: { name: choice.function.name ?? '' } }, only: undefined }
-  }
-  if (choice.type === 'allowed_tools' && isObject(choice.allowed_tools)) {
-    const { mode, tools } = choice.allowed_tools
-    const names = (Array.isArray(tools) ? tools : []).flatMap(tool =>
-      isObject(tool) && isObject(tool.function) ? [String(tool.function.name)] : [],
-    )
-    return { toolChoice: modeChoice(mode), only: new Set(names) }
-  }
-  throw new Unsupported("Bedrock has no such 'tool_choice'", 'tool_choice')
+/** undefined: Converse's default, which is auto. */
+const toolChoiceOf = (choice: ToolChoice | undefined): JsonObject | undefined => {
+  if (choice?.kind === 'tool') return { tool: { name: choice.name } }
+  const required = choice?.kind === 'required' || (choice?.kind === 'allowed' && choice.required)
+  return required ? { any: {} } : undefined
 }
 
 /** Converse refuses tool blocks in the history when no tools are declared: the used names get an open schema. */
@@ -75,37 +62,35 @@ const stubs = (turns: readonly JsonObject[], losses: Losses): JsonObject[] => {
   return names.map(name => ({ toolSpec: { name, inputSchema: { json: ANY_OBJECT } } }))
 }
 
-/** tools and tool_choice as toolConfig; undefined when none is to be sent. */
+/** A marked tool is followed by a cache point. */
+const specsOf = (tools: readonly Tool[], traits: Traits, losses: Losses): JsonObject[] =>
+  tools.flatMap(tool => {
+    const spec = toolSpec(tool, traits, losses)
+    if (tool.cache === undefined) return [spec]
+    // Of the families with caches Nova marks no tools.
+    if (!traits.marks || traits.family === 'nova') {
+      losses.warn('cache_control', 'this model takes no cache points behind tools')
+      return [spec]
+    }
+    const { ttl } = tool.cache
+    return [spec, { cachePoint: { type: 'default', ...(ttl === undefined ? {} : { ttl }) } }]
+  })
+
+/** tools and tool_choice as toolConfig; undefined when none is to be sent. `turns` are Converse's. */
 export const toToolConfig = (
-  request: JsonObject,
+  { tools = [], toolChoice: choice }: NeutralRequest,
   turns: readonly JsonObject[],
+  traits: Traits,
   losses: Losses,
 ): JsonObject | undefined => {
-  const given = Array.isArray(request.tools) ? request.tools : []
-  const declared = given.map((tool, index) => toolSpec(tool, `tools[${index}]`, losses))
   const historic = usedNames(turns).length > 0 || hasResults(turns)
-  if (request.tool_choice === 'none') {
+  if (choice?.kind === 'none') {
     if (!historic) return undefined
     losses.warn('tool_choice', 'Converse cannot forbid tools that earlier turns used')
   }
-  const { toolChoice, only } = choiceOf(request.tool_choice)
-  const chosen = only === undefined ? declared : declared.filter(tool => only.has(String(nameOf(tool))))
-  const tools = chosen.length > 0 ? withCachePoints(given, chosen) : stubs(turns, losses)
-  if (tools.length === 0) return undefined
-  return { tools, ...(toolChoice === undefined ? {} : { toolChoice }) }
-}
-
-/** A tool marked with cache_control is followed by a cache point. */
-const withCachePoints = (given: readonly Json[], specs: readonly JsonObject[]): JsonObject[] => {
-  const marked = new Set(
-    given.flatMap(tool => {
-      if (!isObject(tool) || !isObject(tool.function)) return []
-      return isObject(tool.cache_control) || isObject(tool.function.cache_control)
-        ? [String(tool.function.name)]
-        : []
-    }),
-  )
-  return specs.flatMap(spec =>
-    marked.has(String(nameOf(spec))) ? [spec, { cachePoint: { type: 'default' } }] : [spec],
-  )
+  const chosen = choice?.kind === 'allowed' ? tools.filter(({ name }) => choice.names.includes(name)) : tools
+  const specs = chosen.length > 0 ? specsOf(chosen, traits, losses) : stubs(turns, losses)
+  if (specs.length === 0) return undefined
+  const toolChoice = toolChoiceOf(choice)
+  return { tools: specs, ...(toolChoice === undefined ? {} : { toolChoice }) }
 }

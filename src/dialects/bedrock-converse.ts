@@ -1,5 +1,21 @@
-/** chat.completions in and out of Amazon Bedrock's Converse API. Pure: no I/O, no clock. */
-export { type AnswerOptions, toChatCompletion } from './bedrock-converse-answer.ts'
-export { converseErrorOf } from './bedrock-converse-error.ts'
-export { type ConverseOptions, type ConverseTranslation, toConverse } from './bedrock-converse-request.ts'
-export { converseStreamDecoder, type StreamOptions } from './bedrock-converse-stream.ts'
+import { readConverse } from './bedrock-converse-answer.ts'
+import { converseErrorOf } from './bedrock-converse-error.ts'
+import { traitsOf } from './bedrock-converse-models.ts'
+import { writeConverse } from './bedrock-converse-request.ts'
+import { converseDecoder } from './bedrock-converse-stream.ts'
+import type { Upstream } from './neutral.ts'
+
+export const CONVERSE_STREAM = 'application/vnd.amazon.eventstream'
+
+/** Amazon Bedrock's Converse API, as one of its models speaks it: the model decides who can read its reasoning again. */
+export const converseUpstream = (model: string): Upstream => {
+  const { issuer } = traitsOf(model)
+  return {
+    dialect: 'converse',
+    write: writeConverse,
+    answer: body => readConverse(body, issuer),
+    decoder: () => converseDecoder(issuer),
+    streamType: CONVERSE_STREAM,
+    errorOf: converseErrorOf,
+  }
+}

@@ -2,18 +2,10 @@ import { createHash, randomUUID } from 'node:crypto'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { Secret } from '../config/secret.ts'
-import {
-  converseErrorOf,
-  converseStreamDecoder,
-  toChatCompletion,
-  toConverse,
-} from '../dialects/bedrock-converse.ts'
-import { applyEdits, joinSegments } from '../wire/edit.ts'
-import { valueAt as readValue } from '../wire/index.ts'
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { CONVERSE_STREAM, converseUpstream } from '../dialects/bedrock-converse.ts'
 import { type Base, parseBase, printBase, segment } from './address.ts'
+import { type Bridged, bridge, bridgedReading } from './bridged.ts'
 import { findKey, firstOf } from './credential.ts'
-import { unsupportedText } from './parameters.ts'
 import {
   type Ask,
   type Connection,
@@ -27,7 +19,6 @@ import {
 } from './provider.ts'
 import { draftHeaders, unlessGiven } from './same-dialect.ts'
 
-const STREAM_TYPE = 'application/vnd.amazon.eventstream'
 /** LiteLLM's region when none is named. */
 const DEFAULT_REGION = 'us-west-2'
 const REGION = /^(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-z]+-\d$/
@@ -166,56 +157,18 @@ const signed = async (
   return Object.entries(headers).filter(([name]) => name !== 'host' && name !== 'content-type')
 }
 
-const readRequest = (ask: Ask): JsonObject => {
-  if (ask.body.kind !== 'json') throw new Unsupported('Bedrock takes JSON requests only')
-  const bytes = joinSegments(applyEdits(ask.body.index, ask.edits))
-  const request = JSON.parse(new TextDecoder().decode(bytes)) as Json
-  if (!isObject(request)) throw new Unsupported('the request is no JSON object')
-  return request
-}
-
-/** Chat only, for now: every other route is refused before anything is sent. */
-const onlyChat = (ask: Ask): void => {
-  if (ask.route.name === 'chat.completions') return
-  throw new Unsupported(`bedrock serves chat.completions only, not ${ask.route.name}`)
-}
-
 const withAccept = (headers: readonly HeaderPair[], accept: string): readonly HeaderPair[] =>
   headers.map(([name, value]) => (name === 'accept' ? [name, accept] : [name, value]))
 
-const translated = (ask: Ask, id: string): { body: Uint8Array; warnings: Draft['warnings'] } => {
-  const { body, warnings, lost } = toConverse(readRequest(ask), {
-    model: id,
-    allowedParams: ask.allowedParams,
-  })
-  if (lost.length > 0 && !ask.dropParams) {
-    throw new Unsupported(unsupportedText('bedrock', ask.model, lost), lost[0] ?? null)
-  }
-  const dropped = lost.map(name => ({ lost: name, because: 'drop_params: Converse has no place for it' }))
-  return { body: new TextEncoder().encode(JSON.stringify(body)), warnings: [...warnings, ...dropped] }
+const NAME = 'bedrock'
+
+const bodyOf = (ask: Ask, id: string): Bridged => {
+  const { allowedParams } = ask
+  return bridge(ask, converseUpstream(id), { model: id, allowedParams }, NAME)
 }
 
-const includeUsage = (ask: Ask): boolean => {
-  const edited = ask.edits.some(edit => edit.path[0] === 'stream_options')
-  // The whole request is parsed again only when an edit reaches into these options.
-  const untouched =
-    ask.body.kind === 'json' && !edited ? readValue(ask.body.index, 'stream_options') : undefined
-  const options = edited ? readRequest(ask).stream_options : untouched
-  return isObject(options) && options.include_usage === true
-}
-
-const readingOf = (ask: Ask, stamp: Stamp): Reading => {
-  const options = { model: ask.model, stamp }
-  return {
-    decoder: () => converseStreamDecoder({ ...options, includeUsage: includeUsage(ask) }),
-    streamType: STREAM_TYPE,
-    translate: bytes => {
-      const answer = JSON.parse(new TextDecoder().decode(bytes)) as Json
-      return new TextEncoder().encode(JSON.stringify(toChatCompletion(answer, options)))
-    },
-    errorOf: converseErrorOf,
-  }
-}
+const readingOf = (ask: Ask, stamp: Stamp): Reading =>
+  bridgedReading(ask, converseUpstream(readModel(ask.model).id), NAME, stamp)
 
 const connect = (params: ProviderParams): Connection => {
   const { env, extra } = params
@@ -238,10 +191,9 @@ const connect = (params: ProviderParams): Connection => {
     credentialId: credential.id,
     missing: credential.kind === 'none' ? credential.missing : undefined,
     draft: ask => {
-      onlyChat(ask)
       const asked = readModel(ask.model)
       const base = own ?? regionalBase(asked.region ?? home)
-      const { body, warnings } = translated(ask, asked.id)
+      const { body, warnings } = bodyOf(ask, asked.id)
       const verb = ask.stream ? 'converse-stream' : 'converse'
       return {
         method: 'POST',
@@ -249,7 +201,7 @@ const connect = (params: ProviderParams): Connection => {
         path: `${base.path}/model/${segment(fixedId ?? asked.id, 'model')}/${verb}`,
         headers: withAccept(
           draftHeaders(ask, 'application/json'),
-          ask.stream ? STREAM_TYPE : 'application/json',
+          ask.stream ? CONVERSE_STREAM : 'application/json',
         ),
         body: [body],
         edits: ask.edits,
@@ -270,7 +222,7 @@ const connect = (params: ProviderParams): Connection => {
 }
 
 export const bedrock: Provider = {
-  name: 'bedrock',
+  name: NAME,
   exception: 'BedrockException',
   ownsResources: false,
   params: PARAMS,

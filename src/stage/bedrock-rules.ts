@@ -16,6 +16,7 @@ const TOP = [
   'requestMetadata',
   'performanceConfig',
   'serviceTier',
+  'outputConfig',
 ]
 
 const numberIn = (value: Json | undefined, path: string, [low, high]: readonly [number, number]): void => {
@@ -45,7 +46,9 @@ const NAME = /^[a-zA-Z0-9_-]{1,64}$/
 
 const checkSpec = (value: Json | undefined, path: string): string => {
   const spec = objectAt(value, path)
-  onlyKeys(spec, ['name', 'description', 'inputSchema'], path)
+  onlyKeys(spec, ['name', 'description', 'inputSchema', 'strict'], path)
+  if (spec.strict !== undefined && typeof spec.strict !== 'boolean')
+    breach(`${path}.strict is not a boolean.`)
   const name = textAt(spec.name, `${path}.name`)
   if (!NAME.test(name))
     breach(`Value '${name}' at '${path}.name' failed to satisfy constraint: ${NAME.source}`)
@@ -104,12 +107,45 @@ const checkTier = (value: Json): void => {
   }
 }
 
+/** The schema comes as text. Its objects have to say that they hold nothing else. */
+const checkOutput = (value: Json): void => {
+  const config = objectAt(value, 'outputConfig')
+  onlyKeys(config, ['textFormat'], 'outputConfig')
+  const format = objectAt(config.textFormat, 'outputConfig.textFormat')
+  onlyKeys(format, ['type', 'structure'], 'outputConfig.textFormat')
+  if (format.type !== 'json_schema') breach('outputConfig.textFormat.type must be json_schema.')
+  const path = 'outputConfig.textFormat.structure'
+  unionAt(format.structure, ['jsonSchema'], path)
+  const definition = objectAt(objectAt(format.structure, path).jsonSchema, `${path}.jsonSchema`)
+  onlyKeys(definition, ['schema', 'name', 'description'], `${path}.jsonSchema`)
+  checkSchemaText(textAt(definition.schema, `${path}.jsonSchema.schema`))
+}
+
+const checkSchemaText = (text: string): void => {
+  let schema: Json
+  try {
+    schema = JSON.parse(text) as Json
+  } catch {
+    return breach('The JSON schema is not valid JSON.')
+  }
+  checkClosed(schema)
+}
+
+const checkClosed = (schema: Json): void => {
+  if (Array.isArray(schema)) return schema.forEach(checkClosed)
+  if (!isObject(schema)) return
+  if (schema.type === 'object' && schema.additionalProperties !== false)
+    breach("For 'object' type, 'additionalProperties' must be explicitly set to false.")
+  Object.values(schema).forEach(checkClosed)
+}
+
 const CHECKS: Readonly<Record<string, (value: Json) => void>> = {
   system: checkSystem,
   inferenceConfig: checkInference,
   toolConfig: checkTools,
   requestMetadata: checkMetadata,
   serviceTier: checkTier,
+  outputConfig: checkOutput,
 }
 
 /** Throws Breach at the first thing that Converse would not take. */

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
-import { options, RICH } from '../../src/dialects/bedrock-converse.fixture.ts'
-import { converseStreamDecoder } from '../../src/dialects/bedrock-converse.ts'
+import { chatStreamDecoder, RICH } from '../../src/dialects/bedrock-converse.fixture.ts'
 import { type BrokenFrame, type Frame, frameReader } from '../../src/dialects/bedrock-converse-frames.ts'
 import { answerFrames, eventFrame } from '../../src/stage/bedrock-answer.ts'
 import { heldBy } from './support/memory.ts'
@@ -19,7 +18,7 @@ const framesIn = (pieces: readonly Uint8Array[]): readonly (Frame | BrokenFrame)
 }
 
 const dataIn = (pieces: readonly Uint8Array[]): readonly string[] => {
-  const decoder = converseStreamDecoder({ ...options, includeUsage: true })
+  const decoder = chatStreamDecoder()
   return [...pieces.flatMap(piece => decoder.push(piece)), ...decoder.end()].map(event => event.data ?? '')
 }
 
