@@ -19,17 +19,20 @@ export type FormatPlan = {
   readonly words?: string
 }
 
-const mapped = (value: Json): Json => {
-  if (Array.isArray(value)) return value.map(mapped)
-  return isObject(value) ? closed(value) : value
+/** Objects that hold anything cannot be told: every object has to say that it holds nothing but its properties. */
+const isClosable = (schema: Json): boolean => {
+  if (Array.isArray(schema)) return schema.every(isClosable)
+  if (!isObject(schema)) return true
+  const { type, properties, additionalProperties: more } = schema
+  if (type === 'object' && more !== false && (more !== undefined || !isObject(properties))) return false
+  return Object.values(schema).every(isClosable)
 }
 
-/** Objects of a schema have to say that they hold nothing else. */
-const closed = (schema: JsonObject): JsonObject => {
-  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, mapped(value)]))
-  const open =
-    schema.type === 'object' && isObject(schema.properties) && schema.additionalProperties === undefined
-  return open ? { ...inner, additionalProperties: false } : inner
+const closed = (value: Json): Json => {
+  if (Array.isArray(value)) return value.map(closed)
+  if (!isObject(value)) return value
+  const inner = Object.fromEntries(Object.entries(value).map(([key, each]) => [key, closed(each)]))
+  return value.type === 'object' ? { ...inner, additionalProperties: false } : inner
 }
 
 const native = ({ name, schema, description }: Format & { kind: 'schema' }): JsonObject => ({
@@ -67,7 +70,8 @@ export const formatPlan = (
 ): FormatPlan => {
   const { format } = request
   if (format === undefined || format.kind === 'text') return {}
-  if (format.kind === 'schema' && traits.structured) return { outputConfig: native(format) }
+  if (format.kind === 'schema' && traits.structured && isClosable(format.schema))
+    return { outputConfig: native(format) }
   if (format.kind === 'schema' && traits.forced && toolConfig === undefined && !wantsThinking(request)) {
     if (format.schema.type === 'object') return { toolConfig: asTool(format) }
   }

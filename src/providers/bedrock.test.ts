@@ -69,8 +69,8 @@ describe('the address', () => {
 })
 
 describe('the draft', () => {
-  test('only chat is served', () => {
-    for (const route of ['responses.create', 'embeddings', 'completions', 'files.list']) {
+  test('what no conversation is made of is not served', () => {
+    for (const route of ['embeddings', 'completions', 'files.list', 'images.generations']) {
       assert.throws(() => at().draft(askFor(route)), Unsupported)
     }
   })
