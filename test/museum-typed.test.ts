@@ -204,7 +204,7 @@ test('M-110 what cannot be translated is told at once, sent to nobody, and no re
   })
   const started = performance.now()
   for (const stream of [false, true]) {
-    const tools = [{ type: 'custom', custom: { name: 'look' } }]
+    const tools = [{ type: 'web_search' }]
     const reply = await hall.ask(CHAT, chat('one', { tools, stream }))
     assert.equal(reply.status, 400, reply.text)
     assert.match(String(errorOf(reply).message), /tools\[0\]/)

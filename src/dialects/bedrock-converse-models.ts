@@ -1,3 +1,4 @@
+import { type Traits as Claude, traitsOf as claudeTraits } from './anthropic-messages-models.ts'
 import type { Dialect } from './neutral.ts'
 
 /** What the models behind Converse differ in, read from the id: `us.anthropic.claude-opus-4-5-20251101-v1:0`. */
@@ -31,30 +32,30 @@ const familyOf = (model: string): Family => {
   return /\bgpt-oss\b/.test(model) ? 'gpt-oss' : 'other'
 }
 
-/** 3.5, 4, 4.7, 5: whichever way round name and number stand; a Claude without a number is taken for a new one. */
-const generationOf = (model: string): number => {
-  const [, before, after] =
-    /claude-(?:(\d(?:-\d)?)-[a-z]|[a-z]+-(\d{1,2}(?:-\d{1,2})?)(?!\d))/.exec(model) ??
-    /claude-(?:instant-)?v?(\d)/.exec(model) ??
-    []
-  const written = before ?? after
-  return written === undefined ? Number.POSITIVE_INFINITY : Number(written.replace('-', '.'))
+const thinkingOf = ({ budget, adaptive }: Claude): Traits['thinking'] => {
+  if (budget) return 'budget'
+  return adaptive ? 'adaptive' : 'none'
 }
 
-const thinkingOf = (claude: number): Traits['thinking'] =>
-  claude >= 4.7 ? 'adaptive' : claude >= 3.7 ? 'budget' : 'none'
+const samplingOf = ({ sampling, bothSampling }: Claude): Traits['sampling'] => {
+  if (!sampling) return 'none'
+  return bothSampling ? 'both' : 'one'
+}
 
-const samplingOf = (claude: number): Traits['sampling'] =>
-  claude >= 4.7 ? 'none' : claude >= 4.1 ? 'one' : 'both'
+/** Bedrock holds models to a schema from 4.5 on, later than Anthropic does. */
+const structuredClaude = (model: string, { structured }: Claude): boolean =>
+  structured && !model.includes('claude-opus-4-1')
 
 export const traitsOf = (model: string): Traits => {
   const family = familyOf(model)
-  const claude = family === 'claude' ? generationOf(model) : undefined
+  // The oldest were named by version: claude-v2, claude-instant-v1.
+  const named = model.replace(/claude-(?:instant-)?v(\d)/, 'claude-$1')
+  const claude = family === 'claude' ? claudeTraits(named) : undefined
   const tools = family === 'claude' || family === 'nova'
   return {
     family,
     issuer: family === 'claude' ? 'messages' : 'converse',
-    structured: claude === undefined ? STRUCTURED.test(model) : claude >= 4.5,
+    structured: claude === undefined ? STRUCTURED.test(model) : structuredClaude(model, claude),
     forced: tools,
     status: tools,
     // An inference profile's ARN names no model.
