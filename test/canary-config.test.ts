@@ -27,6 +27,8 @@ const LEFT_OUT = new Set([
   'default_litellm_params',
   'optional_pre_call_checks',
   'routing_strategy',
+  'use_chat_completions_api',
+  'route_all_chat_openai_to_responses',
 ])
 
 /** A value for one key of the file: a flag turned over, a default written out, a canary where anything will do. */

@@ -1,8 +1,10 @@
 import type { Provider } from '../providers/provider.ts'
+import type { JsonObject } from '../wire/json.ts'
 import type { Config, Notice } from './config.ts'
 import { type Environment, resolveReferences, withVariables } from './env.ts'
 import { loadFiles, type ReadFile, readTextFile } from './files.ts'
 import { deepFreeze } from './freeze.ts'
+import { rowOf } from './keys.ts'
 import { makeReport, type Report } from './report.ts'
 import { scanEnvironment, scanSection } from './scan.ts'
 import { readAliases } from './sections/aliases.ts'
@@ -18,7 +20,7 @@ import { readRedis } from './sections/redis.ts'
 import { readRouter } from './sections/router.ts'
 import { reportStandingDifferences } from './sections/standing.ts'
 import { flag } from './shapes.ts'
-import { child, emptyMap, entry, isUnset, type MapNode, plain } from './tree.ts'
+import { child, emptyMap, entry, isUnset, type MapNode, plain, record, settings } from './tree.ts'
 
 export type LoadOptions = {
   readonly path: string
@@ -107,8 +109,13 @@ const readSections = (written: MapNode, environment: Environment, report: Report
   return sections
 }
 
+const providerSettings = (litellm: MapNode): JsonObject =>
+  record(
+    Object.entries(settings(litellm)).filter(([key]) => rowOf('litellm_settings', key)?.provider === true),
+  )
+
 const readDeployments = (
-  { root, router }: Sections,
+  { root, router, litellm }: Sections,
   environment: Environment,
   { providers }: LoadOptions,
   report: Report,
@@ -127,6 +134,7 @@ const readDeployments = (
     providers,
     credentials,
     defaults: defaults?.kind === 'map' ? defaults : undefined,
+    settings: providerSettings(litellm),
   }
   return readModelList(root, ignore.data ?? true, workshop)
 }

@@ -1,7 +1,7 @@
 import { Secret } from '../config/secret.ts'
 import { type Base, decoded, fillPath, joinQuery, parseBase, printBase, segment } from './address.ts'
 import { findKey, firstOf } from './credential.ts'
-import { plainModel } from './openai-compatible.ts'
+import { foreignReasoning } from './foreign-reasoning.ts'
 import {
   type Ask,
   type Connection,
@@ -12,6 +12,7 @@ import {
   Unsupported,
 } from './provider.ts'
 import { draftHeaders, encodeBody, unlessGiven } from './same-dialect.ts'
+import { acrossApis, type KnownApis, plainModel, readApis, TEXT_PARAMS } from './text-apis.ts'
 
 /** LiteLLM's built-in version for everything but the Responses API. */
 const DEFAULT_VERSION = '2025-02-01-preview'
@@ -171,31 +172,34 @@ const connect = (params: ProviderParams): Connection => {
   const base = readAzureBase(written)
   const versions = readVersions(params, base)
   const credential = readCredential(params)
+  const plain = (ask: Ask): Draft => {
+    const path = azurePath(base, versions, ask)
+    const model = base.deployment ?? deploymentName(ask.model)
+    const { body, edits, contentType } = encodeBody(ask, model, foreignReasoning(ask))
+    return {
+      method: ask.method,
+      origin: base.origin,
+      path,
+      headers: draftHeaders(ask, contentType),
+      body,
+      edits,
+      warnings: [],
+    }
+  }
   return {
     baseUrl: printBase(written),
     credentialId: credential.id,
     missing: credential.missing,
-    draft: (ask): Draft => {
-      const path = azurePath(base, versions, ask)
-      const { body, edits, contentType } = encodeBody(ask, base.deployment ?? deploymentName(ask.model))
-      return {
-        method: ask.method,
-        origin: base.origin,
-        path,
-        headers: draftHeaders(ask, contentType),
-        body,
-        edits,
-        warnings: [],
-      }
-    },
+    ...acrossApis({ name: 'azure', apis: readApis(APIS, params), plain }),
     authorize: draft => (credential.header === undefined ? [] : unlessGiven(draft, [credential.header])),
-    reading: () => ({}),
   }
 }
+
+const APIS: KnownApis = { responses: true, chat: { customTools: true } }
 
 export const azure: Provider = {
   name: 'azure',
   exception: 'AzureException',
-  params: ['azure_ad_token', 'azure_scope', ...LATER],
+  params: [...TEXT_PARAMS, 'azure_ad_token', 'azure_scope', ...LATER],
   connect,
 }

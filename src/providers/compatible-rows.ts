@@ -5,6 +5,7 @@ import type { Base } from './address.ts'
 import type { OpenAiCompatible } from './openai-compatible.ts'
 import type { Ask } from './provider.ts'
 import { hasKey } from './same-dialect.ts'
+import type { ChatTraits, KnownApis } from './text-apis.ts'
 
 /** Ollama's native API is at the root, its OpenAI-compatible one under /v1. */
 const underV1 = (base: Base): Base => (base.path === '' ? { ...base, path: '/v1' } : base)
@@ -31,6 +32,13 @@ const mistralNames = (ask: Ask): readonly Edit[] =>
 
 const local = { keyOptional: true } as const
 
+/** It has /responses: LiteLLM calls it natively, too. Whoever is not known for it is asked for chat completions. */
+const native: KnownApis = { responses: true }
+/** Models of OpenAI's behind it refuse the older name of the limit. */
+const likeOpenAi: ChatTraits = {}
+/** Its models go on thinking between calls, and want what they thought (DeepSeek's and Moonshot's guides). */
+const thinking: ChatTraits = { limitName: 'max_tokens', wantsReasoning: true }
+
 /** The last message is marked as the beginning of the answer (Mistral's and DeepSeek's guides). */
 const marked: Prefill = { message: { prefix: true } }
 /** The chat template leaves the last message open (vLLM's and SGLang's OpenAI server). */
@@ -43,6 +51,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'https://api.groq.com/openai/v1',
     keyEnv: ['GROQ_API_KEY'],
     unsupported: ['logit_bias', 'logprobs', 'top_logprobs'],
+    apis: { chat: likeOpenAi },
   },
   {
     name: 'mistral',
@@ -65,6 +74,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'https://api.deepseek.com/beta',
     keyEnv: ['DEEPSEEK_API_KEY'],
     prefill: marked,
+    apis: { chat: thinking },
   },
   {
     name: 'together_ai',
@@ -81,7 +91,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'https://api.perplexity.ai',
     keyEnv: ['PERPLEXITYAI_API_KEY', 'PERPLEXITY_API_KEY'],
   },
-  { name: 'xai', baseUrl: 'https://api.x.ai/v1', keyEnv: ['XAI_API_KEY'] },
+  { name: 'xai', baseUrl: 'https://api.x.ai/v1', keyEnv: ['XAI_API_KEY'], apis: native },
   {
     name: 'openrouter',
     baseUrl: 'https://openrouter.ai/api/v1',
@@ -90,6 +100,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
       ...(env.OR_SITE_URL ? [['http-referer', env.OR_SITE_URL] as const] : []),
       ...(env.OR_APP_NAME ? [['x-title', env.OR_APP_NAME] as const] : []),
     ],
+    apis: { ...native, chat: likeOpenAi },
   },
   {
     name: 'cerebras',
@@ -110,6 +121,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     name: 'volcengine',
     baseUrl: 'https://ark.cn-beijing.volces.com/api/v3',
     keyEnv: ['VOLCENGINE_API_KEY', 'ARK_API_KEY'],
+    apis: native,
   },
   { name: 'empower', baseUrl: 'https://app.empower.dev/api/v1', keyEnv: ['EMPOWER_API_KEY'] },
   {
@@ -118,7 +130,12 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseEnv: ['LLAMA_API_BASE'],
     keyEnv: ['LLAMA_API_KEY'],
   },
-  { name: 'github', baseUrl: 'https://models.inference.ai.azure.com', keyEnv: ['GITHUB_API_KEY'] },
+  {
+    name: 'github',
+    baseUrl: 'https://models.inference.ai.azure.com',
+    keyEnv: ['GITHUB_API_KEY'],
+    apis: { chat: likeOpenAi },
+  },
   {
     name: 'friendliai',
     baseUrl: 'https://api.friendli.ai/serverless/v1',
@@ -126,11 +143,17 @@ export const ROWS: readonly OpenAiCompatible[] = [
     keyEnv: ['FRIENDLIAI_API_KEY', 'FRIENDLI_TOKEN'],
   },
   { name: 'galadriel', baseUrl: 'https://api.galadriel.com/v1', keyEnv: ['GALADRIEL_API_KEY'] },
-  { name: 'moonshot', baseUrl: 'https://api.moonshot.ai/v1', keyEnv: ['MOONSHOT_API_KEY'] },
+  {
+    name: 'moonshot',
+    baseUrl: 'https://api.moonshot.ai/v1',
+    keyEnv: ['MOONSHOT_API_KEY'],
+    apis: { chat: thinking },
+  },
   {
     name: 'dashscope',
     baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     keyEnv: ['DASHSCOPE_API_KEY'],
+    apis: native,
   },
   { name: 'featherless_ai', baseUrl: 'https://api.featherless.ai/v1', keyEnv: ['FEATHERLESS_AI_API_KEY'] },
   { name: 'nscale', baseUrl: 'https://inference.api.nscale.com/v1', keyEnv: ['NSCALE_API_KEY'] },
@@ -143,15 +166,21 @@ export const ROWS: readonly OpenAiCompatible[] = [
     name: 'vercel_ai_gateway',
     baseUrl: 'https://ai-gateway.vercel.sh/v1',
     keyEnv: ['VERCEL_AI_GATEWAY_API_KEY'],
+    apis: { chat: likeOpenAi },
   },
   { name: 'wandb', baseUrl: 'https://api.inference.wandb.ai/v1', keyEnv: ['WANDB_API_KEY'] },
-  { name: 'helicone', baseUrl: 'https://ai-gateway.helicone.ai', keyEnv: ['HELICONE_API_KEY'] },
+  {
+    name: 'helicone',
+    baseUrl: 'https://ai-gateway.helicone.ai',
+    keyEnv: ['HELICONE_API_KEY'],
+    apis: { chat: likeOpenAi },
+  },
   { name: 'chutes', baseUrl: 'https://llm.chutes.ai/v1', keyEnv: ['CHUTES_API_KEY'] },
   { name: 'publicai', baseUrl: 'https://api.publicai.co/v1', keyEnv: ['PUBLICAI_API_KEY'] },
-  { name: 'poe', baseUrl: 'https://api.poe.com/v1', keyEnv: ['POE_API_KEY'] },
+  { name: 'poe', baseUrl: 'https://api.poe.com/v1', keyEnv: ['POE_API_KEY'], apis: { chat: likeOpenAi } },
   { name: 'anyscale', baseUrl: 'https://api.endpoints.anyscale.com/v1', keyEnv: ['ANYSCALE_API_KEY'] },
   { name: 'databricks', keyEnv: ['DATABRICKS_API_KEY'] },
-  { name: 'litellm_proxy', keyEnv: ['LITELLM_PROXY_API_KEY'] },
+  { name: 'litellm_proxy', keyEnv: ['LITELLM_PROXY_API_KEY'], apis: { ...native, chat: likeOpenAi } },
   { name: 'openai_like', keyEnv: ['OPENAI_LIKE_API_KEY'], ...local },
   {
     name: 'custom_openai',
@@ -163,6 +192,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'https://api.openai.com/v1',
     baseEnv: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
     keyEnv: ['OPENAI_API_KEY'],
+    apis: { ...native, chat: { customTools: true } },
   },
   {
     name: 'ollama',
@@ -185,6 +215,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     placeholderKey: 'fake-api-key',
     prefill: openEnded,
     ...local,
+    apis: native,
   },
   { name: 'lm_studio', keyEnv: ['LM_STUDIO_API_KEY'], placeholderKey: 'fake-api-key', ...local },
   {

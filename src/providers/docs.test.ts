@@ -32,3 +32,11 @@ test('every provider is in the docs, and no other has a row', () => {
     [],
   )
 })
+
+test('the providers that serve responses are those that the page lists', () => {
+  const [, listed = ''] = /two APIs for text\. (.*?) serve both/s.exec(text) ?? []
+  assert.deepEqual(
+    [...listed.matchAll(/`([^`]+)`/g)].map(match => match[1] ?? '').sort(),
+    ['openai', 'azure', ...ROWS.filter(row => row.apis?.responses).map(row => row.name)].sort(),
+  )
+})

@@ -349,7 +349,9 @@ describe('the registry', () => {
   test('every OpenAI-compatible provider drafts every route', () => {
     const params = { id: 'i', item: 'i', file: 'f', batch: 'b' }
     for (const { name } of [...ROWS, { name: 'openai' }]) {
-      const connection = connectTo(providers[name], { key: 'k', apiBase: 'https://h/v1' })
+      // Where /responses is served is another test's: see text-apis.test.ts.
+      const info = { mode: undefined, supportedEndpoints: ['/v1/responses'] }
+      const connection = connectTo(providers[name], { key: 'k', apiBase: 'https://h/v1', info })
       for (const route of ROUTES) {
         const draft = connection.draft(askFor(route.name, { params }))
         assert.doesNotMatch(draft.path, /:/)

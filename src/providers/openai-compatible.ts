@@ -2,9 +2,11 @@ import type { Prefill } from '../dialects/continuation.ts'
 import type { Edit } from '../wire/edit.ts'
 import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
 import { type Env, findKey, firstOf, fitsHeader } from './credential.ts'
+import { foreignReasoning } from './foreign-reasoning.ts'
 import { dropUnsupported } from './parameters.ts'
-import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams, Reading } from './provider.ts'
+import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
 import { draftHeaders, encodeBody, unlessGiven } from './same-dialect.ts'
+import { acrossApis, type KnownApis, plainModel, readApis, TEXT_PARAMS } from './text-apis.ts'
 
 /** One OpenAI-compatible provider as data. */
 export type OpenAiCompatible = {
@@ -28,16 +30,14 @@ export type OpenAiCompatible = {
   readonly prefill?: Prefill
   /** Where the API begins under the base as written. */
   readonly root?: (base: Base) => Base
+  /** Which APIs it has for text; default: chat completions only. */
+  readonly apis?: KnownApis
 }
 
 export const exceptionName = (name: string): string =>
   `${name.charAt(0).toUpperCase()}${name.slice(1)}Exception`
 
 export const prefixBaseEnv = (name: string): string => `${name.toUpperCase().replaceAll('-', '_')}_API_BASE`
-
-/** LiteLLM's `responses/` marks a model for the Responses bridge; it is no part of the upstream name. */
-export const plainModel = (model: string): string =>
-  model.startsWith('responses/') ? model.slice('responses/'.length) : model
 
 /** /v2/rerank stands beside /v1, not under it. */
 const upstreamPath = (base: Base, ask: Ask): string => {
@@ -57,7 +57,15 @@ const findBase = (row: OpenAiCompatible, params: ProviderParams): Base => {
   return row.root ? row.root(base) : base
 }
 
-const SAME_DIALECT: Reading = {}
+/** What this provider changes in the client's body, the model aside. */
+const editsOf = (row: OpenAiCompatible, ask: Ask): readonly Edit[] => {
+  const dropped = dropUnsupported(ask, row.name, row.unsupported ?? [])
+  const own = row.edits === undefined ? NO_EDITS : row.edits(ask)
+  const foreign = foreignReasoning(ask)
+  return own.length + foreign.length === 0 ? dropped : [...dropped, ...own, ...foreign]
+}
+
+const NO_EDITS: readonly Edit[] = []
 
 const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
   const base = findBase(row, params)
@@ -71,26 +79,24 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
   const credential: HeaderPair[] = []
   if (bearer !== undefined) credential.push(['authorization', `Bearer ${bearer}`])
   if (organization !== undefined) credential.push(['openai-organization', organization])
+  const plain = (ask: Ask): Draft => {
+    const { body, edits, contentType } = encodeBody(ask, plainModel(ask.model), editsOf(row, ask))
+    return {
+      method: ask.method,
+      origin: base.origin,
+      path: upstreamPath(base, ask) + joinQuery(base.query, ask.query),
+      headers: draftHeaders(ask, contentType, own),
+      body,
+      edits,
+      warnings: [],
+    }
+  }
   return {
     baseUrl: printBase(base),
     credentialId: found.key?.id ?? '',
     missing: row.keyOptional ? undefined : found.missing,
-    draft: (ask): Draft => {
-      const dropped = dropUnsupported(ask, row.name, row.unsupported ?? [])
-      const more = row.edits === undefined ? dropped : [...dropped, ...row.edits(ask)]
-      const { body, edits, contentType } = encodeBody(ask, plainModel(ask.model), more)
-      return {
-        method: ask.method,
-        origin: base.origin,
-        path: upstreamPath(base, ask) + joinQuery(base.query, ask.query),
-        headers: draftHeaders(ask, contentType, own),
-        body,
-        edits,
-        warnings: [],
-      }
-    },
+    ...acrossApis({ name: row.name, apis: readApis(row.apis ?? {}, params), plain }),
     authorize: draft => unlessGiven(draft, credential),
-    reading: () => SAME_DIALECT,
   }
 }
 
@@ -98,7 +104,7 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
 export const openAiCompatible = (row: OpenAiCompatible): Provider => ({
   name: row.name,
   exception: row.exception ?? exceptionName(row.name),
-  params: [],
+  params: TEXT_PARAMS,
   ...(row.prefill === undefined ? {} : { prefill: row.prefill }),
   connect: params => connect(row, params),
 })

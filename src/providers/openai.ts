@@ -6,4 +6,5 @@ export const openai = openAiCompatible({
   baseUrl: 'https://api.openai.com/v1',
   baseEnv: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
   keyEnv: ['OPENAI_API_KEY'],
+  apis: { responses: true, allChatToResponses: true, chat: { customTools: true } },
 })

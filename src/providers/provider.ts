@@ -105,6 +105,13 @@ export type ProviderParams = {
   /** Every other litellm_params key that is not the gateway's own (aws_region_name, vertex_project, …). */
   readonly extra: JsonObject
   readonly env: Readonly<Record<string, string | undefined>>
+  /** litellm_settings that belong to providers. */
+  readonly settings?: JsonObject
+  /** What model_info says of the endpoints that serve the model. */
+  readonly info?: {
+    readonly mode: string | undefined
+    readonly supportedEndpoints: readonly string[] | undefined
+  }
 }
 
 export type Provider = {

@@ -19,6 +19,7 @@ export const EDIT_NAMES = [
   'sealed-id', // a response id we issued becomes the upstream's own
   'stream-usage', // always_include_stream_usage asks for the usage chunk
   'provider-rename', // one provider's name for the same parameter
+  'foreign-reasoning', // reasoning items that a provider of another dialect made and this one cannot read
   'continuation', // a stream broke: what the client has of it is given to who goes on from it
 ] as const
 

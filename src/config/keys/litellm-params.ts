@@ -54,8 +54,11 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
   honoured('tools', 'Tools put before those of the request.'),
   honoured('tool_choice', 'Used when the request has none.'),
   differs('configurable_clientside_auth_params', 'A request cannot bring its own address or key.'),
+  ...ofProvider(
+    'true: responses go as chat completions, and chat completions are never sent as responses. See [providers.md](providers.md#chat-completions-and-responses).',
+    ['use_chat_completions_api'],
+  ),
   ...each(later, 'Each route calls its own upstream route.', {
-    use_chat_completions_api: false,
     use_litellm_proxy: false,
     merge_reasoning_content_in_choices: false,
   }),

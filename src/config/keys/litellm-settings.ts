@@ -1,4 +1,4 @@
-import { differs, each, fixed, honoured, type KeyRow, later, refused } from './row.ts'
+import { differs, each, fixed, honoured, type KeyRow, later, ofProvider, refused } from './row.ts'
 
 export const LITELLM_SETTINGS: readonly KeyRow[] = [
   honoured(
@@ -93,7 +93,10 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
   later('disable_end_user_cost_tracking', 'End users are not tracked.', false),
   later('mcp_aliases', 'The MCP gateway does not exist yet.', {}),
   later('use_chat_completions_url_for_anthropic_messages', 'Each route calls its own upstream route.', false),
-  later('route_all_chat_openai_to_responses', 'Each route calls its own upstream route.', false),
+  ...ofProvider(
+    'true: chat completions of `openai/…` deployments go as responses. See [providers.md](providers.md#chat-completions-and-responses).',
+    ['route_all_chat_openai_to_responses'],
+  ),
   later('enable_json_schema_validation', 'Answers are not checked against the schema.', false),
   later('user_url_validation', 'The gateway itself fetches no URL from a request.', true),
   later('provider_url_destination_allowed_hosts', 'A request cannot choose an upstream address.'),

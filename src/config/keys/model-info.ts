@@ -2,7 +2,11 @@ import { each, honoured, type KeyRow, later } from './row.ts'
 
 export const MODEL_INFO: readonly KeyRow[] = [
   honoured('id', "The deployment's id; derived from its contents when absent."),
-  honoured('mode', 'Which routes it serves; any when absent.'),
+  honoured('mode', 'Which routes it serves; any when absent. `responses`: chat completions go as responses.'),
+  honoured(
+    'supported_endpoints',
+    'With `/v1/responses` in it, responses go there as they are, though the provider is not known for it.',
+  ),
   honoured('base_model', 'The model behind the name, for prices and limits.'),
   later('access_groups', 'No keys are issued yet that could hold such a name instead of the group.'),
   honoured('max_input_tokens', 'The largest prompt.'),

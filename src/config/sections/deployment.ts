@@ -1,4 +1,5 @@
 import type { Connection, ProviderParams } from '../../providers/provider.ts'
+import type { JsonObject } from '../../wire/json.ts'
 import type { Deployment, Place } from '../config.ts'
 import type { Environment } from '../env.ts'
 import { masked, scrub, secretsIn } from '../mask.ts'
@@ -30,6 +31,8 @@ export type Workshop = {
   readonly credentials: ReadonlyMap<string, MapNode>
   /** router_settings.default_litellm_params */
   readonly defaults: MapNode | undefined
+  /** litellm_settings that belong to providers. */
+  readonly settings: JsonObject
 }
 
 /** A deployment that cannot work, as opposed to a file that is wrong: it may be left out. */
@@ -160,7 +163,7 @@ const reportParams = ({ params, group, own, path }: Entry, resolved: Resolved, r
 
 /** A connection, or the sentence that says why there is none. */
 const connect = (made: Entry, { provider }: Resolved, workshop: Workshop): Connection | string => {
-  const { own, params } = made
+  const { own, params, info } = made
   const asked: ProviderParams = {
     model: own.model,
     apiBase: own.api_base ?? own.base_url,
@@ -169,6 +172,8 @@ const connect = (made: Entry, { provider }: Resolved, workshop: Workshop): Conne
     organization: own.organization,
     extra: providerExtra(params, provider),
     env: environmentFor(made, workshop.environment),
+    settings: workshop.settings,
+    info: { mode: info.info.mode, supportedEndpoints: info.supportedEndpoints },
   }
   try {
     return provider.connect(asked)

@@ -10,6 +10,7 @@ import { ALLOWED_FAILS_FIELDS, readPolicy } from './policies.ts'
 const MODEL_INFO = z.object({
   id: text.optional(),
   mode: text.optional(),
+  supported_endpoints: texts.optional(),
   base_model: text.optional(),
   access_groups: texts.optional(),
   max_input_tokens: count.optional(),
@@ -28,6 +29,7 @@ export type ReadInfo = {
   /** Without an id when the file gives none. */
   readonly info: Omit<ModelInfo, 'id'>
   readonly id: string | undefined
+  readonly supportedEndpoints: readonly string[] | undefined
   readonly inputCost: number | undefined
   readonly outputCost: number | undefined
 }
@@ -49,6 +51,7 @@ export const readModelInfo = (
   if (own === undefined) return undefined
   return {
     id: own.id,
+    supportedEndpoints: own.supported_endpoints,
     inputCost: own.input_cost_per_token,
     outputCost: own.output_cost_per_token,
     info: {

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto'
+import { chatUpstream } from '../dialects/chat.ts'
+import { DOORS } from '../dialects/doors.ts'
+import type { Target, Upstream } from '../dialects/neutral.ts'
+import { responsesUpstream } from '../dialects/responses.ts'
+import { ROUTES, type Route } from '../routes.ts'
+import { indexObject } from '../wire/index.ts'
+import type { Json } from '../wire/json.ts'
+import { bridge, bridgedReading } from './bridged.ts'
+import {
+  type Ask,
+  type Connection,
+  type Draft,
+  type ProviderParams,
+  type Reading,
+  Unsupported,
+} from './provider.ts'
+
+/**
+ * OpenAI's dialect has two APIs for text, chat completions and responses, and most of its providers serve the first
+ * only. A call for one that is not there goes through the neutral form to the other: the body that comes of it is from
+ * then on like any client's, so every rule of its provider holds for it.
+ */
+
+/** litellm_params that are read here. */
+export const TEXT_PARAMS = ['use_chat_completions_api'] as const
+
+/** What is known of a provider. */
+export type KnownApis = {
+  /** /responses is there. */
+  readonly responses?: true
+  /** litellm_settings.route_all_chat_openai_to_responses speaks of this one. */
+  readonly allChatToResponses?: true
+  /** How its chat completions differ from OpenAI's. */
+  readonly chat?: ChatTraits
+}
+
+export type ChatTraits = Pick<Target, 'limitName' | 'customTools' | 'wantsReasoning'>
+
+/** Every server of chat completions knows the older name of the limit; the newer one is OpenAI's. */
+const USUAL: ChatTraits = { limitName: 'max_tokens' }
+
+/** Which of the two APIs serve one deployment. */
+export type TextApis = {
+  readonly responses: boolean
+  readonly chat: ChatTraits
+  /** Chat completions go to /responses: always, never, or where the model's name says so (`responses/<model>`). */
+  readonly chatToResponses: 'always' | 'never' | 'by name'
+}
+
+const declares = (params: ProviderParams): boolean =>
+  params.info?.supportedEndpoints?.some(endpoint => /^(?:\/v1)?\/responses$/.test(endpoint)) === true
+
+/** Throws Error for what is neither true nor false. */
+const isOn = (name: string, value: Json | undefined): boolean => {
+  if (value === undefined || value === null || typeof value === 'boolean') return value === true
+  throw new Error(`${name} must be true or false`)
+}
+
+/** use_chat_completions_api comes first, then what model_info says, then what is known of the provider. */
+export const readApis = (known: KnownApis, params: ProviderParams): TextApis => {
+  const chat = known.chat ?? USUAL
+  if (isOn('use_chat_completions_api', params.extra.use_chat_completions_api))
+    return { responses: false, chat, chatToResponses: 'never' }
+  const only = params.info?.mode === 'responses'
+  const setting = 'route_all_chat_openai_to_responses'
+  const all = known.allChatToResponses === true && isOn(setting, params.settings?.[setting])
+  return {
+    responses: only || known.responses === true || declares(params),
+    chat,
+    chatToResponses: only || all ? 'always' : 'by name',
+  }
+}
+
+/** LiteLLM's mark of a model for the Responses API; it is no part of the upstream name. */
+const MARK = 'responses/'
+const isMarked = (model: string): boolean => model.startsWith(MARK)
+
+export const plainModel = (model: string): string => (isMarked(model) ? model.slice(MARK.length) : model)
+
+const toResponses = (ask: Ask, { chatToResponses }: TextApis): boolean =>
+  chatToResponses === 'always' || (chatToResponses === 'by name' && isMarked(ask.model))
+
+/** What cannot be made of chat completions, in LiteLLM's words. */
+const REFUSED: Readonly<Record<string, string>> = {
+  'responses.get': 'GET responses',
+  'responses.delete': 'DELETE responses',
+  'responses.cancel': 'CANCEL responses',
+  'responses.compact': 'COMPACT responses',
+  'responses.input_items': 'list_input_items',
+}
+
+/**
+ * The dialect that a call has to be translated into; undefined: it goes as it is. Throws Unsupported for what needs a
+ * store, or work, of the provider's own.
+ */
+const crossingOf = (ask: Ask, apis: TextApis, provider: string): Upstream | undefined => {
+  const { route } = ask
+  if (route.shape === 'chat') return toResponses(ask, apis) ? responsesUpstream : undefined
+  if (route.upstream.startsWith('/responses')) {
+    if (apis.responses || toResponses(ask, apis)) return undefined
+    if (route.name === 'responses.create') return chatUpstream
+    throw new Unsupported(`${REFUSED[route.name] ?? route.name} is not supported for ${provider}`)
+  }
+  if (DOORS[route.shape] === undefined) return undefined
+  return toResponses(ask, apis) ? responsesUpstream : chatUpstream
+}
+
+const routeNamed = (name: string): Route => {
+  const route = ROUTES.find(each => each.name === name)
+  if (route === undefined) throw new Error(`there is no route ${name}`)
+  return route
+}
+
+/** Where a dialect is served. */
+const places = {
+  chat: () => routeNamed('chat.completions'),
+  responses: () => routeNamed('responses.create'),
+} as const
+
+type Served = {
+  readonly name: string
+  readonly apis: TextApis
+  /** A request in the provider's own dialect. */
+  readonly plain: (ask: Ask) => Draft
+}
+
+/** The request in the other dialect, with what was lost on the way. Throws Unsupported. */
+const crossed = (ask: Ask, upstream: Upstream, { name, apis, plain }: Served): Draft => {
+  const target: Target = { model: plainModel(ask.model), allowedParams: ask.allowedParams, ...apis.chat }
+  const { body, warnings } = bridge(ask, upstream, target, name)
+  const made = plain({
+    ...ask,
+    route: upstream.dialect === 'responses' ? places.responses() : places.chat(),
+    params: {},
+    // The client's query belongs to the path that it asked for.
+    query: '',
+    body: { kind: 'json', bytes: body, index: indexObject(body), contentType: 'application/json' },
+    edits: [],
+  })
+  return { ...made, edits: [...ask.edits, ...made.edits], warnings: [...warnings, ...made.warnings] }
+}
+
+const SAME_DIALECT: Reading = {}
+
+/** Requests and answers of a provider whose own dialect is `plain`, across its two APIs. */
+export const acrossApis = (served: Served): Pick<Connection, 'draft' | 'reading'> => {
+  const { name, apis, plain } = served
+  return {
+    draft: ask => {
+      const upstream = crossingOf(ask, apis, name)
+      return upstream === undefined ? plain(ask) : crossed(ask, upstream, served)
+    },
+    reading: (ask, stamp) => {
+      const upstream = crossingOf(ask, apis, name)
+      return upstream === undefined
+        ? SAME_DIALECT
+        : bridgedReading(ask, upstream, name, stamp?.() ?? { unique: randomUUID(), created: 0 })
+    },
+  }
+}
