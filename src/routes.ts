@@ -52,6 +52,8 @@ export type Route = {
   readonly forwardsHeaders?: true
   /** No key is asked for: the operator said `auth: false` on a pass-through endpoint. */
   readonly open?: true
+  /** Clients may try it over a WebSocket first, which is not served: they are told so in a way that makes them use HTTP. */
+  readonly triedBySocket?: true
   /** Pass-through: the deployment that stands for the target. Undefined: none is configured. */
   readonly target?: (config: Config) => Deployment | undefined
 }
@@ -232,6 +234,7 @@ export const ROUTES: readonly Route[] = [
     upstream: '/responses',
     shape: 'responses',
     streams: true,
+    triedBySocket: true,
     modes: ['responses', 'chat'],
   }),
   call({

@@ -33,6 +33,11 @@ export const FULL = later(
   refused(503, 'The gateway has as many requests in flight as it may have.', 'server_overloaded'),
 )
 export const EXPECTATION = refused(417, 'The only expectation that can be met is 100-continue.')
+/** Clients that get any other status try the WebSocket several times more before they use HTTP. */
+export const NO_SOCKET = refused(
+  426,
+  'This address is not served over a WebSocket: send the request by POST, with stream: true for events.',
+)
 /** As FastAPI says it. */
 export const LOST: LocalAnswer = json({ detail: 'Not Found' }, 404)
 const WRONG_METHOD: LocalAnswer = json({ detail: 'Method Not Allowed' }, 405)

@@ -10,7 +10,17 @@ import { endpointMethods, endpointRoute, NATIVE_ROUTES } from '../passthrough/ro
 import { limitPatience } from '../reply/patience.ts'
 import { ROUTES, type Route } from '../routes.ts'
 import { Departure } from '../signal.ts'
-import { CLOSING, EXPECTATION, FULL, improper, inDialectOf, LOST, send, wrongMethod } from './answers.ts'
+import {
+  CLOSING,
+  EXPECTATION,
+  FULL,
+  improper,
+  inDialectOf,
+  LOST,
+  NO_SOCKET,
+  send,
+  wrongMethod,
+} from './answers.ts'
 import { answerMalformed } from './malformed.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -163,6 +173,13 @@ export const keepLimits = (server: Server, { general }: Config): void => {
 const pathIn = (target: string): string =>
   target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '') || '/'
 
+const TRIED_BY_SOCKET = new Set(ROUTES.filter(route => route.triedBySocket).flatMap(route => route.paths))
+
+const asksForSocket = ({ method, headers }: IncomingMessage, path: string): boolean =>
+  method === 'GET' &&
+  headers.upgrade?.toLowerCase() === 'websocket' &&
+  TRIED_BY_SOCKET.has(path.replace(/\/$/, ''))
+
 /** The HTTP door: matches the path, then hands over the raw request. Nothing reads a body before the caller is known. */
 export const listener = (house: House, traffic: Traffic): Server => {
   const { find, methods } = directory(house, traffic)
@@ -180,6 +197,10 @@ export const listener = (house: House, traffic: Traffic): Server => {
     const path = cut === -1 ? url : url.slice(0, cut)
     const query = cut === -1 ? '' : url.slice(cut + 1)
     const { method = '' } = request
+    if (request.headers.upgrade !== undefined && asksForSocket(request, path)) {
+      response.shouldKeepAlive = false
+      return tell({ request, response }, NO_SOCKET, house)
+    }
     const found = find(method, path)
     if (found !== undefined) return found.handler({ request, response, path, query, params: found.params })
     const endpoint = endpointRoute(house.config(), method, path)
