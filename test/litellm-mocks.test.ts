@@ -173,6 +173,36 @@ test("a deployment's mock_response is the answer of every endpoint, stream or no
   assert.equal(stage.requests.length, 0)
 })
 
+test('a canned answer is in the dialect of its endpoint: what the provider would have spoken is not asked', async t => {
+  const theatre = await play(t, {
+    stages,
+    config: ({ stage }) => ({
+      model_list: [
+        { mode: 'responses', group: 'forth' },
+        { mode: 'chat', group: 'back' },
+      ].map(({ mode, group }) => ({
+        model_name: group,
+        litellm_params: {
+          model: `groq/${group}`,
+          api_base: stage.baseUrl,
+          api_key: stage.key,
+          mock_response: 'From the wings.',
+        },
+        model_info: { mode },
+      })),
+    }),
+  })
+  for (const stream of [false, true]) {
+    const reply = await theatre.ask('/v1/responses', response('back', { stream }))
+    assert.equal(reply.status, 200)
+    assert.ok(reply.text.includes('From the wings.'))
+    const told = await theatre.ask(CHAT, chat('forth', { stream }))
+    assert.equal(told.status, 200)
+    assert.ok(told.text.includes('From the wings.'))
+  }
+  assert.equal(theatre.stages.stage.requests.length, 0)
+})
+
 test("an admin's request may bring its own mock_response; the deployment behind it keeps its health", async t => {
   const house = steady()
   const theatre = await company(t, { num_retries: 0, fallbacks: [] }, house)

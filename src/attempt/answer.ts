@@ -51,9 +51,12 @@ const stampOf =
     created: Math.floor(clock.wall() / 1000),
   })
 
+const AS_IT_IS: Reading = {}
+
 /** The answer of one attempt, read as far as the commit; a failure is a signal. */
 export const readAnswer = (job: Job, sent: Sent, answer: Answer): Promise<Verdict> | Verdict => {
-  const reading = job.hop.deployment.connection.reading(sent.ask, stampOf(job.house))
+  const reading =
+    answer.canned === true ? AS_IT_IS : job.hop.deployment.connection.reading(sent.ask, stampOf(job.house))
   if (!isAnswer(answer.status) && job.call.route.verbatim !== true)
     return readError(job, sent, answer, reading)
   const type = typeOf(answer)

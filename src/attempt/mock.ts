@@ -84,6 +84,7 @@ const answering = (status: number, type: string, body: Uint8Array): Answer => {
   return {
     status,
     headers: { 'content-type': type },
+    canned: true,
     read: sink => {
       queueMicrotask(() => {
         if (!over) sink.data(body)

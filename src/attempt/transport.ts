@@ -20,6 +20,8 @@ export type Answer = {
   readonly status: number
   /** Lower-case names; repeated headers joined with ', '. */
   readonly headers: Readonly<Record<string, string>>
+  /** No provider gave it: it is in the client's dialect already. */
+  readonly canned?: true
   /** Starts the flow into `sink`. Called at most once. */
   readonly read: (sink: Sink) => void
   readonly pause: () => void
