@@ -27,6 +27,7 @@ export type FailureClass =
   | 'timeout_total' // the time for the whole request ran out, attempts and waits together
   | 'no_deployment' // nothing was left to try: all cooling or filtered out
   | 'gateway_bug' // our own fault; never blamed on a deployment
+  | 'outrun' // another attempt at the same request answered first
   | 'client_gone' // nobody is listening any more
   | 'shutdown' // the gateway ended before the call did
 
@@ -79,6 +80,8 @@ export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
   timeout_total: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
   no_deployment: { retry: 'never', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   gateway_bug: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
+  // It was well and on its way: if the one that was faster breaks, it may go on.
+  outrun: { retry: 'any', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
   client_gone: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
   shutdown: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
 }

@@ -59,6 +59,7 @@ export const STATUS_OF_CLASS: Readonly<Record<FailureClass, number>> = {
   timeout_total: 408,
   no_deployment: 429,
   gateway_bug: 500,
+  outrun: 499,
   client_gone: 499,
   shutdown: 503,
 }

@@ -79,5 +79,7 @@ export type FailureSignal =
       readonly group: string
     }
   | { readonly kind: 'bug' }
+  /** Given up for another attempt at the same request; `sent`: the whole request had been written. */
+  | { readonly kind: 'outrun'; readonly sent: boolean }
   | { readonly kind: 'client_gone' }
   | { readonly kind: 'shutdown' }

@@ -113,6 +113,18 @@ const classifyNothing = ({ choice }: Nothing): Failure => {
   )
 }
 
+/** No client ever sees it: whoever answered first is what it hears. */
+const outrun = (sent: boolean): Failure =>
+  plain(
+    {
+      class: 'outrun',
+      status: 499,
+      exception: 'APIError',
+      message: 'litellm.APIError: Another attempt at the same request answered first.',
+    },
+    { possiblyBilled: sent },
+  )
+
 const clientGone = (): Failure =>
   plain({
     class: 'client_gone',
@@ -161,6 +173,8 @@ const decide = (signal: FailureSignal): Failure => {
       return classifyNothing(signal)
     case 'bug':
       return gatewayBug()
+    case 'outrun':
+      return outrun(signal.sent)
     case 'client_gone':
       return clientGone()
     case 'shutdown':

@@ -1,26 +1,25 @@
 import type { ExceptionPolicy } from '../config/config.ts'
 import { policyEntry } from '../config/policy.ts'
-import { type Failure, VERDICTS } from '../failure.ts'
-import { domainOf, orderLevels, orderOf, rememberServed } from '../plan/select.ts'
+import { type Failure, type RetryRule, VERDICTS } from '../failure.ts'
+import { domainOf, orderLevels, orderOf } from '../plan/select.ts'
 import type { Candidate } from '../plan/wish.ts'
 import type { Step } from '../record/trail.ts'
 import type { Lease } from '../shared/board.ts'
+import { hedged, hedgingFor } from './hedge.ts'
 import {
   approach,
-  deskOf,
   type Go,
   gone,
   isElsewhere,
   isStillSound,
   type Level,
   nothingLeft,
-  type Picked,
   type Play,
 } from './level.ts'
 import { generalLimit } from './limits.ts'
-import { type Job, type Tried, tryOnce } from './once.ts'
+import { tryOnce } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
-import type { Trail } from './settled.ts'
+import { conclude, jobOf, note, type Run } from './run.ts'
 
 /** LiteLLM's order fallback skips these: another deployment of the group would refuse as well. */
 const NO_ORDER_FALLBACK = new Set(['context_window', 'content_policy', 'client_gone', 'gateway_bug'])
@@ -64,16 +63,19 @@ const openLevel = (
 ): Level => {
   const pretended = before === undefined ? play.pretended : undefined
   const spent = play.resumption === undefined ? NONE : spentAt(play, order)
+  // A hedge is no attempt of the level's own.
+  const own = spent.length === 0 ? spent : spent.filter(step => step.hedge !== true)
   return {
     order,
     more,
     before,
-    tried: new Set(spent),
+    tried: new Set(spent.length === 0 ? undefined : failedAt(spent)),
     mayRepeat: new Set(),
-    attempts: pretended === undefined ? spent.length : 1,
+    attempts: pretended === undefined ? own.length : 1,
     // Who was asked first says how often, after a break too.
-    retries: spent[0] === undefined ? undefined : retriesFor(play, spent[0]),
+    retries: own[0] === undefined ? undefined : retriesFor(play, own[0].deployment),
     last: pretended ?? (spent.length > 0 ? play.resumption?.failed : undefined),
+    beside: undefined,
     pauseUntil: undefined,
     waitedMs: 0,
     queuedMs: 0,
@@ -81,6 +83,10 @@ const openLevel = (
     freshOnly: false,
   }
 }
+
+/** Who was only slower has not failed: it may go on. */
+const failedAt = (spent: readonly Step[]): readonly string[] =>
+  spent.filter(step => step.outcome !== 'outrun').map(step => step.deployment)
 
 /** num_retries in force for a level whose first attempt was at this deployment. */
 const retriesFor = ({ call, wish }: Play, id: string): number => {
@@ -112,15 +118,13 @@ const playLevel = async (play: Play, level: Level): Promise<Outcome> => {
   }
 }
 
-const NONE: readonly string[] = []
+const NONE: readonly Step[] = []
 
-/** The deployments of this level that the request has asked already, one entry for each attempt. */
-const spentAt = ({ trail, stop, wish }: Play, order: number | undefined): readonly string[] => {
+/** The attempts that the request has made on this level already. */
+const spentAt = ({ trail, stop, wish }: Play, order: number | undefined): readonly Step[] => {
   const inLevel = (id: string): boolean =>
     order === undefined || wish.candidates.some(one => one.deployment.id === id && orderOf(one) === order)
-  return trail.steps
-    .filter(step => step.group === stop.group && inLevel(step.deployment))
-    .map(step => step.deployment)
+  return trail.steps.filter(step => step.group === stop.group && inLevel(step.deployment))
 }
 
 /**
@@ -144,18 +148,6 @@ const admit = (play: Play, candidate: Candidate): Lease | Promise<Lease | Failed
   return admitted.catch(() => (call.context.departed.aborted ? gone() : allowance.ranOut()))
 }
 
-const jobOf = (play: Play, { deployment, model }: Candidate, lease: Lease): Job => ({
-  call: play.call,
-  parcel: play.parcel,
-  hop: { deployment, model, overrides: play.stop.overrides.body },
-  group: play.stop.named,
-  lease,
-  house: play.house,
-  allowance: play.allowance,
-  hasFallback: play.hasFallback,
-  resumption: play.resumption,
-})
-
 /** undefined: nobody was asked, and somebody has to be chosen anew. */
 const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | undefined> => {
   const { choice } = turn
@@ -170,7 +162,6 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
   }
   const { waitedMs } = level
   tellWhy(play, level)
-  const startedAt = house.clock.now()
   level.attempts += 1
   allowance.attemptsLeft -= 1
   level.pauseUntil = undefined
@@ -179,46 +170,16 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
   level.retries ??= retriesFor(play, deployment.id)
   play.trail.maxRetries = level.retries
   play.trail.timeoutMs = generalLimit(call, deployment)
-  let tried: Tried
+  const run: Run = { choice, lease: admitted, startedAt: house.clock.now(), waitedMs }
   try {
-    tried = await tryOnce(jobOf(play, choice.candidate, admitted))
+    const hedging = call.config.router.hedges === undefined ? undefined : hedgingFor(play, level, run)
+    return hedging === undefined
+      ? conclude(play, run, await tryOnce(jobOf(play, run)))
+      : await hedged(play, level, run, hedging)
   } catch (error) {
-    // It does not throw; if it does all the same, the slot is not lost.
+    // Nothing of it throws; if it does all the same, the slot is not lost.
     admitted.release()
     throw error
-  }
-  const { outcome } = tried
-  if (outcome.kind === 'answered') {
-    admitted.answered()
-    rememberServed(play.wish, deployment.id, deskOf(play))
-  }
-  play.trail.steps.push(stepOf(play, choice, tried, { startedAt, waitedMs }))
-  return outcome
-}
-
-const stepOf = (
-  { stop, call, house }: Play,
-  { candidate: { deployment }, because }: Picked,
-  { outcome, edits, lost, resumed }: Tried,
-  { startedAt, waitedMs }: { readonly startedAt: number; readonly waitedMs: number },
-): Step => {
-  const failure = outcome.kind === 'failed' ? outcome.failure : undefined
-  return {
-    group: stop.group,
-    deployment: deployment.id,
-    model: deployment.litellmModel,
-    because,
-    edits,
-    lost,
-    outcome: failure === undefined ? 'answered' : failure.class,
-    status: outcome.kind === 'answered' ? outcome.status : outcome.upstreamStatus,
-    ...(failure === undefined ? {} : { message: failure.message }),
-    startedMs: startedAt - call.context.arrivedAt,
-    ms: house.clock.now() - startedAt,
-    waitedMs,
-    next: failure === undefined ? 'end' : '',
-    ...(failure?.possiblyBilled === true ? { possiblyBilled: true as const } : {}),
-    ...(resumed === undefined ? {} : { resumed }),
   }
 }
 
@@ -237,25 +198,39 @@ const isCostly = (play: Play, last: Step, failure: Failure): boolean =>
   (play.resumption !== undefined || last.ms >= LONG_ATTEMPT_MS) && play.hasFallback(failure.class)
 
 /** A policy number replaces both the count and the rule of the class. */
-const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
-  const last = play.trail.steps.at(-1)
-  if (failure.class === 'client_gone' || failure.class === 'gateway_bug') return false
+const byPolicy = (play: Play, { exception }: Failure): number | undefined => {
   const policy = policyOf(play)
-  const byPolicy = policyEntry(policy, failure.exception) ?? policy?.Default
+  return policyEntry(policy, exception) ?? policy?.Default
+}
+
+const ruleOf = (play: Play, failure: Failure): RetryRule =>
+  byPolicy(play, failure) === undefined ? VERDICTS[failure.class].retry : 'any'
+
+const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
+  if (failure.class === 'client_gone' || failure.class === 'gateway_bug') return false
+  const { trail } = play
   const allowed =
-    byPolicy ?? level.retries ?? play.call.controls.numRetries ?? play.call.config.router.numRetries
-  play.trail.maxRetries = allowed
-  const rule = byPolicy === undefined ? VERDICTS[failure.class].retry : 'any'
-  if (rule === 'never' || level.attempts > allowed) return false
+    byPolicy(play, failure) ??
+    level.retries ??
+    play.call.controls.numRetries ??
+    play.call.config.router.numRetries
+  trail.maxRetries = allowed
+  if (ruleOf(play, failure) === 'never' || level.attempts > allowed) return false
   if (play.allowance.spent) {
-    note(play.trail, play.allowance.over ? 'no retry: the time is over' : 'no retry: max_attempts')
+    note(trail, play.allowance.over ? 'no retry: the time is over' : 'no retry: max_attempts')
     return false
   }
-  // The latest failure of a deployment decides: a timeout takes back what an overload before it allowed.
-  if (last !== undefined && rule === 'any' && !isCostly(play, last, failure))
-    level.mayRepeat.add(last.deployment)
-  else if (last !== undefined) level.mayRepeat.delete(last.deployment)
+  remember(play, level, trail.steps.at(-1), failure)
+  if (level.beside !== undefined) remember(play, level, trail.steps.at(-2), level.beside.failure)
+  level.beside = undefined
   return mayAdd(play, level)
+}
+
+/** The latest failure of a deployment decides: a timeout takes back what an overload before it allowed. */
+const remember = (play: Play, level: Level, step: Step | undefined, failure: Failure): void => {
+  if (step === undefined) return
+  if (ruleOf(play, failure) === 'any' && !isCostly(play, step, failure)) level.mayRepeat.add(step.deployment)
+  else level.mayRepeat.delete(step.deployment)
 }
 
 /**
@@ -271,10 +246,4 @@ const mayAdd = (play: Play, level: Level): boolean => {
   if (isElsewhere(play, level)) return false
   level.extra = budget.count(play.stop.group)
   return true
-}
-
-/** Why the next step followed, written on the step before it. */
-export const note = (trail: Trail, next: string): void => {
-  const last = trail.steps.pop()
-  if (last !== undefined) trail.steps.push({ ...last, next })
 }

@@ -48,6 +48,8 @@ export type Level = {
   attempts: number
   retries: number | undefined
   last: Failed | undefined
+  /** How the attempt ended that was made beside the last one, when both have failed; its step is the last but one. */
+  beside: Failed | undefined
   /** clock.now() value before which nobody is asked again; undefined until somebody is about to be. */
   pauseUntil: number | undefined
   /** Slept since the last attempt. */

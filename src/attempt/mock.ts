@@ -37,6 +37,10 @@ export const mockFirstAttempt = (call: Call, stop: Stop): Failed | undefined =>
 export const isRehearsed = ({ controls: { mock } }: Call): boolean =>
   mock.timeout || mock.response !== undefined
 
+/** The request makes up a part of what happens to it. */
+export const isMocked = ({ controls: { mock } }: Call): boolean =>
+  mock.timeout || mock.rateLimit || mock.delayMs > 0 || mock.response !== undefined
+
 /** An answer that comes from here: the deployment has a mock_response, or an admin asked for one. */
 const textOf = (job: Job): string | undefined => {
   const own = job.hop.deployment.mockResponse

@@ -5,6 +5,7 @@ import type { House } from '../house.ts'
 import { type Draft, type HeaderPair, Unsupported } from '../providers/provider.ts'
 import { gives } from '../providers/same-dialect.ts'
 import type { Lease } from '../shared/board.ts'
+import type { Signal } from '../signal.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
 import type { Allowance } from './allowance.ts'
 import { type Read, readAnswer } from './answer.ts'
@@ -36,6 +37,8 @@ export type Job = {
   readonly group: string
   readonly lease: Lease
   readonly house: House
+  /** Gives the attempt up. Default: when the client leaves. */
+  readonly signal?: Signal | undefined
   /** What is left to the request: an attempt is given up when its time is over. */
   readonly allowance: Allowance
   /** Another group stands by for this failure. */
@@ -43,6 +46,9 @@ export type Job = {
   /** The attempt goes on from an answer that broke. */
   readonly resumption?: Resumption | undefined
 }
+
+/** The reason of a signal that gives an attempt up because another one has answered first. */
+export const OUTRUN = 'outrun'
 
 /** How far an attempt came: what its failure is told with. Filled in on the way. */
 type Progressed = {
@@ -52,6 +58,8 @@ type Progressed = {
   draft: Draft | undefined
   credential: readonly HeaderPair[] | undefined
   status: number | undefined
+  /** The whole request had been written when the attempt was given up. */
+  sent: boolean
 }
 
 /**
@@ -68,6 +76,7 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     draft: undefined,
     credential: undefined,
     status: undefined,
+    sent: false,
   }
   if (connection.missing !== undefined && hop.deployment.mockResponse === undefined)
     return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
@@ -81,12 +90,16 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     const transport = mockTransport(job) ?? house.transport
     const { connectMs, headersMs, firstTokenMs } = far.limits
     const phases = { connectMs, headersMs: job.allowance.within(nearer(headersMs, firstTokenMs)) }
-    const answer = plainAnswer(await transport.send(draft, headers, phases, call.context.departed))
+    const answer = plainAnswer(
+      await transport.send(draft, headers, phases, job.signal ?? call.context.departed),
+    )
     far.status = answer.status
+    far.sent = true
     const { limits, startedAt, approach } = far
     const verdict = await readAnswer(job, { ask, limits, startedAt, approach }, answer)
     return verdict.ok ? answered(job, far, answer, verdict.read) : failed(job, verdict.signal, far)
   } catch (error) {
+    if (error instanceof TransportFault) far.sent = error.sent
     return failed(job, signalOf(error, job, far), far)
   }
 }
@@ -174,10 +187,17 @@ const learnSilence = (
     job.house.board.patience(job.hop.deployment).silent(startedAt, job.house.clock.now())
 }
 
+/** Ends that say nothing about a deployment. */
+const OURS: ReadonlySet<FailureClass> = new Set(['client_gone', 'outrun', 'gateway_bug'])
+
+/** Nobody listens any more to an attempt that is given up: because the client has left, or has been answered. */
+const toldBy = (signal: FailureSignal, { signal: own }: Job, { sent }: Progressed): FailureSignal =>
+  signal.kind === 'client_gone' && own?.reason === OUTRUN ? { kind: 'outrun', sent } : signal
+
 const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
-  const failure: Failure = concealed(classify(signal), far.credential ?? [])
+  const failure: Failure = concealed(classify(toldBy(signal, job, far)), far.credential ?? [])
   const totalMs = job.house.clock.now() - far.startedAt
-  const ours = failure.class === 'client_gone' || failure.class === 'gateway_bug'
+  const ours = OURS.has(failure.class)
   const neutral = ours || isRehearsed(job.call)
   learnSilence(job, far, failure)
   job.lease.settle(neutral ? { kind: 'neutral' } : { kind: 'failure', failure, totalMs })

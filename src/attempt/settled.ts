@@ -1,4 +1,6 @@
+import type { Usage } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
+import type { Candidate } from '../plan/wish.ts'
 import type { Step } from '../record/trail.ts'
 import type { End, Walk } from './attempt.ts'
 import type { Answered } from './outcome.ts'
@@ -17,6 +19,10 @@ export type Trail = {
   readonly skipped: string[]
   /** Known from the moment that the prompt did not fit somewhere. */
   prompt?: PromptSize
+  /** A second attempt was made beside one that was slow: there is no other. */
+  hedged?: true
+  /** The attempt whose answer nobody waited for, when it had been sent; its usage, if its provider has told it. */
+  outrun?: { readonly candidate: Candidate; readonly usage: Usage | undefined }
   /** The request's own timeout in force for the last attempt, milliseconds. */
   timeoutMs: number | undefined
 }

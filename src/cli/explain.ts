@@ -122,9 +122,16 @@ const RESUMED: Readonly<Record<NonNullable<Step['resumed']>, string>> = {
   splice: 'by saying it again, and passing on only what was new',
 }
 
+const outcomeOf = ({ outcome }: Step, status: string): string => {
+  if (outcome === 'answered') return `answered, ${status}`
+  return outcome === 'outrun'
+    ? `given up, ${status}: another attempt answered first`
+    : `failed: ${outcome}, ${status}`
+}
+
 const stepLines = (step: Step, index: number): string[] => {
   const status = step.status === undefined ? 'no answer' : String(step.status)
-  const outcome = step.outcome === 'answered' ? `answered, ${status}` : `failed: ${step.outcome}, ${status}`
+  const outcome = outcomeOf(step, status)
   const first = step.firstTokenMs === undefined ? '' : `, first token after ${ms(step.firstTokenMs)}`
   const waited = step.waitedMs > 0 ? `after a wait of ${ms(step.waitedMs)}, ` : ''
   const lines = [

@@ -155,6 +155,14 @@ export type FailoverSettings = {
   readonly queue: { readonly waitMs: number; readonly size: number; readonly priority: number }
 }
 
+/** When a request that waits for its first content is asked of a second deployment as well, and how often at most. */
+export type Hedging = {
+  /** Milliseconds since the attempt began; p95: longer than 95 % of the deployment's answers of late took. */
+  readonly after: number | 'p95'
+  /** Hedges in percent of the group's requests, more than 0. */
+  readonly maxPercent: number
+}
+
 export type RouterSettings = {
   readonly strategy: RoutingStrategy
   readonly strategyArgs: JsonObject
@@ -170,6 +178,8 @@ export type RouterSettings = {
   readonly allowedFailsPolicy: ExceptionPolicy | undefined
   readonly retryPolicy: ExceptionPolicy | undefined
   readonly modelGroupRetryPolicy: ReadonlyMap<string, ExceptionPolicy>
+  /** By group; '*' for every group without an entry. undefined: nobody hedges. */
+  readonly hedges: ReadonlyMap<string, Hedging> | undefined
   readonly cooldownMs: number
   readonly disableCooldowns: boolean
   /** One of LiteLLM's keys for cooldowns is written: its rules say what rests and for how long. */

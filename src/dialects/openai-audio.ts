@@ -3,12 +3,13 @@ import { type Continuation, editedEvent, type Said, setting, usageEdits } from '
 import { errorObjectOf, saidError } from './error-object.ts'
 import { typedStream } from './openai-images.ts'
 import { listOf, parseJson, textOf, unsaid, usageFrom } from './read-json.ts'
-import type { Shape, StreamEvent } from './shape.ts'
+import { ALWAYS, type Shape, type StreamEvent } from './shape.ts'
 
 /** Answers with audio bytes, or with events when `stream_format` is `sse`; a JSON body can only be an error. */
 export const speech: Shape = {
   name: 'speech',
   errorInside: answer => saidError(answer) ?? errorObjectOf(answer),
+  hedge: ALWAYS,
   usageOf: answer => usageFrom(answer.usage),
   stream: typedStream(['speech.audio.done'], { 'speech.audio.delta': 'audio' }, { speaksSoon: true }),
   flows: true,
@@ -56,6 +57,7 @@ export const transcription: Shape = {
     (Object.hasOwn(answer, 'text') || Object.hasOwn(answer, 'segments')
       ? undefined
       : (errorObjectOf(answer) ?? unsaid('The provider answered without a transcript.', 'empty_answer'))),
+  hedge: ALWAYS,
   usageOf: answer => usageFrom(answer.usage),
   stream: typedStream(
     ['transcript.text.done'],

@@ -169,6 +169,7 @@ export const chat: Shape = {
   errorInside: errorInsideChoices(speaks),
   calm: calmChoices,
   filtered: filteredChoice,
+  hedge: { without: ['tools', 'functions', 'web_search_options', 'store'] },
   usageOf: answer => usageFrom(answer.usage),
   stream: {
     sight: event =>

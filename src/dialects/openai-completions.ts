@@ -10,7 +10,7 @@ import {
 } from './openai-chat.ts'
 import { completionsContinuation } from './openai-chat-continuation.ts'
 import { content, textOf, usageFrom } from './read-json.ts'
-import type { Shape } from './shape.ts'
+import { ALWAYS, type Shape } from './shape.ts'
 
 const isPlainText = flatTest(
   `\\{${leading}"choices": ?\\[\\{${leadingTo('text')}"text": ?${someText}${trailing}\\}\\]${trailing}\\}`,
@@ -24,6 +24,7 @@ export const completions: Shape = {
   errorInside: errorInsideChoices(speaks),
   calm: calmChoices,
   filtered: filteredChoice,
+  hedge: ALWAYS,
   usageOf: answer => usageFrom(answer.usage),
   stream: {
     sight: event =>

@@ -14,7 +14,14 @@ import {
   unsaid,
   usageFrom,
 } from './read-json.ts'
-import type { ErrorBody, Shape, Sight, StreamEvent, StreamRules } from './shape.ts'
+import {
+  ALWAYS,
+  type ErrorBody,
+  type Shape,
+  type Sight,
+  type StreamEvent,
+  type StreamRules,
+} from './shape.ts'
 
 /** What one event type means in the typed streams of images and audio. `final` types end the stream. */
 type TypedRules = {
@@ -78,6 +85,7 @@ export const images: Shape = {
   name: 'images',
   errorInside: errorWithoutData,
   calm: calmData,
+  hedge: ALWAYS,
   usageOf: answer => usageFrom(answer.usage),
   stream: typedStream(['image_generation.completed', 'image_edit.completed'], {
     'image_generation.partial_image': 'b64_json',

@@ -2,7 +2,7 @@ import type { JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import { calmData, errorWithoutData } from './openai-images.ts'
 import { listOf, unsaid, usageFrom } from './read-json.ts'
-import type { Shape } from './shape.ts'
+import { ALWAYS, type Shape } from './shape.ts'
 
 const usageOf: Shape['usageOf'] = answer => usageFrom(answer.usage)
 
@@ -10,6 +10,7 @@ export const embeddings: Shape = {
   name: 'embeddings',
   errorInside: errorWithoutData,
   calm: calmData,
+  hedge: ALWAYS,
   usageOf,
   stream: undefined,
 }
@@ -22,6 +23,7 @@ export const moderations: Shape = {
   // Every input gets its verdict.
   errorInside: answer =>
     (listOf(answer.results)?.length ?? 0) > 0 ? saidError(answer) : withoutResults(answer),
+  hedge: ALWAYS,
   usageOf: () => undefined,
   stream: undefined,
 }
@@ -34,6 +36,7 @@ export const rerank: Shape = {
     listOf(answer.results) !== undefined || listOf(answer.data) !== undefined
       ? saidError(answer)
       : withoutResults(answer),
+  hedge: ALWAYS,
   usageOf,
   stream: undefined,
 }

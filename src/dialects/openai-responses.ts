@@ -207,6 +207,11 @@ export const responses: Shape = {
   name: 'responses',
   errorInside,
   filtered,
+  hedge: {
+    without: ['tools', 'previous_response_id', 'conversation', 'background', 'prompt'],
+    // A response is stored unless the request says no.
+    only: { store: false },
+  },
   usageOf: answer => usageFrom(answer.usage),
   stream: {
     sight: sightOfResponseEvent,
@@ -229,6 +234,7 @@ export const compaction: Shape = {
       ? unsaid('The provider answered the compaction without any output item.', 'empty_answer')
       : undefined
   },
+  hedge: { without: ['previous_response_id'] },
   usageOf: answer => usageFrom(answer.usage),
   stream: undefined,
 }

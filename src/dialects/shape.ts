@@ -76,6 +76,20 @@ export type ToldError = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/**
+ * When it does no harm that a second provider works on a request whose answer nobody may want: neither keeps anything
+ * of it that somebody could refer to, and nothing is done in the world for it.
+ */
+export type HedgeTerms = {
+  /** Parameters that must be missing, or say nothing: null, false, an empty list. */
+  readonly without: readonly string[]
+  /** Parameters that must be there with just this value: without them the provider does otherwise. */
+  readonly only?: JsonObject
+}
+
+/** Nothing in such a request binds or does anything. */
+export const ALWAYS: HedgeTerms = { without: [] }
+
 /** What the engine must know of an endpoint's answers. Pure, no I/O, never sees the Context. */
 export type Shape = {
   readonly name: string
@@ -86,6 +100,8 @@ export type Shape = {
   readonly usageOf: (answer: JsonObject) => Usage | undefined
   /** A whole answer that a content filter emptied: a refusal where the operator has another group for it. */
   readonly filtered?: (answer: JsonObject) => boolean
+  /** The request may be asked of two providers at once, on these terms; undefined: never. */
+  readonly hedge?: HedgeTerms
   /** A plain answer is no document but bytes that go out as they come: a stream's limits hold for it. */
   readonly flows?: true
   /** An error in the words of a dialect that has its own; undefined: `{error: {…}}` as OpenAI writes it. */

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { Board } from '../shared/board.ts'
-import type { Wish } from './wish.ts'
+import type { Candidate, Wish } from './wish.ts'
 
 /** One thing that ties a call to the deployment that served it before. Soft: it never keeps a call from being served. */
 export type Tie = {
@@ -36,6 +36,13 @@ export const tiesOf = (wish: Wish, config: Config): readonly Tie[] => {
   }
   return ties
 }
+
+/** A tie leads to this very deployment. */
+export const isTied = (
+  { deployment }: Candidate,
+  wish: Wish,
+  desk: { readonly config: Config; readonly board: Pick<Board, 'recall'> },
+): boolean => tiesOf(wish, desk.config).some(({ key }) => desk.board.recall(key) === deployment.id)
 
 /** Call once a deployment has served: the next call of the session, prefix or key prefers it. */
 export const rememberServed = (

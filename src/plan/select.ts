@@ -27,7 +27,7 @@ import { type Draw, declaredPrice, drawBy, type Outlook } from './strategies.ts'
 import type { Candidate, Choice, Pin, Wish } from './wish.ts'
 
 export { orderLevels, orderOf } from './filters.ts'
-export { rememberServed } from './select-affinity.ts'
+export { isTied, rememberServed } from './select-affinity.ts'
 export { domainOf } from './select-awake.ts'
 
 /** What selection reads and never writes. */

@@ -106,6 +106,7 @@ const ROUTER: RouterSettings = {
   allowedFailsPolicy: undefined,
   retryPolicy: undefined,
   modelGroupRetryPolicy: new Map(),
+  hedges: undefined,
   cooldownMs: 5000,
   disableCooldowns: false,
   litellmCooldowns: false,

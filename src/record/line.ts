@@ -48,6 +48,7 @@ const stepFields = (step: Step) => ({
   costUsd: step.costUsd,
   estimated: step.estimated,
   resumed: step.resumed,
+  hedge: step.hedge,
   possiblyBilled: step.possiblyBilled,
 })
 

@@ -1,8 +1,9 @@
-import type { Settled } from '../attempt/settled.ts'
+import type { Settled, Trail } from '../attempt/settled.ts'
 import type { Call, Received } from '../call.ts'
 import type { House } from '../house.ts'
 import type { Finish } from '../reply/reply.ts'
-import type { RequestRecord, Step } from './trail.ts'
+import { costOf, priceOf } from './price.ts'
+import { awayMs, type RequestRecord, type Step } from './trail.ts'
 
 /** Everything that is known when the last byte has left. */
 export type Ending = {
@@ -31,6 +32,34 @@ const closed = (steps: readonly Step[], ending: Ending): readonly Step[] => {
   return steps.length === 1 ? [step] : [...steps.slice(0, -1), step]
 }
 
+/**
+ * What nobody waited for was paid for all the same: at least the prompt, as the attempt that answered counts it, whose
+ * step is the next one. The usage of the request stays that of its answer.
+ */
+const withOutrun = (
+  steps: readonly Step[],
+  { candidate, usage: told }: NonNullable<Trail['outrun']>,
+): readonly Step[] =>
+  steps.map((step, at) => {
+    const answer = steps[at + 1]?.usage
+    if (step.outcome !== 'outrun' || (told ?? answer) === undefined) return step
+    const usage = told ?? { inputTokens: answer?.inputTokens ?? 0, outputTokens: 0 }
+    const costUsd = costOf(usage, priceOf(candidate.deployment, candidate.model))
+    return {
+      ...step,
+      usage,
+      ...(costUsd === undefined ? {} : { costUsd }),
+      ...(told === undefined ? { estimated: true as const } : {}),
+    }
+  })
+
+/** Over all attempts; undefined when one of them costs nobody knows what. */
+const costWith = (own: number | undefined, steps: readonly Step[]): number | undefined => {
+  const other = steps.find(step => step.outcome === 'outrun')
+  if (own === undefined || other?.usage === undefined) return own
+  return other.costUsd === undefined ? undefined : own + other.costUsd
+}
+
 const errorOf = ({ finish }: Ending): RequestRecord['error'] => {
   if (finish.failure !== undefined)
     return {
@@ -56,8 +85,9 @@ const wordless = (line: RequestRecord): RequestRecord => ({
 export const record = (ending: Ending, house: House): void => {
   const { received, call, settled, finish } = ending
   const totalMs = house.clock.now() - received.arrivedAt
-  const steps = closed(settled?.trail.steps ?? [], ending)
-  const away = steps.reduce((sum, step) => sum + step.ms + step.waitedMs, 0)
+  const outrun = settled?.trail.outrun
+  const ended = closed(settled?.trail.steps ?? [], ending)
+  const steps = outrun === undefined ? ended : withOutrun(ended, outrun)
   const context = call?.context
   const body = call?.body
   const line: Writable<RequestRecord> = {
@@ -74,7 +104,7 @@ export const record = (ending: Ending, house: House): void => {
     requestBytes: body === undefined || body.kind === 'none' ? 0 : body.bytes.length,
     responseBytes: finish.responseBytes,
     totalMs,
-    overheadMs: Math.max(0, totalMs - away),
+    overheadMs: Math.max(0, totalMs - awayMs(steps)),
     retries: settled?.trail.retries ?? 0,
     fallbacks: settled?.trail.fallbacks ?? 0,
     steps,
@@ -87,7 +117,8 @@ export const record = (ending: Ending, house: House): void => {
   if (context?.sessionId !== undefined) line.sessionId = context.sessionId
   if (finish.firstTokenMs !== undefined) line.firstTokenMs = finish.firstTokenMs
   if (finish.usage !== undefined) line.usage = finish.usage
-  if (finish.costUsd !== undefined) line.costUsd = finish.costUsd
+  const costUsd = outrun === undefined ? finish.costUsd : costWith(finish.costUsd, steps)
+  if (costUsd !== undefined) line.costUsd = costUsd
   if (settled !== undefined && settled.trail.skipped.length > 0) line.skipped = settled.trail.skipped
   const error = errorOf(ending)
   if (error !== undefined) line.error = error

@@ -32,13 +32,34 @@ export type Step = {
   readonly next: string
   readonly usage?: Usage
   readonly costUsd?: number
-  /** The stream broke before its provider had told the usage: counted from what was delivered. */
+  /** Nobody has told the usage: counted from what was delivered, or for an attempt that was outrun, the prompt alone. */
   readonly estimated?: true
   /** The attempt went on with an answer that had broken: after what was delivered, or by saying it again. */
   readonly resumed?: 'continuation' | 'splice'
+  /** It was made beside another attempt that was slow to answer: neither a retry nor a fallback. */
+  readonly hedge?: true
   /** The request was fully sent and the provider may charge for it although the attempt failed. */
   readonly possiblyBilled?: true
 }
+
+/** Milliseconds that attempts and the sleeps before them took; of two side by side, the time they shared counts once. */
+export const awayMs = (steps: readonly Step[]): number => {
+  let away = 0
+  let hedge: Step | undefined
+  for (const step of steps) {
+    away += step.ms + step.waitedMs
+    if (step.hedge === true) hedge = step
+  }
+  if (hedge === undefined) return away
+  for (const step of steps) if (step !== hedge) away -= sharedMs(step, hedge)
+  return away
+}
+
+const sharedMs = (one: Step, other: Step): number =>
+  Math.max(
+    0,
+    Math.min(one.startedMs + one.ms, other.startedMs + other.ms) - Math.max(one.startedMs, other.startedMs),
+  )
 
 /** How the exchange with the client ended. */
 export type RequestEnd = 'complete' | 'client_left' | 'upstream_broke' | 'refused' | 'error'

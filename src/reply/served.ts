@@ -6,7 +6,7 @@ import type { Failure, Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
 import { bindsCiphertext, rememberCiphertext } from '../plan/encrypted.ts'
 import { costOf, priceOf } from '../record/price.ts'
-import type { RequestEnd } from '../record/trail.ts'
+import { awayMs, type RequestEnd } from '../record/trail.ts'
 import { addClientHeaders } from '../wire/headers.ts'
 import { addCommonHeaders, addServedHeaders, type HeaderList } from './headers.ts'
 import type { Pulse } from './pulse.ts'
@@ -47,8 +47,7 @@ export const headFor = (served: Served, costUsd: number | undefined): HeaderList
   const { answered, settled, house, call, received } = served
   const totalMs = house.clock.now() - call.context.arrivedAt
   // What the provider and its waits did not take is ours.
-  let away = 0
-  for (const step of settled.trail.steps) away += step.ms + step.waitedMs
+  const away = awayMs(settled.trail.steps)
   const head: HeaderList = []
   addCommonHeaders(head, received.callId, settled.trail)
   addServedHeaders(head, answered, { totalMs, overheadMs: Math.max(0, totalMs - away), costUsd })

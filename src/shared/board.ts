@@ -3,6 +3,7 @@ import type { Clock, Dice } from '../house.ts'
 import type { Signal } from '../signal.ts'
 import { createAffinityMemory } from './affinity.ts'
 import { type Budget, createBudget } from './budget.ts'
+import { type Delays, delaysOf } from './delays.ts'
 import { createState, type State, stateInForce } from './health.ts'
 import type { Lease, Leases } from './leases.ts'
 import type { Patience } from './patience.ts'
@@ -72,6 +73,8 @@ export type Board = {
   readonly pace: (id: string, stream: boolean) => number | undefined
   /** How long the deployment is waited for until it speaks. */
   readonly patience: (deployment: Deployment) => Patience
+  /** How long it takes to speak: streams to their first content, whole answers to their end. */
+  readonly delays: (deployment: Deployment, stream: boolean) => Delays
   /** True while a deployment begins slowly (slow_start_seconds): nobody need ask for shares otherwise. */
   readonly warming: () => boolean
   /** How much of its weight the deployment has now, 0.1 to 1. */
@@ -181,6 +184,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
       return state?.tally.pace(stream).seconds(state.slots.taken() === 0)
     },
     patience: deployment => stateOf(deployment).patience,
+    delays: (deployment, stream) => delaysOf(stateOf(deployment).delays, stream),
     warming: () => health.warmth.size() > 0,
     warmth: health.warmth.share,
     recall: affinity.recall,

@@ -2,6 +2,7 @@ import type { Config, Deployment } from '../config/config.ts'
 import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
 import type { Clock, Dice } from '../house.ts'
 import { askedWaitMs, coolingAfter, countingRule } from './cooldown.ts'
+import type { DelaysByKind } from './delays.ts'
 import type { Domains } from './domains.ts'
 import type { AttemptEnd } from './leases.ts'
 import { createPatience, type Patience } from './patience.ts'
@@ -17,6 +18,8 @@ export type State = {
   readonly slots: Slots
   readonly tally: Tally
   patience: Patience
+  /** Kept of deployments in groups that hedge, once they are asked for. */
+  delays: DelaysByKind
   /** Failures that allowed_fails counts, by counter key. */
   readonly fails: Map<string, { readonly count: number; readonly until: number }>
   /** What the id stood for when this was learned; another domain under the same id starts afresh. */
@@ -69,6 +72,7 @@ export const createState = (
     slots: createSlots(() => parallelLimit(inForce(), config().router)),
     tally: createTally(clock, () => latencyRules(config().router.strategyArgs)),
     patience: createPatience(),
+    delays: {},
     fails: new Map(),
     domain: inForce().domain,
     streak: 0,
@@ -85,6 +89,7 @@ export const stateInForce = (state: State, deployment: Deployment, config: Confi
   state.fails.clear()
   state.tally.forgetOutcomes()
   state.patience = createPatience()
+  state.delays = {}
   return state
 }
 

@@ -94,6 +94,10 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     'default_priority',
     'Of requests that wait and name no `priority`; smaller goes first. Nothing waits without `wait_for_cooldown_seconds`.',
   ),
+  honoured(
+    'hedge',
+    'Understudy only: group, or `"*"`, to `{after: p95 or seconds, max_percent: 5}`: an attempt that has said nothing by then is made at a second deployment too. See [failover.md](failover.md#hedging).',
+  ),
   honoured('max_fallbacks', 'Fallback steps in a row. Environment: ROUTER_MAX_FALLBACKS.', 5),
   honoured('fallbacks', 'Which groups follow when one is exhausted.', []),
   honoured('context_window_fallbacks', 'Which groups follow when the prompt does not fit.', []),

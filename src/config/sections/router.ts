@@ -7,6 +7,7 @@ import { child, entry, type MapNode } from '../tree.ts'
 import { z } from '../zod.ts'
 import { readFailover, warnOfCap } from './failover.ts'
 import { readDefaultFallbacks, readFallbacks, type Written, withDefaults } from './fallbacks.ts'
+import { readHedges } from './hedging.ts'
 import type { Names } from './names.ts'
 import { PHASE_KEYS, readPhases } from './phases.ts'
 import { ALLOWED_FAILS_FIELDS, RETRY_FIELDS, readGroupPolicies, readPolicy } from './policies.ts'
@@ -142,6 +143,7 @@ export const readRouter = (sources: RouterSources): RouterSettings => {
       report,
     ),
     modelGroupRetryPolicy: readGroupRetries(sources),
+    hedges: readHedges(router, sources.names, report),
     cooldownMs:
       own.cooldown_time ?? shared.cooldown_time ?? variable('DEFAULT_COOLDOWN_TIME_SECONDS') ?? 5000,
     disableCooldowns: own.disable_cooldowns ?? false,

@@ -1,0 +1,82 @@
+import { rememberServed } from '../plan/select.ts'
+import type { Step } from '../record/trail.ts'
+import type { Lease } from '../shared/board.ts'
+import type { Signal } from '../signal.ts'
+import { deskOf, type Picked, type Play } from './level.ts'
+import type { Job, Tried } from './once.ts'
+import type { Outcome } from './outcome.ts'
+import type { Trail } from './settled.ts'
+
+/** One attempt that has begun: who was picked, what it holds, since when. */
+export type Run = {
+  readonly choice: Picked
+  readonly lease: Lease
+  /** clock.now() */
+  readonly startedAt: number
+  /** Slept before it. */
+  readonly waitedMs: number
+  /** It is made beside another one that is slow to answer. */
+  readonly hedge?: true
+}
+
+/** `signal` gives it up before the client leaves. */
+export const jobOf = (play: Play, { choice, lease }: Run, signal?: Signal): Job => ({
+  call: play.call,
+  parcel: play.parcel,
+  hop: {
+    deployment: choice.candidate.deployment,
+    model: choice.candidate.model,
+    overrides: play.stop.overrides.body,
+  },
+  group: play.stop.named,
+  lease,
+  house: play.house,
+  signal,
+  allowance: play.allowance,
+  hasFallback: play.hasFallback,
+  resumption: play.resumption,
+})
+
+/** The attempt is over, or its answer is there: it gets its step. An answered one is where the next call may go, too. */
+export const conclude = (play: Play, run: Run, tried: Tried): Outcome => {
+  const { outcome } = tried
+  if (outcome.kind === 'answered') {
+    run.lease.answered()
+    rememberServed(play.wish, outcome.deployment.id, deskOf(play))
+  }
+  play.trail.steps.push(stepOf(play, run, tried))
+  return outcome
+}
+
+const stepOf = (
+  { stop, call, house }: Play,
+  { choice, startedAt, waitedMs, hedge }: Run,
+  { outcome, edits, lost, resumed }: Tried,
+): Step => {
+  const failure = outcome.kind === 'failed' ? outcome.failure : undefined
+  const { deployment } = choice.candidate
+  return {
+    group: stop.group,
+    deployment: deployment.id,
+    model: deployment.litellmModel,
+    because: choice.because,
+    edits,
+    lost,
+    outcome: failure === undefined ? 'answered' : failure.class,
+    status: outcome.kind === 'answered' ? outcome.status : outcome.upstreamStatus,
+    ...(failure === undefined ? {} : { message: failure.message }),
+    startedMs: startedAt - call.context.arrivedAt,
+    ms: house.clock.now() - startedAt,
+    waitedMs,
+    next: failure === undefined ? 'end' : '',
+    ...(failure?.possiblyBilled === true ? { possiblyBilled: true as const } : {}),
+    ...(resumed === undefined ? {} : { resumed }),
+    ...(hedge === undefined ? {} : { hedge }),
+  }
+}
+
+/** Why the next step followed, written on the step before it. */
+export const note = (trail: Trail, next: string): void => {
+  const last = trail.steps.pop()
+  if (last !== undefined) trail.steps.push({ ...last, next })
+}
