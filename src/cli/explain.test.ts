@@ -46,6 +46,28 @@ test('an answer of two parts says who went on with it, and whose tokens are an e
   assert.match(text, /went on with the answer that broke: from what the client had of it/)
 })
 
+test('of two attempts side by side it is told which was left, why the other was made, and what both cost', async t => {
+  const dir = await dataDir(t)
+  const steps = [
+    sampleStep({
+      outcome: 'outrun',
+      status: undefined,
+      possiblyBilled: true,
+      estimated: true,
+      usage: { inputTokens: 100, outputTokens: 0 },
+      next: 'the hedge answered first',
+    }),
+    sampleStep({ hedge: true, because: 'hedge: nothing after 2000 ms; simple-shuffle' }),
+  ]
+  await writeFile(requestLogPath(dir), line({ steps }))
+  const { text } = await told('call-1', { dataDir: dir })
+  assert.match(text, /given up, no answer: another attempt answered first/)
+  assert.match(text, /tokens: about 100 in, 0 out/)
+  assert.match(text, /the provider may charge for this attempt/)
+  assert.match(text, /then: the hedge answered first/)
+  assert.match(text, /chosen: hedge: nothing after 2000 ms; simple-shuffle/)
+})
+
 const fellBack: Partial<RequestRecord> = {
   callId: 'call-7',
   requestedModel: 'fast',

@@ -1,5 +1,5 @@
 import { fallbacksFor } from '../plan/resolve.ts'
-import type { Config, Deployment, ExceptionPolicy, FallbackTable, RouterSettings } from './config.ts'
+import type { Config, Deployment, ExceptionPolicy, FallbackTable, Hedging, RouterSettings } from './config.ts'
 
 /**
  * What will happen for each group, with every default spelled out: deployments, retries, fallback chain, cooldown.
@@ -58,6 +58,8 @@ const renderGroup = (config: Config, name: string): string => {
     rows.push(['too long', chain(config, router.contextWindowFallbacks, name, true)])
   if (router.contentPolicyFallbacks)
     rows.push(['refused', chain(config, router.contentPolicyFallbacks, name, true)])
+  const hedging = router.hedges?.get(name) ?? router.hedges?.get('*')
+  if (hedging !== undefined) rows.push(['hedge', hedge(hedging)])
   rows.push(['cooldown', cooldown(router, members.length)], ['timeout', timeout(config)])
   return [
     `${name}  (${members.length === 1 ? '1 deployment' : `${members.length} deployments`}, ${router.strategy})`,
@@ -90,6 +92,9 @@ const policy = (numbers: ExceptionPolicy): string =>
   Object.entries(numbers)
     .map(([name, number]) => `${name} ${number}`)
     .join(', ')
+
+const hedge = ({ after, maxPercent }: Hedging): string =>
+  `after ${after === 'p95' ? 'p95' : seconds(after)}, at most ${maxPercent} % of the requests`
 
 const retries = (router: RouterSettings, name: string): string => {
   const own = router.modelGroupRetryPolicy.get(name) ?? router.retryPolicy
