@@ -41,12 +41,14 @@ class Place extends Departure {
 /** One of the two. */
 type Rival = { readonly run: Run; readonly place: Place; readonly tried: Promise<Tried> }
 
-/** How the group of this attempt hedges, when this attempt may be hedged. Every request that comes by earns its share. */
+/** How the group of this attempt hedges, when this attempt may be hedged. Each request earns its share, once in a group. */
 export const hedgingFor = (play: Play, level: Level, run: Run): Hedging | undefined => {
   const { stop, call, house } = play
   const { hedges } = call.config.router
   const hedging = hedges?.get(stop.named) ?? hedges?.get(stop.group) ?? hedges?.get('*')
-  if (hedging === undefined || play.resumption !== undefined || level.attempts > 1) return undefined
+  // A deployment that is named by its id may be asked beside its group: that is no further request of the group.
+  if (hedging === undefined || stop.byId || play.resumption !== undefined || level.attempts > 1)
+    return undefined
   if (level.before === undefined) house.board.budget.earn(stop.group, hedging.maxPercent)
   return isEligible(play, run.choice.candidate) ? hedging : undefined
 }

@@ -107,6 +107,14 @@ const failsPolicy = (chance: Chance): JsonObject =>
     InternalServerErrorAllowedFails: maybe(chance, 50, () => chance.int(0, 2)),
   })
 
+/** Soon beside the usual 40 ms, so that some are made; late enough for most to be answered without. */
+const hedgeOf = (chance: Chance, groups: readonly string[]): JsonObject => ({
+  [chance.percent(60) ? '*' : chance.pick(groups)]: {
+    after: chance.pick([0.02, 0.05, 0.3, 2, 'p95']),
+    max_percent: chance.pick([5, 50, 100, 100]),
+  },
+})
+
 const STRATEGIES = [
   'simple-shuffle',
   'least-busy',
@@ -154,6 +162,7 @@ const routerOf = (
     fallback_on_content_policy: maybe(chance, 15, () => true),
     model_group_alias: maybe(chance, 15, () => ({ alias: chance.pick(groups) })),
     routing_strategy: maybe(chance, 40, () => chance.pick(STRATEGIES)),
+    hedge: maybe(chance, 25, () => hedgeOf(chance, groups)),
     default_max_parallel_requests: maybe(chance, 10, () => chance.int(1, 3)),
     enable_tag_filtering: flavour.tagged ? true : undefined,
     optional_pre_call_checks: maybe(chance, 10, () => ['deployment_affinity']),

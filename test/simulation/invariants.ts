@@ -25,6 +25,7 @@ import {
   servedIfAnyWouldAnswer,
   trafficReturns,
 } from './invariants/health.ts'
+import { hedgesAreFewAndAlone } from './invariants/hedges.ts'
 import {
   nothingTruncatedLooksWhole,
   oneVoiceAfterTheCommit,
@@ -47,6 +48,7 @@ export const INVARIANTS: readonly Invariant[] = [
   attemptsAreCapped,
   barredDeploymentsAreNotAskedAgain,
   nothingStartsAfterTheEnd,
+  hedgesAreFewAndAlone,
   bodiesAreTheClients,
   failoverChangesNothing,
   credentialsStayHome,

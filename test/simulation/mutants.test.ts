@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { generate } from './generate.ts'
+import { HEDGE_MUTANTS } from './hedge-mutants.ts'
 import { INVARIANTS } from './invariants.ts'
 import { MUTANTS, type Mutant } from './mutants.ts'
 import { run } from './run.ts'
@@ -20,7 +21,7 @@ const options = ({ sabotage, forge }: Mutant) => ({
   ...(forge === undefined ? {} : { forge }),
 })
 
-for (const mutant of MUTANTS)
+for (const mutant of [...MUTANTS, ...HEDGE_MUTANTS])
   test(`noticed: ${mutant.breaks} (${mutant.noticedBy})`, async () => {
     const invariants = INVARIANTS.filter(({ name }) => name === mutant.noticedBy)
     assert.equal(invariants.length, 1, 'there is such an invariant')
@@ -40,7 +41,7 @@ for (const mutant of TWIN_MUTANTS)
   })
 
 test('every invariant has a mutant that it notices', () => {
-  const noticed = new Set([...MUTANTS, ...TWIN_MUTANTS].map(({ noticedBy }) => noticedBy))
+  const noticed = new Set([...MUTANTS, ...HEDGE_MUTANTS, ...TWIN_MUTANTS].map(({ noticedBy }) => noticedBy))
   const without = [...INVARIANTS, ...TWINS].filter(({ name }) => !noticed.has(name)).map(({ name }) => name)
   assert.deepEqual(without, [])
 })

@@ -120,7 +120,7 @@ const deepLacking = (value: Json, keys: ReadonlySet<string>): Json => {
   return isObject(value) ? lacking(value, keys) : value
 }
 
-/** Settings that are about streams, prompts or tokens; what tokens an answer has differs between endpoints. */
+/** Settings that are about streams, prompts or tokens, which differ between endpoints; nor is every endpoint hedged. */
 const ABOUT_ENDPOINTS = new Set([
   'stream_timeout',
   'header_timeout',
@@ -133,6 +133,7 @@ const ABOUT_ENDPOINTS = new Set([
   'temperature',
   'extra_body',
   'additional_drop_params',
+  'hedge',
 ])
 
 const APART_MS = 50_000_000

@@ -20,17 +20,46 @@ export const hitsOf = (world: World, client: SimClient): readonly Hit[] =>
 /** One attempt as the record tells it, and the request upstream that it was. */
 export type Attempt = { readonly step: Step; readonly hit: Hit; readonly deployment: Deployment | undefined }
 
-/** Empty when the record and the upstreams do not agree on how many there were. */
+/**
+ * In the order of the record, which is the order of their ends; the upstreams know the order of their beginnings. Empty
+ * when the two do not agree on how many there were.
+ */
 export const attemptsOf = (world: World, client: SimClient): readonly Attempt[] => {
   const steps = recordOf(world, client)?.steps ?? []
   const hits = hitsOf(world, client)
   if (steps.length !== hits.length) return []
-  return steps.map((step, at) => ({
+  const begun = steps.toSorted((one, other) => one.startedMs - other.startedMs)
+  return steps.map(step => ({
     step,
-    hit: hits[at] as Hit,
+    hit: hits[begun.indexOf(step)] as Hit,
     deployment: client.config?.byId.get(step.deployment),
   }))
 }
+
+const spokeAt = ({ contentStep, wholeStep }: Hit): number =>
+  contentStep ?? wholeStep ?? Number.POSITIVE_INFINITY
+
+/** Others that were asked for the same client. */
+const rivalsOf = (world: World, hit: Hit): readonly Hit[] =>
+  world.hits.filter(other => other !== hit && other.client === hit.client)
+
+/** It was given up, and another attempt at the same request had answered by then. */
+export const isOutrun = (world: World, hit: Hit): boolean =>
+  hit.over === 'aborted' &&
+  rivalsOf(world, hit).some(
+    other => spokeAt(other) < hit.overStep && (other.over === undefined || other.overAt >= hit.overAt),
+  )
+
+/** It was not waited for, or failed while the one was at work that answered: nobody hears of it. */
+export const isBeaten = (world: World, hit: Hit): boolean =>
+  isOutrun(world, hit) ||
+  rivalsOf(world, hit).some(
+    other =>
+      other.step < hit.overStep &&
+      (other.over === undefined || other.overStep > hit.overStep) &&
+      spokeAt(other) > hit.overStep &&
+      spokeAt(other) < Number.POSITIVE_INFINITY,
+  )
 
 /** Consecutive attempts of one group. One of its deployments that is named by its id is a visit of its own. */
 export const visitsOf = (attempts: readonly Attempt[]): readonly (readonly Attempt[])[] => {
@@ -210,6 +239,7 @@ export const namesFor = (world: World, hit: Hit): ReadonlySet<string> => {
   // A limit may be one of the attempt or one of the whole request.
   if (hit.overAt - (client?.arrivedAt ?? hit.at) >= shortestLimit(world)) names.add(TIMEOUT)
   if (client?.leftAt !== undefined) names.add('client_gone')
+  if (isOutrun(world, hit)) names.add('outrun')
   return names
 }
 

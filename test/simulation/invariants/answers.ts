@@ -146,13 +146,20 @@ const billProblems = (world: World, client: SimClient): readonly string[] => {
   const config = client.config as Config
   const name = `client ${client.index}`
   const billed = attempts.filter(({ step }) => step.usage !== undefined)
-  const tokens = billed.reduce((sum, { step }) => sum + (step.usage?.inputTokens ?? 0), 0)
+  // What was outrun is paid for, and is no part of the answer.
+  const tokens = billed
+    .filter(({ step }) => step.outcome !== 'outrun')
+    .reduce((sum, { step }) => sum + (step.usage?.inputTokens ?? 0), 0)
   const server = attempts.findLast(({ step }) => step.resumed === undefined)
   const counted =
     COUNTED.has(endpointOf(client.script).shape) &&
     record.end === 'complete' &&
     last.hit.endStep !== undefined
-  const unpriced = billed.filter(attempt => !isNear(attempt.step.costUsd, costIn(config, attempt)))
+  // A prompt alone may have a price on the public list, of which nothing is known here.
+  const known = billed.filter(
+    ({ step }) => step.outcome !== 'outrun' || priceIn(config, step.deployment) !== undefined,
+  )
+  const unpriced = known.filter(attempt => !isNear(attempt.step.costUsd, costIn(config, attempt)))
   const right = (holds: boolean, what: string): readonly string[] => (holds ? [] : [`${name}: ${what}`])
   return [
     ...billed.flatMap(usageProblems),
@@ -209,6 +216,7 @@ const storyProblems = (world: World, client: SimClient): readonly string[] => {
   const say = (header: string): string | undefined => heard.headers[header]
   const attempts = attemptsOf(world, client)
   const levels = visitsOf(attempts).flatMap(visit => levelsOf(visit, client)).length
+  const retriable = attempts.filter(({ step }) => step.hedge !== true).length
   const differs = (holds: boolean, what: string): readonly string[] =>
     holds ? [] : [`client ${client.index}: ${what}`]
   const served = heard.status === 200
@@ -233,7 +241,7 @@ const storyProblems = (world: World, client: SimClient): readonly string[] => {
       `models ${models.join()}, the header says ${[...groups].join()}`,
     ),
     ...differs(
-      !settled || record.retries === attempts.length - levels,
+      !settled || record.retries === retriable - levels,
       `${record.retries} retries on record, ${attempts.length} attempts on ${levels} levels`,
     ),
     ...differs(

@@ -42,9 +42,11 @@ const ruleOf = (client: SimClient, attempt: Attempt): RetryRule => {
 /** Why this attempt, the `count`th of its level after the first, may not have followed the one before it. */
 const excess = (client: SimClient, attempt: Attempt, before: Attempt, level: Level): string | undefined => {
   const usual =
-    retriesAsked(client) ?? level[0]?.deployment?.numRetries ?? (client.config as Config).router.numRetries
+    retriesAsked(client) ??
+    withoutHedges(level)[0]?.deployment?.numRetries ??
+    (client.config as Config).router.numRetries
   const allowed = byPolicy(client, before) ?? usual
-  const count = level.indexOf(attempt)
+  const count = withoutHedges(level).indexOf(attempt)
   const { outcome } = before.step
   if (count > allowed)
     return `attempt ${count + 1} of ${attempt.step.group}, ${allowed} retries allowed after ${outcome}`
@@ -52,6 +54,9 @@ const excess = (client: SimClient, attempt: Attempt, before: Attempt, level: Lev
 }
 
 type Level = readonly Attempt[]
+
+/** A hedge is no retry, and takes none. */
+const withoutHedges = (level: Level): Level => level.filter(({ step }) => step.hedge !== true)
 
 /**
  * Every attempt that is a retry, with the one before it and its level. Where deployments are named by their ids, one may
@@ -61,7 +66,7 @@ const retriesOf = (world: World, client: SimClient): readonly (readonly [Attempt
   const attempts = namesIds(world) ? [] : attemptsOf(world, client)
   return visitsOf(attempts).flatMap(visit =>
     levelsOf(visit, client).flatMap(level =>
-      level
+      withoutHedges(level)
         .slice(1)
         .map(attempt => [attempt, attempts[attempts.indexOf(attempt) - 1] as Attempt, level] as const),
     ),

@@ -2,15 +2,15 @@ import type { SimClient } from '../client.ts'
 import { endpointOf } from '../endpoints.ts'
 import type { Hit, World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
-import { type Event, eventsIn, hitsOf, isStreamOf, jsonIn, stayed, voicesIn } from '../views.ts'
+import { type Event, eventsIn, hitsOf, isBeaten, isStreamOf, jsonIn, stayed, voicesIn } from '../views.ts'
 
 /** Clients that were answered with 200. */
 const answered = (world: World): readonly SimClient[] =>
   world.clients.filter(client => stayed(client) && client.heard?.status === 200)
 
-/** The last answer that began upstream for this client: the one it hears, or hears the end of. */
+/** The last answer that began upstream for this client and was wanted: the one it hears, or hears the end of. */
 const server = (world: World, client: SimClient): Hit | undefined =>
-  hitsOf(world, client).findLast(hit => hit.status === 200)
+  hitsOf(world, client).findLast(hit => hit.status === 200 && !isBeaten(world, hit))
 
 const textOf = (events: readonly Event[]): string =>
   events

@@ -4,7 +4,7 @@ import { MASTER_KEY, type SimClient } from '../client.ts'
 import { endpointOf, fieldsOf, wishesOf } from '../endpoints.ts'
 import type { Hit, World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
-import { type Attempt, attemptsOf, hitsOf, jsonIn, recordOf } from '../views.ts'
+import { type Attempt, attemptsOf, hitsOf, isBeaten, jsonIn, recordOf } from '../views.ts'
 
 /** What is the gateway's own in a body. */
 const INTERNAL =
@@ -83,7 +83,10 @@ const ownPrior = (world: World, client: SimClient): string | undefined => {
   const { follows } = client.script
   if (client.priorId === undefined || follows === undefined) return undefined
   const before = world.clients[follows]
-  const maker = before === undefined ? undefined : hitsOf(world, before).findLast(hit => hit.status === 200)
+  const maker =
+    before === undefined
+      ? undefined
+      : hitsOf(world, before).findLast(hit => hit.status === 200 && !isBeaten(world, hit))
   return maker === undefined ? undefined : `resp_h${maker.index}`
 }
 
