@@ -254,6 +254,20 @@ describe('what the request may spend', () => {
   })
 })
 
+test('nobody waits for one that is outrun and does not notice; its late answer is closed, and its slot given back', async () => {
+  // The scripted transport hears nothing any more once the head has come.
+  const script = ({ model }: Sent): Reply => (model === 'm' ? { afterMs: 500, bodyAfterMs: 5000 } : {})
+  const engine = await start(file(EVERY), script)
+  const { at, models, settled } = await engine.play('a')
+  assert.deepEqual([at, models], [1000, ['openai/m', 'openai/n']])
+  assert.deepEqual([settled.trail.steps[0]?.outcome, settled.trail.outrun], ['outrun', undefined])
+  assert.equal(engine.board.inFlight('m'), 1)
+  await engine.advance(4500)
+  assert.deepEqual(settled.trail.outrun?.usage, { inputTokens: 1, outputTokens: 1 })
+  assert.deepEqual(engine.board.pace('m', false), undefined, 'it says nothing about the deployment')
+  atRest(engine)
+})
+
 describe('who is asked', () => {
   test('nobody who rests', async () => {
     const engine = await start(

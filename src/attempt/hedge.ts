@@ -1,6 +1,7 @@
 import type { Hedging } from '../config/config.ts'
 import type { Peek } from '../dialects/continuation.ts'
 import { SHAPES } from '../dialects/index.ts'
+import type { Usage } from '../dialects/shape.ts'
 import { VERDICTS } from '../failure.ts'
 import { domainOf, isTied, select } from '../plan/select.ts'
 import type { Candidate } from '../plan/wish.ts'
@@ -233,23 +234,27 @@ const outrun = (sent: boolean): Tried => ({
  * How a rival ended that was given up. That is known at once, but for a credential that is still being made: nobody
  * waits for that, and nothing will be sent with it.
  */
-const lost = (play: Play, { run, tried }: Rival): Promise<Tried> => {
-  const over = tried.then(({ outcome, ...told }) => {
-    const known = outcome.kind === 'answered' ? putAside(outcome) : undefined
-    const end =
-      outcome.kind === 'answered' ? { ...told, outcome: outrun(true).outcome } : { ...told, outcome }
-    if (end.outcome.kind === 'failed' && end.outcome.failure.possiblyBilled)
-      play.trail.outrun = { candidate: run.choice.candidate, usage: known }
-    return end
-  })
-  return new Promise((resolve, reject) => {
+const lost = (play: Play, rival: Rival): Promise<Tried> =>
+  new Promise((resolve, reject) => {
     const cancel = play.house.clock.after(0, () => resolve(outrun(false)))
-    over.then(resolve, reject).finally(cancel)
+    const over = rival.tried.then(tried => resolve(putAside(play, rival.run, tried)), reject)
+    void over.finally(cancel)
   })
+
+const isPaid = (outcome: Outcome): boolean =>
+  outcome.kind === 'failed' && outcome.failure.class === 'outrun' && outcome.failure.possiblyBilled
+
+/** What was sent is paid for. */
+const putAside = (play: Play, { choice }: Run, tried: Tried): Tried => {
+  const { outcome } = tried
+  const end = outcome.kind === 'answered' ? { ...tried, outcome: outrun(true).outcome } : tried
+  const usage = outcome.kind === 'answered' ? closeUnread(outcome) : undefined
+  if (isPaid(end.outcome)) play.trail.outrun = { candidate: choice.candidate, usage }
+  return end
 }
 
-/** It answered in the very same moment: its answer is closed unread, and what it used is known if it was whole. */
-const putAside = ({ content, lease }: Answered) => {
+/** It answered in the very same moment; what it used is known if its answer was whole. */
+const closeUnread = ({ content, lease }: Answered): Usage | undefined => {
   if (content.kind === 'stream') content.live.abort()
   lease.release()
   return content.kind === 'document' ? content.usage : undefined
