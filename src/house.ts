@@ -1,5 +1,6 @@
 import type { Transport } from './attempt/transport.ts'
 import type { Config } from './config/config.ts'
+import type { Vault } from './credentials/vault.ts'
 import type { MemoryBudget } from './read/memory.ts'
 import type { Journal } from './record/log.ts'
 import type { Seal } from './seal.ts'
@@ -28,6 +29,8 @@ export type House = {
   readonly dice: Dice
   readonly board: Board
   readonly transport: Transport
+  /** Credentials that are fetched, and renewed before they expire. */
+  readonly vault: Vault
   readonly seal: Seal
   readonly memory: MemoryBudget
   readonly journal: Journal

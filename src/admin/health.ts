@@ -1,18 +1,23 @@
 import { classify } from '../attempt/classify.ts'
 import { collect } from '../attempt/collect.ts'
 import { concealed } from '../attempt/conceal.ts'
+import { firstCredential } from '../attempt/credential.ts'
 import { plainAnswer } from '../attempt/decode.ts'
 import { CONNECT_MS } from '../attempt/limits.ts'
 import { withCredential } from '../attempt/once.ts'
 import { TransportFault } from '../attempt/transport.ts'
 import type { Deployment } from '../config/config.ts'
+import { NoCredential } from '../credentials/source.ts'
 import type { House } from '../house.ts'
 import { parseBody } from '../read/parse.ts'
 import { ROUTES, type Route } from '../routes.ts'
+import { Departure } from '../signal.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 import { json, type LocalAnswer, type Visit } from './local.ts'
 
 const PROBE_MS = 60_000
+/** A look at a provider is not given up. */
+const NEVER = new Departure()
 /** Probes under way at once. */
 const PARALLEL = 8
 
@@ -58,9 +63,14 @@ const probe = async (deployment: Deployment, house: House): Promise<string | und
   }
   try {
     const draft = connection.draft(ask)
-    const credential = await connection.authorize(draft, new Date(house.clock.wall()))
-    const headers = withCredential(draft, credential)
     const limits = { connectMs: CONNECT_MS, headersMs: PROBE_MS }
+    const taken = connection.recipe && house.vault.take(connection.recipe)
+    const { clock } = house
+    const held = await (taken instanceof Promise
+      ? firstCredential(taken, { clock, ...limits, signal: NEVER })
+      : taken)
+    const credential = await connection.authorize(draft, new Date(house.clock.wall()), held)
+    const headers = withCredential(draft, credential)
     const answer = plainAnswer(
       await house.transport.send(draft, headers, limits, AbortSignal.timeout(PROBE_MS)),
     )
@@ -78,6 +88,7 @@ const probe = async (deployment: Deployment, house: House): Promise<string | und
     })
     return concealed(failure, credential).message
   } catch (error) {
+    if (error instanceof NoCredential) return error.message
     const fault =
       error instanceof TransportFault ? error : new TransportFault('protocol', 'The probe failed.', false)
     return classify({ kind: 'transport', fault, provider }).message

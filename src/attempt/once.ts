@@ -1,8 +1,10 @@
 import type { Call } from '../call.ts'
+import { NoCredential } from '../credentials/source.ts'
 import { SHAPES } from '../dialects/index.ts'
 import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
-import { type Draft, type HeaderPair, Unsupported } from '../providers/provider.ts'
+import { type Connection, type Draft, type HeaderPair, Unsupported } from '../providers/provider.ts'
+import type { Held } from '../providers/recipe.ts'
 import { gives } from '../providers/same-dialect.ts'
 import type { Lease } from '../shared/board.ts'
 import type { Signal } from '../signal.ts'
@@ -11,6 +13,7 @@ import type { Allowance } from './allowance.ts'
 import { type Read, readAnswer } from './answer.ts'
 import { classify, type FailureSignal } from './classify.ts'
 import { concealed } from './conceal.ts'
+import { firstCredential } from './credential.ts'
 import { plainAnswer } from './decode.ts'
 import { limitsFor, nearer, type PhaseLimits } from './limits.ts'
 import { isRehearsed, mockTransport } from './mock.ts'
@@ -83,13 +86,15 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
   try {
     const { ask, draft } = adapt(parcelFor(job, far.approach), hop)
     far.draft = draft
-    const pending = connection.authorize(draft, new Date(house.clock.wall()))
+    const mock = mockTransport(job)
+    const taken = connection.recipe === undefined || mock !== undefined ? undefined : take(job, far.limits)
+    const held = taken instanceof Promise ? await taken : taken
+    const pending = connection.authorize(draft, new Date(house.clock.wall()), held)
     const credential = pending instanceof Promise ? await pending : pending
     far.credential = credential
     const headers = withCredential(draft, credential)
-    const transport = mockTransport(job) ?? house.transport
-    const { connectMs, headersMs, firstTokenMs } = far.limits
-    const phases = { connectMs, headersMs: job.allowance.within(nearer(headersMs, firstTokenMs)) }
+    const transport = mock ?? house.transport
+    const phases = phasesOf(job, far.limits, taken === held ? 0 : house.clock.now() - far.startedAt)
     const answer = plainAnswer(
       await transport.send(draft, headers, phases, job.signal ?? call.context.departed),
     )
@@ -102,6 +107,26 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     if (error instanceof TransportFault) far.sent = error.sent
     return failed(job, signalOf(error, job, far), far)
   }
+}
+
+/** Limits up to the head, when `spentMs` of the attempt went by before it was sent. */
+const phasesOf = (
+  { allowance }: Job,
+  { connectMs, headersMs, firstTokenMs }: PhaseLimits,
+  spentMs: number,
+) => {
+  const head = nearer(headersMs, firstTokenMs)
+  return { connectMs, headersMs: allowance.within(head === undefined ? head : Math.max(1, head - spentMs)) }
+}
+
+/** The credential that was fetched: at once, but for the first calls of all. */
+const take = (job: Job, limits: PhaseLimits): Held | undefined | Promise<Held> => {
+  const { house, hop, call } = job
+  const { recipe } = hop.deployment.connection
+  const held = recipe === undefined ? undefined : house.vault.take(recipe)
+  if (!(held instanceof Promise)) return held
+  const phases = phasesOf(job, limits, 0)
+  return firstCredential(held, { clock: house.clock, ...phases, signal: job.signal ?? call.context.departed })
 }
 
 const NOTHING: readonly string[] = []
@@ -172,6 +197,7 @@ const signalOf = (error: unknown, job: Job, { startedAt, limits }: Progressed): 
       return timeoutSignal(job, { phase: 'connect', tookMs, limitMs: limits.connectMs })
     return { kind: 'transport', fault: error, provider }
   }
+  if (error instanceof NoCredential) return { kind: 'missing_credential', message: error.message, provider }
   job.house.event('error', 'An attempt failed inside the gateway.', { error })
   return { kind: 'bug' }
 }
@@ -194,13 +220,21 @@ const OURS: ReadonlySet<FailureClass> = new Set(['client_gone', 'outrun', 'gatew
 const toldBy = (signal: FailureSignal, { signal: own }: Job, { sent }: Progressed): FailureSignal =>
   signal.kind === 'client_gone' && own?.reason === OUTRUN ? { kind: 'outrun', sent } : signal
 
+/** The provider has refused what was fetched: the next call may carry another one. */
+const doubt = ({ recipe }: Connection, { vault }: House): void => {
+  if (recipe !== undefined) vault.doubt(recipe)
+}
+
 const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
   const failure: Failure = concealed(classify(toldBy(signal, job, far)), far.credential ?? [])
   const totalMs = job.house.clock.now() - far.startedAt
   const ours = OURS.has(failure.class)
   const neutral = ours || isRehearsed(job.call)
   learnSilence(job, far, failure)
-  job.lease.settle(neutral ? { kind: 'neutral' } : { kind: 'failure', failure, totalMs })
+  // What this process cannot fetch or was not given, another one may have.
+  const here = signal.kind === 'missing_credential'
+  job.lease.settle(neutral ? { kind: 'neutral' } : { kind: 'failure', failure, totalMs, here })
+  if (failure.class === 'credential' && !here) doubt(job.hop.deployment.connection, job.house)
   return {
     outcome: { kind: 'failed', failure, upstreamStatus: far.status },
     edits: far.draft === undefined ? [] : editNames(far.draft),

@@ -16,6 +16,7 @@ import { keepLimits, listener } from './listen.ts'
 import { meetNeighbours } from './neighbours.ts'
 import { type Prepared, type PrepareOptions, prepare } from './prepare.ts'
 import { Traffic } from './traffic.ts'
+import { openVault } from './vault.ts'
 
 export type ServeOptions = PrepareOptions & {
   readonly port: number
@@ -64,6 +65,12 @@ const sealFor = (config: Config): Seal => {
   return new Seal(material.reveal())
 }
 
+const tellReload = (event: House['event'], notices: readonly Notice[], accepted: boolean): void => {
+  const shown = notices.filter(one => accepted || one.level === 'error')
+  if (accepted) event('info', 'Configuration reloaded.', { notices: shown })
+  else event('error', 'The new configuration has errors; the old one stays in force.', { notices: shown })
+}
+
 type Door = { readonly server: Server; readonly traffic: Traffic; readonly clock: Clock }
 
 /** Readiness says no; then the door shuts; then calls inside finish; then streams that did not are ended; then nobody is left. */
@@ -107,12 +114,15 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   const event: House['event'] = (level, message, fields) => journal.event(level, message, fields ?? {})
   const neighbours = await meetNeighbours({ clock, dice, config, siblings: options.siblings, event })
   const board = createBoard({ clock, dice, config, exchange: neighbours.exchange })
+  const transport = undiciTransport({ clock })
+  const vault = openVault({ clock, dice, event, transport, board, config })
   const house: House = {
     config,
     clock,
     dice,
     board,
-    transport: undiciTransport({ clock }),
+    transport,
+    vault,
     seal: sealFor(loaded.config),
     memory: new MemoryBudget(options.memoryBytes ?? usualMemory()),
     journal,
@@ -121,27 +131,25 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   const changed = (notices: readonly Notice[], accepted: boolean): void => {
     if (accepted) {
       board.keep(new Set(config().deployments.map(one => one.id)))
+      vault.follow()
       keepLimits(server, config())
       neighbours.reload().catch(error => event('error', 'Redis cannot be used.', { error }))
     }
-    const shown = notices.filter(one => accepted || one.level === 'error')
-    if (accepted) journal.event('info', 'Configuration reloaded.', { notices: shown })
-    else
-      journal.event('error', 'The new configuration has errors; the old one stays in force.', {
-        notices: shown,
-      })
+    tellReload(event, notices, accepted)
   }
   const traffic = new Traffic()
   const server = listener(house, traffic)
   await neighbours.ready
   server.listen({ port: options.port, host, ...(options.reusePort === true ? { reusePort: true } : {}) })
   await once(server, 'listening')
+  vault.follow()
   const { port } = server.address() as AddressInfo
   const close = async (graceMs = 10_000): Promise<void> => {
     watch.close()
     await empty({ server, traffic, clock }, { noticeMs: options.noticeMs ?? 0, graceMs })
     board.leave()
     neighbours.close()
+    vault.close()
     await house.transport.close()
     await journal.close()
   }

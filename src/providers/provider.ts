@@ -5,6 +5,7 @@ import type { ClientBody } from '../read/body.ts'
 import type { Route } from '../routes.ts'
 import type { Edit, Warning } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
+import type { Held, Recipe } from './recipe.ts'
 
 export type HeaderPair = readonly [name: string, value: string]
 
@@ -89,8 +90,17 @@ export type Connection = {
   /** The credential is missing: calls fail with class `credential` before anything is sent. Names the mend. */
   readonly missing: string | undefined
   readonly draft: (ask: Ask) => Draft
-  /** Adds the credential. Runs after the body is encoded, because a signature may cover its bytes. */
-  readonly authorize: (draft: Draft, now: Date) => readonly HeaderPair[] | Promise<readonly HeaderPair[]>
+  /** How the credential is fetched, when it is not written down. */
+  readonly recipe?: Recipe
+  /**
+   * Adds the credential. Runs after the body is encoded, because a signature may cover its bytes. `held` is what
+   * `recipe` has brought; undefined where nobody is called.
+   */
+  readonly authorize: (
+    draft: Draft,
+    now: Date,
+    held?: Held,
+  ) => readonly HeaderPair[] | Promise<readonly HeaderPair[]>
   /** `stamp` is read only by providers whose answers carry no id of their own. */
   readonly reading: (ask: Ask, stamp?: () => Stamp) => Reading
 }
@@ -112,6 +122,11 @@ export type ProviderParams = {
     readonly mode: string | undefined
     readonly supportedEndpoints: readonly string[] | undefined
   }
+  /**
+   * False: only what the deployment itself says may be used. Its own key turned out unset, and what the machine
+   * can sign in with must not go to an address it was not meant for. Default true.
+   */
+  readonly ambient?: boolean
 }
 
 export type Provider = {

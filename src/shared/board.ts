@@ -89,6 +89,8 @@ export type Board = {
     readonly cooling: Cooling | undefined
   }[]
   readonly gauges: () => Gauges
+  /** The credential of this deployment could not be had, and now it can: a rest because of it is over, in this process. */
+  readonly mended: (deployment: Deployment) => void
   /** Forgets ids that are gone after a reload. */
   readonly keep: (ids: ReadonlySet<string>) => void
 }
@@ -200,6 +202,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
       sleeping: budget.sleeping(),
       probes: health.probes(),
     }),
+    mended: leases.mended,
     keep,
     waiting: id => states.get(id)?.slots.waiting() ?? 0,
     extraSettles: leases.extraSettles,

@@ -4,6 +4,7 @@ import type { Clock, Dice } from '../house.ts'
 import { askedWaitMs, coolingAfter, countingRule } from './cooldown.ts'
 import type { DelaysByKind } from './delays.ts'
 import type { Domains } from './domains.ts'
+import { ALONE } from './exchange.ts'
 import type { AttemptEnd } from './leases.ts'
 import { createPatience, type Patience } from './patience.ts'
 import type { HealthExchange, Rest } from './ports.ts'
@@ -175,7 +176,7 @@ const beginRest = (around: Surroundings, attempt: Attempt, rest: Rest, scope: Re
 const learnFailure = (
   around: Surroundings,
   attempt: Attempt,
-  { failure, totalMs }: Extract<AttemptEnd, { kind: 'failure' }>,
+  { failure, totalMs, here }: Extract<AttemptEnd, { kind: 'failure' }>,
 ) => {
   const verdict = VERDICTS[failure.class]
   // Nobody's fault or the caller's: health, counters and latencies stay as they were.
@@ -199,7 +200,7 @@ const learnFailure = (
   if (decided === undefined) return
   const { ms, scope, ...kept } = decided
   const rest = { ...kept, until: clock.now() + ms, status: failure.status, because: failure.class }
-  beginRest(around, attempt, rest, scope)
+  beginRest(here === true ? { ...around, exchange: ALONE } : around, attempt, rest, scope)
 }
 
 /** An attempt that began after a failure has been answered: what rested may be asked again, by everybody. */

@@ -12,7 +12,13 @@ export type AttemptEnd =
       readonly totalMs: number
       readonly firstTokenMs: number | undefined
     }
-  | { readonly kind: 'failure'; readonly failure: Failure; readonly totalMs: number }
+  | {
+      readonly kind: 'failure'
+      readonly failure: Failure
+      readonly totalMs: number
+      /** It is this process's own trouble: other boards are not told. */
+      readonly here?: boolean
+    }
   /** Nobody's fault: the client left, the gateway erred. Health and latency stay as they were. */
   | { readonly kind: 'neutral' }
 
@@ -97,6 +103,8 @@ class BoardLease implements Lease {
 
 export type Leases = {
   readonly open: (deployment: Deployment, group: string, state: State, domain: string) => Lease
+  /** There is a credential again: what rests for the want of one need not rest any longer. */
+  readonly mended: (deployment: Deployment) => void
   readonly groupInFlight: (group: string) => number
   readonly inFlight: () => number
   readonly extraSettles: () => number
@@ -124,8 +132,15 @@ export const createLeases = (
     return new BoardLease(books, attempt, group)
   }
 
+  const mended: Leases['mended'] = ({ id, domain }) => {
+    if (rests.standing(id, domain)?.rest.because !== 'credential') return
+    admissions += 1
+    if (rests.recover(id, { admission: admissions, wall: clock.wall() })) around.warmth.begin(id)
+  }
+
   return {
     open,
+    mended,
     admissions: () => admissions,
     groupInFlight: books.groups.value,
     inFlight: () => books.open,

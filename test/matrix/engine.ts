@@ -1,6 +1,7 @@
 import type { Transport } from '../../src/attempt/transport.ts'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { createVault } from '../../src/credentials/vault.ts'
 import type { Clock, House } from '../../src/house.ts'
 import { providers } from '../../src/providers/index.ts'
 import { MemoryBudget } from '../../src/read/memory.ts'
@@ -111,6 +112,7 @@ export const openEngine = ({ clock, config, transport, sabotage }: EngineOptions
     dice,
     board: watched(board, told),
     transport,
+    vault: createVault({ clock, dice, transport, event: () => {} }),
     seal,
     memory,
     journal: {

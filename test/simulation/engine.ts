@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { createVault } from '../../src/credentials/vault.ts'
 import type { FailureClass } from '../../src/failure.ts'
 import type { House } from '../../src/house.ts'
 import type { Traffic } from '../../src/listen/traffic.ts'
@@ -158,12 +159,14 @@ export const openEngine = ({ seed, clock, config: first, world, sabotage }: Engi
   const config = (): Config => current
   const dice = seededDice(seed)
   const board = createBoard({ clock, dice, config })
+  const transport = simulatedTransport(world)
   const sound: House = {
     config,
     clock,
     dice,
     board: watched(board, world),
-    transport: simulatedTransport(world),
+    transport,
+    vault: createVault({ clock, dice, transport, event: () => {} }),
     seal: new Seal(MASTER_KEY),
     memory: new MemoryBudget(64 * 1024 * 1024),
     journal: {

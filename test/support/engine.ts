@@ -12,6 +12,7 @@ import { ANYONE } from '../../src/authenticate/authenticate.ts'
 import type { Received } from '../../src/call.ts'
 import type { Config } from '../../src/config/config.ts'
 import { accepted } from '../../src/config/load.fixture.ts'
+import { createVault } from '../../src/credentials/vault.ts'
 import type { House } from '../../src/house.ts'
 import { providers } from '../../src/providers/index.ts'
 import { MemoryBudget } from '../../src/read/memory.ts'
@@ -177,12 +178,14 @@ export const startEngine = async (source: string, options: EngineOptions = {}): 
     ...(exchange === undefined ? {} : { exchange }),
   })
   const sent: Sent[] = []
+  const transport = scripted(time, sent, options.script ?? (() => ({})))
   const house: House = {
     config: () => config,
     clock,
     dice,
     board,
-    transport: scripted(time, sent, options.script ?? (() => ({}))),
+    transport,
+    vault: createVault({ clock, dice, transport, event: () => {} }),
     seal: new Seal('a seal for tests'),
     memory: new MemoryBudget(1e9),
     journal: { request: () => {}, event: () => {}, flush: async () => {}, close: async () => {} } as never,

@@ -18,6 +18,9 @@ const front = (behind: () => House): House => ({
   get transport() {
     return behind().transport
   },
+  get vault() {
+    return behind().vault
+  },
   get seal() {
     return behind().seal
   },

@@ -1,0 +1,52 @@
+import { Worker } from 'node:worker_threads'
+import { type AsideOrder, CredentialFault } from '../providers/recipe.ts'
+import type { Signal } from '../signal.ts'
+
+/** What a program on the side posts: a value, or why there is none. */
+export type AsideWord =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'fault'; readonly reason: string; readonly detail: string }
+
+/** A vendor's library needs some 30 MB; one that runs away must not take the gateway with it. */
+const MEMORY_MB = 256
+
+/**
+ * Runs a program once on a thread of its own. It brings three things that a vendor's library on the gateway's own
+ * thread could not have: the environment of the configuration instead of the process's, an event loop that nobody
+ * waits behind while it loads, and memory that is given back when it has answered.
+ */
+export const aside = (program: URL, { env, data }: AsideOrder, signal: Signal): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(new CredentialFault('given up'))
+    const thread = new Worker(program, {
+      workerData: data,
+      env: { ...env },
+      // What a library prints is not the gateway's to say.
+      stdout: true,
+      stderr: true,
+      resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
+    })
+    const end = (): void => {
+      signal.removeEventListener('abort', leave)
+      void thread.terminate()
+    }
+    const fail = (fault: CredentialFault): void => {
+      end()
+      reject(fault)
+    }
+    const leave = (): void => fail(new CredentialFault('no answer in time'))
+    signal.addEventListener('abort', leave)
+    thread.once('message', (word: AsideWord) => {
+      if (word.kind === 'fault') return fail(new CredentialFault(word.reason, { detail: word.detail }))
+      end()
+      resolve(word.value)
+    })
+    thread.once('error', error =>
+      fail(
+        new CredentialFault('the library failed', {
+          detail: error instanceof Error ? error.message : '',
+        }),
+      ),
+    )
+    thread.once('exit', () => fail(new CredentialFault('the library gave no answer')))
+  })
