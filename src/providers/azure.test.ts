@@ -183,18 +183,52 @@ describe('the credential', () => {
     assert.equal(credentialId, '')
   })
 
-  test('sign-in that is not there yet refuses to connect and shows no value', () => {
-    const extra = { tenant_id: 't', client_id: 'c', client_secret: 'hush-hush' }
+  const signIn = { tenant_id: 't', client_id: 'c', client_secret: 'hush-hush' }
+
+  test('a sign-in is a recipe that shows no value; who signs in is the boundary, wherever that is done', () => {
+    const one = connectTo(azure, { apiBase: HOST, extra: signIn })
+    assert.equal(one.missing, undefined)
+    assert.match(one.recipe?.title ?? '', /Entra ID/)
+    assert.doesNotMatch(inspect(one, { depth: 9 }), /hush/)
+    const env = { AZURE_AUTHORITY_HOST: 'https://login.example' }
+    const moved = connectTo(azure, { apiBase: HOST, extra: signIn, env })
+    assert.equal(moved.credentialId, one.credentialId)
+    assert.notEqual(moved.recipe?.id, one.recipe?.id)
+    const other = connectTo(azure, { apiBase: HOST, extra: { ...signIn, client_secret: 'other' } })
+    assert.notEqual(other.credentialId, one.credentialId)
+  })
+
+  test('what signs in stands between a key of its own and a key of the environment', () => {
+    const has = (more: Params & object) => connectTo(azure, { apiBase: HOST, ...more }).recipe !== undefined
+    assert.equal(has({ extra: signIn, env: { AZURE_API_KEY: 'k' } }), true)
+    assert.equal(has({ extra: signIn, key: 'k' }), false)
+    assert.equal(has({ extra: { ...signIn, azure_ad_token: 'tok' } }), false)
+    const env = { AZURE_TENANT_ID: 't', AZURE_CLIENT_ID: 'c', AZURE_CLIENT_SECRET: 's' }
+    assert.equal(has({ env }), true)
+    assert.equal(has({ env: { ...env, AZURE_API_KEY: 'k' } }), false)
+    assert.equal(has({ extra: { client_id: 'mine' }, env }), true)
+    assert.equal(has({ env: {}, settings: { enable_azure_ad_token_refresh: true } }), true)
+    assert.equal(has({ env: {}, settings: { enable_azure_ad_token_refresh: true }, ambient: false }), false)
+    // A key that cannot be sent is no reason to sign in as somebody else.
+    assert.equal(has({ env, key: 'broken\nkey' }), false)
+  })
+
+  test('a sign-in that lacks something says what', () => {
+    const at = (extra: object, env = {}) => connectTo(azure, { apiBase: HOST, extra: { ...extra }, env })
+    assert.throws(() => at({ client_secret: 's' }), /needs tenant_id and client_id, or AZURE_TENANT_ID/)
+    assert.throws(() => at({ azure_ad_token: 'oidc/azure/' }), /needs tenant_id and client_id/)
+    assert.throws(() => at({ ...signIn, azure_ad_token: 'oidc/nowhere/x' }), /oidc\/nowhere is not known/)
+    assert.throws(() => at({ ...signIn, tenant_id: '../x' }), /cannot stand in an upstream path/)
     assert.throws(
-      () => connectTo(azure, { apiBase: HOST, extra }),
-      (error: Error) =>
-        /not supported yet.*azure_ad_token/.test(error.message) && !/hush/.test(inspect(error)),
+      () => at(signIn, { AZURE_AUTHORITY_HOST: 'ftp://x' }),
+      /AZURE_AUTHORITY_HOST is not an http/,
     )
+    assert.match(at({ client_id: 'c' }).missing ?? '', /no API key: .*; client_id alone cannot sign in/)
+    const settings = { enable_azure_ad_token_refresh: true }
     assert.throws(
-      () => connectTo(azure, { apiBase: HOST, extra: { azure_ad_token: 'oidc/x' } }),
-      /not supported/,
+      () => connectTo(azure, { apiBase: HOST, settings, env: { AZURE_CREDENTIAL: 'AzureCliCredential' } }),
+      /AZURE_CREDENTIAL=AzureCliCredential cannot be used: use DefaultAzureCredential/,
     )
-    assert.doesNotThrow(() => connectTo(azure, { apiBase: HOST, key: 'k', extra }))
   })
 })
 

@@ -1,16 +1,16 @@
-import { Secret } from '../config/secret.ts'
 import { type Base, decoded, fillPath, joinQuery, parseBase, printBase, segment } from './address.ts'
-import { findKey, firstOf } from './credential.ts'
+import { azureCredential, SIGN_IN_PARAMS } from './azure-sign-in.ts'
+import { firstOf } from './credential.ts'
 import { foreignReasoning } from './foreign-reasoning.ts'
 import {
   type Ask,
   type Connection,
   type Draft,
-  type HeaderPair,
   type Provider,
   type ProviderParams,
   Unsupported,
 } from './provider.ts'
+import { bearerOf } from './recipe.ts'
 import { draftHeaders, encodeBody, unlessGiven } from './same-dialect.ts'
 import { acrossApis, type KnownApis, plainModel, readApis, TEXT_PARAMS } from './text-apis.ts'
 
@@ -122,47 +122,6 @@ const withoutVersion = (query: string): string =>
     .filter(pair => !/^api-version(=|$)/i.test(pair))
     .join('&')
 
-const textOf = (params: ProviderParams, name: string): string | undefined => {
-  const value = params.extra[name]
-  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined
-}
-
-type Credential = {
-  readonly header: HeaderPair | undefined
-  readonly id: string
-  readonly missing: string | undefined
-}
-
-const bearer = (token: string): Credential => {
-  const found = findKey(new Secret(token), {}, ['AZURE_AD_TOKEN'])
-  if (found.key === undefined) return { header: undefined, id: '', missing: found.missing }
-  return { header: ['authorization', `Bearer ${found.key.reveal()}`], id: found.key.id, missing: undefined }
-}
-
-const KEY_ENV = ['AZURE_OPENAI_API_KEY', 'AZURE_API_KEY']
-const LATER = ['tenant_id', 'client_id', 'client_secret', 'azure_username', 'azure_password']
-
-/** What the deployment itself says comes first, then the environment; a key before a token. */
-const readCredential = (params: ProviderParams): Credential => {
-  const token = textOf(params, 'azure_ad_token')
-  if (token?.startsWith('oidc/')) {
-    throw new Error('azure_ad_token: oidc/… is not supported yet: use a token value or api_key')
-  }
-  if (params.apiKey === undefined && token !== undefined) return bearer(token)
-  const found = findKey(params.apiKey, params.env, KEY_ENV)
-  if (found.key !== undefined) {
-    return { header: ['api-key', found.key.reveal()], id: found.key.id, missing: undefined }
-  }
-  const later = LATER.filter(name => textOf(params, name) !== undefined)
-  if (later.length > 0) {
-    throw new Error(
-      `${later.join(', ')}: Entra ID sign-in is not supported yet: use azure_ad_token or api_key`,
-    )
-  }
-  const fromEnv = firstOf(params.env, ['AZURE_AD_TOKEN'])
-  return fromEnv === undefined ? { header: undefined, id: '', missing: found.missing } : bearer(fromEnv)
-}
-
 const connect = (params: ProviderParams): Connection => {
   const text = params.apiBase?.trim() || firstOf(params.env, ['AZURE_API_BASE'])
   if (text === undefined) {
@@ -171,7 +130,7 @@ const connect = (params: ProviderParams): Connection => {
   const written = parseBase(text)
   const base = readAzureBase(written)
   const versions = readVersions(params, base)
-  const credential = readCredential(params)
+  const credential = azureCredential(params)
   const plain = (ask: Ask): Draft => {
     const path = azurePath(base, versions, ask)
     const model = base.deployment ?? deploymentName(ask.model)
@@ -190,8 +149,10 @@ const connect = (params: ProviderParams): Connection => {
     baseUrl: printBase(written),
     credentialId: credential.id,
     missing: credential.missing,
+    ...(credential.recipe === undefined ? {} : { recipe: credential.recipe }),
     ...acrossApis({ name: 'azure', apis: readApis(APIS, params), plain }),
-    authorize: draft => (credential.header === undefined ? [] : unlessGiven(draft, [credential.header])),
+    authorize: (draft, _now, held) =>
+      unlessGiven(draft, credential.header === undefined ? bearerOf(held) : [credential.header]),
   }
 }
 
@@ -200,6 +161,6 @@ const APIS: KnownApis = { responses: true, chat: { customTools: true } }
 export const azure: Provider = {
   name: 'azure',
   exception: 'AzureException',
-  params: [...TEXT_PARAMS, 'azure_ad_token', 'azure_scope', ...LATER],
+  params: [...TEXT_PARAMS, ...SIGN_IN_PARAMS],
   connect,
 }

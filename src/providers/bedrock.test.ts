@@ -108,10 +108,14 @@ describe('the draft', () => {
 })
 
 describe('the credential', () => {
-  test('without one there is a sentence', () => {
-    const { missing, credentialId } = at({ extra: {} })
+  test('without one AWS’s default chain is asked, but not by a deployment that lost its own key', () => {
+    const found = at({ extra: {} })
+    assert.equal(found.missing, undefined)
+    assert.match(found.recipe?.mend ?? '', /set aws_access_key_id and aws_secret_access_key/)
+    const { missing, credentialId, recipe } = at({ extra: {}, ambient: false })
     assert.match(missing ?? '', /aws_access_key_id.*AWS_BEARER_TOKEN_BEDROCK/)
     assert.equal(credentialId, '')
+    assert.equal(recipe, undefined)
   })
 
   test('a Bedrock API key is a bearer token', async () => {
@@ -123,10 +127,31 @@ describe('the credential', () => {
     assert.match((await bearer(at({ env: { AWS_BEARER_TOKEN_BEDROCK: 'abc' } }))) ?? '', /^AWS4-HMAC-SHA256 /)
   })
 
-  test('profiles and roles refuse to connect', () => {
-    for (const name of ['aws_profile_name', 'aws_role_name']) {
-      assert.throws(() => at({ extra: { [name]: 'x' } }), /not supported yet/)
-    }
+  test('a profile and a role are fetched, keys that are written down are not', () => {
+    const fetched = (extra: JsonObject, env = {}) => at({ extra, env }).recipe !== undefined
+    assert.equal(fetched({ aws_profile_name: 'p' }), true)
+    assert.equal(fetched({ ...KEYS, aws_role_name: 'arn:aws:iam::1:role/r' }), true)
+    assert.equal(fetched(KEYS), false)
+    const keys = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }
+    assert.equal(fetched({}, keys), false)
+    assert.equal(fetched({}, { ...keys, AWS_ROLE_NAME: 'arn:aws:iam::1:role/r' }), true)
+    // What the deployment itself writes is not overruled by a variable.
+    assert.equal(fetched(KEYS, { AWS_ROLE_NAME: 'arn:aws:iam::1:role/r' }), false)
+    assert.throws(() => at({ extra: { aws_web_identity_token: 'a.b.c' } }), /needs aws_role_name/)
+    const where = { aws_role_name: 'arn:aws:iam::1:role/r', aws_sts_endpoint: 'sts.example' }
+    assert.throws(() => at({ extra: where }), /aws_sts_endpoint is not an http or https URL/)
+  })
+
+  test('equal sign-ins are one, wherever the pod runs; another secret is another one', () => {
+    const extra = { ...KEYS, aws_role_name: 'arn:aws:iam::1:role/r' }
+    const one = at({ extra, env: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/a' } })
+    const two = at({ extra, env: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/b' } })
+    assert.equal(one.credentialId, two.credentialId)
+    assert.notEqual(one.recipe?.id, two.recipe?.id)
+    assert.equal(at({ extra }).recipe?.id, at({ extra }).recipe?.id)
+    const other = at({ extra: { ...extra, aws_secret_access_key: 'other' } })
+    assert.notEqual(other.credentialId, one.credentialId)
+    assert.doesNotMatch(inspect(other, { depth: 9 }), /stage-secret|other/)
   })
 
   test('no secret is in the connection, the draft or the id', () => {

@@ -4,6 +4,7 @@ import { SignatureV4 } from '@smithy/signature-v4'
 import { Secret } from '../config/secret.ts'
 import { CONVERSE_STREAM, converseUpstream } from '../dialects/bedrock-converse.ts'
 import { type Base, parseBase, printBase, segment } from './address.ts'
+import { AWS_SIGN_IN_PARAMS, chainAwsRecipe, namedAwsRecipe, ownAwsRecipe } from './aws-credentials.ts'
 import { type Bridged, bridge, bridgedReading } from './bridged.ts'
 import { findKey, firstOf } from './credential.ts'
 import {
@@ -17,21 +18,18 @@ import {
   type Stamp,
   Unsupported,
 } from './provider.ts'
+import type { Held, Recipe } from './recipe.ts'
 import { draftHeaders, unlessGiven } from './same-dialect.ts'
 
 /** LiteLLM's region when none is named. */
 const DEFAULT_REGION = 'us-west-2'
 const REGION = /^(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-z]+-\d$/
 
-const LATER = ['aws_profile_name', 'aws_role_name', 'aws_web_identity_token']
 const PARAMS = [
-  ...LATER,
+  ...AWS_SIGN_IN_PARAMS,
   'aws_access_key_id',
   'aws_secret_access_key',
   'aws_session_token',
-  'aws_session_name',
-  'aws_external_id',
-  'aws_sts_endpoint',
   'aws_region_name',
   'aws_bedrock_runtime_endpoint',
   'model_id',
@@ -67,6 +65,7 @@ type Keys = { readonly accessKeyId: string; readonly secret: Secret; readonly to
 type Credential =
   | { readonly kind: 'bearer'; readonly key: Secret; readonly id: string }
   | { readonly kind: 'keys'; readonly keys: Keys; readonly id: string }
+  | { readonly kind: 'fetched'; readonly recipe: Recipe; readonly id: string }
   | { readonly kind: 'none'; readonly missing: string; readonly id: '' }
 
 const keysFrom = (read: (name: string) => string | undefined): Credential | undefined => {
@@ -86,28 +85,40 @@ const keysFrom = (read: (name: string) => string | undefined): Credential | unde
 }
 
 /** The deployment's own credential first, then the environment's; a Bedrock API key before access keys. */
-const readCredential = (params: ProviderParams): Credential => {
+const readCredential = (params: ProviderParams, home: string): Credential => {
   const bearer = (key: Secret): Credential => ({ kind: 'bearer', key, id: key.id })
+  const fetched = (recipe: Recipe): Credential => ({ kind: 'fetched', recipe, id: recipe.identity })
   if (params.apiKey !== undefined) {
     const found = findKey(params.apiKey, {}, [])
     return found.key === undefined ? { kind: 'none', missing: found.missing, id: '' } : bearer(found.key)
   }
+  const ownRecipe = ownAwsRecipe(params, home)
+  if (ownRecipe !== undefined) return fetched(ownRecipe)
   const own = keysFrom(name => textIn(params, name))
   if (own !== undefined) return own
-  const later = LATER.filter(name => textIn(params, name) !== undefined)
-  if (later.length > 0) {
-    throw new Error(
-      `${later.join(', ')} is not supported yet: use aws_access_key_id and aws_secret_access_key`,
-    )
-  }
   const found = findKey(undefined, params.env, ['AWS_BEARER_TOKEN_BEDROCK'])
   if (found.key !== undefined) return bearer(found.key)
+  const named = namedAwsRecipe(params, home)
+  if (named !== undefined) return fetched(named)
   const fromEnv = keysFrom(name => firstOf(params.env, [name.toUpperCase()]))
   if (fromEnv !== undefined) return fromEnv
+  const chain = chainAwsRecipe(params, home)
+  if (chain !== undefined) return fetched(chain)
   const missing =
     'no AWS credential: set aws_access_key_id and aws_secret_access_key, litellm_params.api_key, ' +
     'AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
   return { kind: 'none', missing, id: '' }
+}
+
+/** The keys to sign with; undefined where nobody is called. */
+const keysOf = (
+  credential: Exclude<Credential, { kind: 'bearer' }>,
+  held: Held | undefined,
+): Keys | undefined => {
+  if (credential.kind === 'keys') return credential.keys
+  if (held?.kind !== 'keys') return undefined
+  const { accessKeyId, secretAccessKey: secret, sessionToken: token } = held
+  return { accessKeyId, secret, token }
 }
 
 const regionalBase = (region: string): Base => {
@@ -182,7 +193,7 @@ const connect = (params: ProviderParams): Connection => {
     textIn(params, 'aws_bedrock_runtime_endpoint') ??
     (params.apiBase?.trim() || firstOf(env, ['AWS_BEDROCK_RUNTIME_ENDPOINT', 'BEDROCK_API_BASE']))
   const own = written === undefined ? undefined : parseBase(written)
-  const credential = readCredential(params)
+  const credential = readCredential(params, home)
   const fixedId = typeof extra.model_id === 'string' ? extra.model_id : undefined
   // The last moment a request was signed: the time of an answer when the caller brings none.
   let lastSigned = 0
@@ -190,6 +201,7 @@ const connect = (params: ProviderParams): Connection => {
     baseUrl: printBase(own ?? regionalBase(home)),
     credentialId: credential.id,
     missing: credential.kind === 'none' ? credential.missing : undefined,
+    ...(credential.kind === 'fetched' ? { recipe: credential.recipe } : {}),
     draft: ask => {
       const asked = readModel(ask.model)
       const base = own ?? regionalBase(asked.region ?? home)
@@ -208,13 +220,14 @@ const connect = (params: ProviderParams): Connection => {
         warnings,
       }
     },
-    authorize: async (draft, now) => {
+    authorize: async (draft, now, held) => {
       lastSigned = now.getTime()
-      if (credential.kind === 'none') return []
       if (credential.kind === 'bearer') {
         return unlessGiven(draft, [['authorization', `Bearer ${credential.key.reveal()}`]])
       }
-      return signed(draft, credential.keys, { region: regionOf(draft.origin) ?? home, now })
+      const keys = keysOf(credential, held)
+      if (keys === undefined) return []
+      return signed(draft, keys, { region: regionOf(draft.origin) ?? home, now })
     },
     reading: (ask, stamp) =>
       readingOf(ask, stamp?.() ?? { unique: randomUUID(), created: Math.floor(lastSigned / 1000) }),

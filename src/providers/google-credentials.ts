@@ -15,7 +15,7 @@ import { CredentialFault, type Recipe, recipeId, type Tools } from './recipe.ts'
  *     const google = googleSignIn(params)                     // in connect(): pure but for a look at the file
  *     const project = textIn(params, 'vertex_project') ?? env… ?? google.project
  *     return {
- *       credentialId: google.recipe.id,
+ *       credentialId: google.recipe.identity,
  *       missing: undefined,
  *       recipe: google.recipe,
  *       authorize: (draft, _now, held) => unlessGiven(draft, bearerOf(held)),
@@ -122,6 +122,7 @@ export const googleSignIn = (params: ProviderParams): GoogleSignIn => {
     project: projectOf(json),
     recipe: {
       id: recipeId(['google', origin, origin.kind === 'metadata' ? host : '']),
+      identity: recipeId(['google', origin]),
       title: 'the Google credential',
       mend: MEND,
       secrets: secretsOf(json),

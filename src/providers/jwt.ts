@@ -4,11 +4,15 @@ import { CredentialFault } from './recipe.ts'
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 const readKey = (pem: string): KeyObject => {
+  let key: KeyObject
   try {
-    return createPrivateKey(pem)
+    key = createPrivateKey(pem)
   } catch {
     throw new CredentialFault('the private key is no PEM key')
   }
+  // Any other key would sign with an algorithm that the header does not name.
+  if (key.asymmetricKeyType !== 'rsa') throw new CredentialFault('the private key is no RSA key')
+  return key
 }
 
 /** A compact JWT signed with RS256 (RFC 7519, RFC 7518 section 3.3). `pem` may hold a certificate beside the key. */

@@ -7,7 +7,7 @@ import type { Secret } from '../config/secret.ts'
  *
  *     const recipe = …                                    // made in connect(), pure
  *     return {
- *       credentialId: recipe.id,
+ *       credentialId: recipe.identity,
  *       missing: undefined,
  *       recipe,
  *       authorize: (draft, _now, held) => unlessGiven(draft, bearerOf(held)),
@@ -34,6 +34,8 @@ export type Fetched = {
 export type Recipe = {
   /** A hash of everything that decides which credential it is: deployments with equal recipes share one. */
   readonly id: string
+  /** A hash of who signs in, the same on every machine: for the rate-limit domain and the trust boundary. */
+  readonly identity: string
   /** As a sentence begins: 'the AWS credential'. Shown to clients: no name of a host, an account or a secret. */
   readonly title: string
   /** What the operator can do when it cannot be fetched. Shown to clients as well. */

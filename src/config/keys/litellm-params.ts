@@ -88,7 +88,7 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
     auto_router_default_model: undefined,
     auto_router_embedding_model: undefined,
   }),
-  ...ofProvider('For the provider that knows it.', [
+  ...ofProvider('Signs in with Entra ID: see [providers.md](providers.md#azure-sign-in).', [
     'azure_ad_token',
     'tenant_id',
     'client_id',
@@ -96,19 +96,25 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
     'azure_username',
     'azure_password',
     'azure_scope',
-    'vertex_project',
-    'vertex_location',
-    'vertex_credentials',
+  ]),
+  ...ofProvider('Where AWS credentials come from: see [providers.md](providers.md#aws-credentials).', [
     'aws_access_key_id',
     'aws_secret_access_key',
     'aws_session_token',
-    'aws_region_name',
     'aws_role_name',
     'aws_session_name',
     'aws_profile_name',
     'aws_web_identity_token',
     'aws_sts_endpoint',
     'aws_external_id',
+  ]),
+  ...ofProvider('A Google credential: see [providers.md](providers.md#google-credentials).', [
+    'vertex_credentials',
+  ]),
+  ...ofProvider('For the provider that knows it.', [
+    'vertex_project',
+    'vertex_location',
+    'aws_region_name',
     'aws_bedrock_runtime_endpoint',
     'watsonx_region_name',
   ]),

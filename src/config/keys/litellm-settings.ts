@@ -39,6 +39,10 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
     audit_log_callbacks: [],
   }),
   differs('set_verbose', 'Use the environment variable LITELLM_LOG.', false),
+  ...ofProvider(
+    'Azure deployments without a key sign in with what the environment has: see [providers.md](providers.md#azure-sign-in).',
+    ['enable_azure_ad_token_refresh'],
+  ),
   fixed('json_logs', 'Logs are always JSON lines.', false, true),
   differs(
     'enable_preview_features',

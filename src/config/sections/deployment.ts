@@ -174,6 +174,7 @@ const connect = (made: Entry, { provider }: Resolved, workshop: Workshop): Conne
     env: environmentFor(made, workshop.environment),
     settings: workshop.settings,
     info: { mode: info.info.mode, supportedEndpoints: info.supportedEndpoints },
+    ambient: !isStrayed(made),
   }
   try {
     return provider.connect(asked)
@@ -185,15 +186,17 @@ const connect = (made: Entry, { provider }: Resolved, workshop: Workshop): Conne
 
 /**
  * A deployment that names its own address and a key that turns out unset must not get the provider's general key
- * instead: that key would go to an address it was not meant for.
+ * instead, nor sign in as the machine it runs on: that would go to an address it was not meant for.
  */
-const environmentFor = ({ params, own }: Entry, environment: Environment): Environment => {
-  const unresolved = isUnresolved(params.entries.get('api_key')?.value)
-  if (!unresolved || (own.api_base ?? own.base_url) === undefined) return environment
-  return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !/(?:KEY|TOKEN|SECRET)$/.test(name)),
-  )
-}
+const isStrayed = ({ params, own }: Entry): boolean =>
+  isUnresolved(params.entries.get('api_key')?.value) && (own.api_base ?? own.base_url) !== undefined
+
+const environmentFor = (made: Entry, environment: Environment): Environment =>
+  isStrayed(made)
+    ? Object.fromEntries(
+        Object.entries(environment).filter(([name]) => !/(?:KEY|TOKEN|SECRET|PASSWORD)$/.test(name)),
+      )
+    : environment
 
 const describe = (
   made: Entry,
