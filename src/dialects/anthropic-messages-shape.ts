@@ -110,6 +110,7 @@ export const messages: Shape = {
   errorInside,
   calm,
   filtered: answer => answer.stop_reason === 'refusal',
+  hedge: { without: ['tools', 'mcp_servers', 'container', 'thread'] },
   usageOf: answer => usageOf(answer.usage),
   tell: tellMessagesError,
   stream: {
