@@ -34,7 +34,7 @@ describe('streams', () => {
     chunk({ reasoning_content: 'thinki' }),
     chunk({ reasoning_content: 'ng it ' }),
     chunk({ reasoning_content: 'over' }),
-    chunk({ thinking_blocks: [{ type: 'thinking', thinking: '', signature: 'sig' }] }),
+    chunk({ thinking_blocks: [{ type: 'thinking', thinking: 'thinking it over', signature: 'sig' }] }),
     chunk({ content: 'Here, wi' }),
     chunk({ content: 'th an é ' }),
     chunk({ content: 'and a 🎭.' }),

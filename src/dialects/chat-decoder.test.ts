@@ -225,6 +225,29 @@ describe('streams of a provider', () => {
       ],
     ],
     [
+      'a thought that comes once more with its signature, and one that comes only there',
+      hearing(
+        saying({ reasoning_content: 'h' }),
+        saying({ reasoning_content: 'm' }),
+        saying({ thinking_blocks: [{ type: 'thinking', thinking: 'hm', signature: 'c2ln' }] }),
+        saying({ thinking_blocks: [{ type: 'thinking', thinking: 'and', signature: 'YW5k' }] }, 'stop'),
+        '[DONE]',
+      ),
+      [
+        START,
+        { kind: 'open', part: 0, of: 'reasoning' },
+        delta(0, 'h'),
+        delta(0, 'm'),
+        { kind: 'seal', part: 0, sealed: { issuer: 'messages', payload: 'c2ln' } },
+        close(0),
+        { kind: 'open', part: 1, of: 'reasoning' },
+        delta(1, 'and'),
+        { kind: 'seal', part: 1, sealed: { issuer: 'messages', payload: 'YW5k' } },
+        close(1),
+        ...closing('end'),
+      ],
+    ],
+    [
       'words after the finish are no words of the answer; usage is',
       hearing(
         saying({ content: 'So.' }, 'stop'),

@@ -22,7 +22,12 @@ type Call = {
   closed: boolean
 }
 
-type Flow = { readonly part: number; readonly of: 'text' | 'reasoning' | 'refusal' }
+type Flow = {
+  readonly part: number
+  readonly of: 'text' | 'reasoning' | 'refusal'
+  /** Everything said in it so far, of reasoning. */
+  thought: string
+}
 
 type State = {
   readonly out: NeutralEvent[]
@@ -88,7 +93,7 @@ const flowOf = (state: State, of: Flow['of']): number => {
   closeFlow(state)
   closeWhole(state)
   const part = state.next++
-  state.flow = { part, of }
+  state.flow = { part, of, thought: '' }
   state.out.push({ kind: 'open', part, of })
   return part
 }
@@ -96,6 +101,7 @@ const flowOf = (state: State, of: Flow['of']): number => {
 const say = (state: State, of: Flow['of'], text: string): void => {
   if (text === '') return
   const part = flowOf(state, of)
+  if (of === 'reasoning' && state.flow !== undefined) state.flow.thought += text
   const { logprobs } = state
   const told = of !== 'reasoning' && logprobs.length > 0
   state.out.push({ kind: 'delta', part, text, ...(told ? { logprobs } : {}) })
@@ -114,8 +120,10 @@ const think = (state: State, delta: JsonObject): void => {
   if (readable !== undefined) say(state, 'reasoning', readable)
   for (const block of listOf(delta.thinking_blocks) ?? []) {
     if (!isObject(block)) continue
-    // The same words come under both names.
-    if (readable === undefined) say(state, 'reasoning', textOf(block.thinking) ?? '')
+    const thought = textOf(block.thinking) ?? ''
+    // The same words come under both names, or all of them once more with their signature.
+    const told = readable !== undefined || (state.flow?.of === 'reasoning' && state.flow.thought === thought)
+    if (!told) say(state, 'reasoning', thought)
     const sealed = sealIn(block)
     if (sealed !== undefined) seal(state, sealed)
   }

@@ -36,7 +36,7 @@ const readSeal = (text: string): Sealed => {
   return { issuer, payload, ...(redacted === true ? { redacted } : {}) }
 }
 
-/** A block of its own for a seal: in an answer with the thought it seals, in a stream after the thought. */
+/** A block for a seal and the thought it seals. */
 export const thinkingBlock = (sealed: Sealed, text: string): JsonObject =>
   sealed.redacted === true
     ? { type: 'redacted_thinking', data: writeSeal(sealed) }
@@ -85,7 +85,8 @@ export const readReasoning = (message: JsonObject): readonly ReasoningPart[] => 
     if (sealed?.redacted === true) parts.push({ kind: 'reasoning', text: '', sealed })
     else if (sealed === undefined) text += thought
     else {
-      parts.push({ kind: 'reasoning', text: text + thought, sealed })
+      // The whole thought may come once more with its signature.
+      parts.push({ kind: 'reasoning', text: text === thought ? text : text + thought, sealed })
       text = ''
     }
   }

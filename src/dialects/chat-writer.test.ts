@@ -31,7 +31,7 @@ describe('streams to a client', () => {
       chunk({ reasoning_content: 'thinki' }),
       chunk({ reasoning_content: 'ng it ' }),
       chunk({ reasoning_content: 'over' }),
-      chunk({ thinking_blocks: [{ type: 'thinking', thinking: '', signature: 'c2ln' }] }),
+      chunk({ thinking_blocks: [{ type: 'thinking', thinking: 'thinking it over', signature: 'c2ln' }] }),
       chunk({ content: 'So.' }),
       called(0, { id: 'call_1', type: 'function', function: { name: 'look', arguments: '' } }),
       called(0, { function: { arguments: '{"at":' } }),

@@ -21,6 +21,8 @@ type State = {
   /** How many calls have a place. */
   calls: number
   called: boolean
+  /** The thought that is being said. */
+  thought: string
   refused: boolean
   usage: Usage | undefined
   /** [DONE] or an error went out: nothing after it counts. */
@@ -85,6 +87,7 @@ const onDelta = (state: State, event: NeutralEvent & { kind: 'delta' }): readonl
   if (kind === undefined) return NONE
   if (typeof kind !== 'string') return sayInput(state, kind, event.text)
   if (kind === 'refusal') state.refused = true
+  if (kind === 'reasoning') state.thought += event.text
   const { logprobs } = event
   return delta(
     state,
@@ -93,9 +96,13 @@ const onDelta = (state: State, event: NeutralEvent & { kind: 'delta' }): readonl
   )
 }
 
+/**
+ * With its whole thought: OpenAI's own client keeps the last value of a member that it does not know, and has to send
+ * back what was signed.
+ */
 const onSeal = (state: State, { part, sealed }: NeutralEvent & { kind: 'seal' }): readonly StreamEvent[] => {
   const kind = state.kinds.get(part)
-  if (kind === 'reasoning') return delta(state, { thinking_blocks: [thinkingBlock(sealed, '')] })
+  if (kind === 'reasoning') return delta(state, { thinking_blocks: [thinkingBlock(sealed, state.thought)] })
   const written = writeCallSeal(sealed)
   if (kind === undefined || typeof kind === 'string' || Object.keys(written).length === 0) return NONE
   return callDelta(state, kind, written)
@@ -128,6 +135,7 @@ const write = (state: State, event: NeutralEvent): readonly StreamEvent[] => {
     case 'open':
       if (event.of === 'call') return openCall(state, event)
       state.kinds.set(event.part, event.of)
+      if (event.of === 'reasoning') state.thought = ''
       return NONE
     case 'delta':
       return onDelta(state, event)
@@ -162,6 +170,7 @@ export const chatWriter = (asked: Asked): StreamWriter => {
     kinds: new Map(),
     calls: 0,
     called: false,
+    thought: '',
     refused: false,
     usage: undefined,
     over: false,
