@@ -228,3 +228,45 @@ test('who asks with functions is answered with a function_call', async t => {
     /"toolResult":\{"toolUseId":"call_message_1","content":\[\{"text":"a tree"/,
   )
 })
+
+for (const stream of [false, true])
+  test(`a client of Responses goes on over turns as well, its thoughts sealed in its own items, ${stream ? 'streamed' : 'whole'}`, async t => {
+    const { bedrock, client } = await raise(t)
+    playing(bedrock, {
+      content: [
+        { reasoningContent: { reasoningText: { text: 'I should look.', signature: 'c2ln' } } },
+        { toolUse: { toolUseId: 'tooluse_1', name: 'look', input: { at: 'left' } } },
+      ],
+      stopReason: 'tool_use',
+    })
+    const question = {
+      model: 'star',
+      tools: [{ type: 'function' as const, strict: false, ...LOOK.function }],
+      reasoning: { effort: 'low' as const },
+      include: ['reasoning.encrypted_content' as const],
+      store: false,
+    }
+    const respond = (input: OpenAI.Responses.ResponseInput) =>
+      stream
+        ? client.responses.stream({ ...question, input }).finalResponse()
+        : client.responses.create({ ...question, input })
+    const first: OpenAI.Responses.ResponseInput = [{ role: 'user', content: 'Who is there?' }]
+    const { output } = await respond(first)
+    const [called] = output.flatMap(item => (item.type === 'function_call' ? [item] : []))
+    assert.equal(called?.arguments, '{"at":"left"}')
+    const said = output as unknown as OpenAI.Responses.ResponseInput
+    const answered = { type: 'function_call_output' as const, call_id: called.call_id, output: 'a tree' }
+    const next = await respond([...first, ...said, answered])
+    assert.equal(next.output_text, 'Good evening from the stage.')
+    assert.deepEqual(lastBody(bedrock).messages, [
+      { role: 'user', content: [{ text: 'Who is there?' }] },
+      {
+        role: 'assistant',
+        content: [
+          { reasoningContent: { reasoningText: { text: 'I should look.', signature: 'c2ln' } } },
+          { toolUse: { toolUseId: 'tooluse_1', name: 'look', input: { at: 'left' } } },
+        ],
+      },
+      { role: 'user', content: [{ toolResult: { toolUseId: 'tooluse_1', content: [{ text: 'a tree' }] } }] },
+    ])
+  })

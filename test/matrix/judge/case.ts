@@ -34,7 +34,7 @@ export type Case = {
 export const unsealed = (text: string): string =>
   text
     .replace(/\b([A-Za-z]{1,16}_)[A-Za-z0-9_-]{90,}/g, '$1<sealed>')
-    .replace(/"created":\d+/g, '"created":0')
+    .replace(/"(created|created_at|completed_at)":\d+/g, '"$1":0')
 
 /** The class that the engine gave the first attempt. */
 export const firstClass = ({ records }: Seen): FailureClass | undefined => {
