@@ -303,6 +303,11 @@ describe('thinking and sampling', () => {
     assert.deepEqual(fields({ effort: 'low', temperature: 1, topP: 0.95 }).inference, { topP: 0.95 })
   })
 
+  test('who is told to think in the model’s own words thinks as well', () => {
+    const rest = { thinking: { type: 'adaptive' } }
+    assert.deepEqual(fields({ rest, temperature: 0.5 }), { ...none, fields: rest, lost: ['temperature'] })
+  })
+
   test('what a generation does not take', () => {
     assert.deepEqual(fields({ temperature: 0.5, topP: 0.5 }, NEW), {
       ...none,

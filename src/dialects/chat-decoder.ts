@@ -65,7 +65,7 @@ const openCall = (state: State, call: Call): number => {
 }
 
 const tell = (state: State, call: Call): void => {
-  if (call.part === undefined || call.closed || call.told === call.input.length) return
+  if (call.part === undefined || call.told === call.input.length) return
   state.out.push({ kind: 'delta', part: call.part, text: call.input.slice(call.told) })
   call.told = call.input.length
 }

@@ -109,7 +109,9 @@ describe('what a client says', () => {
           { role: 'assistant', content: null, function_call: { name: 'look', arguments: '{"at":"left"}' } },
           { role: 'function', name: 'look', content: 'a tree' },
           { role: 'assistant', content: null, function_call: { name: 'look', arguments: '{}' } },
+          { role: 'assistant', content: null, function_call: { name: 'look', arguments: '{}' } },
           { role: 'function', name: 'look', content: 'a wall' },
+          { role: 'function', name: 'look', content: 'a door' },
         ),
         functions: [{ name: 'look', description: 'Looks somewhere.', parameters: SCHEMA }],
         function_call: { name: 'look' },
@@ -120,7 +122,9 @@ describe('what a client says', () => {
           turn('assistant', call('call_message_1', 'look')),
           turn('user', result('call_message_1', 'look', 'a tree')),
           turn('assistant', call('call_message_3', 'look', '{}')),
-          turn('user', result('call_message_3', 'look', 'a wall')),
+          turn('assistant', call('call_message_4', 'look', '{}')),
+          turn('user', result('call_message_4', 'look', 'a wall')),
+          turn('user', result('call_message_3', 'look', 'a door')),
         ],
         { tools: [LOOK], toolChoice: { kind: 'tool', name: 'look' } },
       ),
@@ -173,6 +177,15 @@ describe('what a client says', () => {
           ],
         },
         { role: 'assistant', content: 'So.', reasoning: 'nobody signs' },
+        {
+          role: 'assistant',
+          content: 'So.',
+          thinking_blocks: [
+            { type: 'thinking', thinking: 'one ', signature: '' },
+            { type: 'thinking', thinking: 'two', signature: '' },
+            { type: 'thinking', thinking: 'one two', signature: 'c2ln' },
+          ],
+        },
       ),
       request([
         HI,
@@ -187,6 +200,11 @@ describe('what a client says', () => {
           'So.',
         ),
         turn('assistant', { kind: 'reasoning', text: 'nobody signs' }, 'So.'),
+        turn(
+          'assistant',
+          { kind: 'reasoning', text: 'one two', sealed: { issuer: 'messages', payload: 'c2ln' } },
+          'So.',
+        ),
       ]),
     ],
     [

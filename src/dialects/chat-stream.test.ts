@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { decodedBy, written } from './chat.fixture.ts'
+import { decodedBy, hearing, written } from './chat.fixture.ts'
 import { chatDecoder } from './chat-decoder.ts'
 import type { NeutralAnswer, NeutralEvent } from './neutral.ts'
 import { anyAnswer, cutAt } from './neutral-any.fixture.ts'
@@ -16,6 +16,31 @@ const bytesFor = (events: readonly NeutralEvent[]): Uint8Array =>
   )
 
 const decoded = (pieces: readonly Uint8Array[]): readonly NeutralEvent[] => decodedBy(chatDecoder(), pieces)
+
+describe('what went wrong at the provider', () => {
+  const failures: readonly (readonly [what: string, heard: readonly NeutralEvent[], code: string])[] = [
+    [
+      'an error chunk',
+      hearing({ error: { message: 'x', code: 'server_is_overloaded' } }, '[DONE]'),
+      'server_is_overloaded',
+    ],
+    ['a chunk that is no JSON', hearing('{"choices":', '[DONE]'), 'malformed_event'],
+    ['a terminator and nothing else', hearing('[DONE]'), 'empty_answer'],
+    [
+      'an error event',
+      decoded([
+        encoder.encode('event: error\ndata: {"message":"x","code":"server_error"}\n\ndata: [DONE]\n\n'),
+      ]),
+      'server_error',
+    ],
+  ]
+  for (const [what, heard, code] of failures)
+    test(`${what} is an error and the last event`, () => {
+      assert.equal(heard.length, 1)
+      assert.ok(heard[0]?.kind === 'error')
+      assert.equal(heard[0].error.code, code)
+    })
+})
 
 describe('there and back', () => {
   const named = { id: 'chatcmpl-u1', model: 'group' }

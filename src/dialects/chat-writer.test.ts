@@ -71,6 +71,26 @@ describe('streams to a client', () => {
     assert.deepEqual(chunksOf(events)[2], called(0, { function: { arguments: '{}' } }))
   })
 
+  test('a custom call that says nothing says nothing', () => {
+    const events = eventsNamed('a custom call').filter(event => event.kind !== 'delta')
+    assert.deepEqual(chunksOf(events)[2], chunk({}, 'tool_calls'))
+  })
+
+  test('each seal comes with its own thought', () => {
+    const thought = (part: number, text: string): readonly NeutralEvent[] => [
+      { kind: 'open', part, of: 'reasoning' },
+      { kind: 'delta', part, text },
+      { kind: 'seal', part, sealed: { issuer: 'messages', payload: `${part}` } },
+      { kind: 'close', part },
+    ]
+    assert.deepEqual(
+      written([...thought(0, 'one'), ...thought(1, 'two')]).flatMap(
+        data => /"thinking":"[a-z]+","signature":"\d"/.exec(data)?.[0] ?? [],
+      ),
+      ['"thinking":"one","signature":"0"', '"thinking":"two","signature":"1"'],
+    )
+  })
+
   test('a custom call is told as one', () => {
     assert.deepEqual(chunksOf(eventsNamed('a custom call')).slice(1, 3), [
       called(0, { id: 'call_1', type: 'custom', custom: { name: 'apply_patch', input: '' } }),

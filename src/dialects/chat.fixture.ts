@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { JsonObject } from '../wire/json.ts'
+import { chatDecoder } from './chat-decoder.ts'
 import { chatWriter } from './chat-writer.ts'
 import { collectLosses } from './losses.ts'
 import { request } from './neutral.fixture.ts'
@@ -41,3 +42,17 @@ export const decodedBy = (
   decoder: NeutralDecoder,
   pieces: readonly Uint8Array[],
 ): readonly NeutralEvent[] => [...pieces.flatMap(piece => decoder.push(piece)), ...decoder.end()]
+
+/** What a provider says, each a chunk of its own. */
+export const hearing = (...chunks: readonly (JsonObject | string)[]): readonly NeutralEvent[] =>
+  decodedBy(
+    chatDecoder(),
+    chunks.map(chunk =>
+      new TextEncoder().encode(`data: ${typeof chunk === 'string' ? chunk : JSON.stringify(chunk)}\n\n`),
+    ),
+  )
+export const saying = (delta: JsonObject, finish: string | null = null): JsonObject => ({
+  id: 'chatcmpl-9',
+  model: 'm',
+  choices: [{ index: 0, delta, finish_reason: finish }],
+})

@@ -72,6 +72,17 @@ describe('free text through functions', () => {
     ])
   })
 
+  test('a seal on such a call is kept, wherever it comes', () => {
+    const sealed = { issuer: 'gemini', payload: 'x' } as const
+    const [start, open, ...rest] = eventsOf(answerWith('{"input":"a"}'))
+    assert.ok(start && open)
+    const events: readonly NeutralEvent[] = [start, open, { kind: 'seal', part: 0, sealed }, ...rest]
+    const decoder = decodingCustomCalls({ push: () => events, end: () => [] }, asked)
+    assert.deepEqual(answerOf(decoder.push(new Uint8Array())).parts, [
+      { ...call('call_1', 'apply_patch', 'a'), custom: true, sealed },
+    ])
+  })
+
   test('functions, and custom calls of a provider that knows them, are left alone', () => {
     for (const answer of [answerWith('{"input":"x"}', 'look'), ANSWERS['a custom call']]) {
       assert.ok(answer)
