@@ -240,6 +240,14 @@ describe('there and back', () => {
     )
   })
 
+  test('seals of other issuers come back as theirs, readable or not', () => {
+    const parts = (['responses', 'gemini', 'converse'] as const).flatMap((issuer): NeutralAnswer['parts'] => [
+      { kind: 'reasoning', text: `${issuer} thinks`, sealed: { issuer, payload: `${issuer}-1` } },
+      { kind: 'reasoning', text: '', sealed: { issuer, payload: `${issuer}-2`, redacted: true } },
+    ])
+    assert.deepEqual(there({ ...answerNamed('words'), parts }).parts, parts)
+  })
+
   /** What chat has no word for. */
   const differs: Readonly<Record<string, Partial<NeutralAnswer>>> = {
     'an empty text': { parts: [] },

@@ -1,40 +1,18 @@
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import type { Dialect, ReasoningPart, Sealed } from './neutral.ts'
-import { objectOf, parseJson, textOf } from './read-json.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
+import type { ReasoningPart, Sealed } from './neutral.ts'
+import { objectOf, textOf } from './read-json.ts'
+import { openSeal, sealText } from './responses-seal.ts'
 
 /**
  * Reasoning in Chat Completions, where OpenAI has no place for it: `reasoning_content` is what may be read, and
  * `thinking_blocks` with their signatures are what has to come back, as LiteLLM writes both.
  */
 
-/** How opaque pieces of other dialects travel: the same text in every dialect that has a member to hold it. */
-const FOREIGN = 'understudy.r1.'
-const ISSUERS: readonly string[] = [
-  'chat',
-  'responses',
-  'messages',
-  'gemini',
-  'converse',
-] satisfies readonly Dialect[]
+/** Signatures of these blocks are Claude's where nothing else is said; others travel as they do through Responses. */
+const writeSeal = (sealed: Sealed): string =>
+  sealed.issuer === 'messages' ? sealed.payload : sealText(sealed)
 
-const isIssuer = (value: Json | undefined): value is Dialect =>
-  typeof value === 'string' && ISSUERS.includes(value)
-
-/** Signatures of these blocks are Claude's where nothing else is said. */
-const writeSeal = ({ issuer, payload, redacted }: Sealed): string => {
-  if (issuer === 'messages') return payload
-  const members = { issuer, payload, ...(redacted === undefined ? {} : { redacted }) }
-  return FOREIGN + Buffer.from(JSON.stringify(members)).toString('base64url')
-}
-
-const readSeal = (text: string): Sealed => {
-  const own: Sealed = { issuer: 'messages', payload: text }
-  if (!text.startsWith(FOREIGN)) return own
-  const value = parseJson(Buffer.from(text.slice(FOREIGN.length), 'base64url').toString('utf8'))
-  if (!isObject(value) || !isIssuer(value.issuer) || typeof value.payload !== 'string') return own
-  const { issuer, payload, redacted } = value
-  return { issuer, payload, ...(redacted === true ? { redacted } : {}) }
-}
+const readSeal = (text: string): Sealed => openSeal(text) ?? { issuer: 'messages', payload: text }
 
 /** A block for a seal and the thought it seals. */
 export const thinkingBlock = (sealed: Sealed, text: string): JsonObject =>
