@@ -285,6 +285,30 @@ describe('the stream that a provider sends', () => {
     assert.deepEqual(answerOf(events).stop, { kind: 'calls' })
   })
 
+  test('a server that ends none of its parts is heard in order all the same', () => {
+    const say = (type: string, more: JsonObject): JsonObject => ({ type: `response.${type}`, ...more })
+    const call = { type: 'function_call', id: 'fc_1', call_id: 'call_1', name: 'look', arguments: '' }
+    const events = read([
+      streamOf([
+        say('created', { response: {} }),
+        say('reasoning_text.delta', { output_index: 0, content_index: 0, delta: 'Hm.' }),
+        say('output_text.delta', { output_index: 1, content_index: 0, delta: 'I look.' }),
+        say('output_item.added', { output_index: 2, item: call }),
+        say('function_call_arguments.delta', { output_index: 2, delta: '{}' }),
+        say('output_text.delta', { output_index: 3, content_index: 0, delta: 'So.' }),
+        say('completed', { response: { status: 'completed', output: [] } }),
+      ]),
+    ])
+    assert.deepEqual(answerOf(events).parts, [
+      { kind: 'reasoning', text: 'Hm.' },
+      { kind: 'text', text: 'I look.' },
+      { kind: 'call', id: 'call_1', name: 'look', input: '{}' },
+      { kind: 'text', text: 'So.' },
+    ])
+    const closed = events.flatMap(event => (event.kind === 'close' ? [event.part] : []))
+    assert.deepEqual(closed, [0, 1, 2, 3])
+  })
+
   test('an item whose deltas were few is completed by its end', () => {
     const item = { type: 'function_call', id: 'fc_1', call_id: 'call_1', name: 'look', arguments: '{"a":1}' }
     const message = { type: 'message', id: 'msg_1', content: [{ type: 'output_text', text: 'Whole.' }] }
