@@ -136,6 +136,18 @@ describe('what is sent', () => {
     assert.equal(urlOf(draft), `${HOST}/chat/completions`)
   })
 
+  test('headers of another dialect stay behind', () => {
+    const headers = [
+      ['anthropic-beta', 'x'],
+      ['x-own', 'y'],
+    ] as const
+    const draft = draftOf(connection('groq'), 'responses.create', RESPONSES, { headers })
+    assert.deepEqual(
+      draft.headers.map(([name]) => name).filter(name => !/^(?:accept|content|user)/.test(name)),
+      ['x-own'],
+    )
+  })
+
   test('what was lost is told, and refused where it would have changed the answer', () => {
     const told = draftOf(connection('groq'), 'responses.create', {
       ...RESPONSES,

@@ -125,6 +125,9 @@ type Served = {
   readonly plain: (ask: Ask) => Draft
 }
 
+/** Headers of clients that mean something to providers of their own dialect only. */
+const FOREIGN_HEADER = /^anthropic-|^x-goog-/
+
 /** The request in the other dialect, with what was lost on the way. Throws Unsupported. */
 const crossed = (ask: Ask, upstream: Upstream, { name, apis, plain }: Served): Draft => {
   const target: Target = { model: plainModel(ask.model), allowedParams: ask.allowedParams, ...apis.chat }
@@ -135,6 +138,7 @@ const crossed = (ask: Ask, upstream: Upstream, { name, apis, plain }: Served): D
     params: {},
     // The client's query belongs to the path that it asked for.
     query: '',
+    headers: ask.headers.filter(([name]) => !FOREIGN_HEADER.test(name)),
     body: { kind: 'json', bytes: body, index: indexObject(body), contentType: 'application/json' },
     edits: [],
   })
