@@ -179,7 +179,8 @@ export const answers: fc.Arbitrary<NeutralAnswer> = fc
     ),
     cut: fc.constantFrom(undefined, 'length' as const, 'filter' as const),
     input: fc.nat(999),
-    output: fc.nat(999),
+    // Without a single token it would be no answer.
+    output: fc.integer({ min: 1, max: 999 }),
     cached: fc.nat(99),
     written: fc.nat(99),
     thought: fc.nat(99),
