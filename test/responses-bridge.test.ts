@@ -237,6 +237,10 @@ describe('responses at a provider of chat completions', () => {
       const error = await failing(Promise.resolve(call()))
       assert.match(error.message, new RegExp(`${words} is not supported for groq`))
     }
+    const error = await failing(
+      on.client.responses.create({ model: 'plain', input: 'And?', previous_response_id: id }),
+    )
+    assert.deepEqual([error.status, error.param], [400, 'previous_response_id'])
     assertAsked([], [CHAT])
   })
 })

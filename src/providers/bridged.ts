@@ -23,8 +23,25 @@ const requestOf = (ask: Ask, provider: string): JsonObject => {
   return objectIn(joinSegments(applyEdits(ask.body.index, ask.edits)))
 }
 
+/** What needs a store, or work, that the provider does not have for answers of this dialect, in LiteLLM's words. */
+const KEPT_BY_NOBODY: Readonly<Record<string, string>> = {
+  'responses.get': 'GET responses',
+  'responses.delete': 'DELETE responses',
+  'responses.cancel': 'CANCEL responses',
+  'responses.compact': 'COMPACT responses',
+  'responses.input_items': 'list_input_items',
+  'responses.input_tokens': 'responses.input_tokens',
+}
+
+/** Throws Unsupported for a call about a response that a translation has made. */
+export const refuseKept = ({ route }: Ask, provider: string): void => {
+  const what = KEPT_BY_NOBODY[route.name]
+  if (what !== undefined) throw new Unsupported(`${what} is not supported for ${provider}`)
+}
+
 /** The door through which this call came. Throws Unsupported when no translation leads from there. */
 export const doorOf = (ask: Ask, provider: string): Door => {
+  refuseKept(ask, provider)
   const door = DOORS[ask.route.shape]
   if (door === undefined) throw new Unsupported(`${provider} does not serve ${ask.route.name}`)
   return door

@@ -6,15 +6,8 @@ import { responsesUpstream } from '../dialects/responses.ts'
 import { ROUTES, type Route } from '../routes.ts'
 import { indexObject } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
-import { bridge, bridgedReading } from './bridged.ts'
-import {
-  type Ask,
-  type Connection,
-  type Draft,
-  type ProviderParams,
-  type Reading,
-  Unsupported,
-} from './provider.ts'
+import { bridge, bridgedReading, refuseKept } from './bridged.ts'
+import type { Ask, Connection, Draft, ProviderParams, Reading } from './provider.ts'
 
 /**
  * OpenAI's dialect has two APIs for text, chat completions and responses, and most of its providers serve the first
@@ -81,15 +74,6 @@ export const plainModel = (model: string): string => (isMarked(model) ? model.sl
 const toResponses = (ask: Ask, { chatToResponses }: TextApis): boolean =>
   chatToResponses === 'always' || (chatToResponses === 'by name' && isMarked(ask.model))
 
-/** What cannot be made of chat completions, in LiteLLM's words. */
-const REFUSED: Readonly<Record<string, string>> = {
-  'responses.get': 'GET responses',
-  'responses.delete': 'DELETE responses',
-  'responses.cancel': 'CANCEL responses',
-  'responses.compact': 'COMPACT responses',
-  'responses.input_items': 'list_input_items',
-}
-
 /**
  * The dialect that a call has to be translated into; undefined: it goes as it is. Throws Unsupported for what needs a
  * store, or work, of the provider's own.
@@ -99,8 +83,8 @@ const crossingOf = (ask: Ask, apis: TextApis, provider: string): Upstream | unde
   if (route.shape === 'chat') return toResponses(ask, apis) ? responsesUpstream : undefined
   if (route.upstream.startsWith('/responses')) {
     if (apis.responses || toResponses(ask, apis)) return undefined
-    if (route.name === 'responses.create') return chatUpstream
-    throw new Unsupported(`${REFUSED[route.name] ?? route.name} is not supported for ${provider}`)
+    refuseKept(ask, provider)
+    return chatUpstream
   }
   if (DOORS[route.shape] === undefined) return undefined
   return toResponses(ask, apis) ? responsesUpstream : chatUpstream
