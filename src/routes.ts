@@ -228,6 +228,23 @@ export const ROUTES: readonly Route[] = [
     modes: ['rerank'],
   }),
   call({
+    name: 'messages.create',
+    method: 'POST',
+    paths: ['/v1/messages'],
+    upstream: '/messages',
+    shape: 'messages',
+    streams: true,
+    modes: ['chat', 'responses'],
+  }),
+  call({
+    name: 'messages.count_tokens',
+    method: 'POST',
+    paths: ['/v1/messages/count_tokens'],
+    upstream: '/messages/count_tokens',
+    shape: 'message_tokens',
+    modes: ['chat', 'responses'],
+  }),
+  call({
     name: 'responses.create',
     method: 'POST',
     paths: responsesPaths('/responses'),

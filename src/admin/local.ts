@@ -5,15 +5,16 @@ import type { Config } from '../config/config.ts'
 import { Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
 import type { Traffic } from '../listen/traffic.ts'
+import { toldOn } from '../reply/told.ts'
 import { VERSION } from '../version.ts'
 import type { Json } from '../wire/json.ts'
 import { health } from './health.ts'
-import { modelCard, modelInfo, modelList } from './models.ts'
+import { asksForMessages, modelCard, modelInfo, modelList } from './models.ts'
 
 /** A route the gateway answers itself. Every one denies by default; `open` is the short list of exceptions. */
 export type LocalRoute = {
   readonly name: string
-  readonly method: 'GET'
+  readonly method: 'GET' | 'HEAD'
   readonly paths: readonly string[]
   /** No key needed: liveness and readiness, which say nothing about what is behind. */
   readonly open: boolean
@@ -34,6 +35,7 @@ export type Visit = {
   readonly caller: Caller | undefined
   readonly params: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, string | undefined>>
+  readonly headers: IncomingMessage['headers']
 }
 
 export const json = (value: Json, status = 200): LocalAnswer => ({
@@ -71,6 +73,8 @@ export const LOCAL_ROUTES: readonly LocalRoute[] = [
     open: true,
     answer: () => json("I'm alive!"),
   },
+  // Coding agents look whether anybody is there before they have a key to show.
+  { name: 'hello', method: 'HEAD', paths: ['/api/hello'], open: true, answer: () => json('hello') },
   { name: 'health.readiness', method: 'GET', paths: ['/health/readiness'], open: true, answer: readiness },
 ]
 
@@ -79,16 +83,21 @@ export type LocalRequest = {
   readonly params: Readonly<Record<string, string>>
   /** Raw query string without '?'. */
   readonly query: string
+  readonly callId: string
   readonly house: House
   readonly traffic: Traffic
 }
 
-const refusal = (error: Refusal): LocalAnswer => ({
-  ...json(
-    { error: { message: error.message, type: error.type, param: error.param, code: error.code } },
-    error.status,
-  ),
-})
+/** Refusals in the dialect of the list that was asked for. */
+const refusal = (
+  { message, type, param, code, status }: Refusal,
+  { request, callId }: LocalRequest,
+): LocalAnswer => {
+  const shape = asksForMessages(request.headers) ? 'messages' : 'resource'
+  const told = toldOn(shape, { message, type, param, code }, { status, failure: undefined, callId })
+  const answer = json(told.document, told.status)
+  return told.headers === undefined ? answer : { ...answer, headers: { ...answer.headers, ...told.headers } }
+}
 
 export const answerLocally = async (route: LocalRoute, from: LocalRequest): Promise<LocalAnswer> => {
   const { house, traffic, request } = from
@@ -96,9 +105,10 @@ export const answerLocally = async (route: LocalRoute, from: LocalRequest): Prom
   try {
     const caller = route.open ? undefined : authenticate(request, config)
     const query = Object.fromEntries(new URLSearchParams(from.query))
-    return await route.answer({ house, traffic, config, caller, params: from.params, query })
+    const { headers } = request
+    return await route.answer({ house, traffic, config, caller, params: from.params, query, headers })
   } catch (error) {
-    if (error instanceof Refusal) return refusal(error)
+    if (error instanceof Refusal) return refusal(error, from)
     house.event('error', 'A local route failed.', { route: route.name, error })
     return json({ error: { message: 'Internal server error', type: 'internal_server_error' } }, 500)
   }

@@ -16,10 +16,53 @@ const namesFor = (config: Config, mayUse: (group: string) => boolean): readonly 
 
 const card = (id: string): Json => ({ id, object: 'model', created: CREATED, owned_by: 'openai' })
 
-export const modelList = ({ config, caller }: Visit): LocalAnswer =>
-  json({ data: namesFor(config, caller?.mayUse ?? (() => false)).map(card), object: 'list' })
+/** Clients of the Messages API say its version with every request, and read another form of this list. */
+export const asksForMessages = (headers: Visit['headers']): boolean =>
+  headers['anthropic-version'] !== undefined
 
-export const modelCard = ({ config, caller, params }: Visit): LocalAnswer => {
+const messagesCard = (id: string): Json => ({
+  type: 'model',
+  id,
+  display_name: id,
+  created_at: new Date(CREATED * 1000).toISOString().replace('.000', ''),
+})
+
+/** As many as that API gives when nobody says how many, and at most. */
+const PAGE = { usual: 20, most: 1000 }
+
+const pageSize = (written: string | undefined): number => {
+  const size = written === undefined ? PAGE.usual : Number(written)
+  if (Number.isInteger(size) && size >= 1 && size <= PAGE.most) return size
+  throw new Refusal(400, `limit: a number from 1 to ${PAGE.most} is expected.`, {
+    type: 'invalid_request_error',
+    param: 'limit',
+  })
+}
+
+/** One page, from behind `after_id` or up to `before_id`. */
+const messagesPage = (names: readonly string[], query: Visit['query']): LocalAnswer => {
+  const size = pageSize(query.limit)
+  const { after_id: after, before_id: before } = query
+  const end = before === undefined ? names.length : Math.max(0, names.indexOf(before))
+  const start =
+    before === undefined ? (after === undefined ? 0 : names.indexOf(after) + 1) : Math.max(0, end - size)
+  const page = names.slice(start, Math.min(end, start + size))
+  return json({
+    data: page.map(messagesCard),
+    has_more: before === undefined ? start + page.length < names.length : start > 0,
+    first_id: page[0] ?? null,
+    last_id: page.at(-1) ?? null,
+  })
+}
+
+export const modelList = ({ config, caller, headers, query }: Visit): LocalAnswer => {
+  const names = namesFor(config, caller?.mayUse ?? (() => false))
+  return asksForMessages(headers)
+    ? messagesPage(names, query)
+    : json({ data: names.map(card), object: 'list' })
+}
+
+export const modelCard = ({ config, caller, params, headers }: Visit): LocalAnswer => {
   const id = params['*'] ?? ''
   if (!namesFor(config, caller?.mayUse ?? (() => false)).includes(id))
     throw new Refusal(
@@ -31,7 +74,7 @@ export const modelCard = ({ config, caller, params }: Visit): LocalAnswer => {
         code: 'model_not_found',
       },
     )
-  return json(card(id))
+  return json(asksForMessages(headers) ? messagesCard(id) : card(id))
 }
 
 const shown = (deployment: Deployment): Json => ({

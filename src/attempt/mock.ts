@@ -103,6 +103,12 @@ const answering = (status: number, type: string, body: Uint8Array): Answer => {
   }
 }
 
+/** The transport of a draft that brings its own answer. */
+export const localTransport = (body: Uint8Array): Transport => ({
+  send: () => Promise.resolve(answering(200, 'application/json', body)),
+  close: () => Promise.resolve(),
+})
+
 const waiting = (ms: number, house: House, signal: Signal): Promise<void> =>
   new Promise((resolve, reject) => {
     const cancel = house.clock.after(ms, resolve)

@@ -16,7 +16,7 @@ import { concealed } from './conceal.ts'
 import { firstCredential } from './credential.ts'
 import { plainAnswer } from './decode.ts'
 import { limitsFor, nearer, type PhaseLimits } from './limits.ts'
-import { isRehearsed, mockTransport } from './mock.ts'
+import { isRehearsed, localTransport, mockTransport } from './mock.ts'
 import { editNames, type Outcome } from './outcome.ts'
 import { mayThink, patienceMs } from './patience.ts'
 import { type Approach, approachTo, type Resumption } from './resume.ts'
@@ -93,7 +93,8 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     const credential = pending instanceof Promise ? await pending : pending
     far.credential = credential
     const headers = withCredential(draft, credential)
-    const transport = mock ?? house.transport
+    const own = mock ?? (draft.local === undefined ? undefined : localTransport(draft.local))
+    const transport = own ?? house.transport
     const phases = phasesOf(job, far.limits, taken === held ? 0 : house.clock.now() - far.startedAt)
     const answer = plainAnswer(
       await transport.send(draft, headers, phases, job.signal ?? call.context.departed),

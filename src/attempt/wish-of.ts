@@ -5,7 +5,7 @@ import type { Wish } from '../plan/wish.ts'
 import { keysOf } from '../read/parse.ts'
 import { countPromptTokens } from '../record/tokens.ts'
 
-const PROMPT_ROUTES = new Set(['chat', 'completions', 'responses', 'compaction', 'embeddings'])
+const PROMPT_ROUTES = new Set(['chat', 'completions', 'responses', 'compaction', 'embeddings', 'messages'])
 
 /** prompt_caching pins a prefix of at least this many bytes (1024 tokens are never fewer bytes). */
 const CACHEABLE_BYTES = 1024

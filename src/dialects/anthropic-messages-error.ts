@@ -32,7 +32,8 @@ const TOO_LATE = 504
 const statusOf = ({ type }: ErrorBody, { status, failure }: Circumstance): number => {
   if (failure === 'overloaded' || type === 'server_overloaded') return OVERLOADED
   if (failure === 'quota') return NO_MONEY
-  return failure?.startsWith('timeout_') === true ? TOO_LATE : status
+  // LiteLLM shows every timeout as the client's own fault; here that is said of a request that came too slowly.
+  return failure !== undefined && status === 408 ? TOO_LATE : status
 }
 
 const LIMIT = /(?:maximum context length is |> |limit of )(\d{3,9})\b/

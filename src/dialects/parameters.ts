@@ -1,4 +1,5 @@
 import type { Route } from '../routes.ts'
+import { MESSAGES_PARAMETERS } from './anthropic-parameters.ts'
 import { PARAMETERS } from './openai-parameters.ts'
 
 /** Parameters that some published route of the dialect has. */
@@ -13,6 +14,7 @@ const EXTENDED: ReadonlySet<string> = new Set([
   '/responses',
   '/embeddings',
   '/rerank',
+  '/messages',
 ])
 
 /**
@@ -20,7 +22,8 @@ const EXTENDED: ReadonlySet<string> = new Set([
  * other routes only (temperature on /responses/compact) would be refused as unknown.
  */
 export const accepts = (route: Route, key: string): boolean => {
-  const published = PARAMETERS[`POST ${route.upstream}`]
+  const name = `POST ${route.upstream}`
+  const published = PARAMETERS[name] ?? MESSAGES_PARAMETERS[name]
   if (published !== undefined && Object.hasOwn(published.parameters, key)) return true
   return EXTENDED.has(route.upstream) && !KNOWN.has(key)
 }

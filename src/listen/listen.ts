@@ -110,7 +110,9 @@ const directory = (house: House, traffic: Traffic): Directory => {
   }
   for (const local of LOCAL_ROUTES)
     add(local.method, local.paths, visitor => {
-      void answerLocally(local, { ...visitor, house, traffic }).then(answer => tell(visitor, answer, house))
+      void answerLocally(local, { ...visitor, callId: callIdOf(visitor.request), house, traffic }).then(
+        answer => tell(visitor, answer, house),
+      )
     })
   const find: Directory['find'] = (method, path) => {
     const known = exact.get(`${method} ${path}`)

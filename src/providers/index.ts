@@ -1,14 +1,19 @@
+import { anthropic } from './anthropic.ts'
 import { azure } from './azure.ts'
 import { azureAi } from './azure-ai.ts'
 import { bedrock } from './bedrock.ts'
 import { ROWS } from './compatible-rows.ts'
+import { countingFor } from './counting.ts'
 import { openai } from './openai.ts'
 import { openAiCompatible } from './openai-compatible.ts'
 import type { Provider } from './provider.ts'
 
-const all: readonly Provider[] = [openai, azure, azureAi, bedrock, ...ROWS.map(openAiCompatible)]
+const all: readonly Provider[] = [openai, azure, azureAi, anthropic, bedrock, ...ROWS.map(openAiCompatible)]
 
 /** Every provider by LiteLLM's prefix. */
 export const providers: Readonly<Record<string, Provider>> = Object.freeze(
-  Object.assign(Object.create(null), Object.fromEntries(all.map(provider => [provider.name, provider]))),
+  Object.assign(
+    Object.create(null),
+    Object.fromEntries(all.map(provider => [provider.name, countingFor(provider)])),
+  ),
 )

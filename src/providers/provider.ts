@@ -2,7 +2,7 @@ import type { Secret } from '../config/secret.ts'
 import type { Prefill } from '../dialects/continuation.ts'
 import type { StreamDecoder } from '../dialects/shape.ts'
 import type { ClientBody } from '../read/body.ts'
-import type { Route } from '../routes.ts'
+import type { Route, ShapeName } from '../routes.ts'
 import type { Edit, Warning } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { Held, Recipe } from './recipe.ts'
@@ -54,6 +54,8 @@ export type Draft = {
   /** Every change that was made to the client's body, for the trail. */
   readonly edits: readonly Edit[]
   readonly warnings: readonly Warning[]
+  /** The answer, a JSON document: it is made here, and nobody is asked. */
+  readonly local?: Uint8Array
 }
 
 /** The provider cannot serve this route or body at all; the loop treats it as a failure of class `unsupported`. */
@@ -137,6 +139,8 @@ export type Provider = {
   /** False: this provider keeps no files, batches or stored responses; such routes pass it by. */
   readonly ownsResources?: false
   readonly prefill?: Prefill
+  /** Endpoints that count a prompt which it serves itself, by shape; for any other the gateway counts. */
+  readonly counts?: readonly ShapeName[]
   /** litellm_params keys that belong to this provider, so that they do not become body defaults. */
   readonly params: readonly string[]
   /** Throws Error with a sentence that says what is missing and how to mend it. */

@@ -102,7 +102,7 @@ const NOT_RETURNED: ReadonlySet<string> = new Set(['content-encoding', 'content-
 
 /** These come back under their own name too: client libraries read them. */
 const UNPREFIXED =
-  /^(?:x-ratelimit-(?:limit|remaining|reset)-(?:requests|tokens)|x-request-id|openai-(?:processing-ms|version|model))$/
+  /^(?:x-ratelimit-(?:limit|remaining|reset)-(?:requests|tokens)|anthropic-ratelimit-(?:requests|tokens|input-tokens|output-tokens)-(?:limit|remaining|reset)|(?:x-)?request-id|openai-(?:processing-ms|version|model))$/
 
 const PREFIX = 'llm_provider-'
 

@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto'
+import { messagesUpstream } from '../dialects/anthropic-messages.ts'
+import type { Edit, Warning } from '../wire/edit.ts'
+import { bridge, bridgedReading } from './bridged.ts'
+import { type Ask, type HeaderPair, type Reading, type Stamp, Unsupported } from './provider.ts'
+import { encodeBody } from './same-dialect.ts'
+
+/** What every vendor of Claude has in common, whose address and credential differ. */
+
+/** Routes of the dialect itself: the client's bytes go as they are. */
+const OWN: ReadonlySet<string> = new Set(['messages', 'message_tokens'])
+
+/** Routes whose requests can be translated. */
+const BRIDGED: ReadonlySet<string> = new Set(['chat.completions', 'responses.create'])
+
+export const speaksMessages = (ask: Ask): boolean => OWN.has(ask.route.shape)
+
+/** Headers that only clients of another dialect send, and mean for its providers. */
+const FOREIGN: ReadonlySet<string> = new Set(['openai-beta', 'openai-organization', 'openai-project'])
+
+/** The ask without what is meant for providers of another dialect. */
+export const withoutForeign = (ask: Ask): Ask =>
+  ask.headers.some(([name]) => FOREIGN.has(name))
+    ? { ...ask, headers: ask.headers.filter(([name]) => !FOREIGN.has(name)) }
+    : ask
+
+export type MessagesBody = {
+  readonly body: readonly Uint8Array[]
+  readonly edits: readonly Edit[]
+  readonly warnings: readonly Warning[]
+}
+
+/** The body in the Messages dialect, whatever the client speaks. Throws Unsupported for what cannot be carried. */
+export const messagesBody = (ask: Ask, model: string, provider: string): MessagesBody => {
+  if (speaksMessages(ask)) {
+    const { body, edits } = encodeBody(ask, model)
+    return { body, edits, warnings: [] }
+  }
+  if (!BRIDGED.has(ask.route.name)) throw new Unsupported(`${provider} does not serve ${ask.route.name}`)
+  const target = { model, allowedParams: ask.allowedParams }
+  const { body, warnings } = bridge(ask, messagesUpstream, target, provider)
+  return { body: [body], edits: ask.edits, warnings }
+}
+
+const SAME_DIALECT: Reading = {}
+
+export const messagesReading = (ask: Ask, provider: string, stamp: (() => Stamp) | undefined): Reading =>
+  speaksMessages(ask)
+    ? SAME_DIALECT
+    : bridgedReading(ask, messagesUpstream, provider, stamp?.() ?? { unique: randomUUID(), created: 0 })
+
+/** The version that everybody speaks; a client that speaks another says so itself. */
+export const VERSION_HEADER: HeaderPair = ['anthropic-version', '2023-06-01']
