@@ -5,7 +5,15 @@ import { NATIVE_ROUTES } from '../src/passthrough/routes.ts'
 import { ROUTES, type Route } from '../src/routes.ts'
 import { assertErrorShape } from './support/answers.ts'
 import { assertNothingRefused } from './support/canary.ts'
-import { type Cast, leadOf, OTHER_VECTORS, raise, STRANDED_VECTORS } from './support/cast.ts'
+import {
+  type Cast,
+  leadOf,
+  OTHER_VECTORS,
+  raise,
+  STRANDED_VECTORS,
+  type Tongue,
+  tongueOf,
+} from './support/cast.ts'
 import {
   always,
   proveByteGate,
@@ -88,8 +96,10 @@ test('every row of the endpoint table has a request that drives it', () => {
 
 test('every endpoint keeps the promises that `understudy routes` prints', async t => {
   const cast = await raise(t)
+  const casts: Readonly<Record<Tongue, Cast>> = { openai: cast, anthropic: await raise(t, 'anthropic') }
   const proven: RouteLine[] = []
   for (const route of ROUTES) {
+    const cast = casts[tongueOf(route)]
     await t.test(route.name, async inner => {
       const cells = await prove(inner, cast, route)
       proven.push({ method: route.method, path: route.paths[0] ?? '', ...cells })

@@ -6,9 +6,12 @@ import { ROWS } from './compatible-rows.ts'
 import { countingFor } from './counting.ts'
 import { openai } from './openai.ts'
 import { openAiCompatible } from './openai-compatible.ts'
+import { overChat } from './over-chat.ts'
 import type { Provider } from './provider.ts'
 
-const all: readonly Provider[] = [openai, azure, azureAi, anthropic, bedrock, ...ROWS.map(openAiCompatible)]
+const openaiDialect: readonly Provider[] = [openai, azure, azureAi, ...ROWS.map(openAiCompatible)]
+
+const all: readonly Provider[] = [anthropic, bedrock, ...openaiDialect.map(overChat)]
 
 /** Every provider by LiteLLM's prefix. */
 export const providers: Readonly<Record<string, Provider>> = Object.freeze(

@@ -105,7 +105,7 @@ export type Ending = {
 }
 
 const SUCCESS =
-  /^(?:response\.(?:completed|incomplete)|image_\w+\.completed|speech\.audio\.done|transcript\.text\.done)$/
+  /^(?:message_stop|response\.(?:completed|incomplete)|image_\w+\.completed|speech\.audio\.done|transcript\.text\.done)$/
 const ERROR = /^(?:error|response\.failed)$/
 
 const choicesOf = (data: JsonObject): readonly JsonObject[] =>
@@ -120,6 +120,7 @@ export const endingOf = (text: string): Ending => {
     starts: count(
       value =>
         value.type === 'response.created' ||
+        value.type === 'message_start' ||
         choicesOf(value).some(choice => isObject(choice.delta) && choice.delta.role !== undefined),
     ),
     successes: count(

@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test'
 import { type Served, serve } from '../../src/listen/serve.ts'
 import { ROUTES, type Route } from '../../src/routes.ts'
-import type { Stage } from '../../src/stage/stage.ts'
+import type { Stage, StageOptions } from '../../src/stage/stage.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import {
   deployment,
@@ -14,13 +14,13 @@ import {
   type StartOptions,
 } from './harness.ts'
 import type { RawClient } from './raw.ts'
-import { type ClientRequest, modelOf, type Props, propsFor, streamsOf } from './requests.ts'
+import { type ClientRequest, modelOf, type Props, propsFor, recipeOf, streamsOf } from './requests.ts'
 
 type Headers = ClientRequest['headers']
 
 /** A gateway in front of three strict providers, with groups of its own for every row of the endpoint table. */
 export type Cast = {
-  readonly play: Play<typeof STAGES>
+  readonly play: Play<StageSet>
   /** Asked first. */
   readonly lead: Stage
   /** The second deployment of the paired groups. */
@@ -35,11 +35,19 @@ export type Cast = {
   readonly clear: () => void
 }
 
+/** Who plays, by what the endpoints of a cast speak. */
 const STAGES = {
-  lead: {},
-  spare: {},
-  backup: { flavour: 'azure', models: ['*'] },
+  openai: { lead: {}, spare: {}, backup: { flavour: 'azure', models: ['*'] } },
+  anthropic: {
+    lead: { flavour: 'anthropic', models: ['*'] },
+    spare: { flavour: 'anthropic', models: ['*'] },
+    backup: { flavour: 'anthropic', models: ['*'] },
+  },
 } as const
+export type Tongue = keyof typeof STAGES
+
+/** Whose API the row is of. */
+export const tongueOf = (route: Route): Tongue => recipeOf(route).speaks ?? 'openai'
 
 /** One deployment, falling back to `backup`. */
 export const leadOf = (route: Route): string => `lead/${route.name}`
@@ -62,7 +70,7 @@ const HALT_SECONDS = 0.6
 
 const resting = { model_info: { allowed_fails: 0, cooldown_time: 600 } }
 
-type Stages = Readonly<Record<keyof typeof STAGES, Stage>>
+type Stages = Readonly<Record<'lead' | 'spare' | 'backup', Stage>>
 
 const groupsFor = (route: Route, { lead, spare, backup }: Stages): JsonObject[] => {
   const model = modelOf(route)
@@ -81,30 +89,37 @@ const groupsFor = (route: Route, { lead, spare, backup }: Stages): JsonObject[] 
   ]
 }
 
-const configFor = (stages: Stages): object => ({
-  model_list: [
-    ...ROUTES.flatMap(route => groupsFor(route, stages)),
-    deployment(OTHER_VECTORS, stages.backup, 'text-embedding-3-large'),
-    deployment(STRANDED_VECTORS, stages.lead, 'text-embedding-3-small'),
-  ],
-  router_settings: {
-    num_retries: 1,
-    // What a break looks like when nobody goes on; who goes on, and how, has tests of its own.
-    stream_recovery: 'off',
-    fallbacks: [
-      ...ROUTES.flatMap(route => {
-        // A group that may not serve stands in front: it must be passed over, not end the way.
-        const targets = [...(route.name === 'embeddings' ? [OTHER_VECTORS] : []), backupOf(route)]
-        return [
-          { [leadOf(route)]: targets },
-          { [hurriedOf(route)]: targets },
-          { [haltingOf(route)]: targets },
-        ]
-      }),
-      { [STRANDED_VECTORS]: [OTHER_VECTORS] },
+const fallbacksFor = (route: Route): JsonObject[] => {
+  // A group that may not serve stands in front: it must be passed over, not end the way.
+  const targets = [...(route.name === 'embeddings' ? [OTHER_VECTORS] : []), backupOf(route)]
+  return [{ [leadOf(route)]: targets }, { [hurriedOf(route)]: targets }, { [haltingOf(route)]: targets }]
+}
+
+/** Vectors that may not cross. */
+const strandedIn = ({ lead, backup }: Stages): JsonObject[] => [
+  deployment(OTHER_VECTORS, backup, 'text-embedding-3-large'),
+  deployment(STRANDED_VECTORS, lead, 'text-embedding-3-small'),
+]
+
+const configFor = (stages: Stages, tongue: Tongue): object => {
+  const routes = ROUTES.filter(route => tongueOf(route) === tongue)
+  const stranded = tongue === 'openai'
+  return {
+    model_list: [
+      ...routes.flatMap(route => groupsFor(route, stages)),
+      ...(stranded ? strandedIn(stages) : []),
     ],
-  },
-})
+    router_settings: {
+      num_retries: 1,
+      // What a break looks like when nobody goes on; who goes on, and how, has tests of its own.
+      stream_recovery: 'off',
+      fallbacks: [
+        ...routes.flatMap(fallbacksFor),
+        ...(stranded ? [{ [STRANDED_VECTORS]: [OTHER_VECTORS] }] : []),
+      ],
+    },
+  }
+}
 
 export const authorized: Headers = [['authorization', `Bearer ${MASTER_KEY}`]]
 
@@ -127,10 +142,10 @@ export const sendTo = (door: Door): Pick<Cast, 'open' | 'send'> => {
 }
 
 /** Starts the cast; it leaves when the test ends. */
-export const raise = async (t: TestContext): Promise<Cast> => {
-  const started = await play(t, {
-    stages: STAGES,
-    config: configFor,
+export const raise = async (t: TestContext, tongue: Tongue = 'openai'): Promise<Cast> => {
+  const started = await play<Readonly<Record<'lead' | 'spare' | 'backup', StageOptions>>>(t, {
+    stages: STAGES[tongue],
+    config: stages => configFor(stages, tongue),
     start: steadily,
   })
   const { stages } = started

@@ -213,12 +213,15 @@ const play = async (scene: Scene, group: string, fault: Fault): Promise<Reply> =
   return cast.send(requestFor(route, { group, props, stream }), retries)
 }
 
+/** Dialects with an event that begins an answer. */
+const BEGUN: ReadonlySet<string> = new Set(['chat', 'responses', 'messages'])
+
 const assertOneWhole = (text: string, route: Route): void => {
   const ending = endingOf(text)
   assert.equal(ending.errors, 0)
   assert.equal(ending.successes, 1)
   assert.equal(ending.stops, route.shape === 'chat' || route.shape === 'completions' ? 1 : 0)
-  if (route.shape === 'chat' || route.shape === 'responses') assert.equal(ending.starts, 1)
+  if (BEGUN.has(route.shape)) assert.equal(ending.starts, 1)
 }
 
 /** The end of a stream that broke after its beginning: said in the dialect, and never as success. */
@@ -228,7 +231,7 @@ const assertBroken = (reply: Reply, route: Route, name: string): void => {
   assert.equal(ending.successes, 0, `${name}: a truncated answer passed for a whole one`)
   assert.equal(ending.errors, 1, `${name}: ${reply.text.slice(-500)}`)
   assert.equal(ending.stops, 0, `${name}: the terminator of a whole answer after an error`)
-  if (route.shape === 'chat' || route.shape === 'responses') assert.equal(ending.starts, 1, name)
+  if (BEGUN.has(route.shape)) assert.equal(ending.starts, 1, name)
 }
 
 /** Failures before the first content are invisible; after it the stream ends with the dialect's error event. */

@@ -18,6 +18,8 @@ export type Recipe = {
   readonly query?: Readonly<Record<string, string>>
   /** Where this request differs from its row: the body names a model, or none although it could. */
   readonly names?: 'body' | 'none'
+  /** Whose API it is: its providers in the generated suites speak that. Default: OpenAI's. */
+  readonly speaks?: 'anthropic'
 }
 
 const CHAT = 'gpt-4.1'
@@ -102,6 +104,17 @@ const MODEL_ROUTES: Readonly<Record<string, Recipe>> = {
   'audio.translations': { model: 'whisper-1', form: () => [['file', sound]] },
   rerank,
   'rerank.v2': rerank,
+  'messages.create': {
+    model: 'claude-sonnet-4-5',
+    speaks: 'anthropic',
+    json: () => ({ messages: [user], max_tokens: 64, metadata: { user_id: 'u1' }, temperature: 0.5 }),
+    asStream: stream,
+  },
+  'messages.count_tokens': {
+    model: 'claude-sonnet-4-5',
+    speaks: 'anthropic',
+    json: () => ({ messages: [user], system: 'Be brief.' }),
+  },
   'responses.create': {
     model: CHAT,
     json: () => ({ input: [message], instructions: 'Be brief.', metadata: { scene: 'one' } }),
