@@ -8,6 +8,7 @@ import type { Stage } from '../src/stage/stage.ts'
 import { isObject, type Json, type JsonObject } from '../src/wire/json.ts'
 import { type Aviary, openAviary } from './support/canaries.ts'
 import { assertNoCanary, assertNothingRefused } from './support/canary.ts'
+import { tongueOf } from './support/cast.ts'
 import { deployment, play, replyOf } from './support/harness.ts'
 import { modelOf, requestFor } from './support/requests.ts'
 
@@ -104,16 +105,16 @@ const topKeys = (body: Json): readonly string[] => (isObject(body) ? Object.keys
 
 test('M-004 whatever the file sets, no setting becomes part of a request', async t => {
   const aviary = openAviary()
-  const models = [...new Set(ROUTES.map(modelOf))]
+  const models = [...new Map(ROUTES.map(route => [modelOf(route), tongueOf(route)] as const))]
   const groups = new Map<string, string>()
   const key = aviary.hide('the master key', 'sk-')
   const tag = aviary.hide('a tag that routes')
   const gateway = await play(t, {
-    stages: { lead: {} },
+    stages: { openai: {}, anthropic: { flavour: 'anthropic' as const, models: ['*'] } },
     env: { LITELLM_MASTER_KEY: key },
-    config: ({ lead }) => {
-      const entries = models.map(model => entryFor(model, { stage: lead, aviary, tag }))
-      for (const [at, entry] of entries.entries()) groups.set(models[at] ?? '', String(entry.model_name))
+    config: stages => {
+      const entries = models.map(([model, tongue]) => entryFor(model, { stage: stages[tongue], aviary, tag }))
+      for (const [at, entry] of entries.entries()) groups.set(models[at]?.[0] ?? '', String(entry.model_name))
       return {
         model_list: entries,
         router_settings: sectionOf('router_settings', aviary),
@@ -123,10 +124,11 @@ test('M-004 whatever the file sets, no setting becomes part of a request', async
     },
     start: options => serve({ ...options, dice: { random: () => 0 } }),
   })
-  const { lead } = gateway.stages
   const names = new Set(Object.values(KEYS).flatMap(rows => rows.map(row => row.key)))
   for (const route of ROUTES.filter(one => one.crossing !== 'never')) {
     await t.test(route.name, async () => {
+      const tongue = tongueOf(route)
+      const lead = gateway.stages[tongue]
       lead.clear()
       const request = requestFor(route, { group: groups.get(modelOf(route)) ?? '' })
       const client = await gateway.send({
@@ -147,7 +149,8 @@ test('M-004 whatever the file sets, no setting becomes part of a request', async
       assertNoCanary(lead.requests, aviary.all)
       const [hit] = lead.requests
       assert.equal(hit?.header('x-trace'), '1', 'forward_client_headers_to_llm_api is on')
-      assert.equal(hit?.header('openai-organization'), 'org-of-the-client', 'forward_openai_org_id is on')
+      const organization = tongue === 'openai' ? 'org-of-the-client' : undefined
+      assert.equal(hit?.header('openai-organization'), organization, 'forward_openai_org_id is on')
       if (route.body !== 'json') return
       const sent = topKeys(JSON.parse(request.body?.toString() ?? '{}'))
       const arrived = topKeys(hit?.json ?? {})

@@ -62,7 +62,7 @@ const connect = (params: ProviderParams): Connection => {
     missing: credential.missing,
     draft: asked => {
       const own = speaksMessages(asked)
-      const ask = own ? asked : withoutForeign(asked)
+      const ask = withoutForeign(asked)
       const { body, edits, warnings } = messagesBody(ask, ask.model, 'anthropic')
       const headers = draftHeaders(ask, 'application/json', [VERSION_HEADER])
       return {

@@ -14,7 +14,7 @@ import { type Play, play, type Reply, replyOf } from './harness.ts'
 import { type ClientRequest, modelOf, type Props, propsFor } from './requests.ts'
 
 /** The kinds of provider, in the order in which a request meets them when each one before has failed. */
-export const KINDS = ['first', 'twin', 'v1', 'classic', 'compatible', 'bedrock'] as const
+export const KINDS = ['first', 'twin', 'v1', 'classic', 'compatible', 'bedrock', 'anthropic'] as const
 export type Kind = (typeof KINDS)[number]
 type StageKind = Exclude<Kind, 'bedrock'>
 
@@ -23,7 +23,7 @@ export type CanaryCast = {
   readonly play: Play<Readonly<Record<StageKind, object>>>
   readonly stages: Readonly<Record<StageKind, Stage>>
   readonly bedrock: BedrockStage
-  /** first, twin and v1; then classic; then compatible; then, for chat, bedrock. */
+  /** first, twin and v1; then classic; then compatible; then bedrock for chat, and anthropic for messages. */
   readonly star: (route: Route) => string
   /** One deployment of this kind, no fallbacks. */
   readonly solo: (kind: Kind, route: Route) => string
@@ -43,7 +43,20 @@ export type CanaryCast = {
 }
 
 const BEDROCK_MODEL = 'anthropic.claude-3-5-sonnet-20240620-v1:0'
-const CHAT = ['chat.completions']
+/** Which endpoints a kind of provider can be asked by. */
+export const serves = (kind: Kind, route: Route): boolean => {
+  if (kind === 'bedrock') return route.name === 'chat.completions'
+  if (kind === 'anthropic') return route.name === 'chat.completions' || route.name.startsWith('messages.')
+  // Where the provider counts no prompts the gateway does, and nobody is asked.
+  if (route.name === 'messages.count_tokens') return false
+  return kind !== 'classic' || !notClassic(route)
+}
+
+/** Who is asked last, when all the others have failed. */
+export const lastFor = (route: Route): Kind | undefined => {
+  if (route.name === 'chat.completions') return 'bedrock'
+  return route.name === 'messages.create' ? 'anthropic' : undefined
+}
 
 /** Routes that Azure's dated API does not have. */
 export const notClassic = (route: Route): boolean => /^(?:moderations|rerank)/.test(route.name)
@@ -79,6 +92,8 @@ const connectionOf = ({ stages, bedrock, aviary }: Raised, kind: Kind, model: st
     return { model: `azure/${model}`, api_base: stage.baseUrl, api_key: stage.key, api_version: 'v1' }
   if (kind === 'classic')
     return { model: `azure/${model}`, api_base: stage.origin, api_key: stage.key, api_version: '2024-10-21' }
+  if (kind === 'anthropic')
+    return { model: `anthropic/${model}`, api_base: stage.baseUrl, api_key: stage.key }
   const provider = kind === 'compatible' ? 'hosted_vllm' : 'openai'
   return { model: `${provider}/${model}`, api_base: stage.baseUrl, api_key: stage.key }
 }
@@ -115,17 +130,21 @@ const configFor = (raised: Raised): object => {
   const name = (role: string): string => groupNamed(raised, role)
   const of = (group: string, model: string, ...kinds: readonly Kind[]): JsonObject[] =>
     kinds.map(kind => entry(raised, name(group), kind, model))
-  const chat = ROUTES.filter(route => CHAT.includes(route.name)).map(modelOf)
+  const servable = (kind: Kind, model: string): boolean =>
+    ROUTES.some(route => modelOf(route) === model && serves(kind, route))
+  const lastOf = (model: string): readonly Kind[] => [
+    ...new Set(ROUTES.filter(route => modelOf(route) === model).flatMap(route => lastFor(route) ?? [])),
+  ]
   const { hide } = raised.aviary
   return {
     model_list: models().flatMap(model => [
       ...of(`star ${model}`, model, 'first', 'twin', 'v1'),
       ...of(`second ${model}`, model, 'classic'),
       ...of(`third ${model}`, model, 'compatible'),
-      ...KINDS.filter(kind => kind !== 'bedrock' || chat.includes(model)).flatMap(kind =>
+      ...KINDS.filter(kind => servable(kind, model)).flatMap(kind =>
         of(`solo ${kind} ${model}`, model, kind),
       ),
-      ...(chat.includes(model) ? of('fourth', model, 'bedrock') : []),
+      ...lastOf(model).flatMap(kind => of(`last ${model}`, model, kind)),
     ]),
     router_settings: {
       num_retries: 1,
@@ -134,7 +153,7 @@ const configFor = (raised: Raised): object => {
       fallbacks: models().flatMap(model => [
         { [name(`star ${model}`)]: [name(`second ${model}`)] },
         { [name(`second ${model}`)]: [name(`third ${model}`)] },
-        ...(chat.includes(model) ? [{ [name(`third ${model}`)]: [name('fourth')] }] : []),
+        ...lastOf(model).map(() => ({ [name(`third ${model}`)]: [name(`last ${model}`)] })),
       ]),
     },
     general_settings: { litellm_key_header_name: 'x-house-key' },
@@ -152,12 +171,13 @@ const stageOptions = (aviary: Aviary) => {
   const key = (kind: StageKind): string => aviary.hide(`the key of ${kind}`, 'sk-')
   const azure = { flavour: 'azure', models: ['*'] } as const
   return {
-    first: { key: key('first') },
-    twin: { key: key('twin') },
+    first: { key: key('first'), models: ['*'] },
+    twin: { key: key('twin'), models: ['*'] },
     v1: { ...azure, key: key('v1') },
     classic: { ...azure, key: key('classic') },
     // Self-hosted servers take any word as a key: nothing in its form says what it is.
-    compatible: { key: aviary.hide('the key of compatible') },
+    compatible: { key: aviary.hide('the key of compatible'), models: ['*'] },
+    anthropic: { flavour: 'anthropic', models: ['*'], key: key('anthropic') },
   } as const
 }
 
@@ -176,7 +196,7 @@ const bedrockHits = (requests: readonly BedrockRequest[], from: number): readonl
 
 const FAILED: Fault = { kind: 'status', status: 500 }
 
-/** One gateway, five kinds of provider, and a canary in everything that is none of their business. */
+/** One gateway, every kind of provider, and a canary in everything that is none of their business. */
 export const raiseCanaries = async (t: TestContext): Promise<CanaryCast> => {
   const aviary = openAviary()
   const named = { groups: new Map<string, string>(), aviary }
@@ -275,6 +295,7 @@ const CREDENTIAL_HEADERS: Readonly<Record<Kind, readonly string[]>> = {
   v1: ['api-key'],
   classic: ['api-key'],
   compatible: ['authorization'],
+  anthropic: ['x-api-key'],
   bedrock: ['authorization', 'x-amz-security-token'],
 }
 
