@@ -27,7 +27,7 @@ const CASES: readonly Case[] = [
   [status(413), Anthropic.ContentTooLargeError, 413, 'request_too_large'],
   [status(429), Anthropic.RateLimitError, 429, 'rate_limit_error'],
   [status(500), Anthropic.InternalServerError, 500, 'api_error'],
-  [status(503), Anthropic.ServiceUnavailableError, 503, 'api_error'],
+  [said(503, 'api_error', 'Try later.'), Anthropic.ServiceUnavailableError, 503, 'api_error'],
   [status(504), Anthropic.GatewayTimeoutError, 504, 'timeout_error'],
   [status(529), Anthropic.OverloadedError, 529, 'overloaded_error'],
   [

@@ -201,6 +201,10 @@ test('a prompt is counted here where nobody else counts it, and nobody is asked'
   assert.ok(data.input_tokens > 20 && data.input_tokens < 120, String(data.input_tokens))
   assert.equal(response.headers.get('x-litellm-model-group'), 'only-gpt')
   assert.equal(openai.requests.length, 0)
+  claude.script([down])
+  const fallen = await anthropic.messages.countTokens({ model: 'claude', messages: messages('Hello') })
+  assert.ok(fallen.input_tokens > 0)
+  assert.deepEqual([claude.requests.length, openai.requests.length], [1, 0])
   const pictures = await anthropic.messages.countTokens({
     model: 'only-gpt',
     messages: [

@@ -272,7 +272,7 @@ const ERRORS: Readonly<Record<number, readonly [type: string, message: string]>>
     'This request would exceed your organization’s rate limit of 40,000 input tokens per minute.',
   ],
   500: ['api_error', 'Internal server error'],
-  503: ['api_error', 'Service unavailable'],
+  503: ['overloaded_error', 'Overloaded'],
   504: ['timeout_error', 'Request timed out'],
   529: ['overloaded_error', 'Overloaded'],
 }

@@ -8,6 +8,7 @@ import type { Flavour } from '../../src/stage/columns.ts'
 import { inspect } from '../../src/stage/inspect.ts'
 import { CANONICAL } from '../../src/stage/lines.ts'
 import { emptyMemory, idMaker, vaultOf } from '../../src/stage/memory.ts'
+import { refusalBody } from '../../src/stage/provider-errors.ts'
 import { Hit } from '../../src/stage/recorder.ts'
 import { StageRefusal } from '../../src/stage/refusal.ts'
 import type { Scene } from '../../src/stage/scene.ts'
@@ -60,14 +61,14 @@ const hitOf = (draft: Draft, headers: readonly HeaderPair[]): { readonly hit: Hi
 
 type Head = ConstructorParameters<typeof Hit>[1]
 
-/** One that speaks OpenAI's dialect, or Azure's form of it. */
+/** One that speaks OpenAI's dialect, Azure's form of it, or Anthropic's. */
 export const openaiProvider = (name: string, key: string, flavour: Flavour): Provider => {
   const scene: Scene = {
     flavour,
     key,
     models: ['*'],
     says: CANONICAL,
-    prefill: 'ignore',
+    prefill: flavour === 'anthropic' ? 'continue' : 'ignore',
     accepts: [],
     memory: emptyMemory(),
     vault: vaultOf(name),
@@ -81,7 +82,7 @@ export const openaiProvider = (name: string, key: string, flavour: Flavour): Pro
       return scriptOf(handler(ask))
     } catch (error) {
       if (!(error instanceof StageRefusal)) throw error
-      const refused = JSON.stringify({ error: error.error })
+      const refused = JSON.stringify(refusalBody(flavour, error.error))
       return single(error.status, { 'content-type': 'application/json' }, refused)
     }
   }

@@ -1,6 +1,7 @@
 import { SHAPES } from '../../src/dialects/index.ts'
 import { NATIVE_ROUTES } from '../../src/passthrough/routes.ts'
 import { ROUTES, type Route } from '../../src/routes.ts'
+import type { Flavour } from '../../src/stage/columns.ts'
 import { recipeOf, streamsOf } from '../support/requests.ts'
 
 /** How an answer reaches the client: whole, event by event, or as bytes that nobody reads on the way. */
@@ -15,7 +16,7 @@ export type Row = {
   /** Its request has a body. */
   readonly sendsBody: boolean
   /** Whose dialect its first deployment speaks. */
-  readonly flavour: 'openai' | 'azure'
+  readonly flavour: Flavour
 }
 
 const kindOf = (route: Route, stream: boolean): Kind => {
@@ -35,6 +36,11 @@ const sendsBody = (route: Route): boolean => {
   return json !== undefined || form !== undefined
 }
 
+const flavourOf = (route: Route): Flavour => {
+  if (route.verbatim === true) return route.paths[0]?.startsWith('/azure/') === true ? 'azure' : 'openai'
+  return recipeOf(route).speaks ?? 'openai'
+}
+
 /** Every row of the endpoint table, once for each way it can be asked. The route is a copy: nothing else changes it. */
 export const rowsOf = (): readonly Row[] =>
   [...ROUTES, ...NATIVE_ROUTES].flatMap(route =>
@@ -44,6 +50,6 @@ export const rowsOf = (): readonly Row[] =>
       kind: kindOf(route, stream),
       label: labelOf(route, stream),
       sendsBody: sendsBody(route),
-      flavour: route.paths[0]?.startsWith('/azure/') === true ? ('azure' as const) : ('openai' as const),
+      flavour: flavourOf(route),
     })),
   )

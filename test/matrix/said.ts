@@ -21,9 +21,11 @@ const textIn = (shape: ShapeName, event: JsonObject): string => {
       ? choicesOf(event).map(({ delta }) => (isObject(delta) ? delta.content : ''))
       : shape === 'completions'
         ? choicesOf(event).map(({ text }) => text)
-        : String(event.type).endsWith('.delta')
-          ? [event.delta ?? event.audio]
-          : []
+        : shape === 'messages'
+          ? [isObject(event.delta) ? event.delta.text : '']
+          : String(event.type).endsWith('.delta')
+            ? [event.delta ?? event.audio]
+            : []
   return words.filter(word => typeof word === 'string').join('')
 }
 

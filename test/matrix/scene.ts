@@ -108,12 +108,16 @@ export const partsFor = (scene: Scene, fault: Fault, target: Target): Plan['scri
   }
 }
 
+/** The answer is made by the gateway: there is nobody whose part could be seen. */
+export const COUNTED = 'a provider that counts no prompts is not asked: the gateway counts'
+
 /** Why this row has no such target; undefined: it has. */
 export const unreachable = ({ row, direct }: Scene, target: Target): string | undefined => {
   if (target === 'again' || target === 'none') return undefined
   if (row.route.crossing === 'never') return row.route.because
-  const foreign = target === 'dialect' ? direct.get(FOREIGN.id) : undefined
+  const foreign = target === 'dialect' ? direct.get(FOREIGN) : undefined
   if (foreign === undefined || foreign.request !== undefined) return undefined
+  if (foreign.reply.status === 200) return COUNTED
   const { error } = JSON.parse(foreign.reply.body.toString()) as { error: { message: string } }
   // The provider's own sentence, as far as it is the same for every endpoint.
   return /Exception - (.*?)(?:, not |No fallback|$)/.exec(error.message)?.[1] ?? error.message

@@ -5,7 +5,16 @@ import { brokenAnswer } from './judge/broken.ts'
 import { type Case, firstClass } from './judge/case.ts'
 import { always, health, names, path, patience } from './judge/way.ts'
 import { type Expected, expect, isFailureClass } from './oracle.ts'
-import { caseOf, type Mark, partsFor, type Result, type Scene, type Stayed, unreachable } from './scene.ts'
+import {
+  COUNTED,
+  caseOf,
+  type Mark,
+  partsFor,
+  type Result,
+  type Scene,
+  type Stayed,
+  unreachable,
+} from './scene.ts'
 import type { Target } from './targets.ts'
 
 const judged = (of: Case, expected: Expected): { mark: Mark; complaints: readonly string[] } => {
@@ -32,6 +41,8 @@ export const staysForetold = (scene: Scene, fault: Fault, target: Target): Staye
   const meaning = fault.meaning(scene.row)
   if (meaning.kind === 'cannot')
     return { result: { kind: 'reason', why: meaning.why }, meaning, expected: undefined }
+  if (unreachable(scene, target) === COUNTED)
+    return { result: { kind: 'reason', why: COUNTED }, meaning, expected: undefined }
   const name = meaning.kind === 'fails' ? meaning.classes.find(isFailureClass) : undefined
   const expected = expect(situationOf(scene, target), meaning, name)
   return { result: resultOf(scene, target, expected.end.kind), meaning, expected }
@@ -42,6 +53,8 @@ export const stays = async (scene: Scene, fault: Fault, target: Target): Promise
   const meaning = fault.meaning(scene.row)
   if (meaning.kind === 'cannot')
     return { result: { kind: 'reason', why: meaning.why }, meaning, expected: undefined }
+  if (unreachable(scene, target) === COUNTED)
+    return { result: { kind: 'reason', why: COUNTED }, meaning, expected: undefined }
   if (fault.flap !== undefined) return flaps(scene, fault, target)
   const scriptFor = partsFor(scene, fault, target)
   const seen = await scene.play({ target, request: scene.request, scriptFor, leaves: undefined })

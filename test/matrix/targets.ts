@@ -1,3 +1,4 @@
+import type { Flavour } from '../../src/stage/columns.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import type { Row } from './rows.ts'
 
@@ -20,7 +21,7 @@ export type Address = (id: string) => { readonly origin: string; readonly key: s
 export type Player = {
   readonly id: string
   readonly group: string
-  readonly speaks: 'openai' | 'azure' | 'bedrock'
+  readonly speaks: Flavour | 'bedrock'
   readonly sameModel: boolean
 }
 
@@ -45,12 +46,19 @@ const LISTS = {
 
 export type ListName = keyof typeof LISTS
 
-const ELSEWHERE: readonly Player[] = Object.values(LISTS).flatMap(([other, twin]) => [
-  player(other, other, 'azure'),
-  player(twin, twin, 'openai', same),
-])
-/** Another dialect. */
-export const FOREIGN = player('foreign', 'foreign', 'bedrock')
+const elsewhere = ({ flavour }: Row): readonly Player[] => {
+  const [others, twins] =
+    flavour === 'anthropic' ? ([flavour, flavour] as const) : (['azure', 'openai'] as const)
+  return Object.values(LISTS).flatMap(([other, twin]) => [
+    player(other, other, others),
+    player(twin, twin, twins, same),
+  ])
+}
+
+/** The deployment of another dialect, and its group. */
+export const FOREIGN = 'foreign'
+const foreign = ({ flavour }: Row): Player =>
+  player(FOREIGN, FOREIGN, flavour === 'anthropic' ? 'openai' : 'bedrock')
 
 /** Every deployment that takes part. */
 export const playersFor = (target: Target, row: Row): readonly Player[] => {
@@ -58,13 +66,13 @@ export const playersFor = (target: Target, row: Row): readonly Player[] => {
   const sibling = player('lead-2', LEAD, row.flavour, same)
   if (target === 'again') return [lead]
   if (target === 'sibling') return [lead, sibling]
-  if (target === 'group') return [lead, ...ELSEWHERE]
-  return target === 'dialect' ? [lead, FOREIGN] : [lead, sibling, ...ELSEWHERE]
+  if (target === 'group') return [lead, ...elsewhere(row)]
+  return target === 'dialect' ? [lead, foreign(row)] : [lead, sibling, ...elsewhere(row)]
 }
 
 /** The groups that a list names, in order. */
 export const listed = (target: Target, list: ListName): readonly string[] => {
-  if (target === 'dialect') return [FOREIGN.group]
+  if (target === 'dialect') return [FOREIGN]
   return target === 'group' || target === 'none' ? LISTS[list] : []
 }
 
@@ -79,7 +87,7 @@ export const mayCross = (row: Row, { sameModel }: Player): boolean => {
 
 const entryFor = ({ id, group, speaks, sameModel }: Player, model: string, address: Address): JsonObject => {
   const { origin, key } = address(id)
-  const base = { openai: '/v1', azure: '/openai/v1', bedrock: '' }[speaks]
+  const base = { openai: '/v1', azure: '/openai/v1', anthropic: '', bedrock: '' }[speaks]
   const name =
     speaks === 'bedrock' ? `bedrock/${BEDROCK_MODEL}` : `${speaks}/${sameModel ? model : `prod-${model}`}`
   return {
@@ -90,7 +98,7 @@ const entryFor = ({ id, group, speaks, sameModel }: Player, model: string, addre
       api_key: key,
       ...(speaks === 'azure' ? { api_version: 'v1' } : {}),
       // What the other dialect has no place for is left out instead of refused.
-      ...(speaks === 'bedrock' ? { drop_params: true } : {}),
+      ...(id === FOREIGN ? { drop_params: true } : {}),
     },
     model_info: { id, base_model: sameModel ? SAME_MODEL : `other-than-${SAME_MODEL}` },
   }

@@ -96,7 +96,12 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
   }),
   later('disable_end_user_cost_tracking', 'End users are not tracked.', false),
   later('mcp_aliases', 'The MCP gateway does not exist yet.', {}),
-  later('use_chat_completions_url_for_anthropic_messages', 'Each route calls its own upstream route.', false),
+  fixed(
+    'use_chat_completions_url_for_anthropic_messages',
+    'Messages always go to OpenAI-compatible deployments as chat.',
+    false,
+    true,
+  ),
   ...ofProvider(
     'true: chat completions of `openai/…` deployments go as responses. See [providers.md](providers.md#chat-completions-and-responses).',
     ['route_all_chat_openai_to_responses'],

@@ -60,6 +60,8 @@ const ANYTHING: JsonObject = {
   choices: [{ index: 0, message: { role: 'assistant', content: 'one' }, finish_reason: 'stop' }],
   data: [{}],
   output: [{}],
+  content: [{ type: 'text', text: 'one' }],
+  input_tokens: 1,
 }
 
 const wrongType: Fault = {
@@ -110,6 +112,14 @@ const HOLLOW: Readonly<Partial<Record<ShapeName, JsonObject>>> = {
   embeddings: { object: 'list', model: 'm', usage: { prompt_tokens: 1, total_tokens: 1 } },
   moderations: { id: 'modr-1', model: 'm' },
   images: { created: 1 },
+  messages: {
+    id: 'msg_1',
+    type: 'message',
+    content: [],
+    stop_reason: 'end_turn',
+    usage: { input_tokens: 1, output_tokens: 0 },
+  },
+  message_tokens: {},
   compaction: { id: 'resp_1', object: 'response.compaction', created_at: 1, output: [] },
 }
 

@@ -49,7 +49,7 @@ const DONE = 'data: [DONE]\n\n'
 const isDone = (bytes: Uint8Array): boolean => Buffer.from(bytes).toString() === DONE
 const endsWithDone = ({ route }: Row): boolean => route.shape === 'chat' || route.shape === 'completions'
 
-const opensQuietly = ({ route }: Row): boolean => route.shape === 'chat' || route.shape === 'responses'
+const opensQuietly = ({ route }: Row): boolean => ['chat', 'responses', 'messages'].includes(route.shape)
 
 /** An answer begins and does not go on as it should. */
 export const FLOWS: readonly Fault[] = [

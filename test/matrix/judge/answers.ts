@@ -1,8 +1,8 @@
-import { isObject, type Json } from '../../../src/wire/json.ts'
+import { isObject, type Json, type JsonObject } from '../../../src/wire/json.ts'
 import type { Heard } from '../../support/heard.ts'
 import type { Expected } from '../oracle.ts'
 import { bodyOf } from '../script.ts'
-import { type Case, statusOf, textOf, unsealed } from './case.ts'
+import { type Case, firstClass, statusOf, textOf, unsealed } from './case.ts'
 
 const headerOf = (heard: Heard, name: string): string => heard.headers[name] ?? ''
 
@@ -81,27 +81,43 @@ export const passedAnswer = (of: Case): readonly string[] => {
   return wanted.includes(given) ? [] : [`another answer: ${given.slice(0, 300)}`]
 }
 
-const errorIn = (body: Buffer): Json | undefined => {
+const objectIn = (body: Buffer): JsonObject => {
   try {
     const value = JSON.parse(body.toString()) as Json
-    return isObject(value) ? value.error : undefined
+    return isObject(value) ? value : {}
   } catch {
-    return undefined
+    return {}
   }
 }
 
-/** LiteLLM's error object with the status of the fault, and nothing of an answer. */
+/** Anthropic's statuses, where they are not LiteLLM's. */
+const statusIn = ({ row, seen }: Case, status: number): number => {
+  if (row.flavour !== 'anthropic') return status
+  const failure = firstClass(seen)
+  if (failure === 'overloaded') return 529
+  if (failure === 'quota') return 402
+  return status === 408 ? 504 : status
+}
+
+/** LiteLLM's error object, or Anthropic's around its own. */
+const shapeOf = ({ row }: Case, document: JsonObject): readonly string[] => {
+  const error = isObject(document.error) ? document.error : {}
+  const keys = row.flavour === 'anthropic' ? ['message', 'type'] : ['message', 'type', 'param', 'code']
+  const missing = keys.filter(key => !Object.hasOwn(error, key)).map(key => `the error has no ${key}`)
+  const outside =
+    row.flavour === 'anthropic' && (document.type !== 'error' || document.request_id === undefined)
+  return outside ? [...missing, 'the error is not in the dialect'] : missing
+}
+
+/** The dialect's error object with the status of the fault, and nothing of an answer. */
 export const errorAnswer = (of: Case, status: number): readonly string[] => {
   const { heard } = of.seen
   const cut = wholly(of)
   if (heard === undefined || cut.length > 0) return cut
-  const error = errorIn(heard.body)
-  const complaints: string[] = []
-  if (heard.status !== status) complaints.push(`status ${heard.status}, expected ${status}`)
+  const wanted = statusIn(of, status)
+  const complaints: string[] = [...shapeOf(of, objectIn(heard.body))]
+  if (heard.status !== wanted) complaints.push(`status ${heard.status}, expected ${wanted}`)
   if (headerOf(heard, 'content-type') !== 'application/json') complaints.push('the error is no JSON')
-  const keys = isObject(error) ? Object.keys(error) : []
-  for (const key of ['message', 'type', 'param', 'code'])
-    if (!keys.includes(key)) complaints.push(`the error has no ${key}`)
   if (of.seen.records[0]?.end !== 'error') complaints.push(`recorded as ${of.seen.records[0]?.end}`)
   return complaints
 }

@@ -104,7 +104,7 @@ export const health = ({ seen }: Case): readonly string[] => {
 
 /** The one that speaks another dialect may not have the endpoint. */
 const isUnspoken = (deployment: string, outcome: string): boolean =>
-  deployment === FOREIGN.id && outcome === 'unsupported'
+  deployment === FOREIGN && outcome === 'unsupported'
 
 /** Every attempt that failed has one of the names that its fault may have. */
 export const names = ({ seen, meaning, fault }: Case, { end }: Expected): readonly string[] => {

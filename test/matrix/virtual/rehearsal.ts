@@ -10,7 +10,16 @@ import type { Row } from '../rows.ts'
 import type { Scene } from '../scene.ts'
 import type { Script } from '../script.ts'
 import type { Seen } from '../seen.ts'
-import { type Address, configFor, LEAD, type Player, playersFor, TARGETS, type Target } from '../targets.ts'
+import {
+  type Address,
+  configFor,
+  FOREIGN,
+  LEAD,
+  type Player,
+  playersFor,
+  TARGETS,
+  type Target,
+} from '../targets.ts'
 import { playVirtual } from './play.ts'
 
 /** A row with everything that is known of it before anything goes wrong. */
@@ -69,7 +78,7 @@ const direct = async (house: House, row: Row, player: Player, request: ClientReq
   const { seen, healthy } = await ask(house, request)
   const reply = replyOf(seen.heard)
   const fine = row.route.verbatim === true || reply.status === 200
-  if (!fine && (player.speaks !== 'bedrock' || seen.asked.length > 0))
+  if (!fine && (player.id !== FOREIGN || seen.asked.length > 0))
     throw new Error(`${row.label} at ${player.id}: ${reply.status} ${reply.text}`)
   return {
     request: seen.asked[0]?.request,
