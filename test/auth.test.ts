@@ -3,13 +3,13 @@ import { type TestContext, test } from 'node:test'
 import { LOCAL_ROUTES } from '../src/admin/local.ts'
 import { NATIVE_ROUTES } from '../src/passthrough/routes.ts'
 import { ROUTES } from '../src/routes.ts'
-import { assertErrorShape, outline } from './support/answers.ts'
+import { assertErrorShape, assertMessagesError, outline } from './support/answers.ts'
 import { deployment, MASTER_KEY, type Play, play, type Reply } from './support/harness.ts'
 import { headerIn, type RawClient, type RawRequest } from './support/raw.ts'
 import { requestFor, routeNamed } from './support/requests.ts'
 
 /** The only doors without a lock. A new one has to be written here by hand. */
-const OPEN = ['GET /health/liveliness', 'GET /health/liveness', 'GET /health/readiness']
+const OPEN = ['GET /health/liveliness', 'GET /health/liveness', 'GET /health/readiness', 'HEAD /api/hello']
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const
 const WRONG_KEY = 'sk-somebody-elses-key-1234'
@@ -50,6 +50,8 @@ const start = (t: TestContext): Promise<Play<Stages>> =>
 
 type Answer = Pick<Reply, 'status' | 'headers' | 'text'>
 
+const replyOf = (answer: Answer): Reply => ({ ...answer, json: () => JSON.parse(answer.text) })
+
 /** Asks on one connection, again and again; a closed one is opened anew. */
 const asker = (gateway: Play<Stages>): ((request: RawRequest) => Promise<Answer>) => {
   let client: RawClient | undefined
@@ -81,7 +83,8 @@ test('every route denies without a key and with a wrong one, under every path an
       for (const headers of [[], bearer(WRONG_KEY)]) {
         const answer = await ask({ method, path, headers: headers ?? [] })
         if (answer.status === 200) opened.push(door)
-        else if (locked) assertErrorShape({ ...answer, json: () => JSON.parse(answer.text) }, 401)
+        else if (locked && path.startsWith('/v1/messages')) assertMessagesError(replyOf(answer), 401)
+        else if (locked) assertErrorShape(replyOf(answer), 401)
         else assert.ok([401, 404, 405].includes(answer.status), `${door}: ${answer.status}`)
         assert.ok(!answer.text.includes(WRONG_KEY), `${door} repeats the key`)
       }
@@ -95,7 +98,8 @@ test('open doors say nothing of what is behind them', async t => {
   const gateway = await start(t)
   const ask = asker(gateway)
   for (const door of OPEN) {
-    const { text } = await ask({ path: door.slice('GET '.length) })
+    const [method = '', path = ''] = door.split(' ')
+    const { text } = await ask({ method, path })
     assert.doesNotMatch(text, /star|gpt|openai|127\.0\.0\.1|sk-/)
   }
 })
@@ -129,8 +133,6 @@ const withHeaders = (request: RawRequest, more: RawRequest['headers']): RawReque
   ...request,
   headers: [...(request.headers ?? []), ...(more ?? [])],
 })
-
-const replyOf = (answer: Answer): Reply => ({ ...answer, json: () => JSON.parse(answer.text) })
 
 for (const [name, request] of KINDS) {
   test(`M-161 the master key opens ${name} in every header that may carry it, and goes no further`, async t => {

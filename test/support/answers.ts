@@ -93,6 +93,17 @@ export const assertErrorShape = (reply: Reply, status: number): JsonObject => {
   return error
 }
 
+/** Anthropic's error document, with the id that `understudy explain` asks for. */
+export const assertMessagesError = (reply: Reply, status: number): JsonObject => {
+  assert.equal(reply.status, status, reply.text.slice(0, 500))
+  assert.equal(reply.headers['content-type'], 'application/json')
+  const { type, error, request_id: id } = reply.json()
+  assert.ok(isObject(error), reply.text)
+  assert.deepEqual([type, id], ['error', reply.headers['request-id']])
+  assert.deepEqual([typeof error.type, typeof error.message], ['string', 'string'])
+  return error
+}
+
 /** What a client that knows the dialect saw of a stream. */
 export type Ending = {
   /** Events that begin an answer, where the dialect has one. */

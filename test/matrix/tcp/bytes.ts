@@ -31,7 +31,7 @@ export type Incoming = {
 }
 
 /** What is of one connection, or the credential: not of the request. */
-const OWN = /^(?:host|connection|content-length|authorization|api-key)$/i
+const OWN = /^(?:host|connection|content-length|authorization|(?:x-)?api-key)$/i
 
 /** Undefined: the head has not come whole. Requests of the gateway have a length: a body in chunks is an error. */
 export const incoming = (bytes: Uint8Array): Incoming | undefined => {
@@ -46,7 +46,8 @@ export const incoming = (bytes: Uint8Array): Incoming | undefined => {
   })
   const header = (wanted: string): string | undefined =>
     headers.find(([name]) => name.toLowerCase() === wanted)?.[1]
-  const key = header('authorization')?.replace('Bearer ', '') ?? header('api-key') ?? ''
+  const key =
+    header('authorization')?.replace('Bearer ', '') ?? header('api-key') ?? header('x-api-key') ?? ''
   return {
     id: key.replace(/^sk-/, ''),
     request: {
