@@ -4,7 +4,7 @@ import { askFor, bodyOf, bodyText, connectTo, headersOf, jsonBody, urlOf } from 
 import { providers } from './index.ts'
 import { type Ask, Unsupported } from './provider.ts'
 
-const { anthropic, openai, groq, bedrock } = providers
+const { anthropic, openai, mistral, bedrock } = providers
 
 const KEY = 'sk-ant-api03-x'
 const body =
@@ -119,7 +119,7 @@ test('a provider that speaks chat gets chat, at its own address and with its own
     temperature: 1,
   })
   assert.equal(headersOf(draft.headers)['anthropic-version'], undefined)
-  assert.equal(bodyOf(connectTo(groq, { key: 'gsk' }).draft(asked)).max_tokens, 9)
+  assert.equal(bodyOf(connectTo(mistral, { key: 'sk-m' }).draft(asked)).max_tokens, 9)
 })
 
 test('who counts no prompts is not asked: the answer is there before anything is sent', () => {

@@ -6,12 +6,9 @@ import { ROWS } from './compatible-rows.ts'
 import { countingFor } from './counting.ts'
 import { openai } from './openai.ts'
 import { openAiCompatible } from './openai-compatible.ts'
-import { overChat } from './over-chat.ts'
 import type { Provider } from './provider.ts'
 
-const openaiDialect: readonly Provider[] = [openai, azure, azureAi, ...ROWS.map(openAiCompatible)]
-
-const all: readonly Provider[] = [anthropic, bedrock, ...openaiDialect.map(overChat)]
+const all: readonly Provider[] = [anthropic, bedrock, openai, azure, azureAi, ...ROWS.map(openAiCompatible)]
 
 /** Every provider by LiteLLM's prefix. */
 export const providers: Readonly<Record<string, Provider>> = Object.freeze(
