@@ -291,6 +291,9 @@ const askedAlone = async (t: TestContext, path: string, body: JsonObject, params
 
 const TOOL = { type: 'function', function: { name: 'f', parameters: {} } }
 const RESPONSES = '/v1/responses'
+const MESSAGES = '/v1/messages'
+
+const message = (more: JsonObject = {}): JsonObject => chat('star', { max_tokens: 16, ...more })
 
 for (const [why, path, body] of [
   ['tools', CHAT, chat('star', { tools: [TOOL] })],
@@ -306,6 +309,7 @@ for (const [why, path, body] of [
   ['a conversation', RESPONSES, response('star', { store: false, conversation: 'conv_1' })],
   ['a prompt that the provider keeps', RESPONSES, response('star', { store: false, prompt: { id: 'p' } })],
   ['the count of input tokens', '/v1/responses/input_tokens', response('star')],
+  ['a message with tools', MESSAGES, message({ tools: [{ name: 'f', input_schema: { type: 'object' } }] })],
   ['a group that nobody named', CHAT, chat('unhedged')],
   ['a group of one', CHAT, chat('alone')],
   ['the same rate-limit domain', CHAT, chat('twins')],
@@ -376,4 +380,14 @@ test('hedged: another model of the account, when nothing binds the request', asy
     ['m', 'm2'],
   )
   client.leave()
+})
+
+test('hedged: a message without tools, whatever its providers speak', async t => {
+  const on = await playHedges(t)
+  const client = await on.open(MESSAGES, message())
+  const first = await on.slow.next()
+  document(await on.quick.next(), 'quick')
+  await first.left
+  assert.match(await heard(client), /"text":"quick"/)
+  assert.deepEqual(told((await on.recorded(1))[0]), ['slow outrun', 'quick answered (hedge)'])
 })
