@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import Anthropic from '@anthropic-ai/sdk'
 import type OpenAI from 'openai'
 import { type BedrockStage, startBedrockStage } from '../src/stage/bedrock.ts'
 import type { BedrockAnswer } from '../src/stage/bedrock-answer.ts'
@@ -268,5 +269,73 @@ for (const stream of [false, true])
         ],
       },
       { role: 'user', content: [{ toolResult: { toolUseId: 'tooluse_1', content: [{ text: 'a tree' }] } }] },
+    ])
+  })
+
+for (const stream of [false, true])
+  test(`Anthropic’s own client meets the same Claude, its marks and its signatures untouched, ${stream ? 'streamed' : 'whole'}`, async t => {
+    const { bedrock, client: openai } = await raise(t)
+    const client = new Anthropic({
+      apiKey: openai.apiKey,
+      baseURL: openai.baseURL.replace(/\/v1$/, ''),
+      maxRetries: 0,
+    })
+    playing(bedrock, {
+      content: [
+        { reasoningContent: { reasoningText: { text: 'I should look.', signature: 'c2ln' } } },
+        { toolUse: { toolUseId: 'tooluse_1', name: 'look', input: { at: 'left' } } },
+      ],
+      stopReason: 'tool_use',
+    })
+    const question = {
+      model: 'understudy',
+      max_tokens: 4000,
+      system: [
+        { type: 'text' as const, text: 'A long part.', cache_control: { type: 'ephemeral' as const } },
+      ],
+      thinking: { type: 'enabled' as const, budget_tokens: 2000 },
+      tools: [{ name: 'look', input_schema: { type: 'object' as const, properties: {} } }],
+    }
+    const ask = (messages: Anthropic.MessageParam[]) =>
+      stream
+        ? client.messages.stream({ ...question, messages }).finalMessage()
+        : client.messages.create({ ...question, messages })
+    const first: Anthropic.MessageParam[] = [{ role: 'user', content: 'Who is there?' }]
+    const { content, stop_reason: why } = await ask(first)
+    assert.deepEqual(
+      [why, content],
+      [
+        'tool_use',
+        [
+          { type: 'thinking', thinking: 'I should look.', signature: 'c2ln' },
+          { type: 'tool_use', id: 'tooluse_1', name: 'look', input: { at: 'left' } },
+        ],
+      ],
+    )
+    const seen = {
+      type: 'tool_result' as const,
+      tool_use_id: 'tooluse_1',
+      content: 'no light',
+      is_error: true,
+    }
+    const next = await ask([...first, { role: 'assistant', content }, { role: 'user', content: [seen] }])
+    assert.match(JSON.stringify(next.content), /Good evening from the stage\./)
+    const { messages, system, additionalModelRequestFields: fields } = lastBody(bedrock)
+    assert.deepEqual(system, [{ text: 'A long part.' }, { cachePoint: { type: 'default' } }])
+    assert.deepEqual(fields, { thinking: { type: 'enabled', budget_tokens: 2000 } })
+    assert.deepEqual((messages as readonly JsonObject[]).slice(1), [
+      {
+        role: 'assistant',
+        content: [
+          { reasoningContent: { reasoningText: { text: 'I should look.', signature: 'c2ln' } } },
+          { toolUse: { toolUseId: 'tooluse_1', name: 'look', input: { at: 'left' } } },
+        ],
+      },
+      {
+        role: 'user',
+        content: [
+          { toolResult: { toolUseId: 'tooluse_1', content: [{ text: 'no light' }], status: 'error' } },
+        ],
+      },
     ])
   })

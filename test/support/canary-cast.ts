@@ -23,7 +23,7 @@ export type CanaryCast = {
   readonly play: Play<Readonly<Record<StageKind, object>>>
   readonly stages: Readonly<Record<StageKind, Stage>>
   readonly bedrock: BedrockStage
-  /** first, twin and v1; then classic; then compatible; then bedrock for chat, and anthropic for messages. */
+  /** first, twin and v1; then classic; then compatible; then bedrock for chat and responses, and anthropic for messages. */
   readonly star: (route: Route) => string
   /** One deployment of this kind, no fallbacks. */
   readonly solo: (kind: Kind, route: Route) => string
@@ -43,9 +43,12 @@ export type CanaryCast = {
 }
 
 const BEDROCK_MODEL = 'anthropic.claude-3-5-sonnet-20240620-v1:0'
+/** Endpoints whose requests can be said in any dialect. */
+const CONVERSATIONS = ['chat.completions', 'responses.create', 'messages.create']
+
 /** Which endpoints a kind of provider can be asked by. */
 export const serves = (kind: Kind, route: Route): boolean => {
-  if (kind === 'bedrock') return route.name === 'chat.completions'
+  if (kind === 'bedrock') return CONVERSATIONS.includes(route.name)
   if (kind === 'anthropic') return route.name === 'chat.completions' || route.name.startsWith('messages.')
   // Where the provider counts no prompts the gateway does, and nobody is asked.
   if (route.name === 'messages.count_tokens') return false
@@ -54,7 +57,7 @@ export const serves = (kind: Kind, route: Route): boolean => {
 
 /** Who is asked last, when all the others have failed. */
 export const lastFor = (route: Route): Kind | undefined => {
-  if (route.name === 'chat.completions') return 'bedrock'
+  if (route.name === 'chat.completions' || route.name === 'responses.create') return 'bedrock'
   return route.name === 'messages.create' ? 'anthropic' : undefined
 }
 
