@@ -199,6 +199,12 @@ test('a canned answer is in the dialect of its endpoint: what the provider would
     const told = await theatre.ask(CHAT, chat('forth', { stream }))
     assert.equal(told.status, 200)
     assert.ok(told.text.includes('From the wings.'))
+    const message = await theatre.ask('/v1/messages', { ...chat('back', { stream }), max_tokens: 9 })
+    assert.equal(message.status, 200)
+    assert.ok(message.text.includes('From the wings.'))
+    assert.ok(
+      stream ? message.text.endsWith('{"type":"message_stop"}\n\n') : message.json().type === 'message',
+    )
   }
   assert.equal(theatre.stages.stage.requests.length, 0)
 })

@@ -131,6 +131,38 @@ const responseStream = (ask: CannedAsk): string => {
     .join('')
 }
 
+const message = ({ text, model, unique }: CannedAsk, whole: boolean): { [key: string]: Json } => ({
+  id: `msg_${unique}`,
+  type: 'message',
+  role: 'assistant',
+  model,
+  content: whole ? [{ type: 'text', text, citations: null }] : [],
+  stop_reason: whole ? 'end_turn' : null,
+  stop_sequence: null,
+  usage: {
+    input_tokens: 10,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: 0,
+    output_tokens: whole ? 20 : 1,
+  },
+})
+
+const messageStream = (ask: CannedAsk): string => {
+  const events: readonly { readonly type: string; readonly [key: string]: Json }[] = [
+    { type: 'message_start', message: message(ask, false) },
+    { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '', citations: null } },
+    { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: ask.text } },
+    { type: 'content_block_stop', index: 0 },
+    {
+      type: 'message_delta',
+      delta: { stop_reason: 'end_turn', stop_sequence: null },
+      usage: { output_tokens: 20 },
+    },
+    { type: 'message_stop' },
+  ]
+  return events.map(event => encodeEvent({ event: event.type, data: JSON.stringify(event) })).join('')
+}
+
 const embedding = ({ model }: CannedAsk): Json => ({
   object: 'list',
   data: [{ object: 'embedding', index: 0, embedding: [0, 0, 0] }],
@@ -156,6 +188,10 @@ export const cannedAnswer = (ask: CannedAsk): Canned | undefined => {
       return ask.stream
         ? events(responseStream(ask))
         : json(response(ask, 'completed', [item(ask, 'completed', true)]))
+    case 'messages':
+      return ask.stream ? events(messageStream(ask)) : json(message(ask, true))
+    case 'message_tokens':
+      return json({ input_tokens: 10 })
     case 'embeddings':
       return json(embedding(ask))
     case 'images':

@@ -50,6 +50,9 @@ const said = (event: StreamEvent): readonly Said[] | 'other' => {
     }
     case 'content_block_stop':
       return mark(numbered('end', value), false)
+    case 'message_delta':
+      // The client knows how the answer ended: nobody may tell it again, and there is nothing to go on with.
+      return textOf(objectOf(value.delta)?.stop_reason) === undefined ? NOTHING : 'other'
     default:
       return NOTHING
   }

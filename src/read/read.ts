@@ -9,7 +9,7 @@ import type { Seal } from '../seal.ts'
 import type { Board } from '../shared/board.ts'
 import type { Edit } from '../wire/edit.ts'
 import { type Forwarding, upstreamHeaders } from '../wire/headers.ts'
-import type { Json } from '../wire/json.ts'
+import { isObject, type Json } from '../wire/json.ts'
 import type { ClientBody } from './body.ts'
 import { NO_REFERENCES, type Opener, openBody, openId, type References } from './bound.ts'
 import {
@@ -140,19 +140,24 @@ const sessionOf = (received: Received, looked: Looked): string | undefined => {
   return typeof written === 'string' ? written.slice(0, 256) : undefined
 }
 
-const contextOf = (received: Received, caller: Caller, looked: Looked, tags: readonly string[]): Context => {
-  const user = looked.keys.includes('user') ? looked.peek('user') : undefined
-  return new Context({
+/** The end user, where the dialect names it. */
+const endUserOf = ({ keys, peek }: Looked, { shape }: Route): string | undefined => {
+  const metadata = shape === 'messages' && keys.includes('metadata') ? peek('metadata') : undefined
+  const user = keys.includes('user') ? peek('user') : isObject(metadata) ? metadata.user_id : undefined
+  return typeof user === 'string' ? user.slice(0, 256) : undefined
+}
+
+const contextOf = (received: Received, caller: Caller, looked: Looked, tags: readonly string[]): Context =>
+  new Context({
     callId: received.callId,
     caller,
     arrivedAt: received.arrivedAt,
     userAgent: received.request.headers['user-agent'] ?? '',
     sessionId: sessionOf(received, looked),
-    endUser: typeof user === 'string' ? user.slice(0, 256) : undefined,
+    endUser: endUserOf(looked, received.route),
     tags,
     departed: received.departed,
   })
-}
 
 const forwardingOf = ({ route, config: { general } }: Received): Forwarding => ({
   forwardClientHeaders: general.forwardClientHeaders,

@@ -116,3 +116,19 @@ test('importing the module reads no price list', () => {
   const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
   assert.equal(child.stdout.trim(), '0', child.stderr)
 })
+
+test('the price list knows Claude, and what reading from its cache and writing to it costs', () => {
+  const price = priceOf(
+    deployment({
+      provider: 'anthropic',
+      baseUrl: 'https://api.anthropic.com',
+      model: 'claude-sonnet-4-5-20250929',
+    }),
+  )
+  const usage = { inputTokens: 1_000, outputTokens: 100, cachedInputTokens: 600, cacheWriteTokens: 300 }
+  // Dollars a million: 3 in, 15 out, 0.30 from the cache, 3.75 into it.
+  near(costOf(usage, price), 100 * 3e-6 + 100 * 15e-6 + 600 * 0.3e-6 + 300 * 3.75e-6)
+  // Behind a relay of one's own it is still the same provider's model.
+  const relayed = priceOf(deployment({ provider: 'anthropic', model: 'claude-haiku-4-5' }))
+  near(costOf({ inputTokens: 1_000_000, outputTokens: 0 }, relayed), 1)
+})
