@@ -215,11 +215,6 @@ describe('what cannot be carried is refused by its name', () => {
     ['input[1].role', item({ type: 'message', role: 'critic', content: 'hi' })],
     ['input[1].call_id', item({ type: 'function_call_output', output: 'x' })],
     ['input[1].content[0].type', item(say('user', [{ type: 'input_video' }]))],
-    ['tools[1].type', { input: 'hi', tools: [{ type: 'function', name: 'a' }, { type: 'web_search' }] }],
-    [
-      'tools[0].tools[0].type',
-      { input: 'hi', tools: [{ type: 'namespace', name: 'n', tools: [{ type: 'mcp' }] }] },
-    ],
     ['tool_choice.type', { input: 'hi', tool_choice: { type: 'file_search' } }],
     [
       'tool_choice.tools[0].type',

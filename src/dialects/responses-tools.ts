@@ -92,13 +92,14 @@ const readList = (tools: readonly Json[], path: string, { losses, named }: Readi
     const name = textOf(tool.name)
     if ((tool.type === 'function' || tool.type === 'custom') && name !== undefined)
       return [readTool(tool, named(name), losses)]
-    throw new Unsupported(
-      `the built-in tool '${String(tool.type)}' (${at}) runs at providers of the Responses API only`,
+    losses.lose(
       `${at}.type`,
+      `The built-in tool '${String(tool.type)}' runs at providers of the Responses API only.`,
     )
+    return []
   })
 
-/** Throws Unsupported at a tool that its provider would have to run. Of two with one name the later counts. */
+/** A tool that its provider would have to run is lost. Of two with one name the later counts. */
 export const readTools = (body: JsonObject, losses: Losses): readonly Tool[] => {
   const all = listsIn(body).flatMap(([path, tools]) => readList(tools, path, { losses, named: name => name }))
   return [...new Map(all.map(tool => [tool.name, tool])).values()]

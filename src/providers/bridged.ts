@@ -52,9 +52,9 @@ export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: s
   const losses = collectLosses()
   const request = doorOf(ask, provider).read(requestOf(ask, provider), losses)
   const body = upstream.write(request, target, losses)
-  const { warnings, lost } = losses.found()
+  const { warnings, lost, what } = losses.found()
   if (lost.length > 0 && !ask.dropParams)
-    throw new Unsupported(unsupportedText(provider, ask.model, lost), lost[0] ?? null)
+    throw new Unsupported([unsupportedText(provider, ask.model, lost), ...what].join(' '), lost[0] ?? null)
   const dropped = lost.map(name => ({
     lost: name,
     because: `drop_params: ${upstream.dialect} has no place for it`,
