@@ -50,6 +50,13 @@ test('the same object has the same id, whoever of those that share the material 
   assert.equal(new Set([...others, seal.seal('resp_1', left, 'alice')]).size, 5)
 })
 
+test('an id that was sealed before a rotation opens after it, and a new one has the new key', () => {
+  const rotated = new Seal('new', ['older', 'material'])
+  const opened = rotated.open(seal.seal('resp_1', left, 'alice'), 'alice', config)
+  assert.ok(opened.kind === 'bound' && opened.bound.mine && opened.bound.upstreamId === 'resp_1')
+  assert.equal(rotated.seal('resp_1', left, 'alice'), new Seal('new').seal('resp_1', left, 'alice'))
+})
+
 test('the prefix of the id is kept, because clients look at it', () => {
   assert.match(seal.seal('resp_abc', left, ''), /^resp_/)
   assert.match(seal.seal('conv_abc', left, ''), /^conv_/)

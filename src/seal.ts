@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
+import { Capsules } from './capsule.ts'
 import type { Config, Deployment } from './config/config.ts'
 
 /** What a sealed id carries. */
@@ -20,6 +21,21 @@ const TAG = 8
 const PREFIX = /^[A-Za-z]{1,16}_/
 /** Characters of a sealed id; a provider's own may be half as long. */
 const LONGEST = 4096
+const derived = (material: string, use: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', material, 'understudy', `response-id/${use}`, 32))
+
+const encryptionKey = (material: string): Buffer => derived(material, 'encrypt')
+
+const decipher = (bytes: Buffer, key: Buffer): Buffer | undefined => {
+  try {
+    const opener = createDecipheriv('aes-256-gcm', key, bytes.subarray(1, 13))
+    opener.setAuthTag(bytes.subarray(-16))
+    return Buffer.concat([opener.update(bytes.subarray(13, -16)), opener.final()])
+  } catch {
+    return undefined
+  }
+}
+
 const tagOf = (text: string): Buffer => createHash('sha256').update(text).digest().subarray(0, TAG)
 
 /**
@@ -29,14 +45,23 @@ const tagOf = (text: string): Buffer => createHash('sha256').update(text).digest
  * stream, after a restart, and on every instance that shares the key.
  */
 export class Seal {
+  /** Summaries that travel with their client, sealed with the same material. */
+  readonly capsules: Capsules
   readonly #key: Buffer
   readonly #nonceKey: Buffer
+  /** What ids may have been sealed with, the key in force first. */
+  readonly #keys: readonly Buffer[]
   readonly #tags = new WeakMap<Config, Map<string, Deployment>>()
 
-  /** `material` is the salt key, else the master key: any string both instances share. */
-  constructor(material: string) {
-    this.#key = Buffer.from(hkdfSync('sha256', material, 'understudy', 'response-id/encrypt', 32))
-    this.#nonceKey = Buffer.from(hkdfSync('sha256', material, 'understudy', 'response-id/nonce', 32))
+  /**
+   * `material` is the salt key, else the master key: any string both instances share. `previous` is what it was before
+   * a rotation: nothing is sealed with it any more, and what was can still be opened.
+   */
+  constructor(material: string, previous: readonly string[] = []) {
+    this.#key = encryptionKey(material)
+    this.#nonceKey = derived(material, 'nonce')
+    this.#keys = [this.#key, ...previous.map(encryptionKey)]
+    this.capsules = new Capsules(material, previous)
   }
 
   seal(upstreamId: string, deployment: Deployment, owner: string): string {
@@ -80,13 +105,11 @@ export class Seal {
     if (text.length < 70 || !/^[A-Za-z0-9_-]+$/.test(text)) return undefined
     const bytes = Buffer.from(text, 'base64url')
     if (bytes[0] !== VERSION || bytes.length < 13 + 3 * TAG + 16) return undefined
-    try {
-      const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(1, 13))
-      decipher.setAuthTag(bytes.subarray(-16))
-      return Buffer.concat([decipher.update(bytes.subarray(13, -16)), decipher.final()])
-    } catch {
-      return undefined
+    for (const key of this.#keys) {
+      const plain = decipher(bytes, key)
+      if (plain !== undefined) return plain
     }
+    return undefined
   }
 
   #tagsOf(config: Config): Map<string, Deployment> {

@@ -214,6 +214,8 @@ export type GeneralSettings = {
   readonly masterKey: Secret | undefined
   /** Sealing key material: LITELLM_SALT_KEY, else the master key, else a key file in the data directory. */
   readonly saltKey: Secret | undefined
+  /** Sealing key material of earlier times: opens what was sealed with it, seals nothing. */
+  readonly previousSaltKeys: readonly Secret[]
   readonly keyHeaderName: string | undefined
   readonly completionModel: string | undefined
   readonly allowMockTesting: boolean

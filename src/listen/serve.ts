@@ -62,7 +62,10 @@ export const usualMemory = (): number => {
 const sealFor = (config: Config): Seal => {
   const material = config.general.saltKey ?? config.general.masterKey
   if (material === undefined) throw new Error('A gateway has a master key before it has a house.')
-  return new Seal(material.reveal())
+  return new Seal(
+    material.reveal(),
+    config.general.previousSaltKeys.map(key => key.reveal()),
+  )
 }
 
 const tellReload = (event: House['event'], notices: readonly Notice[], accepted: boolean): void => {

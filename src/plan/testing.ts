@@ -128,6 +128,7 @@ const ROUTER: RouterSettings = {
 const GENERAL: GeneralSettings = {
   masterKey: undefined,
   saltKey: undefined,
+  previousSaltKeys: [],
   keyHeaderName: undefined,
   completionModel: undefined,
   allowMockTesting: false,

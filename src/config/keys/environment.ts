@@ -14,7 +14,14 @@ export const ENVIRONMENT: readonly KeyRow[] = [
   honoured('LITELLM_LOG', 'When `--level` is absent: DEBUG, INFO, WARNING, ERROR or CRITICAL.'),
   honoured('LITELLM_MASTER_KEY', 'When `general_settings.master_key` is absent.'),
   honoured('UNDERSTUDY_MASTER_KEY', 'When LITELLM_MASTER_KEY is absent too.'),
-  honoured('LITELLM_SALT_KEY', 'Key material for sealed ids.'),
+  honoured(
+    'LITELLM_SALT_KEY',
+    'Key material for sealed ids and compaction capsules; the master key when absent.',
+  ),
+  honoured(
+    'UNDERSTUDY_PREVIOUS_SALT_KEYS',
+    'What that key (or the master key in its place) was before, commas between them: what was sealed then can still be opened.',
+  ),
   honoured('LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY', 'The same as the setting.'),
   honoured('REQUEST_TIMEOUT', 'When `litellm_settings.request_timeout` is absent.'),
   honoured('LITELLM_DROP_PARAMS', 'When `litellm_settings.drop_params` is absent.'),

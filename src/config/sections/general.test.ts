@@ -69,6 +69,12 @@ test('no key at all is told, not refused', async () => {
 test('the salt key is kept apart from the master key', async () => {
   assert.equal((await general('', { LITELLM_SALT_KEY: 'salt' })).saltKey?.reveal(), 'salt')
   assert.equal((await general('', { LITELLM_SALT_KEY: '' })).saltKey, undefined)
+  const { previousSaltKeys } = await general('', { UNDERSTUDY_PREVIOUS_SALT_KEYS: ' older, old ' })
+  assert.deepEqual(
+    previousSaltKeys.map(key => key.reveal()),
+    ['older', 'old'],
+  )
+  assert.deepEqual((await general('', { UNDERSTUDY_PREVIOUS_SALT_KEYS: '' })).previousSaltKeys, [])
 })
 
 test('settings are read; 0 and false are kept', async () => {
@@ -84,6 +90,7 @@ test('settings are read; 0 and false are kept', async () => {
     {
       masterKey: undefined,
       saltKey: undefined,
+      previousSaltKeys: [],
       keyHeaderName: 'x-my-key',
       completionModel: 'a',
       allowMockTesting: true,

@@ -4,7 +4,7 @@ import { didYouMean, type Report } from '../report.ts'
 import { checkShape, count, flag, megabytes, seconds, text, texts } from '../shapes.ts'
 import { child, entry, type MapNode } from '../tree.ts'
 import { z } from '../zod.ts'
-import { permitsWeakKey, readMasterKey, readSaltKey } from './master-key.ts'
+import { permitsWeakKey, readMasterKey, readPreviousSaltKeys, readSaltKey } from './master-key.ts'
 import type { Names } from './names.ts'
 import { readPassThrough } from './pass-through.ts'
 
@@ -53,6 +53,7 @@ export const readGeneral = ({ node, environment, names, report }: GeneralSources
   return {
     masterKey: readMasterKey(node, environment, permitWeakMasterKey, report),
     saltKey: readSaltKey(environment),
+    previousSaltKeys: readPreviousSaltKeys(environment),
     keyHeaderName: own.litellm_key_header_name?.toLowerCase(),
     completionModel: own.completion_model,
     allowMockTesting: own.dangerously_allow_mock_testing_request_params ?? false,

@@ -86,3 +86,10 @@ export const readSaltKey = (environment: Environment): Secret | undefined => {
   const value = fromVariables(environment, ['LITELLM_SALT_KEY'])
   return value === undefined || value === '' ? undefined : new Secret(value)
 }
+
+/** UNDERSTUDY_PREVIOUS_SALT_KEYS: texts with commas or white space between them, the order does not matter. */
+export const readPreviousSaltKeys = (environment: Environment): readonly Secret[] =>
+  (fromVariables(environment, ['UNDERSTUDY_PREVIOUS_SALT_KEYS']) ?? '')
+    .split(/[\s,]+/)
+    .filter(key => key !== '')
+    .map(key => new Secret(key))
