@@ -4,7 +4,7 @@ import type { Context } from './context.ts'
 import type { Pin } from './plan/wish.ts'
 import type { HeaderPair } from './providers/provider.ts'
 import type { ClientBody } from './read/body.ts'
-import type { Route } from './routes.ts'
+import type { CompactionWire, Route } from './routes.ts'
 import type { Signal } from './signal.ts'
 import type { Edit } from './wire/edit.ts'
 
@@ -77,6 +77,8 @@ export type Call = {
   readonly echoes: ReadonlyMap<string, string>
   /** The request refers to state that was not made through this gateway: only who is asked first can be its owner. */
   readonly unowned: boolean
+  /** How the call asks for a compaction; undefined: it does not. */
+  readonly compaction: CompactionWire | undefined
   readonly config: Config
   readonly context: Context
 }

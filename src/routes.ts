@@ -27,6 +27,12 @@ export type ShapeName =
   | 'resource'
   | 'raw'
 
+/**
+ * The two ways in which clients ask for a compaction: an endpoint of its own (`POST /responses/compact`), or a last item
+ * `{"type":"compaction_trigger"}` of an ordinary call.
+ */
+export type CompactionWire = 'endpoint' | 'trigger'
+
 export type Route = {
   readonly name: string
   readonly method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'PATCH' | 'HEAD'
@@ -46,6 +52,10 @@ export type Route = {
   readonly streams: boolean
   /** model_info.mode values that may serve this route; empty: any. A deployment that declares no mode always may. */
   readonly modes: readonly string[]
+  /** The top-level member that lists the items of a conversation, where compacted ones may stand. */
+  readonly items?: string
+  /** How a call of this route asks for a compaction: always, or by its last item. */
+  readonly compacts?: CompactionWire
   /** Pass-through: any HTTP answer is the answer, its error body included; only a broken transport fails. */
   readonly verbatim?: true
   /** The client's own headers go along, credentials and connection headers excepted. */
@@ -253,6 +263,8 @@ export const ROUTES: readonly Route[] = [
     streams: true,
     triedBySocket: true,
     modes: ['responses', 'chat'],
+    items: 'input',
+    compacts: 'trigger',
   }),
   call({
     name: 'responses.compact',
@@ -261,6 +273,8 @@ export const ROUTES: readonly Route[] = [
     upstream: '/responses/compact',
     shape: 'compaction',
     modes: ['responses', 'chat'],
+    items: 'input',
+    compacts: 'endpoint',
   }),
   call({
     name: 'responses.input_tokens',
@@ -269,6 +283,7 @@ export const ROUTES: readonly Route[] = [
     upstream: '/responses/input_tokens',
     shape: 'resource',
     modes: ['responses', 'chat'],
+    items: 'input',
   }),
   resource({
     name: 'responses.get',
@@ -308,6 +323,7 @@ export const ROUTES: readonly Route[] = [
     method: 'POST',
     paths: responsesPaths('/conversations'),
     upstream: '/conversations',
+    items: 'items',
   }),
   ...(
     [
@@ -326,6 +342,7 @@ export const ROUTES: readonly Route[] = [
       paths: responsesPaths(path),
       upstream: path,
       model: 'sealed-id',
+      ...(verb === 'items.create' ? { items: 'items' } : {}),
     }),
   ),
   resource({

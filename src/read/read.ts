@@ -12,6 +12,7 @@ import { type Forwarding, upstreamHeaders } from '../wire/headers.ts'
 import { isObject, type Json } from '../wire/json.ts'
 import type { ClientBody } from './body.ts'
 import { NO_REFERENCES, type Opener, openBody, openId, type References } from './bound.ts'
+import { type Compaction, readCompaction } from './compaction.ts'
 import {
   asksNothing,
   controlEdits,
@@ -180,6 +181,13 @@ const NOTHING: readonly string[] = []
 const dropsOf = ({ keys, peek }: Looked, route: Route): readonly Edit[] =>
   controlEdits(keys, route.crossing === 'never' ? () => undefined : peek, route)
 
+const NO_EDITS: readonly Edit[] = []
+
+const editsOf = (drops: readonly Edit[], opened: Opened, compaction: Compaction): readonly Edit[] =>
+  drops.length + compaction.edits.length === 0
+    ? opened.edits
+    : [...drops, ...opened.edits, ...compaction.edits]
+
 /** Bytes and headers → Call. Everything the client may have got wrong is refused here, before anything is spent. */
 export const read = (received: Received, caller: Caller, bytes: Uint8Array, memory: Memory): Call => {
   const { route, config, request } = received
@@ -198,6 +206,7 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
   const model = modelOf(received, looked, query.get)
   const controls = plain ? NO_CONTROLS : readControls(sources)
   const opened = openReferences(received, looked, { seal: memory.seal, config, caller })
+  const compaction = readCompaction(looked.body, route, memory.seal.capsules, caller.owner)
   return {
     route,
     method: request.method ?? route.method,
@@ -209,10 +218,11 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
     ownerProvider: ownerProviderOf(looked, query.get),
     stream: wantsStream(received, looked, query.get),
     controls,
-    edits: plain && route.model !== 'owner' ? opened.edits : [...dropsOf(looked, route), ...opened.edits],
+    edits: editsOf(plain && route.model !== 'owner' ? NO_EDITS : dropsOf(looked, route), opened, compaction),
     pin: opened.pin ?? pinOf(received, looked.body, memory),
     echoes: opened.echoes,
     unowned: opened.unowned,
+    compaction: compaction.wire,
     config,
     context: contextOf(received, caller, looked, plain ? NOTHING : readTags(sources)),
   }

@@ -20,6 +20,7 @@ export const EDIT_NAMES = [
   'stream-usage', // always_include_stream_usage asks for the usage chunk
   'provider-rename', // one provider's name for the same parameter
   'foreign-reasoning', // reasoning items that a provider of another dialect made and this one cannot read
+  'expand-capsule', // a compacted conversation that we sealed becomes a message that every model can read
   'continuation', // a stream broke: what the client has of it is given to who goes on from it
 ] as const
 

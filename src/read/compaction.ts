@@ -1,0 +1,85 @@
+import { CAPSULE_PREFIX, type Capsule, type Capsules, type OpenedCapsule } from '../capsule.ts'
+import { Refusal } from '../failure.ts'
+import type { CompactionWire, Route } from '../routes.ts'
+import { type CompactionItem, compactionItems } from '../wire/compaction-items.ts'
+import type { Edit } from '../wire/edit.ts'
+import type { JsonObject } from '../wire/json.ts'
+import type { ClientBody } from './body.ts'
+
+/** Enough to tell one from another, and too little to be used. */
+const shown = (text: string): string =>
+  text.length <= 24 ? text : `${text.slice(0, 16)}...${text.slice(-4)}`
+
+const REASONS: Readonly<Record<Exclude<OpenedCapsule['kind'], 'opened'>, string>> = {
+  unknown: 'The key it was sealed with is not configured here.',
+  broken: 'Encrypted content could not be decrypted or parsed.',
+}
+
+/** In the words that clients know from the provider of the dialect. */
+export const unreadable = (encrypted: string, param: string, reason: string): Refusal =>
+  new Refusal(400, `The encrypted content ${shown(encrypted)} could not be verified. Reason: ${reason}`, {
+    type: 'invalid_request_error',
+    param,
+    code: 'invalid_encrypted_content',
+  })
+
+/** What a model reads in place of the messages that were compacted. */
+export const summaryMessage = (summary: string): JsonObject => ({
+  type: 'message',
+  role: 'developer',
+  content: [
+    { type: 'input_text', text: `Summary of the earlier conversation, which it replaces:\n\n${summary}` },
+  ],
+})
+
+const opened = (item: CompactionItem, param: string, capsules: Capsules, tenant: string): Capsule => {
+  const found = capsules.open(item.encrypted, tenant)
+  if (found.kind === 'opened') return found.capsule
+  throw unreadable(item.encrypted, param, REASONS[found.kind])
+}
+
+/**
+ * Every capsule of the list becomes the message it holds, before anything is sent to anybody. A capsule that does not
+ * open for this tenant refuses the call: leaving it out would lose the conversation, and passing it on would too.
+ */
+const capsuleEdits = (
+  items: readonly CompactionItem[],
+  key: string,
+  capsules: Capsules,
+  tenant: string,
+): readonly Edit[] =>
+  items
+    .filter(({ encrypted }) => encrypted.startsWith(CAPSULE_PREFIX))
+    .map(item => {
+      const { summary } = opened(item, `${key}[${item.at}].encrypted_content`, capsules, tenant)
+      return {
+        op: 'set',
+        path: [key, String(item.at)],
+        value: summaryMessage(summary),
+        why: 'expand-capsule',
+      }
+    })
+
+/** What a call has to do with compaction. */
+export type Compaction = {
+  readonly edits: readonly Edit[]
+  /** How it asks for one. */
+  readonly wire: CompactionWire | undefined
+}
+
+const NONE: Compaction = { edits: [], wire: undefined }
+
+/** Opens the capsules of a body and sees whether it asks for a compaction. Throws Refusal, naming the item. */
+export const readCompaction = (
+  body: ClientBody,
+  route: Route,
+  capsules: Capsules,
+  tenant: string,
+): Compaction => {
+  const { items: key, compacts } = route
+  if (key === undefined || body.kind !== 'json') return NONE
+  const { items, trigger } = compactionItems(body.index, key)
+  const asked = compacts === 'endpoint' || (compacts === 'trigger' && trigger !== undefined)
+  if (!asked && items.length === 0) return NONE
+  return { edits: capsuleEdits(items, key, capsules, tenant), wire: asked ? compacts : undefined }
+}
