@@ -24,6 +24,7 @@ export type ShapeName =
   | 'compaction'
   | 'messages'
   | 'message_tokens'
+  | 'trigger'
   | 'resource'
   | 'raw'
 

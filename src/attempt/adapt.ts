@@ -1,6 +1,7 @@
 import type { Call } from '../call.ts'
 import type { Deployment } from '../config/config.ts'
 import { accepts } from '../dialects/parameters.ts'
+import { compactingBy } from '../plan/compaction.ts'
 import type { Ask, Draft } from '../providers/provider.ts'
 import type { ClientBody } from '../read/body.ts'
 import { keysOf, peekAt } from '../read/parse.ts'
@@ -11,7 +12,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 /** What adapt needs of a call: values of the wire, nothing of the Context. */
 export type Parcel = Pick<
   Call,
-  'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits'
+  'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits' | 'compaction'
 > & {
   /** What the request says of drop_params; undefined: it says nothing. */
   readonly dropParams: boolean | undefined
@@ -29,6 +30,8 @@ export type Hop = {
   readonly model: string
   /** Values of a dict fallback. */
   readonly overrides: JsonObject
+  /** It is asked for a summary, whatever it could do by itself. */
+  readonly summarises?: true | undefined
 }
 
 const set = (path: readonly string[], value: Json, why: Edit['why']): Edit => ({
@@ -126,6 +129,10 @@ export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
       parcel.allowedParams.length === 0
         ? deployment.allowedOpenaiParams
         : [...deployment.allowedOpenaiParams, ...parcel.allowedParams],
+    compaction:
+      parcel.compaction === undefined
+        ? undefined
+        : compactingBy(deployment, { wire: parcel.compaction, summarises: hop.summarises === true }),
   }
   return { ask, draft: deployment.connection.draft(ask) }
 }

@@ -2,6 +2,7 @@ import type { Call } from '../call.ts'
 import type { FallbackTarget } from '../config/config.ts'
 import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
+import { waysOf } from '../plan/compaction.ts'
 import { type Following, makePlan, type Plan, type Stop } from '../plan/plan.ts'
 import type { Wish } from '../plan/wish.ts'
 import { decorate } from '../reply/error-text.ts'
@@ -43,6 +44,7 @@ const parcelOf = (call: Call): Parcel => ({
   headers: call.headers,
   stream: call.stream,
   edits: call.edits,
+  compaction: call.compaction,
   dropParams: call.controls.dropParams,
   dropParamsOtherwise: call.config.litellm.dropParams,
   additionalDropParams: call.controls.additionalDropParams,
@@ -90,9 +92,15 @@ const foundNobody = ({ house, trail, allowance }: Walk, { outcome }: End): boole
   !allowance.spent &&
   !house.board.calm()
 
-/** One deployment named by its id is not its whole group: the group's own turn may have been another one's. */
-const keyOf = (stop: Stop): string =>
-  stop.byId ? `id:${stop.candidates[0]?.deployment.id ?? ''}` : stop.group
+/**
+ * One deployment named by its id is not its whole group: the group's own turn may have been another one's. Nor is a
+ * summary what a group has been asked for before, when it compacts in its own way.
+ */
+const keyOf = (stop: Stop): string => {
+  const key = stop.byId ? `id:${stop.candidates[0]?.deployment.id ?? ''}` : stop.group
+  const anew = stop.summarises && stop.candidates.some(({ deployment }) => waysOf(deployment).length > 0)
+  return anew === true ? `summary:${key}` : key
+}
 
 /** A dict fallback may bring limits of its own for its hop. */
 const withControls = (call: Call, { overrides: { controls } }: Stop): Call =>

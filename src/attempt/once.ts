@@ -3,7 +3,13 @@ import { NoCredential } from '../credentials/source.ts'
 import { SHAPES } from '../dialects/index.ts'
 import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
-import { type Connection, type Draft, type HeaderPair, Unsupported } from '../providers/provider.ts'
+import {
+  type Compacting,
+  type Connection,
+  type Draft,
+  type HeaderPair,
+  Unsupported,
+} from '../providers/provider.ts'
 import type { Held } from '../providers/recipe.ts'
 import { gives } from '../providers/same-dialect.ts'
 import type { Lease } from '../shared/board.ts'
@@ -31,6 +37,8 @@ export type Tried = {
   readonly lost: readonly string[]
   /** How it was asked to go on with an answer that had broken. */
   readonly resumed: Mode | undefined
+  /** How it was asked to compact the conversation. */
+  readonly compaction?: Compacting | undefined
 }
 
 export type Job = {
@@ -63,6 +71,7 @@ type Progressed = {
   status: number | undefined
   /** The whole request had been written when the attempt was given up. */
   sent: boolean
+  compaction: Compacting | undefined
 }
 
 /**
@@ -80,12 +89,14 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     credential: undefined,
     status: undefined,
     sent: false,
+    compaction: undefined,
   }
   if (connection.missing !== undefined && hop.deployment.mockResponse === undefined)
     return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
   try {
     const { ask, draft } = adapt(parcelFor(job, far.approach), hop)
     far.draft = draft
+    far.compaction = ask.compaction
     const mock = mockTransport(job)
     const taken = connection.recipe === undefined || mock !== undefined ? undefined : take(job, far.limits)
     const held = taken instanceof Promise ? await taken : taken
@@ -149,11 +160,13 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
     lease: job.lease,
     startedAt: far.startedAt,
     firstContentAt: read.firstContentAt,
+    compaction: far.compaction,
     conceal: failure => concealed(failure, far.credential ?? []),
   },
   edits: far.draft === undefined ? [] : editNames(far.draft),
   lost: lostBy(far.draft),
   resumed: far.approach?.mode,
+  compaction: far.compaction,
 })
 
 /** The client's call, and where to go on from. */
@@ -241,5 +254,6 @@ const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
     edits: far.draft === undefined ? [] : editNames(far.draft),
     lost: [],
     resumed: far.approach?.mode,
+    compaction: far.compaction,
   }
 }

@@ -1,7 +1,7 @@
 import type { Deployment } from '../config/config.ts'
 import type { Usage } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
-import type { Draft } from '../providers/provider.ts'
+import type { Compacting, Draft } from '../providers/provider.ts'
 import type { Lease } from '../shared/board.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import type { Opened } from './gate.ts'
@@ -23,6 +23,8 @@ export type Answered = {
   readonly lease: Lease
   readonly startedAt: number
   readonly firstContentAt: number | undefined
+  /** How a compaction was made; undefined: the call asked for none. */
+  readonly compaction: Compacting | undefined
   /** A later failure of this answer without the credential that was sent for it. */
   readonly conceal: (failure: Failure) => Failure
 }

@@ -1,6 +1,7 @@
 import type { Call } from '../call.ts'
 import { sizeSaid } from '../dialects/error-size.ts'
 import type { Failure } from '../failure.ts'
+import { fitsAnyway, wantedOf } from '../plan/compaction.ts'
 import type { Stop } from '../plan/plan.ts'
 import { countPromptTokens } from '../record/tokens.ts'
 import { valueAt } from '../wire/index.ts'
@@ -50,9 +51,12 @@ export class PromptSize {
   fitting(stop: Stop): Stop | { readonly skipped: string } {
     // A fallback with a prompt of its own is another request.
     if (PROMPT_KEYS.some(key => key in stop.overrides.body)) return stop
+    const wanted = wantedOf(this.#call, stop)
     const candidates = stop.candidates.filter(
-      ({ deployment: { info }, model }) =>
-        info.maxInputTokens === undefined || this.#tokens(model) <= info.maxInputTokens,
+      ({ deployment, model }) =>
+        deployment.info.maxInputTokens === undefined ||
+        fitsAnyway(deployment, wanted) ||
+        this.#tokens(model) <= deployment.info.maxInputTokens,
     )
     if (candidates.length === stop.candidates.length) return stop
     if (candidates.length > 0) return { ...stop, candidates }

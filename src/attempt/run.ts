@@ -1,3 +1,4 @@
+import { toldWay } from '../plan/compaction.ts'
 import { rememberServed } from '../plan/select.ts'
 import type { Step } from '../record/trail.ts'
 import type { Lease } from '../shared/board.ts'
@@ -27,6 +28,7 @@ export const jobOf = (play: Play, { choice, lease }: Run, signal?: Signal): Job 
     deployment: choice.candidate.deployment,
     model: choice.candidate.model,
     overrides: play.stop.overrides.body,
+    summarises: play.stop.summarises,
   },
   group: play.stop.named,
   lease,
@@ -51,7 +53,7 @@ export const conclude = (play: Play, run: Run, tried: Tried): Outcome => {
 const stepOf = (
   { stop, call, house }: Play,
   { choice, startedAt, waitedMs, hedge }: Run,
-  { outcome, edits, lost, resumed }: Tried,
+  { outcome, edits, lost, resumed, compaction }: Tried,
 ): Step => {
   const failure = outcome.kind === 'failed' ? outcome.failure : undefined
   const { deployment } = choice.candidate
@@ -72,6 +74,7 @@ const stepOf = (
     ...(failure?.possiblyBilled === true ? { possiblyBilled: true as const } : {}),
     ...(resumed === undefined ? {} : { resumed }),
     ...(hedge === undefined ? {} : { hedge }),
+    ...(compaction === undefined ? {} : { compaction: toldWay(compaction, deployment.provider.name) }),
   }
 }
 

@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto'
 import type { Call } from '../call.ts'
+import { wantedOf } from '../plan/compaction.ts'
 import type { Stop } from '../plan/plan.ts'
 import type { Wish } from '../plan/wish.ts'
 import { keysOf } from '../read/parse.ts'
 import { countPromptTokens } from '../record/tokens.ts'
 
-const PROMPT_ROUTES = new Set(['chat', 'completions', 'responses', 'compaction', 'embeddings', 'messages'])
+const PROMPT_ROUTES = new Set([
+  'chat',
+  'completions',
+  'responses',
+  'compaction',
+  'trigger',
+  'embeddings',
+  'messages',
+])
 
 /** prompt_caching pins a prefix of at least this many bytes (1024 tokens are never fewer bytes). */
 const CACHEABLE_BYTES = 1024
@@ -43,6 +52,7 @@ export const wishOf = (call: Call, stop: Stop): Wish => {
     wantsResponseFormat:
       body.kind === 'json' && body.index.members.has('response_format') && keysOf(body).length > 0,
     pin: call.pin,
+    compaction: wantedOf(call, stop),
     ignoreCooldown: stop.byId,
   }
 }

@@ -1,5 +1,5 @@
 import type { ExceptionName } from '../failure.ts'
-import type { Connection, Provider } from '../providers/provider.ts'
+import type { CompactionWay, Connection, Provider } from '../providers/provider.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 import type { Secret } from './secret.ts'
 
@@ -48,6 +48,10 @@ export type ModelInfo = {
   readonly supportsAssistantPrefill: boolean
   /** May think for long before it says anything. */
   readonly supportsReasoning: boolean
+  /** Reads images. Only what is declared is believed. */
+  readonly supportsVision: boolean
+  /** Which ways of compacting a conversation the deployment has; undefined: those that its provider has. */
+  readonly compaction: readonly CompactionWay[] | undefined
   readonly allowedFails: number | undefined
   readonly allowedFailsPolicy: ExceptionPolicy | undefined
   readonly cooldownMs: number | undefined
@@ -104,7 +108,12 @@ export type Deployment = {
 }
 
 /** A fallback target: a group name (or deployment id, or a name a wildcard serves) and values it overrides. */
-export type FallbackTarget = { readonly group: string; readonly overrides: JsonObject }
+export type FallbackTarget = {
+  readonly group: string
+  readonly overrides: JsonObject
+  /** It is asked for a summary, whatever it could do by itself. */
+  readonly summarises?: true
+}
 /** Source group → targets in order. '*' is the default entry. */
 export type FallbackTable = ReadonlyMap<string, readonly FallbackTarget[]>
 
@@ -192,6 +201,8 @@ export type RouterSettings = {
   readonly contentPolicyFallbacks: FallbackTable | undefined
   readonly defaultFallbacks: readonly string[]
   readonly fallbackOnContentPolicy: boolean
+  /** compaction_model: who summarises a conversation that nobody else could compact, by group; '*': any group. */
+  readonly compactionModels: FallbackTable | undefined
   readonly enablePreCallChecks: boolean
   readonly optionalPreCallChecks: ReadonlySet<PreCallCheck>
   readonly affinityTtlMs: number

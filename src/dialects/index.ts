@@ -1,5 +1,6 @@
 import type { ShapeName } from '../routes.ts'
 import { messages, messageTokens } from './anthropic-messages-shape.ts'
+import { trigger } from './compaction-shape.ts'
 import { speech, transcription } from './openai-audio.ts'
 import { chat } from './openai-chat.ts'
 import { completions } from './openai-completions.ts'
@@ -22,6 +23,7 @@ export const SHAPES: Readonly<Record<ShapeName, Shape>> = {
   compaction,
   messages,
   message_tokens: messageTokens,
+  trigger,
   resource,
   raw,
 }

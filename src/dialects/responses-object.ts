@@ -14,7 +14,7 @@ export type State = {
   readonly serviceTier?: string | undefined
 }
 
-const usageJson = (usage: Usage): JsonObject => ({
+export const usageJson = (usage: Usage): JsonObject => ({
   input_tokens: usage.inputTokens,
   input_tokens_details: {
     cached_tokens: usage.cachedInputTokens ?? 0,

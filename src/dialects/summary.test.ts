@@ -160,16 +160,14 @@ test('whatever the history and the window, it fits, and pairs stay together', ()
     fc
       .record({ id: fc.constantFrom('a', 'b', 'c', 'd'), input: anyText })
       .map(({ id, input }): Part => ({ kind: 'call', id, name: 'run', input })),
-    fc
-      .record({ id: fc.constantFrom('a', 'b', 'c', 'd'), said: anyText })
-      .map(
-        ({ id, said }): Part => ({
-          kind: 'result',
-          id,
-          name: 'run',
-          content: [{ kind: 'text', text: said }],
-        }),
-      ),
+    fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd'), said: anyText }).map(
+      ({ id, said }): Part => ({
+        kind: 'result',
+        id,
+        name: 'run',
+        content: [{ kind: 'text', text: said }],
+      }),
+    ),
   )
   const anyTurn: fc.Arbitrary<Turn> = fc.record({
     role: fc.constantFrom('system', 'user', 'assistant'),

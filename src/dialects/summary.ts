@@ -58,6 +58,9 @@ export type Summary =
   /** No summary is no compaction: it would wipe the conversation. */
   | { readonly kind: 'none'; readonly because: string }
 
+/** No summary is as long as this, UTF-16 units: who says more has lost his way. */
+export const LONGEST_SUMMARY = 4 * 1024 * 1024
+
 const CUT = '\n\n[The summary ends here: it reached the limit of its length.]'
 
 /** What the model made of the question. */
@@ -71,6 +74,8 @@ export const summaryOf = ({ parts, stop }: Pick<NeutralAnswer, 'parts' | 'stop'>
   if (refused || (text === '' && parts.some(part => part.kind === 'refusal')))
     return { kind: 'none', because: 'The provider refused to summarise the conversation.' }
   if (text === '') return { kind: 'none', because: 'The provider answered the compaction without a summary.' }
+  if (text.length > LONGEST_SUMMARY)
+    return { kind: 'none', because: 'The summary of the conversation is longer than any can be.' }
   const cut = stop.kind === 'length' || stop.kind === 'context'
   return { kind: 'said', text: cut ? text + CUT : text }
 }

@@ -97,6 +97,8 @@ const blank = (id: string, connection: Connection, config: Config): Deployment =
     maxInputTokens: undefined,
     supportsAssistantPrefill: false,
     supportsReasoning: false,
+    supportsVision: false,
+    compaction: undefined,
     allowedFails: undefined,
     allowedFailsPolicy: undefined,
     cooldownMs: 0,

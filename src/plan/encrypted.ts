@@ -9,10 +9,11 @@ const TTL_MS = 30 * 24 * 3600 * 1000
 
 const keyFor = (fingerprint: string): string => `encrypted:${fingerprint}`
 
+const CARRIERS: ReadonlySet<ShapeName> = new Set(['responses', 'compaction', 'trigger'])
+
 /** encrypted_content_affinity: on, and the route's bodies can carry ciphertext. */
 export const bindsCiphertext = (config: Config, shape: ShapeName): boolean =>
-  config.router.optionalPreCallChecks.has('encrypted_content_affinity') &&
-  (shape === 'responses' || shape === 'compaction')
+  config.router.optionalPreCallChecks.has('encrypted_content_affinity') && CARRIERS.has(shape)
 
 /** The deployment whose provider issued ciphertext of this body, when this instance saw it being issued. */
 export const pinOfCiphertext = (

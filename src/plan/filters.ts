@@ -1,6 +1,7 @@
 import type { Config, Deployment } from '../config/config.ts'
 import type { Clock } from '../house.ts'
 import type { Board } from '../shared/board.ts'
+import { fitsAnyway } from './compaction.ts'
 import { atRpm, type Prompt, reachedLimit } from './limits.ts'
 import { type Left, noneInRegion, promptTooLong, rateLimited } from './select-nothing.ts'
 import type { Candidate, Wish } from './wish.ts'
@@ -33,7 +34,12 @@ type Objection = 'rpm' | 'context_window' | 'region' | 'parameter'
 const objection = ({ deployment }: Candidate, wish: Wish, desk: FilterDesk): Objection | undefined => {
   const { config, board, prompt, carries } = desk
   const { maxInputTokens } = deployment.info
-  if (maxInputTokens !== undefined && !prompt.fits(maxInputTokens)) return 'context_window'
+  if (
+    maxInputTokens !== undefined &&
+    !fitsAnyway(deployment, wish.compaction) &&
+    !prompt.fits(maxInputTokens)
+  )
+    return 'context_window'
   if (atRpm(deployment, board)) return 'rpm'
   if (wish.allowedRegion !== undefined && deployment.region !== wish.allowedRegion) return 'region'
   const drops = deployment.dropParams ?? config.litellm.dropParams

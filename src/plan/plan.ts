@@ -2,6 +2,7 @@ import type { Call } from '../call.ts'
 import type { Config, Deployment, FallbackTable, FallbackTarget } from '../config/config.ts'
 import { type FailureClass, Refusal, VERDICTS } from '../failure.ts'
 import type { Route } from '../routes.ts'
+import { lastResort } from './compaction.ts'
 import { NO_OVERRIDES, type Overrides, splitOverrides } from './overrides.ts'
 import { fallbacksFor, resolveGroup } from './resolve.ts'
 import type { Candidate, Pin } from './wish.ts'
@@ -17,6 +18,8 @@ export type Stop = {
   readonly overrides: Overrides
   /** The target names one deployment by id: its cooldown is ignored. */
   readonly byId: boolean
+  /** It is asked for a summary of the conversation. */
+  readonly summarises?: true
 }
 
 /** Which list applies to a failure, and what it says. Undefined targets: no entry for this group. */
@@ -239,6 +242,14 @@ const listFor = (call: Call, first: Stop, stop: Stop, failure: FailureClass): Fo
   return router.fallbackOnContentPolicy ? { ...generic, kind: 'content_policy' } : NOTHING
 }
 
+/** The lists, and behind the first group's whatever can still compact a conversation. */
+const followingOf = (call: Call, first: Stop, stop: Stop, failure: FailureClass): Following => {
+  const listed = listFor(call, first, stop, failure)
+  if (call.compaction === undefined || stop !== first) return listed
+  const more = lastResort(call, first, failure)
+  return more.length === 0 ? listed : { ...listed, targets: [...(listed.targets ?? []), ...more] }
+}
+
 /** Call → Plan. Throws the refusals that need no provider: unknown model, lost state. */
 export const makePlan = (call: Call): Plan => {
   const first = firstStop(call)
@@ -266,13 +277,14 @@ export const makePlan = (call: Call): Plan => {
       candidates,
       overrides: splitOverrides(target.overrides),
       byId: found.byId,
+      ...(target.summarises === true ? { summarises: true } : {}),
     }
   }
   return {
     first,
     pin: call.pin,
     maxDepth: config.router.maxFallbacks,
-    follow: (stop, failure) => (crosses ? listFor(call, first, stop, failure) : NOTHING),
+    follow: (stop, failure) => (crosses ? followingOf(call, first, stop, failure) : NOTHING),
     stopFor,
   }
 }

@@ -1,6 +1,7 @@
 import type { Config, Deployment } from '../config/config.ts'
 import type { Clock, Dice } from '../house.ts'
 import type { Board } from '../shared/board.ts'
+import { bestOf } from './compaction.ts'
 import {
   type FilterDesk,
   LIMIT_WAIT_MS,
@@ -55,8 +56,8 @@ const idOf = ({ deployment }: Candidate): string => deployment.id
 /**
  * One deployment for one attempt, or why there is none. In this order: the route's mode, the pin or the order level
  * asked for, health, pre-call checks, hard limits, tags; then, of those left, those whose rate-limit domain takes
- * requests now before those that would have to wait, the untried before the tried, the lowest order, the soft
- * affinities, the routing strategy.
+ * requests now before those that would have to wait, the untried before the tried, the lowest order, for a compaction
+ * those that do it best, the soft affinities, the routing strategy.
  *
  * An affinity chooses inside the lowest order only: a session that a backup served goes home when its primary is back.
  */
@@ -156,12 +157,18 @@ const settle = (pool: readonly Candidate[], wish: Wish, outlook: Outlook, desk: 
   if (owner !== undefined) return { candidate: owner, because: `pinned by ${wish.pin?.because}` }
   for (const order of orderLevels(pool)) {
     const level = pool.filter(candidate => orderOf(candidate) === order)
-    const picked = tiedTo(level, wish, outlook, desk) ?? drawBy(desk.config.router.strategy, level, outlook)
-    // Over its limits: the next order is asked before the call is refused.
+    // Over its limits: who does it less well is asked, and then the next order, before the call is refused.
+    const picked =
+      (wish.compaction === undefined
+        ? undefined
+        : drawn(bestOf(level, wish.compaction), wish, outlook, desk)) ?? drawn(level, wish, outlook, desk)
     if (picked !== undefined) return picked
   }
   return undefined
 }
+
+const drawn = (level: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined =>
+  tiedTo(level, wish, outlook, desk) ?? drawBy(desk.config.router.strategy, level, outlook)
 
 /** The remembered deployment, when it is among those that may be used now and under its limits. */
 const tiedTo = (level: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined => {

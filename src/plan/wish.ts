@@ -1,5 +1,6 @@
 import type { Deployment } from '../config/config.ts'
 import type { Route } from '../routes.ts'
+import type { Wanted } from './compaction.ts'
 
 /** One deployment that may serve a call, with the upstream model name filled in for this request. */
 export type Candidate = {
@@ -39,6 +40,8 @@ export type Wish = {
   /** body has response_format (the supported-params check). */
   readonly wantsResponseFormat: boolean
   readonly pin: Pin | undefined
+  /** The call asks for a compaction: who can do it best goes first. */
+  readonly compaction?: Wanted | undefined
   /** True for a fallback target that names one deployment by id: cooldown is ignored. */
   readonly ignoreCooldown: boolean
 }

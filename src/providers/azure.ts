@@ -156,7 +156,11 @@ const connect = (params: ProviderParams): Connection => {
   }
 }
 
-const APIS: KnownApis = { responses: true, chat: { customTools: true } }
+const APIS: KnownApis = {
+  responses: true,
+  compaction: ['endpoint', 'trigger'],
+  chat: { customTools: true },
+}
 
 export const azure: Provider = {
   name: 'azure',

@@ -1,4 +1,5 @@
 import { bytesOf, objectIn, throughBridge, translateAnswer } from '../dialects/bridge.ts'
+import { compactionDoor } from '../dialects/compaction-door.ts'
 import { decodingCustomCalls } from '../dialects/custom-tools.ts'
 import { DOORS } from '../dialects/doors.ts'
 import { collectLosses } from '../dialects/losses.ts'
@@ -41,6 +42,8 @@ export const refuseKept = ({ route }: Ask, provider: string): void => {
 
 /** The door through which this call came. Throws Unsupported when no translation leads from there. */
 export const doorOf = (ask: Ask, provider: string): Door => {
+  const { compaction } = ask
+  if (compaction?.way === 'summary' || compaction?.way === 'own') return compactionDoor(compaction)
   refuseKept(ask, provider)
   const door = DOORS[ask.route.shape]
   if (door === undefined) throw new Unsupported(`${provider} does not serve ${ask.route.name}`)

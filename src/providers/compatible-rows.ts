@@ -34,6 +34,8 @@ const local = { keyOptional: true } as const
 
 /** It has /responses: LiteLLM calls it natively, too. Whoever is not known for it is asked for chat completions. */
 const native: KnownApis = { responses: true }
+/** And /responses/compact with it. */
+const atEndpoint: KnownApis = { ...native, compaction: ['endpoint'] }
 /** Models of OpenAI's behind it refuse the older name of the limit. */
 const likeOpenAi: ChatTraits = {}
 /** Its models go on thinking between calls, and want what they thought (DeepSeek's and Moonshot's guides). */
@@ -91,7 +93,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'https://api.perplexity.ai',
     keyEnv: ['PERPLEXITYAI_API_KEY', 'PERPLEXITY_API_KEY'],
   },
-  { name: 'xai', baseUrl: 'https://api.x.ai/v1', keyEnv: ['XAI_API_KEY'], apis: native },
+  { name: 'xai', baseUrl: 'https://api.x.ai/v1', keyEnv: ['XAI_API_KEY'], apis: atEndpoint },
   {
     name: 'openrouter',
     baseUrl: 'https://openrouter.ai/api/v1',
@@ -180,7 +182,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
   { name: 'poe', baseUrl: 'https://api.poe.com/v1', keyEnv: ['POE_API_KEY'], apis: { chat: likeOpenAi } },
   { name: 'anyscale', baseUrl: 'https://api.endpoints.anyscale.com/v1', keyEnv: ['ANYSCALE_API_KEY'] },
   { name: 'databricks', keyEnv: ['DATABRICKS_API_KEY'] },
-  { name: 'litellm_proxy', keyEnv: ['LITELLM_PROXY_API_KEY'], apis: { ...native, chat: likeOpenAi } },
+  { name: 'litellm_proxy', keyEnv: ['LITELLM_PROXY_API_KEY'], apis: { ...atEndpoint, chat: likeOpenAi } },
   { name: 'openai_like', keyEnv: ['OPENAI_LIKE_API_KEY'], ...local },
   {
     name: 'custom_openai',
@@ -192,7 +194,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'https://api.openai.com/v1',
     baseEnv: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
     keyEnv: ['OPENAI_API_KEY'],
-    apis: { ...native, chat: { customTools: true } },
+    apis: { ...native, compaction: ['endpoint', 'trigger'], chat: { customTools: true } },
   },
   {
     name: 'ollama',

@@ -6,5 +6,10 @@ export const openai = openAiCompatible({
   baseUrl: 'https://api.openai.com/v1',
   baseEnv: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
   keyEnv: ['OPENAI_API_KEY'],
-  apis: { responses: true, allChatToResponses: true, chat: { customTools: true } },
+  apis: {
+    responses: true,
+    compaction: ['endpoint', 'trigger'],
+    allChatToResponses: true,
+    chat: { customTools: true },
+  },
 })

@@ -2,12 +2,29 @@ import type { Secret } from '../config/secret.ts'
 import type { Prefill } from '../dialects/continuation.ts'
 import type { StreamDecoder } from '../dialects/shape.ts'
 import type { ClientBody } from '../read/body.ts'
-import type { Route, ShapeName } from '../routes.ts'
+import type { CompactionWire, Route, ShapeName } from '../routes.ts'
 import type { Edit, Warning } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { Held, Recipe } from './recipe.ts'
 
 export type HeaderPair = readonly [name: string, value: string]
+
+/**
+ * How a conversation is compacted: by the client's own wire or by the other one, in the provider's own way (`own`), or
+ * by an ordinary call that asks for a summary.
+ */
+export type CompactionWay = CompactionWire | 'own' | 'summary'
+
+/** A compaction as one deployment makes it. */
+export type Compacting = {
+  /** How the client asks for it, and wants to be answered. */
+  readonly wire: CompactionWire
+  readonly way: CompactionWay
+  /** Tokens that the deployment takes, as far as that is declared. */
+  readonly window: number | undefined
+  readonly sees: boolean
+  readonly thinks: boolean
+}
 
 /** What a provider is asked for: one client call, seen from the wire. Holds nothing of the Context. */
 export type Ask = {
@@ -29,6 +46,8 @@ export type Ask = {
   readonly dropParams: boolean
   /** allowed_openai_params: sent even when the provider is known not to take them. */
   readonly allowedParams: readonly string[]
+  /** The call asks for a compaction. */
+  readonly compaction?: Compacting | undefined
 }
 
 /**
@@ -103,6 +122,8 @@ export type Connection = {
     now: Date,
     held?: Held,
   ) => readonly HeaderPair[] | Promise<readonly HeaderPair[]>
+  /** Its own ways of compacting a conversation, the preferred one first; none when absent. */
+  readonly compaction?: readonly CompactionWay[]
   /** `stamp` is read only by providers whose answers carry no id of their own. */
   readonly reading: (ask: Ask, stamp?: () => Stamp) => Reading
 }

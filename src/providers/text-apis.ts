@@ -7,7 +7,8 @@ import { ROUTES, type Route } from '../routes.ts'
 import { indexObject } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
 import { bridge, bridgedReading, refuseKept } from './bridged.ts'
-import type { Ask, Connection, Draft, ProviderParams, Reading } from './provider.ts'
+import { crossesWires, lostOnWire, onOtherWire, otherWireReading } from './other-wire.ts'
+import type { Ask, CompactionWay, Connection, Draft, ProviderParams, Reading } from './provider.ts'
 
 /**
  * OpenAI's dialect has two APIs for text, chat completions and responses, and most of its providers serve the first
@@ -22,6 +23,8 @@ export const TEXT_PARAMS = ['use_chat_completions_api'] as const
 export type KnownApis = {
   /** /responses is there. */
   readonly responses?: true
+  /** Its ways of compacting a conversation. */
+  readonly compaction?: readonly CompactionWay[]
   /** litellm_settings.route_all_chat_openai_to_responses speaks of this one. */
   readonly allChatToResponses?: true
   /** How its chat completions differ from OpenAI's. */
@@ -36,13 +39,19 @@ const USUAL: ChatTraits = { limitName: 'max_tokens' }
 /** Which of the two APIs serve one deployment. */
 export type TextApis = {
   readonly responses: boolean
+  readonly compaction: readonly CompactionWay[]
   readonly chat: ChatTraits
   /** Chat completions go to /responses: always, never, or where the model's name says so (`responses/<model>`). */
   readonly chatToResponses: 'always' | 'never' | 'by name'
 }
 
-const declares = (params: ProviderParams): boolean =>
-  params.info?.supportedEndpoints?.some(endpoint => /^(?:\/v1)?\/responses$/.test(endpoint)) === true
+const declares = (params: ProviderParams, pattern: RegExp): boolean =>
+  params.info?.supportedEndpoints?.some(endpoint => pattern.test(endpoint)) === true
+
+const RESPONSES = /^(?:\/v1)?\/responses$/
+const COMPACT = /^(?:\/v1)?\/responses\/compact$/
+const AT_ENDPOINT: readonly CompactionWay[] = ['endpoint']
+const NO_WAY: readonly CompactionWay[] = []
 
 /** Throws Error for what is neither true nor false. */
 const isOn = (name: string, value: Json | undefined): boolean => {
@@ -54,12 +63,13 @@ const isOn = (name: string, value: Json | undefined): boolean => {
 export const readApis = (known: KnownApis, params: ProviderParams): TextApis => {
   const chat = known.chat ?? USUAL
   if (isOn('use_chat_completions_api', params.extra.use_chat_completions_api))
-    return { responses: false, chat, chatToResponses: 'never' }
+    return { responses: false, compaction: NO_WAY, chat, chatToResponses: 'never' }
   const only = params.info?.mode === 'responses'
   const setting = 'route_all_chat_openai_to_responses'
   const all = known.allChatToResponses === true && isOn(setting, params.settings?.[setting])
   return {
-    responses: only || known.responses === true || declares(params),
+    responses: only || known.responses === true || declares(params, RESPONSES),
+    compaction: known.compaction ?? (declares(params, COMPACT) ? AT_ENDPOINT : NO_WAY),
     chat,
     chatToResponses: only || all ? 'always' : 'by name',
   }
@@ -79,7 +89,10 @@ const toResponses = (ask: Ask, { chatToResponses }: TextApis): boolean =>
  * store, or work, of the provider's own.
  */
 const crossingOf = (ask: Ask, apis: TextApis, provider: string): Upstream | undefined => {
-  const { route } = ask
+  const { route, compaction } = ask
+  if (compaction?.way === 'summary')
+    return apis.responses || toResponses(ask, apis) ? responsesUpstream : chatUpstream
+  if (compaction !== undefined) return undefined
   if (route.shape === 'chat') return toResponses(ask, apis) ? responsesUpstream : undefined
   if (route.upstream.startsWith('/responses')) {
     if (apis.responses || toResponses(ask, apis)) return undefined
@@ -131,19 +144,26 @@ const crossed = (ask: Ask, upstream: Upstream, { name, apis, plain }: Served): D
 
 const SAME_DIALECT: Reading = {}
 
+/** Within the dialect: the client's bytes, and its compaction by the wire that is there. */
+const same = (ask: Ask, { plain }: Served): Draft => {
+  if (!crossesWires(ask)) return plain(ask)
+  const made = plain(onOtherWire(ask))
+  return { ...made, warnings: [...lostOnWire(ask), ...made.warnings] }
+}
+
 /** Requests and answers of a provider whose own dialect is `plain`, across its two APIs. */
-export const acrossApis = (served: Served): Pick<Connection, 'draft' | 'reading'> => {
-  const { name, apis, plain } = served
+export const acrossApis = (served: Served): Pick<Connection, 'draft' | 'reading' | 'compaction'> => {
+  const { name, apis } = served
   return {
+    compaction: apis.compaction,
     draft: ask => {
       const upstream = crossingOf(ask, apis, name)
-      return upstream === undefined ? plain(ask) : crossed(ask, upstream, served)
+      return upstream === undefined ? same(ask, served) : crossed(ask, upstream, served)
     },
     reading: (ask, stamp) => {
       const upstream = crossingOf(ask, apis, name)
-      return upstream === undefined
-        ? SAME_DIALECT
-        : bridgedReading(ask, upstream, name, stamp?.() ?? { unique: randomUUID(), created: 0 })
+      if (upstream === undefined) return crossesWires(ask) ? otherWireReading(ask, stamp) : SAME_DIALECT
+      return bridgedReading(ask, upstream, name, stamp?.() ?? { unique: randomUUID(), created: 0 })
     },
   }
 }

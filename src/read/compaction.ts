@@ -60,6 +60,9 @@ const capsuleEdits = (
       }
     })
 
+/** A call that ends with a trigger is answered in another way, and what is learned of it holds for its like alone. */
+export const asTrigger = (route: Route): Route => ({ ...route, name: 'responses.trigger', shape: 'trigger' })
+
 /** What a call has to do with compaction. */
 export type Compaction = {
   readonly edits: readonly Edit[]

@@ -12,7 +12,7 @@ import { type Forwarding, upstreamHeaders } from '../wire/headers.ts'
 import { isObject, type Json } from '../wire/json.ts'
 import type { ClientBody } from './body.ts'
 import { NO_REFERENCES, type Opener, openBody, openId, type References } from './bound.ts'
-import { type Compaction, readCompaction } from './compaction.ts'
+import { asTrigger, type Compaction, readCompaction } from './compaction.ts'
 import {
   asksNothing,
   controlEdits,
@@ -208,7 +208,7 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
   const opened = openReferences(received, looked, { seal: memory.seal, config, caller })
   const compaction = readCompaction(looked.body, route, memory.seal.capsules, caller.owner)
   return {
-    route,
+    route: compaction.wire === 'trigger' ? asTrigger(route) : route,
     method: request.method ?? route.method,
     params: opened.params,
     query: query.forward,

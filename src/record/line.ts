@@ -49,6 +49,7 @@ const stepFields = (step: Step) => ({
   estimated: step.estimated,
   resumed: step.resumed,
   hedge: step.hedge,
+  compaction: step.compaction,
   possiblyBilled: step.possiblyBilled,
 })
 

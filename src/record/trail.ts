@@ -38,6 +38,8 @@ export type Step = {
   readonly resumed?: 'continuation' | 'splice'
   /** It was made beside another attempt that was slow to answer: neither a retry nor a fallback. */
   readonly hedge?: true
+  /** How a conversation was compacted: native, native-other-wire, emulated, or the provider's name for its own way. */
+  readonly compaction?: string
   /** The request was fully sent and the provider may charge for it although the attempt failed. */
   readonly possiblyBilled?: true
 }

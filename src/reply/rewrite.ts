@@ -7,10 +7,11 @@ import { applyEdits, type Edit } from '../wire/edit.ts'
 import { indexObject, type JsonIndex, valueAt } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { encodeEvent } from '../wire/sse.ts'
+import { capsuleSealer, isOpenCapsule, openCapsule, openCapsules } from './compaction.ts'
 
 /**
- * The two things the gateway changes in an answer, as named edits on the upstream's bytes:
- * `model` names the group that served, and ids of stored responses and conversations are sealed for their owner.
+ * What the gateway changes in an answer, as named edits on the upstream's bytes: `model` names the group that served,
+ * ids of stored responses and conversations are sealed for their owner, and so is a compaction that was made here.
  */
 export type Rewriter = {
   readonly document: (index: JsonIndex) => readonly Uint8Array[]
@@ -33,6 +34,8 @@ type Facts = {
   readonly sealId: (id: string) => string
   /** The route's answers carry ids that bind later calls. */
   readonly binds: boolean
+  /** Seals the capsules that the answer holds in the open; undefined: it holds none. */
+  readonly sealCapsule: ((plain: string) => string) | undefined
 }
 
 const set = (path: readonly string[], value: string, why: Edit['why']): Edit => ({
@@ -54,8 +57,15 @@ const idEdits = (object: JsonObject, at: readonly string[], facts: Facts): Edit[
   return edits
 }
 
+const capsuleEdits = (output: Json | undefined, at: readonly string[], { sealCapsule }: Facts): Edit[] =>
+  sealCapsule === undefined
+    ? []
+    : openCapsules(output).map(([place, plain]) =>
+        set([...at, 'output', String(place), 'encrypted_content'], sealCapsule(plain), 'seal-capsule'),
+      )
+
 const documentEdits = (index: JsonIndex, facts: Facts): Edit[] => {
-  const edits: Edit[] = []
+  const edits = facts.sealCapsule === undefined ? [] : capsuleEdits(valueAt(index, 'output'), [], facts)
   if (facts.model !== undefined && index.members.has('model') && valueAt(index, 'model') !== facts.model)
     edits.push(set(['model'], facts.model, 'model'))
   if (!facts.binds || !STORED_OBJECTS.has(String(valueAt(index, 'object')))) return edits
@@ -74,8 +84,12 @@ const responseEventEdits = (index: JsonIndex, facts: Facts): Edit[] => {
   const edits: Edit[] = []
   const bare = valueAt(index, 'response_id')
   if (typeof bare === 'string') edits.push(set(['response_id'], facts.sealId(bare), 'sealed-id'))
+  const plain = facts.sealCapsule === undefined ? undefined : openCapsule(valueAt(index, 'item'))
+  if (plain !== undefined && facts.sealCapsule !== undefined)
+    edits.push(set(['item', 'encrypted_content'], facts.sealCapsule(plain), 'seal-capsule'))
   const response = valueAt(index, 'response')
   if (!isObject(response)) return edits
+  edits.push(...capsuleEdits(response.output, ['response'], facts))
   if (facts.model !== undefined && typeof response.model === 'string' && response.model !== facts.model)
     edits.push(set(['response', 'model'], facts.model, 'model'))
   return [...edits, ...idEdits(response, ['response'], facts)]
@@ -116,8 +130,9 @@ const responseRewriter =
   (facts: Facts): ((event: StreamEvent) => Uint8Array | string) =>
   event => {
     const { data } = event
-    if (data === undefined || !(data.includes('"response"') || data.includes('"response_id"')))
-      return event.bytes
+    const concerned =
+      facts.sealCapsule !== undefined || data?.includes('"response"') || data?.includes('"response_id"')
+    if (data === undefined || concerned !== true) return event.bytes
     try {
       const index = indexObject(Buffer.from(data))
       const edits = responseEventEdits(index, facts)
@@ -175,6 +190,9 @@ export const rewriterFor = (call: Call, answered: Answered, seal: Seal, earlier?
       call.model !== '' && (route.model === 'body' || route.model === 'path') ? answered.group : undefined,
     binds,
     sealId: sealed === undefined ? unsealed : sealing(call, answered, seal, sealed),
+    sealCapsule: isOpenCapsule(answered)
+      ? capsuleSealer(seal.capsules, call.context.caller.owner)
+      : undefined,
   }
   const document = (index: JsonIndex): readonly Uint8Array[] => applyEdits(index, documentEdits(index, facts))
   if (binds) return { document, event: responseRewriter(facts), sealed }

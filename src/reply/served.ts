@@ -8,6 +8,7 @@ import { bindsCiphertext, rememberCiphertext } from '../plan/encrypted.ts'
 import { costOf, priceOf } from '../record/price.ts'
 import { awayMs, type RequestEnd } from '../record/trail.ts'
 import { addClientHeaders } from '../wire/headers.ts'
+import { compactionHeader } from './compaction.ts'
 import { addCommonHeaders, addServedHeaders, type HeaderList } from './headers.ts'
 import type { Pulse } from './pulse.ts'
 import type { Rewriter } from './rewrite.ts'
@@ -51,6 +52,8 @@ export const headFor = (served: Served, costUsd: number | undefined): HeaderList
   const head: HeaderList = []
   addCommonHeaders(head, received.callId, settled.trail)
   addServedHeaders(head, answered, { totalMs, overheadMs: Math.max(0, totalMs - away), costUsd })
+  const compaction = compactionHeader(answered)
+  if (compaction !== undefined) head.push('x-understudy-compaction', compaction)
   addClientHeaders(head, answered.headers)
   return head
 }

@@ -20,6 +20,15 @@ export const MODEL_INFO: readonly KeyRow[] = [
     'May think for long before it speaks: the default of `first_token_timeout` does not hold.',
     false,
   ),
+  honoured(
+    'supports_vision',
+    'Reads images: one that summarises a conversation is given its small ones.',
+    false,
+  ),
+  honoured(
+    'compaction',
+    'Understudy only: which compaction of its own it has: `endpoint` (`/responses/compact`), `trigger` (an item `compaction_trigger`), `both` or `none`: then it is asked for a summary. Default: by provider, see [compaction.md](compaction.md).',
+  ),
   honoured('allowed_fails', 'Failures a minute before this deployment rests.'),
   honoured('allowed_fails_policy', 'The same, per kind of error.'),
   honoured('cooldown_time', 'Seconds this deployment rests after failures.'),

@@ -104,6 +104,10 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
   honoured('content_policy_fallbacks', 'Which groups follow when a safety filter refuses.', []),
   honoured('default_fallbacks', 'Groups that follow any group without an entry of its own.'),
   honoured('fallback_on_content_policy', 'Understudy only: generic `fallbacks` follow a refusal too.', false),
+  honoured(
+    'compaction_model',
+    'Understudy only: the group that summarises a conversation when nobody else could compact it; or a map of groups to such groups, `*` for any other. See [compaction.md](compaction.md).',
+  ),
   honoured('enable_pre_call_checks', 'Leaves out deployments that cannot take the call.', false),
   honoured('optional_pre_call_checks', 'Further checks and affinities by name.'),
   honoured('deployment_affinity_ttl_seconds', 'How long an affinity lasts.', 3600),

@@ -1,8 +1,9 @@
+import type { CompactionWay } from '../../providers/provider.ts'
 import type { ModelInfo } from '../config.ts'
 import { masked } from '../mask.ts'
 import type { Report } from '../report.ts'
 import { scanSection } from '../scan.ts'
-import { amount, checkShape, count, flag, seconds, text, texts } from '../shapes.ts'
+import { amount, checkShape, choice, count, flag, seconds, text, texts } from '../shapes.ts'
 import { child, type MapNode } from '../tree.ts'
 import { z } from '../zod.ts'
 import { ALLOWED_FAILS_FIELDS, readPolicy } from './policies.ts'
@@ -16,6 +17,8 @@ const MODEL_INFO = z.object({
   max_input_tokens: count.optional(),
   supports_assistant_prefill: flag.nullish(),
   supports_reasoning: flag.nullish(),
+  supports_vision: flag.nullish(),
+  compaction: choice('both', 'endpoint', 'trigger', 'none').optional(),
   allowed_fails: count.optional(),
   cooldown_time: seconds.optional(),
   blocked: flag.optional(),
@@ -24,6 +27,13 @@ const MODEL_INFO = z.object({
   input_cost_per_token: amount.optional(),
   output_cost_per_token: amount.optional(),
 })
+
+const WAYS: Readonly<Record<'both' | 'endpoint' | 'trigger' | 'none', readonly CompactionWay[]>> = {
+  both: ['endpoint', 'trigger'],
+  endpoint: ['endpoint'],
+  trigger: ['trigger'],
+  none: [],
+}
 
 export type ReadInfo = {
   /** Without an id when the file gives none. */
@@ -61,6 +71,8 @@ export const readModelInfo = (
       maxInputTokens: own.max_input_tokens,
       supportsAssistantPrefill: own.supports_assistant_prefill ?? false,
       supportsReasoning: own.supports_reasoning ?? false,
+      supportsVision: own.supports_vision ?? false,
+      compaction: own.compaction === undefined ? undefined : WAYS[own.compaction],
       allowedFails: own.allowed_fails,
       allowedFailsPolicy: policy,
       cooldownMs: own.cooldown_time,

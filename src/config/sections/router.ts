@@ -5,6 +5,7 @@ import { didYouMean, join, type Report } from '../report.ts'
 import { checkShape, choice, count, flag, object, seconds, text, texts } from '../shapes.ts'
 import { child, entry, type MapNode } from '../tree.ts'
 import { z } from '../zod.ts'
+import { readCompactionModels } from './compaction.ts'
 import { readFailover, warnOfCap } from './failover.ts'
 import { readDefaultFallbacks, readFallbacks, type Written, withDefaults } from './fallbacks.ts'
 import { readHedges } from './hedging.ts'
@@ -152,6 +153,7 @@ export const readRouter = (sources: RouterSources): RouterSettings => {
     maxFallbacks: own.max_fallbacks ?? variable('ROUTER_MAX_FALLBACKS') ?? 5,
     ...readFallbackLists(sources),
     fallbackOnContentPolicy: own.fallback_on_content_policy ?? false,
+    compactionModels: readCompactionModels(entry(router, 'compaction_model'), sources.names, report),
     enablePreCallChecks: own.enable_pre_call_checks ?? false,
     optionalPreCallChecks: readChecks(own.optional_pre_call_checks ?? [], router, report),
     affinityTtlMs: own.deployment_affinity_ttl_seconds ?? 3_600_000,

@@ -1,0 +1,42 @@
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { responseFailedFrame, responses, sightOfResponseEvent } from './openai-responses.ts'
+import { content, lifecycle, listOf, objectOf, parseJson, unsaid } from './read-json.ts'
+import type { Shape, Sight, StreamEvent } from './shape.ts'
+
+const TYPES: ReadonlySet<Json> = new Set(['compaction', 'compaction_summary', 'context_compaction'])
+
+export const isCompaction = (item: Json | undefined): item is JsonObject =>
+  isObject(item) && TYPES.has(item.type ?? null)
+
+/** Who does not know the trigger answers the last message; agents end their work over that. */
+const NO_ITEM = unsaid(
+  'The provider answered the compaction with something else: it does not know compaction_trigger.',
+  'unsupported_endpoint',
+)
+
+const errorInside = (answer: JsonObject): JsonObject | undefined => {
+  const said = responses.errorInside(answer)
+  if (said !== undefined) return said
+  return (listOf(answer.output) ?? []).some(isCompaction) ? undefined : NO_ITEM
+}
+
+/** Only the item is an answer: as long as anything else is said, somebody else may still be asked. */
+const sight = (event: StreamEvent): Sight => {
+  const seen = sightOfResponseEvent(event)
+  if (seen.kind !== 'content') return seen
+  const item = objectOf(parseJson(event.data ?? ''))?.item
+  return isCompaction(item) ? content : lifecycle
+}
+
+const emptyEnd = (events: readonly StreamEvent[]): JsonObject | undefined => {
+  const last = objectOf(parseJson(events.at(-1)?.data ?? ''))
+  return (listOf(objectOf(last?.response)?.output) ?? []).some(isCompaction) ? undefined : NO_ITEM
+}
+
+/** A call of /responses whose last item asks for a compaction. */
+export const trigger: Shape = {
+  name: 'trigger',
+  errorInside,
+  usageOf: responses.usageOf,
+  stream: { sight, errorFrame: responseFailedFrame, emptyEnd, endsWithoutTerminal: false },
+}
