@@ -232,7 +232,6 @@ describe('responses at a provider of chat completions', () => {
       [() => on.client.responses.delete(id), 'DELETE responses'],
       [() => on.client.responses.cancel(id), 'CANCEL responses'],
       [() => on.client.responses.inputItems.list(id), 'list_input_items'],
-      [() => on.client.responses.compact({ model: 'plain', input: 'Go.' } as never), 'COMPACT responses'],
     ] as const) {
       const error = await failing(Promise.resolve(call()))
       assert.match(error.message, new RegExp(`${words} is not supported for groq`))

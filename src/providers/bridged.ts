@@ -29,7 +29,6 @@ const KEPT_BY_NOBODY: Readonly<Record<string, string>> = {
   'responses.get': 'GET responses',
   'responses.delete': 'DELETE responses',
   'responses.cancel': 'CANCEL responses',
-  'responses.compact': 'COMPACT responses',
   'responses.input_items': 'list_input_items',
   'responses.input_tokens': 'responses.input_tokens',
 }
