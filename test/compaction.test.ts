@@ -24,8 +24,10 @@ const HISTORY: readonly JsonObject[] = [
 ]
 const TRIGGER: JsonObject = { type: 'compaction_trigger' }
 
-type Openai = 'native' | 'endpoint' | 'trigger' | 'responses' | 'chat'
+type Openai = 'native' | 'endpoint' | 'trigger' | 'responses' | 'chat' | 'claude' | 'itself'
 type Kind = Openai | 'bedrock'
+
+const CLAUDE: JsonObject = { model: 'anthropic/claude-sonnet-4-5' }
 
 /** One deployment of each kind, each on its own stage, in a group of its own. */
 const cast = (stages: Readonly<Record<Openai, Stage>>, bedrock: BedrockStage): JsonObject[] => {
@@ -46,6 +48,8 @@ const cast = (stages: Readonly<Record<Openai, Stage>>, bedrock: BedrockStage): J
     of('trigger', {}, { compaction: 'trigger' }),
     of('responses', {}, { compaction: 'none' }),
     of('chat', { model: 'groq/gpt-4.1' }, {}),
+    of('claude', CLAUDE, {}),
+    of('itself', CLAUDE, { compaction: 'own' }),
     { model_name: 'bedrock', litellm_params: onBedrock },
   ]
 }
@@ -56,6 +60,8 @@ const STAGES = {
   trigger: {},
   responses: { says: SUMMARY },
   chat: { says: SUMMARY },
+  claude: { flavour: 'anthropic' as const, says: SUMMARY, models: ['*'] },
+  itself: { flavour: 'anthropic' as const, says: SUMMARY, models: ['*'] },
 }
 
 type Theatre = Play<typeof STAGES> & { readonly bedrock: BedrockStage }
@@ -79,6 +85,8 @@ const HOW: Readonly<Record<Kind, readonly [endpoint: string, trigger: string]>> 
   trigger: ['native-other-wire', 'native'],
   responses: ['emulated', 'emulated'],
   chat: ['emulated', 'emulated'],
+  claude: ['emulated', 'emulated'],
+  itself: ['anthropic', 'anthropic'],
   bedrock: ['emulated', 'emulated'],
 }
 const KINDS = Object.keys(HOW) as readonly Kind[]

@@ -166,6 +166,7 @@ const reportLacking = (request: NeutralRequest, losses: Losses): void => {
 /** What clients of other dialects may write in this one's own words. */
 const OWN: ReadonlySet<string> = new Set([
   'thinking',
+  'compaction',
   'context_management',
   'mcp_servers',
   'container',

@@ -8,7 +8,7 @@ import type { Asked, Door, NeutralEvent, NeutralRequest, Part, Stop, StreamWrite
 import { readInput } from './responses-history.ts'
 import { responseObject, usageJson } from './responses-object.ts'
 import type { StreamEvent, Usage } from './shape.ts'
-import { LONGEST_SUMMARY, summaryOf, summaryRequest } from './summary.ts'
+import { LONGEST_SUMMARY, outputTokens, summaryOf, summaryRequest } from './summary.ts'
 
 /**
  * The door through which a call for a compaction goes to a provider that has none of its own: read as the conversation
@@ -61,9 +61,22 @@ const readFor =
     refuseBound(body)
     for (const [key, value] of Object.entries(body))
       if (!READ.has(key) && isGiven(value)) losses.warn(key, 'a summary has no use for it')
-    const stream = how.wire === 'trigger' && body.stream === true
-    return summaryRequest(turnsOf(body, losses), how, stream, losses)
+    const turns = turnsOf(body, losses)
+    if (how.way === 'own') return ownRequest(turns, how)
+    return summaryRequest(turns, how, how.wire === 'trigger' && body.stream === true, losses)
   }
+
+/**
+ * The provider's own compaction, which it makes of the conversation as it is. One document comes back, for a client that
+ * wants a stream too.
+ */
+const ownRequest = (turns: readonly Turn[], room: Compacting): NeutralRequest => ({
+  turns,
+  maxTokens: outputTokens(room),
+  stream: false,
+  streamUsage: false,
+  rest: { compaction: { type: 'summarize' } },
+})
 
 /** About so many bytes are one token, where the provider did not count. */
 const BYTES_PER_TOKEN = 4

@@ -12,7 +12,9 @@ const NONE: readonly CompactionWay[] = []
 
 /** The ways that a deployment has of its own. */
 export const waysOf = ({ info, connection }: Deployment): readonly CompactionWay[] =>
-  info.compaction ?? connection.compaction ?? NONE
+  info.compaction?.filter(way => way !== 'own' || connection.compactsItself === true) ??
+  connection.compaction ??
+  NONE
 
 /** The client's own wire, else the other one, else the provider's own way, else an ordinary call for a summary. */
 const preferred = (ways: readonly CompactionWay[], wire: CompactionWire): CompactionWay => {

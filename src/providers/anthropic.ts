@@ -2,6 +2,8 @@ import type { Secret } from '../config/secret.ts'
 import { type Base, joinQuery, parseBase, printBase } from './address.ts'
 import { findKey, firstOf } from './credential.ts'
 import {
+  COMPACTION_BETA,
+  compactsItself,
   messagesBody,
   messagesReading,
   speaksMessages,
@@ -60,11 +62,14 @@ const connect = (params: ProviderParams): Connection => {
     baseUrl: printBase(base),
     credentialId: credential.id,
     missing: credential.missing,
+    compactsItself: true,
     draft: asked => {
       const own = speaksMessages(asked)
-      const ask = withoutForeign(asked)
+      const compacts = compactsItself(asked)
+      const ask = withoutForeign(compacts ? { ...asked, stream: false } : asked)
       const { body, edits, warnings } = messagesBody(ask, ask.model, 'anthropic')
-      const headers = draftHeaders(ask, 'application/json', [VERSION_HEADER])
+      const plain = draftHeaders(ask, 'application/json', [VERSION_HEADER])
+      const headers = compacts ? withBeta(plain, COMPACTION_BETA) : plain
       return {
         method: ask.method,
         origin: base.origin,

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { messagesUpstream } from '../dialects/anthropic-messages.ts'
+import { FailedAnswer, objectIn } from '../dialects/bridge.ts'
+import { documentAsEvents, type Whole } from '../dialects/compaction-events.ts'
 import type { Edit, Warning } from '../wire/edit.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import { bridge, bridgedReading } from './bridged.ts'
 import { type Ask, type HeaderPair, type Reading, type Stamp, Unsupported } from './provider.ts'
 import { encodeBody } from './same-dialect.ts'
@@ -36,7 +39,8 @@ export const messagesBody = (ask: Ask, model: string, provider: string): Message
     const { body, edits } = encodeBody(ask, model)
     return { body, edits, warnings: [] }
   }
-  if (!BRIDGED.has(ask.route.name)) throw new Unsupported(`${provider} does not serve ${ask.route.name}`)
+  if (ask.compaction === undefined && !BRIDGED.has(ask.route.name))
+    throw new Unsupported(`${provider} does not serve ${ask.route.name}`)
   const target = { model, allowedParams: ask.allowedParams }
   const { body, warnings } = bridge(ask, messagesUpstream, target, provider)
   return { body: [body], edits: ask.edits, warnings }
@@ -44,10 +48,45 @@ export const messagesBody = (ask: Ask, model: string, provider: string): Message
 
 const SAME_DIALECT: Reading = {}
 
-export const messagesReading = (ask: Ask, provider: string, stamp: (() => Stamp) | undefined): Reading =>
-  speaksMessages(ask)
-    ? SAME_DIALECT
-    : bridgedReading(ask, messagesUpstream, provider, stamp?.() ?? { unique: randomUUID(), created: 0 })
+/** The flag of the beta, as the API's client library lists it. */
+export const COMPACTION_BETA = 'compact-2026-09-04'
+
+/** It is asked for its own compaction, which comes as one document. */
+export const compactsItself = ({ compaction }: Ask): boolean => compaction?.way === 'own'
+
+/** What is told of a failure stays here: somebody else is asked. */
+const failedResponse = (error: JsonObject): JsonObject => ({
+  object: 'response',
+  status: 'failed',
+  output: [],
+  error,
+})
+
+const wholeOf = (translate: (body: Uint8Array) => Uint8Array): Whole => ({
+  read: body => {
+    const response = objectIn(translate(body))
+    if (isObject(response.error)) throw new FailedAnswer(response.error)
+    return response
+  },
+  failed: failedResponse,
+})
+
+export const messagesReading = (ask: Ask, provider: string, stamp: (() => Stamp) | undefined): Reading => {
+  if (speaksMessages(ask)) return SAME_DIALECT
+  const reading = bridgedReading(
+    ask,
+    messagesUpstream,
+    provider,
+    stamp?.() ?? { unique: randomUUID(), created: 0 },
+  )
+  const { translate } = reading
+  if (!compactsItself(ask) || !ask.stream || translate === undefined) return reading
+  return {
+    ...reading,
+    decoder: () => documentAsEvents(wholeOf(translate)),
+    streamType: 'application/json',
+  }
+}
 
 /** The version that everybody speaks; a client that speaks another says so itself. */
 export const VERSION_HEADER: HeaderPair = ['anthropic-version', '2023-06-01']

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { bytesOf, FailedAnswer, objectIn } from '../dialects/bridge.ts'
 import { keptMessages } from '../dialects/compaction-answer.ts'
-import { beginning, ending, eventMaker, failing } from '../dialects/compaction-events.ts'
+import { documentAsEvents, type Whole } from '../dialects/compaction-events.ts'
 import { isCompaction } from '../dialects/compaction-shape.ts'
 import type { Asked } from '../dialects/neutral.ts'
 import { PARAMETERS } from '../dialects/openai-parameters.ts'
 import { listOf, objectOf } from '../dialects/read-json.ts'
 import { responseObject } from '../dialects/responses-object.ts'
-import type { StreamDecoder, StreamEvent } from '../dialects/shape.ts'
 import { ROUTES, type Route } from '../routes.ts'
 import { compactionItems } from '../wire/compaction-items.ts'
 import { applyEdits, type Edit, joinSegments, type Warning } from '../wire/edit.ts'
@@ -161,36 +160,10 @@ const translated = (bytes: Uint8Array, make: (answer: JsonObject) => JsonObject)
   }
 }
 
-/** A whole document as the events of a stream: they come when it has ended. */
-const documentDecoder = (asked: Asked): StreamDecoder => {
-  const chunks: Uint8Array[] = []
-  let heard = false
-  return {
-    push: chunk => {
-      chunks.push(chunk)
-      heard = true
-      return []
-    },
-    end: () => eventsOf(Buffer.concat(chunks), asked),
-    keptBack: () => {
-      const spoke = heard
-      heard = false
-      return spoke
-    },
-  }
-}
-
-const eventsOf = (bytes: Uint8Array, asked: Asked): readonly StreamEvent[] => {
-  const make = eventMaker()
-  try {
-    const response = asResponse(objectIn(bytes), asked)
-    const begun = { ...response, status: 'in_progress', completed_at: null, output: [], usage: null }
-    return [...beginning(make, begun), ...ending(make, itemIn(response), response)]
-  } catch (error) {
-    if (!(error instanceof FailedAnswer)) throw error
-    return [failing(make, responseObject(asked, { status: 'failed', output: [], error: error.error }))]
-  }
-}
+const wholeFor = (asked: Asked): Whole => ({
+  read: body => asResponse(objectIn(body), asked),
+  failed: error => responseObject(asked, { status: 'failed', output: [], error }),
+})
 
 /** How the answer of the other wire becomes the client's. */
 export const otherWireReading = (ask: Ask, stamp: (() => Stamp) | undefined): Reading => {
@@ -200,6 +173,8 @@ export const otherWireReading = (ask: Ask, stamp: (() => Stamp) | undefined): Re
     return { translate: bytes => translated(bytes, answer => asCompaction(answer, asked)) }
   return {
     translate: bytes => translated(bytes, answer => asResponse(answer, asked)),
-    ...(ask.stream ? { decoder: () => documentDecoder(asked), streamType: 'application/json' } : {}),
+    ...(ask.stream
+      ? { decoder: () => documentAsEvents(wholeFor(asked)), streamType: 'application/json' }
+      : {}),
   }
 }

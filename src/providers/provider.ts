@@ -124,6 +124,8 @@ export type Connection = {
   ) => readonly HeaderPair[] | Promise<readonly HeaderPair[]>
   /** Its own ways of compacting a conversation, the preferred one first; none when absent. */
   readonly compaction?: readonly CompactionWay[]
+  /** It has the way `own`, for deployments that declare it. */
+  readonly compactsItself?: true
   /** `stamp` is read only by providers whose answers carry no id of their own. */
   readonly reading: (ask: Ask, stamp?: () => Stamp) => Reading
 }

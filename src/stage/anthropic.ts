@@ -41,6 +41,20 @@ const checkHead = (head: Head, scene: Scene): void => {
   if (!VERSIONS.includes(version)) throw refused(`anthropic-version: '${version}' is not a valid version`)
 }
 
+const COMPACTION_BETA = 'compact-2026-09-04'
+
+/** Its own compaction is a beta of its own, and takes `summarize` only. */
+const checkCompaction = (body: JsonObject, head: Head): void => {
+  const { compaction } = body
+  if (compaction === undefined || compaction === null) return
+  const betas = (headerOf(head, 'anthropic-beta') ?? '').split(',').map(one => one.trim())
+  if (!betas.includes(COMPACTION_BETA)) throw refused('compaction: Extra inputs are not permitted')
+  if (!isObject(compaction) || compaction.type !== 'summarize')
+    throw refused("compaction.type: Input should be 'summarize'")
+  if (body.context_management !== undefined && body.context_management !== null)
+    throw refused('compaction: cannot be used together with context_management')
+}
+
 const rulesFor = (head: Head, route: RouteParameters): RouteParameters =>
   headerOf(head, 'anthropic-beta') === undefined
     ? route
@@ -101,6 +115,7 @@ export const inspectMessages = (scene: Scene, head: Head, hit: Hit): Inspected =
   const model = String(body.model)
   if (!scene.models.includes('*') && !scene.models.includes(model))
     throw refused(`model: ${model}`, 404, 'not_found_error')
+  checkCompaction(body, head)
   checkMessages(body, modelRules(model, scene))
   return { ask: { scene, params: {}, query: hit.query, body, fields: [], model }, handler }
 }
@@ -193,6 +208,17 @@ const playOf = (ask: Ask): Play => {
   }
 }
 
+/** One block that stands for the conversation, and nothing else. */
+const compactionPlay = (ask: Ask): Play => {
+  const play = playOf(ask)
+  const block = {
+    type: 'compaction',
+    content: ask.scene.says,
+    encrypted_content: ask.scene.vault.seal('compaction'),
+  }
+  return { ...play, blocks: [block], stop: { stop_reason: 'compaction', stop_sequence: null } }
+}
+
 const messageOf = ({ id, model, stop, usage }: Play, content: readonly JsonObject[]): JsonObject => ({
   id,
   type: 'message',
@@ -204,7 +230,7 @@ const messageOf = ({ id, model, stop, usage }: Play, content: readonly JsonObjec
 })
 
 const answerMessages = (ask: Ask): Answer => {
-  const play = playOf(ask)
+  const play = isObject(ask.body.compaction) ? compactionPlay(ask) : playOf(ask)
   return ask.body.stream === true ? stream(eventsOf(play)) : json(messageOf(play, play.blocks))
 }
 

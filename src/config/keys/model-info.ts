@@ -27,7 +27,7 @@ export const MODEL_INFO: readonly KeyRow[] = [
   ),
   honoured(
     'compaction',
-    'Understudy only: which compaction of its own it has: `endpoint` (`/responses/compact`), `trigger` (an item `compaction_trigger`), `both` or `none`: then it is asked for a summary. Default: by provider, see [compaction.md](compaction.md).',
+    'Understudy only: which compaction of its own it has: `endpoint` (`/responses/compact`), `trigger` (an item `compaction_trigger`), `both`, `own` (Anthropic’s, a beta) or `none`: then it is asked for a summary. Default: by provider, see [compaction.md](compaction.md).',
   ),
   honoured('allowed_fails', 'Failures a minute before this deployment rests.'),
   honoured('allowed_fails_policy', 'The same, per kind of error.'),

@@ -18,7 +18,7 @@ const MODEL_INFO = z.object({
   supports_assistant_prefill: flag.nullish(),
   supports_reasoning: flag.nullish(),
   supports_vision: flag.nullish(),
-  compaction: choice('both', 'endpoint', 'trigger', 'none').optional(),
+  compaction: choice('both', 'endpoint', 'trigger', 'own', 'none').optional(),
   allowed_fails: count.optional(),
   cooldown_time: seconds.optional(),
   blocked: flag.optional(),
@@ -28,10 +28,11 @@ const MODEL_INFO = z.object({
   output_cost_per_token: amount.optional(),
 })
 
-const WAYS: Readonly<Record<'both' | 'endpoint' | 'trigger' | 'none', readonly CompactionWay[]>> = {
+const WAYS: Readonly<Record<'both' | 'endpoint' | 'trigger' | 'own' | 'none', readonly CompactionWay[]>> = {
   both: ['endpoint', 'trigger'],
   endpoint: ['endpoint'],
   trigger: ['trigger'],
+  own: ['own'],
   none: [],
 }
 
