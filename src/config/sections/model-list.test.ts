@@ -281,6 +281,8 @@ test('model_info is read, free keys are kept and secrets are not shown', async (
       maxInputTokens: 0,
       supportsAssistantPrefill: false,
       supportsReasoning: false,
+      supportsVision: true,
+      compaction: undefined,
       allowedFails: 0,
       allowedFailsPolicy: undefined,
       cooldownMs: 2000,
