@@ -37,6 +37,11 @@ const emptyEnd = (events: readonly StreamEvent[]): JsonObject | undefined => {
 export const trigger: Shape = {
   name: 'trigger',
   errorInside,
+  // No tool runs while a conversation is compacted.
+  hedge: {
+    without: ['previous_response_id', 'conversation', 'background', 'prompt'],
+    only: { store: false },
+  },
   usageOf: responses.usageOf,
   stream: { sight, errorFrame: responseFailedFrame, emptyEnd, endsWithoutTerminal: false },
 }
