@@ -9,21 +9,25 @@ export type Losses = {
   readonly found: () => {
     readonly warnings: readonly Warning[]
     readonly lost: readonly string[]
-    /** What was said of the lost ones, in their order. */
-    readonly what: readonly string[]
+    /** What was said of the lost ones, by their names. */
+    readonly what: ReadonlyMap<string, string>
   }
 }
 
 export const collectLosses = (): Losses => {
   const warnings = new Map<string, string>()
-  const lost = new Map<string, string | undefined>()
+  const lost = new Set<string>()
+  const said = new Map<string, string>()
   return {
     warn: (name, because) => void (warnings.has(name) || warnings.set(name, because)),
-    lose: (name, what) => void (lost.has(name) || lost.set(name, what)),
+    lose: (name, what) => {
+      lost.add(name)
+      if (what !== undefined) said.set(name, what)
+    },
     found: () => ({
       warnings: [...warnings].map(([name, because]) => ({ lost: name, because })),
-      lost: [...lost.keys()],
-      what: [...lost.values()].filter(what => what !== undefined),
+      lost: [...lost],
+      what: said,
     }),
   }
 }

@@ -140,7 +140,7 @@ describe('the stream that a client hears', () => {
     )
     const back = responsesDoor.read(
       { input: output ?? [] },
-      { warn: () => {}, lose: () => {}, found: () => ({ warnings: [], lost: [], what: [] }) },
+      { warn: () => {}, lose: () => {}, found: () => ({ warnings: [], lost: [], what: new Map() }) },
     )
     assert.deepEqual(back.turns, [
       {

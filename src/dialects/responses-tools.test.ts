@@ -15,7 +15,10 @@ describe('a tool that runs at its provider only is lost by its place, and told b
       const { tools: read } = readResponsesRequest({ input: 'hi', tools }, losses)
       const { lost, what } = losses.found()
       assert.deepEqual(lost, [place])
-      assert.deepEqual(what, [`The built-in tool '${type}' runs at providers of the Responses API only.`])
+      assert.equal(
+        what.get(place),
+        `The built-in tool '${type}' runs at providers of the Responses API only.`,
+      )
       assert.deepEqual(
         (read ?? []).map(tool => tool.name),
         tools.filter(tool => tool.type === 'function').map(tool => tool.name),

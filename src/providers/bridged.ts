@@ -56,10 +56,13 @@ export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: s
   const body = upstream.write(request, target, losses)
   const { warnings, lost, what } = losses.found()
   if (lost.length > 0 && !ask.dropParams)
-    throw new Unsupported([unsupportedText(provider, ask.model, lost), ...what].join(' '), lost[0] ?? null)
+    throw new Unsupported(
+      [unsupportedText(provider, ask.model, lost), ...what.values()].join(' '),
+      lost[0] ?? null,
+    )
   const dropped = lost.map(name => ({
     lost: name,
-    because: `drop_params: ${upstream.dialect} has no place for it`,
+    because: `drop_params: ${what.get(name) ?? `${upstream.dialect} has no place for it`}`,
   }))
   return { body: bytesOf(body), warnings: [...warnings, ...dropped] }
 }
