@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { CAPSULE_PREFIX, type Capsule, Capsules, MOST_CAPSULE_CHARS } from './capsule.ts'
+import { CAPSULE_PREFIX, type Capsule, Capsules, MOST_CAPSULE_CHARS, Shadows } from './capsule.ts'
 
 const capsules = new Capsules('material')
 const capsule: Capsule = {
@@ -27,7 +27,7 @@ test('a capsule opens to what was sealed, for the tenant it was sealed for', () 
     fc.property(anyCapsule, anyTenant, (made, tenant) => {
       const text = capsules.seal(made, tenant)
       assert.match(text, /^gwc1\.[A-Za-z0-9_-]+$/)
-      assert.deepEqual(capsules.open(text, tenant), { kind: 'opened', capsule: made })
+      assert.deepEqual(capsules.open(text, tenant), { kind: 'opened', content: made })
     }),
   )
 })
@@ -61,10 +61,10 @@ test('a change of any byte, a cut and an addition make it nobody’s', () => {
 test('what was sealed before a rotation opens after it, and the other way round it does not', () => {
   const old = new Capsules('old').seal(capsule, 'alice')
   const rotated = new Capsules('new', ['older', 'old'])
-  assert.deepEqual(rotated.open(old, 'alice'), { kind: 'opened', capsule })
+  assert.deepEqual(rotated.open(old, 'alice'), { kind: 'opened', content: capsule })
   assert.deepEqual(rotated.open(old, 'bob'), { kind: 'broken' })
   const fresh = rotated.seal(capsule, 'alice')
-  assert.deepEqual(new Capsules('new').open(fresh, 'alice'), { kind: 'opened', capsule })
+  assert.deepEqual(new Capsules('new').open(fresh, 'alice'), { kind: 'opened', content: capsule })
   assert.deepEqual(new Capsules('old').open(fresh, 'alice'), { kind: 'unknown' })
 })
 
@@ -107,4 +107,15 @@ test('a capsule is never longer than the published limit, and one of that length
   assert.equal(capsules.open(text, 'alice').kind, 'opened')
   assert.throws(() => capsules.seal(withSummary(most + 3), 'alice'), RangeError)
   assert.equal(capsules.open(`${CAPSULE_PREFIX}${'A'.repeat(MOST_CAPSULE_CHARS)}`, 'alice').kind, 'broken')
+})
+
+test('what is kept here is no capsule, although the same key seals it', () => {
+  const shadows = new Shadows('material')
+  const kept = shadows.seal({ text: 'user: Hello.', boundary: 'b' }, 'alice')
+  assert.deepEqual(shadows.open(kept, 'alice'), {
+    kind: 'opened',
+    content: { text: 'user: Hello.', boundary: 'b' },
+  })
+  assert.equal(capsules.open(kept, 'alice').kind, 'unknown')
+  assert.equal(shadows.open(capsules.seal(capsule, 'alice'), 'alice').kind, 'unknown')
 })

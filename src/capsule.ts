@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync } from 'node:crypto'
-import { isObject, type Json } from './wire/json.ts'
+import { isObject, type Json, type JsonObject } from './wire/json.ts'
 
 /** What a capsule holds: the words that stand for a conversation, readable for every model. */
 export type Capsule = {
@@ -12,9 +12,17 @@ export type Capsule = {
   readonly transcript: string
 }
 
+/** What the gateway keeps of a conversation whose compaction only its provider can read. */
+export type Shadow = {
+  /** The conversation in words. */
+  readonly text: string
+  /** Who can read the provider's own item. */
+  readonly boundary: string
+}
+
 /** unknown: sealed with a key that is not known here. broken: changed, cut, or another tenant's. */
-export type OpenedCapsule =
-  | { readonly kind: 'opened'; readonly capsule: Capsule }
+export type Opened<Content> =
+  | { readonly kind: 'opened'; readonly content: Content }
   | { readonly kind: 'unknown' | 'broken' }
 
 /** How every capsule begins; what begins otherwise was not made here. */
@@ -29,63 +37,60 @@ const OVERHEAD = KEY_ID + NONCE + TAG
 
 type Key = { readonly id: Buffer; readonly encrypt: Buffer; readonly nonce: Buffer }
 
-const derived = (material: string, use: string, length: number): Buffer =>
-  Buffer.from(hkdfSync('sha256', material, 'understudy', `capsule/${use}`, length))
-
-const keyOf = (material: string): Key => ({
-  id: derived(material, 'key-id', KEY_ID),
-  encrypt: derived(material, 'encrypt', 32),
-  nonce: derived(material, 'nonce', 32),
-})
+const keyFor =
+  (purpose: string) =>
+  (material: string): Key => {
+    const derived = (use: string, length: number): Buffer =>
+      Buffer.from(hkdfSync('sha256', material, 'understudy', `${purpose}/${use}`, length))
+    return { id: derived('key-id', KEY_ID), encrypt: derived('encrypt', 32), nonce: derived('nonce', 32) }
+  }
 
 /** Authenticated, not stored: a capsule opens for the tenant it was sealed for and for nobody else. */
 const boundTo = (tenant: string, keyId: Buffer): Buffer =>
   Buffer.concat([Buffer.from(CAPSULE_PREFIX), keyId, hash('sha256', `tenant:${tenant}`, 'buffer')])
 
-const readPlain = (text: string): Capsule | undefined => {
-  const value = JSON.parse(text) as Json
-  if (!isObject(value)) return undefined
-  const { summary, created, model, transcript } = value
-  return typeof summary === 'string' &&
-    typeof created === 'number' &&
-    typeof model === 'string' &&
-    typeof transcript === 'string'
-    ? { summary, created, model, transcript }
-    : undefined
+type Purpose<Content> = {
+  /** Keys of one purpose open nothing of another. */
+  readonly name: string
+  /** undefined: it is no such content. */
+  readonly read: (value: JsonObject) => Content | undefined
 }
 
 /**
- * Summaries that travel with the client and that only the gateway can read:
- * `gwc1.` + base64url(key id ‖ nonce ‖ AES-256-GCM(capsule) ‖ tag), bound to the tenant as additional data.
- * The nonce is derived from tenant and content (HMAC), so one capsule is one text in every event of a stream, and no
- * nonce is ever used for two contents. New ones are made with the first key; every key opens what it made.
+ * Texts that only the gateway can read: `gwc1.` + base64url(key id ‖ nonce ‖ AES-256-GCM(content) ‖ tag), bound to the
+ * tenant as additional data. The nonce is derived from tenant and content (HMAC), so one content is one text in every
+ * event of a stream, and no nonce is ever used for two contents. New ones are made with the first key; every key opens
+ * what it made.
  */
-export class Capsules {
+export class Vault<Content extends JsonObject> {
+  readonly #purpose: Purpose<Content>
   readonly #keys: readonly Key[]
   readonly #first: Key
 
   /** `material` is the salt key, else the master key; `previous` what that was before. */
-  constructor(material: string, previous: readonly string[] = []) {
+  constructor(purpose: Purpose<Content>, material: string, previous: readonly string[]) {
+    const keyOf = keyFor(purpose.name)
+    this.#purpose = purpose
     this.#first = keyOf(material)
     this.#keys = [this.#first, ...previous.map(keyOf)]
   }
 
-  /** Throws RangeError for a capsule over the published limit. */
-  seal(capsule: Capsule, tenant: string): string {
+  /** Throws RangeError for a text over the published limit. */
+  seal(content: Content, tenant: string): string {
     const { id, encrypt, nonce: nonceKey } = this.#first
-    const plain = Buffer.from(JSON.stringify(capsule))
+    const plain = Buffer.from(JSON.stringify(content))
     const bound = boundTo(tenant, id)
     const nonce = createHmac('sha256', nonceKey).update(bound).update(plain).digest().subarray(0, NONCE)
     const cipher = createCipheriv('aes-256-gcm', encrypt, nonce).setAAD(bound)
     const sealed = Buffer.concat([id, nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
     const text = CAPSULE_PREFIX + sealed.toString('base64url')
     if (text.length > MOST_CAPSULE_CHARS)
-      throw new RangeError(`A capsule of ${text.length} characters is over the limit.`)
+      throw new RangeError(`A sealed text of ${text.length} characters is over the limit.`)
     return text
   }
 
   /** Never throws, whatever the client sent. */
-  open(text: string, tenant: string): OpenedCapsule {
+  open(text: string, tenant: string): Opened<Content> {
     const letters = text.slice(CAPSULE_PREFIX.length)
     if (!text.startsWith(CAPSULE_PREFIX) || text.length > MOST_CAPSULE_CHARS) return { kind: 'broken' }
     if (!/^[A-Za-z0-9_-]*$/.test(letters)) return { kind: 'broken' }
@@ -94,20 +99,47 @@ export class Capsules {
     const keys = this.#keys.filter(key => bytes.subarray(0, KEY_ID).equals(key.id))
     if (keys.length === 0) return { kind: 'unknown' }
     for (const key of keys) {
-      const capsule = decipher(bytes, key, tenant)
-      if (capsule !== undefined) return { kind: 'opened', capsule }
+      const value = decipher(bytes, key, tenant)
+      const content = value === undefined ? undefined : this.#purpose.read(value)
+      if (content !== undefined) return { kind: 'opened', content }
     }
     return { kind: 'broken' }
   }
 }
 
-const decipher = (bytes: Buffer, { id, encrypt }: Key, tenant: string): Capsule | undefined => {
+const readCapsule = ({ summary, created, model, transcript }: JsonObject): Capsule | undefined =>
+  typeof summary === 'string' &&
+  typeof created === 'number' &&
+  typeof model === 'string' &&
+  typeof transcript === 'string'
+    ? { summary, created, model, transcript }
+    : undefined
+
+const readShadow = ({ text, boundary }: JsonObject): Shadow | undefined =>
+  typeof text === 'string' && typeof boundary === 'string' ? { text, boundary } : undefined
+
+/** Summaries that travel with their client. */
+export class Capsules extends Vault<Capsule> {
+  constructor(material: string, previous: readonly string[] = []) {
+    super({ name: 'capsule', read: readCapsule }, material, previous)
+  }
+}
+
+/** What is kept here of conversations. */
+export class Shadows extends Vault<Shadow> {
+  constructor(material: string, previous: readonly string[] = []) {
+    super({ name: 'shadow', read: readShadow }, material, previous)
+  }
+}
+
+const decipher = (bytes: Buffer, { id, encrypt }: Key, tenant: string): JsonObject | undefined => {
   try {
     const nonce = bytes.subarray(KEY_ID, KEY_ID + NONCE)
     const opener = createDecipheriv('aes-256-gcm', encrypt, nonce, { authTagLength: TAG })
     opener.setAAD(boundTo(tenant, id)).setAuthTag(bytes.subarray(-TAG))
     const plain = [opener.update(bytes.subarray(KEY_ID + NONCE, -TAG)), opener.final()]
-    return readPlain(Buffer.concat(plain).toString('utf8'))
+    const value = JSON.parse(Buffer.concat(plain).toString('utf8')) as Json
+    return isObject(value) ? value : undefined
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
-import { Capsules } from './capsule.ts'
+import { Capsules, Shadows } from './capsule.ts'
 import type { Config, Deployment } from './config/config.ts'
 
 /** What a sealed id carries. */
@@ -47,6 +47,8 @@ const tagOf = (text: string): Buffer => createHash('sha256').update(text).digest
 export class Seal {
   /** Summaries that travel with their client, sealed with the same material. */
   readonly capsules: Capsules
+  /** Conversations that are kept here, sealed with it, too. */
+  readonly shadows: Shadows
   readonly #key: Buffer
   readonly #nonceKey: Buffer
   /** What ids may have been sealed with, the key in force first. */
@@ -62,6 +64,7 @@ export class Seal {
     this.#nonceKey = derived(material, 'nonce')
     this.#keys = [this.#key, ...previous.map(encryptionKey)]
     this.capsules = new Capsules(material, previous)
+    this.shadows = new Shadows(material, previous)
   }
 
   seal(upstreamId: string, deployment: Deployment, owner: string): string {

@@ -1,4 +1,4 @@
-import { CAPSULE_PREFIX, type Capsule, type Capsules, type OpenedCapsule } from '../capsule.ts'
+import { CAPSULE_PREFIX, type Capsule, type Capsules, type Opened } from '../capsule.ts'
 import { Refusal } from '../failure.ts'
 import type { CompactionWire, Route } from '../routes.ts'
 import { type CompactionItem, compactionItems } from '../wire/compaction-items.ts'
@@ -10,7 +10,7 @@ import type { ClientBody } from './body.ts'
 const shown = (text: string): string =>
   text.length <= 24 ? text : `${text.slice(0, 16)}...${text.slice(-4)}`
 
-const REASONS: Readonly<Record<Exclude<OpenedCapsule['kind'], 'opened'>, string>> = {
+const REASONS: Readonly<Record<Exclude<Opened<Capsule>['kind'], 'opened'>, string>> = {
   unknown: 'The key it was sealed with is not configured here.',
   broken: 'Encrypted content could not be decrypted or parsed.',
 }
@@ -34,7 +34,7 @@ export const summaryMessage = (summary: string): JsonObject => ({
 
 const opened = (item: CompactionItem, param: string, capsules: Capsules, tenant: string): Capsule => {
   const found = capsules.open(item.encrypted, tenant)
-  if (found.kind === 'opened') return found.capsule
+  if (found.kind === 'opened') return found.content
   throw unreadable(item.encrypted, param, REASONS[found.kind])
 }
 
