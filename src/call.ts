@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config, FallbackTable, FallbackTarget } from './config/config.ts'
 import type { Context } from './context.ts'
+import type { Shadowed } from './plan/shadows.ts'
 import type { Pin } from './plan/wish.ts'
 import type { HeaderPair } from './providers/provider.ts'
 import type { ClientBody } from './read/body.ts'
+import type { NativeItem } from './read/compaction.ts'
 import type { CompactionWire, Route } from './routes.ts'
 import type { Signal } from './signal.ts'
 import type { Edit } from './wire/edit.ts'
@@ -77,6 +79,10 @@ export type Call = {
   readonly echoes: ReadonlyMap<string, string>
   /** The request refers to state that was not made through this gateway: only who is asked first can be its owner. */
   readonly unowned: boolean
+  /** Compactions of providers that the call goes on with. */
+  readonly natives: readonly NativeItem[]
+  /** Copies of them that this caller has here; undefined: none. */
+  readonly shadows: readonly Shadowed[] | undefined
   /** How the call asks for a compaction; undefined: it does not. */
   readonly compaction: CompactionWire | undefined
   readonly config: Config

@@ -5,6 +5,7 @@ import type { Call, Received } from './call.ts'
 import type { House } from './house.ts'
 import { read } from './read/read.ts'
 import { type Intake, receive } from './read/receive.ts'
+import { withShadows } from './read/shadows.ts'
 import { record } from './record/record.ts'
 import { type Pulse, pulseFor } from './reply/pulse.ts'
 import { answerRefusal } from './reply/refusal.ts'
@@ -27,6 +28,7 @@ export const gateway =
       const caller = isPublic(received) ? ANYONE : authenticate(received.request, received.config)
       intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       call = read(received, caller, intake.bytes, house)
+      if (call.natives.length > 0) call = await withShadows(call, house)
       pulse = pulseFor(received, call, house)
       settled = await attempt(call, house)
       finish = await reply({ received, call, settled, house, pulse })

@@ -5,6 +5,7 @@ import type { MemoryBudget } from './read/memory.ts'
 import type { Journal } from './record/log.ts'
 import type { Seal } from './seal.ts'
 import type { Board } from './shared/board.ts'
+import type { Keep } from './shared/keep.ts'
 
 /** Time as the engine sees it; tests put virtual time here. */
 export type Clock = {
@@ -32,6 +33,8 @@ export type House = {
   /** Credentials that are fetched, and renewed before they expire. */
   readonly vault: Vault
   readonly seal: Seal
+  /** What is kept for a time; sealed before it comes here. */
+  readonly keep: Keep
   readonly memory: MemoryBudget
   readonly journal: Journal
   /** A line in the log that is not a request. */

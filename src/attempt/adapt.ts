@@ -2,6 +2,7 @@ import type { Call } from '../call.ts'
 import type { Deployment } from '../config/config.ts'
 import { accepts } from '../dialects/parameters.ts'
 import { compactingBy } from '../plan/compaction.ts'
+import { shadowEdits } from '../plan/shadows.ts'
 import type { Ask, Draft } from '../providers/provider.ts'
 import type { ClientBody } from '../read/body.ts'
 import { keysOf, peekAt } from '../read/parse.ts'
@@ -12,7 +13,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 /** What adapt needs of a call: values of the wire, nothing of the Context. */
 export type Parcel = Pick<
   Call,
-  'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits' | 'compaction'
+  'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits' | 'compaction' | 'shadows'
 > & {
   /** What the request says of drop_params; undefined: it says nothing. */
   readonly dropParams: boolean | undefined
@@ -111,6 +112,12 @@ export const editsFor = (parcel: Parcel, hop: Hop): readonly Edit[] => {
   ]
 }
 
+/** What only somebody else can read is put in words for this deployment. */
+const readable = (parcel: Parcel, { boundary }: Deployment): Parcel => ({
+  ...parcel,
+  edits: [...parcel.edits, ...shadowEdits(parcel.shadows, boundary)],
+})
+
 /** The client's call as one deployment must receive it. Throws Unsupported when it cannot be carried. */
 export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
   const { deployment } = hop
@@ -122,7 +129,7 @@ export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
     body: parcel.body,
     headers: deployment.extraHeaders.length === 0 ? parcel.headers : withExtra(parcel.headers, deployment),
     model: hop.model,
-    edits: editsFor(parcel, hop),
+    edits: editsFor(parcel.shadows === undefined ? parcel : readable(parcel, deployment), hop),
     stream: parcel.stream,
     dropParams: parcel.dropParams ?? deployment.dropParams ?? parcel.dropParamsOtherwise,
     allowedParams:

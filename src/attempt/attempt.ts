@@ -45,6 +45,7 @@ const parcelOf = (call: Call): Parcel => ({
   stream: call.stream,
   edits: call.edits,
   compaction: call.compaction,
+  shadows: call.shadows,
   dropParams: call.controls.dropParams,
   dropParamsOtherwise: call.config.litellm.dropParams,
   additionalDropParams: call.controls.additionalDropParams,

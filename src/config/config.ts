@@ -203,6 +203,8 @@ export type RouterSettings = {
   readonly fallbackOnContentPolicy: boolean
   /** compaction_model: who summarises a conversation that nobody else could compact, by group; '*': any group. */
   readonly compactionModels: FallbackTable | undefined
+  /** compaction_shadow: groups of whose native compactions a readable copy is kept, and for how long; '*': all. */
+  readonly compactionShadows: { readonly groups: ReadonlySet<string>; readonly ttlMs: number } | undefined
   readonly enablePreCallChecks: boolean
   readonly optionalPreCallChecks: ReadonlySet<PreCallCheck>
   readonly affinityTtlMs: number

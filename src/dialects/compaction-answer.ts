@@ -5,6 +5,20 @@ import type { Asked } from './neutral.ts'
 
 /** The objects that clients of the Responses API know a compaction by. */
 
+const developerMessage = (text: string): JsonObject => ({
+  type: 'message',
+  role: 'developer',
+  content: [{ type: 'input_text', text }],
+})
+
+/** What a model reads in place of the messages that were compacted. */
+export const summaryMessage = (summary: string): JsonObject =>
+  developerMessage(`Summary of the earlier conversation, which it replaces:\n\n${summary}`)
+
+/** The same, where there is no summary that it could read. */
+export const transcriptMessage = (transcript: string): JsonObject =>
+  developerMessage(`The earlier conversation, as far as it fits here:\n\n${transcript}`)
+
 /** As much of what the user said comes back verbatim: about 20,000 tokens. Bytes of JSON. */
 const KEPT_BYTES = 80_000
 

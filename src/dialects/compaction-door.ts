@@ -1,11 +1,10 @@
-import { type Compacting, Unsupported } from '../providers/provider.ts'
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import type { Compacting } from '../providers/provider.ts'
+import type { JsonObject } from '../wire/json.ts'
 import { FailedAnswer } from './bridge.ts'
 import { compactionObject, plainItem } from './compaction-answer.ts'
 import { beginning, type EventMaker, ending, eventMaker, failing } from './compaction-events.ts'
-import { collectLosses, type Losses } from './losses.ts'
+import { conversationIn, isGiven } from './compaction-turns.ts'
 import type { Asked, Door, NeutralEvent, NeutralRequest, Part, Stop, StreamWriter, Turn } from './neutral.ts'
-import { readInput } from './responses-history.ts'
 import { responseObject, usageJson } from './responses-object.ts'
 import type { StreamEvent, Usage } from './shape.ts'
 import { LONGEST_SUMMARY, outputTokens, summaryOf, summaryRequest } from './summary.ts'
@@ -17,51 +16,12 @@ import { LONGEST_SUMMARY, outputTokens, summaryOf, summaryRequest } from './summ
 
 /** What it holds is no part of a summary, and steers none. */
 const READ: ReadonlySet<string> = new Set(['model', 'input', 'instructions', 'stream'])
-/** State that one provider keeps: a summary without it would be one of something else. */
-const BOUND = ['previous_response_id', 'conversation', 'prompt', 'background'] as const
-
-const isGiven = (value: Json | undefined): boolean => value !== undefined && value !== null && value !== false
-
-const refuseBound = (body: JsonObject): void => {
-  for (const key of BOUND)
-    if (isGiven(body[key]))
-      throw new Unsupported(
-        `'${key}' refers to what one provider keeps, which cannot be summarised elsewhere`,
-        key,
-      )
-}
-
-/** An item that nobody here can read is told as it is: better than no summary. */
-const tellable = (item: Json): Json => {
-  try {
-    readInput([item], collectLosses())
-    return item
-  } catch (error) {
-    const place = error instanceof Unsupported ? (error.param ?? '') : ''
-    // What only its owner can read or find stays what it is: reading the whole names its place.
-    if (!(error instanceof Unsupported) || /^input\[0\]\.(?:encrypted_content|id)$/.test(place)) return item
-    return { role: 'assistant', content: JSON.stringify(item) }
-  }
-}
-
-const isTrigger = (item: Json): boolean => isObject(item) && item.type === 'compaction_trigger'
-
-/** Throws Unsupported at an item that only its owner can read or find, with its place in the list. */
-const turnsOf = ({ input, instructions }: JsonObject, losses: Losses): readonly Turn[] => {
-  const items: readonly Json[] | undefined = Array.isArray(input) ? input : undefined
-  const turns = readInput(items?.filter(item => !isTrigger(item)).map(tellable) ?? input, losses)
-  return typeof instructions === 'string' && instructions !== ''
-    ? [{ role: 'system', parts: [{ kind: 'text', text: instructions }] }, ...turns]
-    : turns
-}
-
 const readFor =
   (how: Compacting): Door['read'] =>
   (body, losses): NeutralRequest => {
-    refuseBound(body)
     for (const [key, value] of Object.entries(body))
       if (!READ.has(key) && isGiven(value)) losses.warn(key, 'a summary has no use for it')
-    const turns = turnsOf(body, losses)
+    const turns = conversationIn(body, losses)
     if (how.way === 'own') return ownRequest(turns, how)
     return summaryRequest(turns, how, how.wire === 'trigger' && body.stream === true, losses)
   }

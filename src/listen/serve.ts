@@ -12,6 +12,7 @@ import { Seal } from '../seal.ts'
 import { createBoard } from '../shared/board.ts'
 import type { Channel } from '../shared/channel-way.ts'
 import { systemClock, systemDice } from '../shared/clock.ts'
+import { memoryKeep } from '../shared/keep.ts'
 import { keepLimits, listener } from './listen.ts'
 import { meetNeighbours } from './neighbours.ts'
 import { type Prepared, type PrepareOptions, prepare } from './prepare.ts'
@@ -51,6 +52,8 @@ export type Served = {
 /** Error events of the streams that did not finish leave within this. */
 const CURTAIN_MS = 500
 const MEMORY_BYTES = 1024 * 1024 * 1024
+/** Copies of compacted conversations, of 300 KB at most each. */
+const KEPT_BYTES = 64 * 1024 * 1024
 
 /** 1 GiB, but never more than a quarter of what the container or the machine has. */
 export const usualMemory = (): number => {
@@ -59,13 +62,12 @@ export const usualMemory = (): number => {
   return Math.min(MEMORY_BYTES, Math.floor(Math.min(limit, totalmem()) / 4))
 }
 
-const sealFor = (config: Config): Seal => {
+/** What seals, and where sealed things are kept. */
+const sealing = (config: Config, clock: Clock): Pick<House, 'seal' | 'keep'> => {
   const material = config.general.saltKey ?? config.general.masterKey
   if (material === undefined) throw new Error('A gateway has a master key before it has a house.')
-  return new Seal(
-    material.reveal(),
-    config.general.previousSaltKeys.map(key => key.reveal()),
-  )
+  const previous = config.general.previousSaltKeys.map(key => key.reveal())
+  return { seal: new Seal(material.reveal(), previous), keep: memoryKeep(clock, KEPT_BYTES) }
 }
 
 const tellReload = (event: House['event'], notices: readonly Notice[], accepted: boolean): void => {
@@ -126,7 +128,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     board,
     transport,
     vault,
-    seal: sealFor(loaded.config),
+    ...sealing(loaded.config, clock),
     memory: new MemoryBudget(options.memoryBytes ?? usualMemory()),
     journal,
     event,

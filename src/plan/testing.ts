@@ -120,6 +120,7 @@ const ROUTER: RouterSettings = {
   defaultFallbacks: [],
   fallbackOnContentPolicy: false,
   compactionModels: undefined,
+  compactionShadows: undefined,
   enablePreCallChecks: false,
   optionalPreCallChecks: new Set(),
   affinityTtlMs: 3_600_000,

@@ -1,9 +1,9 @@
 import { CAPSULE_PREFIX, type Capsule, type Capsules, type Opened } from '../capsule.ts'
+import { summaryMessage } from '../dialects/compaction-answer.ts'
 import { Refusal } from '../failure.ts'
 import type { CompactionWire, Route } from '../routes.ts'
 import { type CompactionItem, compactionItems } from '../wire/compaction-items.ts'
 import type { Edit } from '../wire/edit.ts'
-import type { JsonObject } from '../wire/json.ts'
 import type { ClientBody } from './body.ts'
 
 /** Enough to tell one from another, and too little to be used. */
@@ -22,15 +22,6 @@ export const unreadable = (encrypted: string, param: string, reason: string): Re
     param,
     code: 'invalid_encrypted_content',
   })
-
-/** What a model reads in place of the messages that were compacted. */
-export const summaryMessage = (summary: string): JsonObject => ({
-  type: 'message',
-  role: 'developer',
-  content: [
-    { type: 'input_text', text: `Summary of the earlier conversation, which it replaces:\n\n${summary}` },
-  ],
-})
 
 const opened = (item: CompactionItem, param: string, capsules: Capsules, tenant: string): Capsule => {
   const found = capsules.open(item.encrypted, tenant)
@@ -68,9 +59,19 @@ export type Compaction = {
   readonly edits: readonly Edit[]
   /** How it asks for one. */
   readonly wire: CompactionWire | undefined
+  /** Compactions that only a provider can read. */
+  readonly natives: readonly NativeItem[]
 }
 
-const NONE: Compaction = { edits: [], wire: undefined }
+/** Where it stands, and what it is known by. */
+export type NativeItem = { readonly path: readonly [key: string, at: string]; readonly encrypted: string }
+
+const NONE: Compaction = { edits: [], wire: undefined, natives: [] }
+
+const nativesIn = (items: readonly CompactionItem[], key: string): readonly NativeItem[] =>
+  items
+    .filter(({ encrypted }) => encrypted !== '' && !encrypted.startsWith(CAPSULE_PREFIX))
+    .map(({ at, encrypted }) => ({ path: [key, String(at)], encrypted }))
 
 /** Opens the capsules of a body and sees whether it asks for a compaction. Throws Refusal, naming the item. */
 export const readCompaction = (
@@ -84,5 +85,9 @@ export const readCompaction = (
   const { items, trigger } = compactionItems(body.index, key)
   const asked = compacts === 'endpoint' || (compacts === 'trigger' && trigger !== undefined)
   if (!asked && items.length === 0) return NONE
-  return { edits: capsuleEdits(items, key, capsules, tenant), wire: asked ? compacts : undefined }
+  return {
+    edits: capsuleEdits(items, key, capsules, tenant),
+    wire: asked ? compacts : undefined,
+    natives: nativesIn(items, key),
+  }
 }

@@ -223,6 +223,8 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
     echoes: opened.echoes,
     unowned: opened.unowned,
     compaction: compaction.wire,
+    natives: compaction.natives,
+    shadows: undefined,
     config,
     context: contextOf(received, caller, looked, plain ? NOTHING : readTags(sources)),
   }

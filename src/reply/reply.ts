@@ -9,6 +9,7 @@ import { errorBody } from './error-text.ts'
 import { refuse } from './refuse.ts'
 import { rewriterFor } from './rewrite.ts'
 import { costFor, type Finish, headFor, learnCiphertext, type Served, type Stage } from './served.ts'
+import { keepShadow, keepsShadow } from './shadow.ts'
 import { streamReply } from './stream-reply.ts'
 import { toldOn, withCallId } from './told.ts'
 
@@ -74,8 +75,10 @@ const documentReply = (
   served: Served,
   content: Extract<Content, { kind: 'document' }>,
 ): Promise<Finish> | Finish => {
-  const { answered, received, house } = served
+  const { answered, received, house, call } = served
   learnCiphertext(served, content.bytes)
+  if (call.compaction !== undefined && content.index !== undefined && keepsShadow(served))
+    keepShadow(served, content.index)
   const segments = content.index === undefined ? [content.bytes] : served.rewriter.document(content.index)
   const length = segments.reduce((sum, segment) => sum + segment.length, 0)
   const { response } = received

@@ -20,6 +20,7 @@ import { EVENT_STREAM } from './pulse.ts'
 import { relay, type StreamEnd } from './relay.ts'
 import { type Rewriter, rewriterFor } from './rewrite.ts'
 import { type Finish, headFor, learnCiphertext, type Served, type Stage } from './served.ts'
+import { keepShadowOfEvent, keepsShadow } from './shadow.ts'
 
 type StreamContent = Extract<Content, { kind: 'stream' }>
 type AnsweredSettled = Extract<Settled, { kind: 'answered' }>
@@ -74,10 +75,13 @@ const rewriteOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array 
     part.resumed === undefined
       ? rewriter.event
       : (event: StreamEvent) => rewriter.event(withEarlierUsage(play, part, event))
-  if (!bindsCiphertext(call.config, call.route.shape)) return named
+  const binds = bindsCiphertext(call.config, call.route.shape)
+  if (!binds && call.compaction === undefined) return named
   const served: Served = { ...play.stage, answered: part.settled.answered, rewriter }
+  const shadows = keepsShadow(served)
   return event => {
-    learnCiphertext(served, event.bytes)
+    if (binds) learnCiphertext(served, event.bytes)
+    if (shadows) keepShadowOfEvent(served, event)
     return named(event)
   }
 }

@@ -21,6 +21,7 @@ export const EDIT_NAMES = [
   'provider-rename', // one provider's name for the same parameter
   'foreign-reasoning', // reasoning items that a provider of another dialect made and this one cannot read
   'expand-capsule', // a compacted conversation that we sealed becomes a message that every model can read
+  'expand-shadow', // a compaction that only another provider can read becomes what it was made of, in words
   'seal-capsule', // a summary that was made here is sealed for its owner
   'compaction-wire', // a compaction is asked for by the wire that the deployment has
   'continuation', // a stream broke: what the client has of it is given to who goes on from it

@@ -14,6 +14,7 @@ import {
   type Lease,
   type MemoryBoard,
 } from '../../src/shared/board.ts'
+import { memoryKeep } from '../../src/shared/keep.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { standIn } from '../simulation/stand-in.ts'
 import type { ClientRequest } from '../support/requests.ts'
@@ -114,6 +115,7 @@ export const openEngine = ({ clock, config, transport, sabotage }: EngineOptions
     transport,
     vault: createVault({ clock, dice, transport, event: () => {} }),
     seal,
+    keep: memoryKeep(clock, 1e6),
     memory,
     journal: {
       request: record => void told.records.push(record),

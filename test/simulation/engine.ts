@@ -17,6 +17,7 @@ import {
   type MemoryBoard,
 } from '../../src/shared/board.ts'
 import { seededDice } from '../../src/shared/clock.ts'
+import { memoryKeep } from '../../src/shared/keep.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { StageDoor } from '../support/stage-door.ts'
 import { MASTER_KEY } from './client.ts'
@@ -168,6 +169,7 @@ export const openEngine = ({ seed, clock, config: first, world, sabotage }: Engi
     transport,
     vault: createVault({ clock, dice, transport, event: () => {} }),
     seal: new Seal(MASTER_KEY),
+    keep: memoryKeep(clock, 1e6),
     memory: new MemoryBudget(64 * 1024 * 1024),
     journal: {
       request: record => {

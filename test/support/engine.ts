@@ -21,6 +21,7 @@ import { ROUTES } from '../../src/routes.ts'
 import { Seal } from '../../src/seal.ts'
 import { createBoard, type MemoryBoard } from '../../src/shared/board.ts'
 import { seededDice, type VirtualClock, virtualClock } from '../../src/shared/clock.ts'
+import { memoryKeep } from '../../src/shared/keep.ts'
 import type { HealthExchange } from '../../src/shared/ports.ts'
 import { Departure } from '../../src/signal.ts'
 import { joinSegments } from '../../src/wire/edit.ts'
@@ -187,6 +188,7 @@ export const startEngine = async (source: string, options: EngineOptions = {}): 
     transport,
     vault: createVault({ clock, dice, transport, event: () => {} }),
     seal: new Seal('a seal for tests'),
+    keep: memoryKeep(clock, 1e6),
     memory: new MemoryBudget(1e9),
     journal: { request: () => {}, event: () => {}, flush: async () => {}, close: async () => {} } as never,
     event: (_level, message, fields) => {

@@ -24,6 +24,9 @@ const front = (behind: () => House): House => ({
   get seal() {
     return behind().seal
   },
+  get keep() {
+    return behind().keep
+  },
   get memory() {
     return behind().memory
   },

@@ -108,6 +108,12 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     'compaction_model',
     'Understudy only: the group that summarises a conversation when nobody else could compact it; or a map of groups to such groups, `*` for any other. See [compaction.md](compaction.md).',
   ),
+  honoured(
+    'compaction_shadow',
+    'Understudy only: true, or a list of groups: of compactions that only their provider can read a sealed copy in words is kept, which others go on with when it is out. See [compaction.md](compaction.md#copies).',
+    false,
+  ),
+  honoured('compaction_shadow_ttl', 'Understudy only: seconds a copy is kept.', 604800),
   honoured('enable_pre_call_checks', 'Leaves out deployments that cannot take the call.', false),
   honoured('optional_pre_call_checks', 'Further checks and affinities by name.'),
   honoured('deployment_affinity_ttl_seconds', 'How long an affinity lasts.', 3600),

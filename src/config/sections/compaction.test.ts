@@ -33,6 +33,26 @@ test('what can never be asked is told with its place', async () => {
   assert.match(await told('{nobody: a}', 'warning'), /no group is called nobody/)
 })
 
+test('copies are kept for all, for some, or not at all', async () => {
+  const shadows = async (written: string): Promise<unknown> => {
+    const { router } = await accepted(`${LIST}router_settings: {${written}}`)
+    const { groups, ttlMs } = router.compactionShadows ?? {}
+    return groups && [[...groups], ttlMs]
+  }
+  assert.deepEqual(await shadows('compaction_shadow: true'), [['*'], 604_800_000])
+  assert.deepEqual(await shadows('compaction_shadow: [a, b], compaction_shadow_ttl: 60'), [
+    ['a', 'b'],
+    60_000,
+  ])
+  assert.equal(await shadows('compaction_shadow: false'), undefined)
+  assert.equal(await shadows('compaction_shadow: []'), undefined)
+  assert.equal(await shadows('compaction_shadow_ttl: 60'), undefined)
+  const wrong = await loadText(`${models('a')}router_settings: {compaction_shadow: [nobody]}`)
+  assert.match(lines(wrong.notices, 'error').join(), /compaction_shadow\[0\].*must be the name of a group/)
+  const shape = await loadText(`${models('a')}router_settings: {compaction_shadow: {a: b}}`)
+  assert.match(lines(shape.notices, 'error').join(), /must be true, false or a list of groups/)
+})
+
 test('which compaction a deployment has is one of five words', async () => {
   const deployment = (word: string): string =>
     `model_list: [{model_name: a, litellm_params: {model: openai/x, api_key: k}, model_info: {compaction: ${word}}}]`

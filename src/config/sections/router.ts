@@ -5,7 +5,7 @@ import { didYouMean, join, type Report } from '../report.ts'
 import { checkShape, choice, count, flag, object, seconds, text, texts } from '../shapes.ts'
 import { child, entry, type MapNode } from '../tree.ts'
 import { z } from '../zod.ts'
-import { readCompactionModels } from './compaction.ts'
+import { readCompactionModels, readShadows } from './compaction.ts'
 import { readFailover, warnOfCap } from './failover.ts'
 import { readDefaultFallbacks, readFallbacks, type Written, withDefaults } from './fallbacks.ts'
 import { readHedges } from './hedging.ts'
@@ -55,6 +55,7 @@ const ROUTER = SHARED.extend({
   disable_cooldowns: flag.optional(),
   max_fallbacks: count.optional(),
   fallback_on_content_policy: flag.optional(),
+  compaction_shadow_ttl: seconds.optional(),
   enable_pre_call_checks: flag.optional(),
   optional_pre_call_checks: texts.optional(),
   deployment_affinity_ttl_seconds: seconds.optional(),
@@ -154,6 +155,7 @@ export const readRouter = (sources: RouterSources): RouterSettings => {
     ...readFallbackLists(sources),
     fallbackOnContentPolicy: own.fallback_on_content_policy ?? false,
     compactionModels: readCompactionModels(entry(router, 'compaction_model'), sources.names, report),
+    compactionShadows: readShadows(router, own.compaction_shadow_ttl, sources.names, report),
     enablePreCallChecks: own.enable_pre_call_checks ?? false,
     optionalPreCallChecks: readChecks(own.optional_pre_call_checks ?? [], router, report),
     affinityTtlMs: own.deployment_affinity_ttl_seconds ?? 3_600_000,

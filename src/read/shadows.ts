@@ -1,0 +1,26 @@
+import type { Call } from '../call.ts'
+import type { House } from '../house.ts'
+import { type Shadowed, shadowKey } from '../plan/shadows.ts'
+import type { NativeItem } from './compaction.ts'
+
+const shadowOf = async (
+  { path, encrypted }: NativeItem,
+  tenant: string,
+  { keep, seal }: Pick<House, 'keep' | 'seal'>,
+): Promise<Shadowed | undefined> => {
+  const kept = await keep.get(shadowKey(encrypted, tenant))
+  const opened = kept === undefined ? undefined : seal.shadows.open(kept, tenant)
+  return opened?.kind === 'opened' ? { ...opened.content, path } : undefined
+}
+
+/**
+ * The call with the copies that are kept of its compactions. With a copy of every one of them nothing in the call binds
+ * it to their maker any more: the maker is only preferred, because it can read more.
+ */
+export const withShadows = async (call: Call, house: Pick<House, 'keep' | 'seal'>): Promise<Call> => {
+  if (call.config.router.compactionShadows === undefined) return call
+  const { owner } = call.context.caller
+  const found = await Promise.all(call.natives.map(item => shadowOf(item, owner, house)))
+  const shadows = found.filter(shadow => shadow !== undefined)
+  return shadows.length === 0 ? call : { ...call, shadows }
+}
