@@ -286,3 +286,73 @@ test('the official client takes both answers for what they are', async t => {
     assert.equal(next.status, 'completed', kind)
   }
 })
+
+/** A turn as Codex sends it, with everything that it puts into its bodies. */
+const codexTurn = (group: string, item: JsonObject = {}): JsonObject => ({
+  model: group,
+  stream: true,
+  instructions: 'You are a coding agent.',
+  input: [
+    {
+      type: 'message',
+      id: 'msg_1',
+      role: 'user',
+      content: [{ type: 'input_text', text: 'Fix it.' }],
+      ...item,
+    },
+    { type: 'reasoning', id: 'rs_1', summary: [], content: null, encrypted_content: 'gAAAAfromElsewhere' },
+    {
+      type: 'function_call',
+      id: 'fc_1',
+      call_id: 'call_1',
+      name: 'shell',
+      arguments: '{"cmd":"ls"}',
+      status: 'completed',
+    },
+    { type: 'function_call_output', id: 'fco_1', call_id: 'call_1', output: 'README.md' },
+    { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search', query: 'oak' } },
+    TRIGGER,
+  ],
+  tools: [
+    {
+      type: 'function',
+      name: 'shell',
+      description: 'Runs it.',
+      strict: false,
+      parameters: { type: 'object', properties: {} },
+    },
+    { type: 'namespace', name: 'agents', description: 'Others.', tools: [] },
+    { type: 'web_search', external_web_access: false },
+    { type: 'custom', name: 'apply_patch', description: 'Patches.', format: { type: 'text' } },
+  ],
+  tool_choice: 'auto',
+  parallel_tool_calls: true,
+  reasoning: { effort: 'medium', summary: 'auto' },
+  store: false,
+  include: ['reasoning.encrypted_content'],
+  prompt_cache_key: 'thread-1',
+  text: { verbosity: 'low' },
+  client_metadata: { installation: 'x' },
+})
+
+test('a turn of Codex is compacted by every provider that is asked in words, with exactly one item', async t => {
+  const theatre = await started(t)
+  const passthrough = { internal_chat_message_metadata_passthrough: { turn: '1' } }
+  for (const kind of ['responses', 'chat', 'claude', 'bedrock'] as const) {
+    const reply = await theatre.ask('/v1/responses', codexTurn(kind, passthrough))
+    assert.equal(reply.status, 200, `${kind}: ${reply.text}`)
+    assert.equal(reply.text.match(/^event: response.output_item.done$/gm)?.length, 1)
+    assert.match(reply.text, /"total_tokens":[1-9]/)
+    const { text } = sentTo(theatre, kind)
+    for (const words of ['Fix it.', 'README.md', 'oak', 'You are a coding agent.'])
+      assert.ok(text.includes(words), words)
+    for (const word of [
+      'gAAAAfromElsewhere',
+      'client_metadata',
+      'passthrough',
+      'compaction_trigger',
+      'external_web',
+    ])
+      assert.ok(!text.includes(word), `${kind} got ${word}`)
+  }
+})
