@@ -1,6 +1,8 @@
+import type { Edit } from '../wire/edit.ts'
 import { type Base, decoded, fillPath, joinQuery, parseBase, printBase, segment } from './address.ts'
 import { azureCredential, SIGN_IN_PARAMS } from './azure-sign-in.ts'
 import { firstOf } from './credential.ts'
+import { foreignKeys } from './foreign-keys.ts'
 import { foreignReasoning } from './foreign-reasoning.ts'
 import {
   type Ask,
@@ -122,6 +124,14 @@ const withoutVersion = (query: string): string =>
     .filter(pair => !/^api-version(=|$)/i.test(pair))
     .join('&')
 
+/** What clients and translations write for somebody else. */
+const foreignParts = (ask: Ask): readonly Edit[] => {
+  const keys = foreignKeys(ask)
+  const reasoning = foreignReasoning(ask)
+  if (reasoning.length === 0) return keys
+  return [...keys, ...reasoning]
+}
+
 const connect = (params: ProviderParams): Connection => {
   const text = params.apiBase?.trim() || firstOf(params.env, ['AZURE_API_BASE'])
   if (text === undefined) {
@@ -134,7 +144,7 @@ const connect = (params: ProviderParams): Connection => {
   const plain = (ask: Ask): Draft => {
     const path = azurePath(base, versions, ask)
     const model = base.deployment ?? deploymentName(ask.model)
-    const { body, edits, contentType } = encodeBody(ask, model, foreignReasoning(ask))
+    const { body, edits, contentType } = encodeBody(ask, model, foreignParts(ask))
     return {
       method: ask.method,
       origin: base.origin,

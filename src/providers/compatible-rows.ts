@@ -182,7 +182,12 @@ export const ROWS: readonly OpenAiCompatible[] = [
   { name: 'poe', baseUrl: 'https://api.poe.com/v1', keyEnv: ['POE_API_KEY'], apis: { chat: likeOpenAi } },
   { name: 'anyscale', baseUrl: 'https://api.endpoints.anyscale.com/v1', keyEnv: ['ANYSCALE_API_KEY'] },
   { name: 'databricks', keyEnv: ['DATABRICKS_API_KEY'] },
-  { name: 'litellm_proxy', keyEnv: ['LITELLM_PROXY_API_KEY'], apis: { ...atEndpoint, chat: likeOpenAi } },
+  {
+    name: 'litellm_proxy',
+    keyEnv: ['LITELLM_PROXY_API_KEY'],
+    apis: { ...atEndpoint, chat: likeOpenAi },
+    original: true,
+  },
   { name: 'openai_like', keyEnv: ['OPENAI_LIKE_API_KEY'], ...local },
   {
     name: 'custom_openai',
@@ -195,6 +200,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseEnv: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
     keyEnv: ['OPENAI_API_KEY'],
     apis: { ...native, compaction: ['endpoint', 'trigger'], chat: { customTools: true } },
+    original: true,
   },
   {
     name: 'ollama',

@@ -2,6 +2,7 @@ import type { Prefill } from '../dialects/continuation.ts'
 import type { Edit } from '../wire/edit.ts'
 import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
 import { type Env, findKey, firstOf, fitsHeader } from './credential.ts'
+import { foreignKeys } from './foreign-keys.ts'
 import { foreignReasoning } from './foreign-reasoning.ts'
 import { dropUnsupported } from './parameters.ts'
 import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
@@ -27,6 +28,8 @@ export type OpenAiCompatible = {
   readonly headers?: (env: Env) => readonly HeaderPair[]
   /** The provider's own edits, made after the model. */
   readonly edits?: (ask: Ask) => readonly Edit[]
+  /** Keys that clients write for the provider whose dialect this is are for this one, or for somebody behind it. */
+  readonly original?: true
   readonly prefill?: Prefill
   /** Where the API begins under the base as written. */
   readonly root?: (base: Base) => Base
@@ -59,13 +62,17 @@ const findBase = (row: OpenAiCompatible, params: ProviderParams): Base => {
 
 /** What this provider changes in the client's body, the model aside. */
 const editsOf = (row: OpenAiCompatible, ask: Ask): readonly Edit[] => {
-  const dropped = dropUnsupported(ask, row.name, row.unsupported ?? [])
+  const dropped = dropUnsupported(ask, row.name, row.unsupported ?? NOTHING)
   const own = row.edits === undefined ? NO_EDITS : row.edits(ask)
-  const foreign = foreignReasoning(ask)
-  return own.length + foreign.length === 0 ? dropped : [...dropped, ...own, ...foreign]
+  const keys = row.original === true ? NO_EDITS : foreignKeys(ask)
+  const reasoning = foreignReasoning(ask)
+  return own.length + keys.length + reasoning.length === 0
+    ? dropped
+    : [...dropped, ...own, ...keys, ...reasoning]
 }
 
 const NO_EDITS: readonly Edit[] = []
+const NOTHING: readonly string[] = []
 
 const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
   const base = findBase(row, params)

@@ -12,4 +12,5 @@ export const openai = openAiCompatible({
     allChatToResponses: true,
     chat: { customTools: true },
   },
+  original: true,
 })

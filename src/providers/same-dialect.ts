@@ -49,8 +49,8 @@ const modelEdits = (ask: Ask, model: string): readonly Edit[] => {
 
 const asField = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
-/** A form has no nesting: only whole fields can be set or dropped. */
-const formEdits = (edits: readonly Edit[]) => {
+/** A form has no nesting: only whole fields can be set or dropped. What is not there is not dropped. */
+const formEdits = (edits: readonly Edit[], index: MultipartIndex) => {
   const set: Record<string, string> = {}
   const drop = new Set<string>()
   const made: Edit[] = []
@@ -62,6 +62,7 @@ const formEdits = (edits: readonly Edit[]) => {
       drop.delete(key)
     } else if (edit.op === 'append') continue
     else {
+      if (!(key in set) && !index.parts.some(part => part.name === key)) continue
       delete set[key]
       drop.add(key)
     }
@@ -97,10 +98,14 @@ export const encodeBody = (ask: Ask, model: string, more: readonly Edit[] = []):
   const named = modelEdits(ask, model)
   const edits = ask.edits.length + more.length === 0 ? named : [...ask.edits, ...named, ...more]
   if (body.kind === 'json') {
-    return { body: applyEdits(body.index, edits), edits, contentType: 'application/json' }
+    // The model's own edit always changes something; of the others some may have nothing to do with this body.
+    const idle: Edit[] | undefined = edits === named ? undefined : []
+    const encoded = applyEdits(body.index, edits, idle)
+    const made = idle === undefined || idle.length === 0 ? edits : edits.filter(edit => !idle.includes(edit))
+    return { body: encoded, edits: made, contentType: 'application/json' }
   }
   if (body.kind === 'multipart') {
-    const form = formEdits(edits)
+    const form = formEdits(edits, body.index)
     return {
       body: editedForm(body.bytes, body.index, form),
       edits: form.made,

@@ -1,6 +1,6 @@
 import type { RouteParameters } from '../dialects/openai-parameters.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { type Flavour, ITEM_KEYS, NEWER_ITEM_KEYS } from './columns.ts'
+import { type Flavour, ITEM_KEYS, NEWER_ITEM_KEYS, UNPUBLISHED_ITEM_KEYS } from './columns.ts'
 import type { Field } from './form.ts'
 import { parseForm } from './form.ts'
 import { invalidType, missingParameter, refuse, unknownParameter } from './refusal.ts'
@@ -97,8 +97,9 @@ export const checkItems = (input: Json | undefined, flavour: Flavour): void => {
         code: 'invalid_value',
       })
     }
+    const more = flavour === 'openai' ? UNPUBLISHED_ITEM_KEYS : []
     for (const key of Object.keys(item))
-      if (key !== 'type' && !keys.includes(key)) throw unknownParameter(`${at}.${key}`)
+      if (key !== 'type' && !keys.includes(key) && !more.includes(key)) throw unknownParameter(`${at}.${key}`)
     if (type === 'message' && item.role === undefined) throw missingParameter(`${at}.role`)
     if (type === 'message' && item.content === undefined) throw missingParameter(`${at}.content`)
   })

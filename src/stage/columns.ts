@@ -75,7 +75,12 @@ const MORE: Readonly<Record<string, RouteParameters>> = {
 
 /** Published after August 2026, and only by OpenAI itself. */
 const NEWER: Readonly<Record<string, Readonly<Record<string, TypeList>>>> = {
-  'POST /responses': { image: 'object | null', access_programs: 'object | null' },
+  'POST /responses': {
+    image: 'object | null',
+    access_programs: 'object | null',
+    // Published nowhere: what Codex sends, and its provider takes.
+    client_metadata: 'object | null',
+  },
   'POST /responses/compact': { image: 'object | null' },
 }
 
@@ -155,3 +160,6 @@ export const ITEM_KEYS: Readonly<Record<string, readonly string[]>> = {
 export const NEWER_ITEM_KEYS: Readonly<Record<string, readonly string[]>> = {
   configuration_update: ['id', 'reasoning', 'text'],
 }
+
+/** A key that every input item may have at OpenAI itself: Codex sends it, other providers refuse it as unknown. */
+export const UNPUBLISHED_ITEM_KEYS: readonly string[] = ['internal_chat_message_metadata_passthrough']

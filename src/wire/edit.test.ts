@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { applyEdits, byteLengthOf, type Edit, joinSegments, parsePath } from './edit.ts'
+import { applyEdits, byteLengthOf, type Edit, joinSegments, parsePath, printPath } from './edit.ts'
 import { indexObject } from './index.ts'
 import type { Json } from './json.ts'
 
@@ -273,4 +273,18 @@ test('property: edits all at once equal the same edits one document after the ot
     }),
     { numRuns: 1000 },
   )
+})
+
+test('edits that led nowhere are told apart', () => {
+  const index = indexObject(Buffer.from('{"a":[{"b":1}],"c":"d"}'))
+  const there = [drop('a/*/b'), set('c', 1)]
+  const nowhere = [drop('a/*/x'), drop('e'), set('e/f', 1), set('c/g', 1)]
+  const idle: Edit[] = []
+  applyEdits(index, [...nowhere.slice(0, 2), ...there, ...nowhere.slice(2)], idle)
+  assert.deepEqual(idle, nowhere)
+})
+
+test('a path prints as it is read', () => {
+  for (const text of ['user', 'metadata.team', 'tools[*].input_examples', 'a[0].b'])
+    assert.equal(printPath(parsePath(text)), text)
 })

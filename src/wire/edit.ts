@@ -25,6 +25,7 @@ export const EDIT_NAMES = [
   'seal-capsule', // a summary that was made here is sealed for its owner
   'compaction-wire', // a compaction is asked for by the wire that the deployment has
   'continuation', // a stream broke: what the client has of it is given to who goes on from it
+  'foreign-key', // a key that clients write for one provider, and this one is another
 ] as const
 
 export type EditName = (typeof EDIT_NAMES)[number]
@@ -63,15 +64,19 @@ const replaceValue = (index: JsonIndex, edit: Edit): Uint8Array[] | undefined =>
  * The document after the edits, as segments in order. Each edit sees the result of the one before. Bytes no edit
  * names are the indexed bytes themselves, uncopied: spelling of numbers, white space and order stay. When no edit
  * changes anything the answer is the indexed bytes alone. The segments share memory with the index: read only.
+ * `idle`, when it is given, gets the edits that led nowhere.
  */
-export const applyEdits = (index: JsonIndex, edits: readonly Edit[]): Uint8Array[] => {
+export const applyEdits = (index: JsonIndex, edits: readonly Edit[], idle?: Edit[]): Uint8Array[] => {
   const [only] = edits
   if (only === undefined) return [index.bytes]
   const replaced = edits.length === 1 ? replaceValue(index, only) : undefined
   if (replaced !== undefined) return replaced
   const root = rootOf(index)
   let changed = false
-  for (const edit of edits) if (changeTree(root, edit)) changed = true
+  for (const edit of edits) {
+    if (changeTree(root, edit)) changed = true
+    else idle?.push(edit)
+  }
   return changed ? writeTree(index, root) : [index.bytes]
 }
 
@@ -91,4 +96,14 @@ export const parsePath = (text: string): readonly string[] => {
   }
   if (path.length === 0) throw new Error('A path names at least one key; this one is empty.')
   return path
+}
+
+/** The way of an edit as people write it, `input[*].metadata`: what parsePath reads. Digits are an index. */
+export const printPath = (path: readonly string[]): string => {
+  let text = ''
+  for (const key of path) {
+    if (key === '*' || /^\d+$/.test(key)) text += `[${key}]`
+    else text += text === '' ? key : `.${key}`
+  }
+  return text
 }
