@@ -75,6 +75,8 @@ export type Call = {
   /** Edits that hold for every hop: gateway controls dropped, sealed ids opened. */
   readonly edits: readonly Edit[]
   readonly pin: Pin | undefined
+  /** Boundary of who can read the newest reasoning of the request: preferred, and not required. */
+  readonly origin: string | undefined
   /** Provider's ids that the request refers to → as the client wrote them. */
   readonly echoes: ReadonlyMap<string, string>
   /** The request refers to state that was not made through this gateway: only who is asked first can be its owner. */

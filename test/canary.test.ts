@@ -17,9 +17,16 @@ import {
 import { nativeRequest } from './support/proofs-native.ts'
 import { requestFor, streamsOf } from './support/requests.ts'
 
+/** A key that no provider takes. */
+const REFUSED = 'a_parameter_of_tomorrow'
+
 /** No byte that reached a provider holds anything that was planted, and no provider found fault with what it got. */
 const assertClean = (cast: CanaryCast): void => {
-  assert.deepEqual(cast.refused(), [])
+  // What was refused on purpose is repaired.
+  assert.deepEqual(
+    cast.refused().filter(why => !why.includes(REFUSED)),
+    [],
+  )
   const addresses = KINDS.map(kind => ({
     kind,
     canary: {
@@ -100,6 +107,21 @@ const playNamed = async (scene: Scene): Promise<void> => {
   assertClean(cast)
 }
 
+const REPAIRERS = ['first', 'v1', 'compatible'] as const
+
+/** Refused by name, sent again without it, and without it from then on. */
+const playRepair = async (scene: Scene, kind: (typeof REPAIRERS)[number]): Promise<void> => {
+  const { cast, route, stream } = scene
+  cast.clear()
+  const about = { group: cast.solo(kind, route), stream, more: { [REFUSED]: 1 } }
+  await sendAbout(scene, about)
+  await sendAbout(scene, about)
+  const carrying = cast.stages[kind].requests.filter(hit => hit.text.includes(REFUSED))
+  // What a plain call has taught, the stream of the same endpoint knows.
+  assert.deepEqual([carrying.length, cast.stages[kind].requests.length], stream ? [0, 2] : [1, 3])
+  assertClean(cast)
+}
+
 test('M-007 M-010 M-134 nothing that is the gateway’s own reaches any provider on any route over any hop', async t => {
   const cast = await raiseCanaries(t)
   const controls = plantedControls(cast.aviary)
@@ -120,6 +142,9 @@ test('M-007 M-010 M-134 nothing that is the gateway’s own reaches any provider
         })
       // What is counted here reaches nobody.
       if (route.crossing === 'never' || !serves('first', route)) continue
+      if (route.body === 'json')
+        for (const kind of REPAIRERS.filter(one => serves(one, route)))
+          await t.test(`${route.name}${as}: ${kind}, repaired`, () => playRepair(scene, kind))
       await t.test(`${route.name}${as}: every provider after the other`, () => playChain(scene))
       await t.test(`${route.name}${as}: a rehearsed failure, and the client’s own fallback`, () =>
         playNamed(scene),

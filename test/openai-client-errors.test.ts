@@ -40,19 +40,22 @@ test('BadRequestError: the provider’s param and code survive, under LiteLLM’
       client.chat.completions.create({
         model: 'alone',
         messages: messages('Hello'),
-        // @ts-expect-error: no such parameter, which is the point
-        stage_whisper: true,
+        // @ts-expect-error: no such temperature, which is the point
+        temperature: 'hot',
       }),
     ),
   )
   assert.ok(error instanceof OpenAI.BadRequestError)
   assert.deepEqual(shapeOf(error), {
     status: 400,
-    code: 'unknown_parameter',
-    param: 'stage_whisper',
+    code: 'invalid_type',
+    param: 'temperature',
     type: null,
   })
-  assert.match(error.message, /^400 litellm\.BadRequestError: OpenAIException - Unknown parameter/)
+  assert.match(
+    error.message,
+    /^400 litellm\.BadRequestError: OpenAIException - Invalid type for 'temperature'/,
+  )
 })
 
 test('BadRequestError: what the gateway refuses itself names the parameter, before any provider is asked', async () => {

@@ -245,49 +245,6 @@ test('an id that was not made here is passed as it is for an administrator, and 
   assertSeen(house, 2, 0, 0)
 })
 
-for (const fault of [
-  { kind: 'status', status: 503 },
-  { kind: 'status', status: 429, headers: { 'retry-after': '3' } },
-  { kind: 'status', status: 401 },
-  { kind: 'reset', when: 'after-headers' },
-  { kind: 'error-in-200', error: { message: 'boom', type: 'server_error' } },
-] as const) {
-  const said = 'status' in fault ? `${fault.kind} ${fault.status}` : fault.kind
-  test(`the owner is down (${said}): its error is told, and neither a sibling nor a fallback sees the id`, async () => {
-    for (const maker of ['pair', 'mine'] as const) {
-      const first = await create(maker)
-      const home = madeBy([left, right, far])
-      clear(house)
-      home.script(Array(3).fill(fault))
-      const model = 'pair'
-      const asked = { model, input: 'two', previous_response_id: first.id }
-      const whole = await failing(Promise.resolve(client.responses.create(asked)))
-      const streamed = await failing(Promise.resolve(client.responses.create({ ...asked, stream: true })))
-      const compact = await failing(
-        Promise.resolve(client.responses.compact({ model, previous_response_id: first.id })),
-      )
-      for (const error of [whole, streamed, compact]) {
-        assert.equal(error.status, 'status' in fault ? fault.status : 500)
-        if (error.status === 429) assert.equal(error.headers?.get('retry-after'), '3')
-        assert.match(error.message, /OpenAIException - /)
-        assert.equal(error.headers?.get('x-litellm-attempted-fallbacks'), '0')
-      }
-      assert.equal(home.requests.length, 3)
-      assertSeen(house, ...(home === left ? [3, 0, 0] : [0, 3, 0]))
-      clear(house)
-    }
-  })
-}
-
-test('the owner is down: a request’s own fallbacks cross no boundary either', async () => {
-  const first = await create('mine')
-  clear(house)
-  left.script([{ kind: 'status', status: 503 }])
-  const body = { model: 'mine', input: 'x', previous_response_id: first.id, fallbacks: ['abroad', 'yours'] }
-  assert.equal((await failing(Promise.resolve(client.post('/responses', { body })))).status, 503)
-  assertSeen(house, 1, 0, 0)
-})
-
 test('M-098 the owner is down: another group of the same account may serve, and gets the provider’s own id', async () => {
   const first = await create('mine')
   const raw = rawResponseId(left)

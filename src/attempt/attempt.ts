@@ -11,6 +11,7 @@ import { Allowance } from './allowance.ts'
 import { classify } from './classify.ts'
 import { playGroup } from './group.ts'
 import type { Play } from './level.ts'
+import { lostResponse } from './lost.ts'
 import { mockFailure, mockFirstAttempt } from './mock.ts'
 import type { Failed, Outcome } from './outcome.ts'
 import { PromptSize } from './prompt-size.ts'
@@ -82,7 +83,10 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
     const failure = classify({ kind: 'client_gone' })
     return { kind: 'failed', failure, message: failure.message, trail }
   }
-  return { kind: 'failed', failure: end.outcome.failure, message: end.message, trail }
+  const lost = lostResponse(call, plan, end.outcome.failure)
+  if (lost === undefined) return { kind: 'failed', failure: end.outcome.failure, message: end.message, trail }
+  note(trail, 'end: the owner of previous_response_id is out, and others could serve the whole input')
+  return { kind: 'failed', failure: lost, message: lost.message, trail }
 }
 
 /** The whole way was gone without one attempt, although somebody rests who might have been asked. */

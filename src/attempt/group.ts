@@ -19,6 +19,7 @@ import {
 import { generalLimit } from './limits.ts'
 import { tryOnce } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
+import { repair } from './repair.ts'
 import { conclude, jobOf, note, type Run } from './run.ts'
 
 /** LiteLLM's order fallback skips these: another deployment of the group would refuse as well. */
@@ -124,7 +125,9 @@ const NONE: readonly Step[] = []
 const spentAt = ({ trail, stop, wish }: Play, order: number | undefined): readonly Step[] => {
   const inLevel = (id: string): boolean =>
     order === undefined || wish.candidates.some(one => one.deployment.id === id && orderOf(one) === order)
-  return trail.steps.filter(step => step.group === stop.group && inLevel(step.deployment))
+  return trail.steps.filter(
+    step => step.group === stop.group && step.repair === undefined && inLevel(step.deployment),
+  )
 }
 
 /**
@@ -173,13 +176,48 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
   const run: Run = { choice, lease: admitted, startedAt: house.clock.now(), waitedMs }
   try {
     const hedging = call.config.router.hedges === undefined ? undefined : hedgingFor(play, level, run)
-    return hedging === undefined
-      ? conclude(play, run, await tryOnce(jobOf(play, run)))
-      : await hedged(play, level, run, hedging)
+    const outcome =
+      hedging === undefined
+        ? conclude(play, run, await tryOnce(jobOf(play, run)))
+        : await hedged(play, level, run, hedging)
+    return outcome.kind === 'failed' && outcome.blamed !== undefined ? mend(play, turn, outcome) : outcome
   } catch (error) {
     // Nothing of it throws; if it does all the same, the slot is not lost.
     admitted.release()
     throw error
+  }
+}
+
+/**
+ * The same hop again, for as long as its provider names something that it can do without. An attempt of the request,
+ * and no retry of the level: nothing is waited for, and neither num_retries nor the retry budget hears of it.
+ */
+const mend = async (play: Play, turn: Go, first: Failed): Promise<Outcome> => {
+  let failed = first
+  for (;;) {
+    const words = repair(play, failed)
+    if (words === undefined || failed.blamed === undefined) return failed
+    const { candidate } = failed.blamed
+    const choice = { ...turn.choice, candidate }
+    const line = admit(play, candidate)
+    const lease = line instanceof Promise ? await line : line
+    if ('kind' in lease) return lease
+    if (!isStillSound(play, { ...turn, choice }, lease)) {
+      lease.release()
+      return failed
+    }
+    note(play.trail, `repair: ${words}`)
+    play.allowance.attemptsLeft -= 1
+    const run: Run = { choice, lease, startedAt: play.house.clock.now(), waitedMs: 0, repair: words }
+    let outcome: Outcome
+    try {
+      outcome = conclude(play, run, await tryOnce(jobOf(play, run)))
+    } catch (error) {
+      lease.release()
+      throw error
+    }
+    if (outcome.kind === 'answered') return outcome
+    failed = outcome
   }
 }
 

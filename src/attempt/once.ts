@@ -1,5 +1,6 @@
 import type { Call } from '../call.ts'
 import { NoCredential } from '../credentials/source.ts'
+import type { Amendment } from '../dialects/amendment.ts'
 import { SHAPES } from '../dialects/index.ts'
 import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
@@ -16,6 +17,7 @@ import type { Lease } from '../shared/board.ts'
 import type { Signal } from '../signal.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
 import type { Allowance } from './allowance.ts'
+import { amended } from './amend.ts'
 import { type Read, readAnswer } from './answer.ts'
 import { classify, type FailureSignal } from './classify.ts'
 import { concealed } from './conceal.ts'
@@ -23,7 +25,7 @@ import { firstCredential } from './credential.ts'
 import { plainAnswer } from './decode.ts'
 import { limitsFor, nearer, type PhaseLimits } from './limits.ts'
 import { isRehearsed, localTransport, mockTransport } from './mock.ts'
-import { editNames, type Outcome } from './outcome.ts'
+import { droppedBy, editNames, type Failed, type Outcome } from './outcome.ts'
 import { mayThink, patienceMs } from './patience.ts'
 import { type Approach, approachTo, type Resumption } from './resume.ts'
 import type { Mode } from './resume-joint.ts'
@@ -56,6 +58,8 @@ export type Job = {
   readonly hasFallback: (failure: FailureClass) => boolean
   /** The attempt goes on from an answer that broke. */
   readonly resumption?: Resumption | undefined
+  /** What this deployment has refused of this request so far. */
+  readonly amendments: readonly Amendment[] | undefined
 }
 
 /** The reason of a signal that gives an attempt up because another one has answered first. */
@@ -94,7 +98,8 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
   if (connection.missing !== undefined && hop.deployment.mockResponse === undefined)
     return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
   try {
-    const { ask, draft } = adapt(parcelFor(job, far.approach), hop)
+    const { ask, draft: drafted } = adapt(parcelFor(job, far.approach), hop)
+    const draft = amended(job, drafted)
     far.draft = draft
     far.compaction = ask.compaction
     const mock = mockTransport(job)
@@ -162,6 +167,7 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
     firstContentAt: read.firstContentAt,
     compaction: far.compaction,
     conceal: failure => concealed(failure, far.credential ?? []),
+    dropped: far.draft === undefined ? undefined : droppedBy(far.draft),
   },
   edits: far.draft === undefined ? [] : editNames(far.draft),
   lost: lostBy(far.draft),
@@ -249,8 +255,13 @@ const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
   const here = signal.kind === 'missing_credential'
   job.lease.settle(neutral ? { kind: 'neutral' } : { kind: 'failure', failure, totalMs, here })
   if (failure.class === 'credential' && !here) doubt(job.hop.deployment.connection, job.house)
+  const outcome: Failed = { kind: 'failed', failure, upstreamStatus: far.status }
+  const { draft } = far
   return {
-    outcome: { kind: 'failed', failure, upstreamStatus: far.status },
+    outcome:
+      failure.class === 'caller_fault' && draft !== undefined
+        ? { ...outcome, blamed: { draft, candidate: job.hop } }
+        : outcome,
     edits: far.draft === undefined ? [] : editNames(far.draft),
     lost: [],
     resumed: far.approach?.mode,

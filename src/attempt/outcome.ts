@@ -1,8 +1,10 @@
 import type { Deployment } from '../config/config.ts'
 import type { Usage } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
+import type { Candidate } from '../plan/wish.ts'
 import type { Compacting, Draft } from '../providers/provider.ts'
 import type { Lease } from '../shared/board.ts'
+import { type EditName, printPath } from '../wire/edit.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import type { Opened } from './gate.ts'
 import type { Progress } from './progress.ts'
@@ -27,6 +29,8 @@ export type Answered = {
   readonly compaction: Compacting | undefined
   /** A later failure of this answer without the credential that was sent for it. */
   readonly conceal: (failure: Failure) => Failure
+  /** Names of what the client had sent and this provider did not get; undefined: nothing. */
+  readonly dropped: readonly string[] | undefined
 }
 
 export type Content =
@@ -51,6 +55,8 @@ export type Failed = {
   readonly failure: Failure
   /** Upstream HTTP status, when there was one. */
   readonly upstreamStatus: number | undefined
+  /** What was sent, and to whom, when its provider blames it: it may say what it can do without. */
+  readonly blamed?: { readonly draft: Draft; readonly candidate: Candidate }
 }
 
 export type Outcome = Answered | Failed
@@ -58,3 +64,25 @@ export type Outcome = Answered | Failed
 /** What the trail keeps of the draft. */
 export const editNames = (draft: Draft): readonly string[] =>
   draft.edits.map(edit => `${edit.op} ${edit.path.join('.')} (${edit.why})`)
+
+/** Edits that take something away which was meant for the provider. */
+const TAKES_AWAY: ReadonlySet<EditName> = new Set([
+  'drop-params',
+  'additional-drop-params',
+  'foreign-key',
+  'learned-parameter',
+  'foreign-reasoning',
+  'foreign-id',
+])
+
+/** What of the client's request is not in the draft, by name; undefined: everything is. */
+export const droppedBy = ({ edits, warnings }: Draft): readonly string[] | undefined => {
+  let names: string[] | undefined
+  for (const { op, path, why } of edits) {
+    if (op !== 'drop' || !TAKES_AWAY.has(why)) continue
+    names ??= []
+    names.push(printPath(path))
+  }
+  if (warnings.length === 0) return names
+  return [...(names ?? []), ...warnings.map(warning => warning.lost)]
+}

@@ -6,6 +6,7 @@ import type { Signal } from '../signal.ts'
 import { deskOf, type Picked, type Play } from './level.ts'
 import type { Job, Tried } from './once.ts'
 import type { Outcome } from './outcome.ts'
+import { learnRepairs } from './repair.ts'
 import type { Trail } from './settled.ts'
 
 /** One attempt that has begun: who was picked, what it holds, since when. */
@@ -18,6 +19,8 @@ export type Run = {
   readonly waitedMs: number
   /** It is made beside another one that is slow to answer. */
   readonly hedge?: true
+  /** It repeats the hop before it: with this change. */
+  readonly repair?: string
 }
 
 /** `signal` gives it up before the client leaves. */
@@ -37,6 +40,7 @@ export const jobOf = (play: Play, { choice, lease }: Run, signal?: Signal): Job 
   allowance: play.allowance,
   hasFallback: play.hasFallback,
   resumption: play.resumption,
+  amendments: play.trail.repairs?.get(choice.candidate.deployment.id)?.made.map(one => one.amendment),
 })
 
 /** The attempt is over, or its answer is there: it gets its step. An answered one is where the next call may go, too. */
@@ -45,6 +49,7 @@ export const conclude = (play: Play, run: Run, tried: Tried): Outcome => {
   if (outcome.kind === 'answered') {
     run.lease.answered()
     rememberServed(play.wish, outcome.deployment.id, deskOf(play))
+    if (play.trail.repairs !== undefined) learnRepairs(play, run.choice.candidate)
   }
   play.trail.steps.push(stepOf(play, run, tried))
   return outcome
@@ -52,7 +57,7 @@ export const conclude = (play: Play, run: Run, tried: Tried): Outcome => {
 
 const stepOf = (
   { stop, call, house }: Play,
-  { choice, startedAt, waitedMs, hedge }: Run,
+  { choice, startedAt, waitedMs, hedge, repair }: Run,
   { outcome, edits, lost, resumed, compaction }: Tried,
 ): Step => {
   const failure = outcome.kind === 'failed' ? outcome.failure : undefined
@@ -75,6 +80,7 @@ const stepOf = (
     ...(resumed === undefined ? {} : { resumed }),
     ...(hedge === undefined ? {} : { hedge }),
     ...(compaction === undefined ? {} : { compaction: toldWay(compaction, deployment.provider.name) }),
+    ...(repair === undefined ? {} : { repair }),
   }
 }
 

@@ -5,6 +5,7 @@ import type { Step } from '../record/trail.ts'
 import type { End, Walk } from './attempt.ts'
 import type { Answered } from './outcome.ts'
 import type { PromptSize } from './prompt-size.ts'
+import type { Repairs } from './repair.ts'
 
 /** The trail of a request: every attempt, in order, and what the headers count. */
 export type Trail = {
@@ -23,6 +24,8 @@ export type Trail = {
   hedged?: true
   /** The attempt whose answer nobody waited for, when it had been sent; its usage, if its provider has told it. */
   outrun?: { readonly candidate: Candidate; readonly usage: Usage | undefined }
+  /** What deployments have refused of this request, by their ids; there from the first repair on. */
+  repairs?: Map<string, Repairs>
   /** The request's own timeout in force for the last attempt, milliseconds. */
   timeoutMs: number | undefined
 }

@@ -53,6 +53,7 @@ export const wishOf = (call: Call, stop: Stop): Wish => {
       body.kind === 'json' && body.index.members.has('response_format') && keysOf(body).length > 0,
     pin: call.pin,
     compaction: wantedOf(call, stop),
+    origin: call.origin,
     ignoreCooldown: stop.byId,
   }
 }

@@ -145,6 +145,7 @@ const stepLines = (step: Step, index: number): string[] => {
   if (step.resumed !== undefined)
     lines.push(`${INDENT}went on with the answer that broke: ${RESUMED[step.resumed]}`)
   if (step.compaction !== undefined) lines.push(`${INDENT}compaction: ${step.compaction}`)
+  if (step.repair !== undefined) lines.push(`${INDENT}the hop before it, repaired: ${step.repair}`)
   if (step.message !== undefined) lines.push(`${INDENT}said: ${step.message}`)
   const about = step.estimated === true ? 'about ' : ''
   if (step.usage !== undefined)

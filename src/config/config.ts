@@ -73,9 +73,9 @@ export type Deployment = {
   /** The part after the provider prefix: 'gpt-4.1', or '*' pieces to fill from the request. */
   readonly upstreamModel: string
   readonly connection: Connection
-  /** base URL + credential + upstream model: what a 429 is about. */
+  /** base URL + credential + organisation + upstream model: what a 429 is about. */
   readonly domain: string
-  /** base URL + credential: where ids and ciphertext are valid. */
+  /** base URL + credential + organisation: where ids and ciphertext are valid. */
   readonly boundary: string
   readonly info: ModelInfo
   readonly order: number | undefined
@@ -172,6 +172,12 @@ export type Hedging = {
   readonly maxPercent: number
 }
 
+/** What is done about a parameter that a deployment refuses by name. */
+export type Learning = {
+  /** How long it is remembered. */
+  readonly ttlMs: number
+}
+
 export type RouterSettings = {
   readonly strategy: RoutingStrategy
   readonly strategyArgs: JsonObject
@@ -194,6 +200,8 @@ export type RouterSettings = {
   /** One of LiteLLM's keys for cooldowns is written: its rules say what rests and for how long. */
   readonly litellmCooldowns: boolean
   readonly failover: FailoverSettings
+  /** undefined: nothing is left out, and the refusal is the answer. */
+  readonly learning: Learning | undefined
   readonly maxFallbacks: number
   /** undefined when the list is not configured at all: that changes error texts and typed fallbacks. */
   readonly fallbacks: FallbackTable | undefined

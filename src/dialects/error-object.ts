@@ -41,7 +41,7 @@ const TEXT_KEYS = [
 const isName = (step: Json): step is string | number => typeof step === 'string' || typeof step === 'number'
 
 /** A text, or the texts inside an object or a list. FastAPI's `input` echoes the caller's prompt and is left out. */
-const textIn = (value: Json | undefined, depth = 3): string | undefined => {
+const textIn = (value: Json | undefined, depth = 4): string | undefined => {
   if (typeof value === 'string') return textOf(value)
   if (depth === 0 || typeof value !== 'object' || value === null) return undefined
   if (isObject(value)) {

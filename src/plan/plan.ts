@@ -38,6 +38,8 @@ export type Plan = {
   /** At how many hops from the first group the way ends. */
   readonly maxDepth: number
   readonly follow: (stop: Stop, failure: FailureClass) => Following
+  /** The call is pinned, and its group or a fallback has somebody whom the pin keeps from it. */
+  readonly hasStrangers: () => boolean
   /** A target as a stop, or why it may not be one. */
   readonly stopFor: (target: FallbackTarget) => Stop | { readonly skipped: string }
 }
@@ -177,6 +179,19 @@ const homeOf = (call: Call, group: string, pin: Pin): Stop | undefined => {
   return { group: owner.group, named: owner.group, candidates, overrides: NO_OVERRIDES, byId: false }
 }
 
+/** Whoever may serve the model, state aside: the group itself and, when the call may cross, its fallbacks. */
+const hasStrangers = (call: Call, first: Stop, crosses: boolean): boolean => {
+  const { pin, config, context, route } = call
+  if (pin === undefined) return false
+  const own = resolveGroup(call.model, config)?.group ?? first.group
+  const others = crosses ? [...fallbackGroups(call, own)] : []
+  return [own, ...others].some(group => {
+    if (!context.caller.mayUse(group)) return false
+    const candidates = resolveGroup(group, config)?.candidates ?? []
+    return candidates.some(one => one.deployment.boundary !== pin.boundary && modeFits(one.deployment, route))
+  })
+}
+
 const resolveDefault = (config: Config): ReturnType<typeof resolveGroup> => {
   const [first] = config.router.defaultFallbacks
   return first === undefined ? undefined : resolveGroup(first, config)
@@ -192,15 +207,11 @@ const sharesBoundary = (candidate: Candidate, others: readonly Candidate[]): boo
 /** Never a foreign id sent upstream: the client is told in the words it knows, and sends its whole input again. */
 const lostState = (pin: Pin, call: Call): Refusal =>
   pin.because === 'previous_response_id'
-    ? new Refusal(
-        400,
-        `Previous response not found: it is held by a provider that model '${call.model}' does not use. Send the whole input without previous_response_id.`,
-        {
-          type: 'invalid_request_error',
-          param: 'previous_response_id',
-          code: 'previous_response_not_found',
-        },
-      )
+    ? new Refusal(400, `Previous response with id '${[...call.echoes.values()][0] ?? ''}' not found.`, {
+        type: 'invalid_request_error',
+        param: 'previous_response_id',
+        code: 'previous_response_not_found',
+      })
     : new Refusal(
         pin.because === 'conversation' ? 404 : 400,
         `'${pin.because}' is bound to a provider that model '${call.model}' does not use.`,
@@ -284,6 +295,7 @@ export const makePlan = (call: Call): Plan => {
     first,
     pin: call.pin,
     maxDepth: config.router.maxFallbacks,
+    hasStrangers: () => hasStrangers(call, first, crosses),
     follow: (stop, failure) => (crosses ? followingOf(call, first, stop, failure) : NOTHING),
     stopFor,
   }

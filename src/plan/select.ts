@@ -156,7 +156,10 @@ const settle = (pool: readonly Candidate[], wish: Wish, outlook: Outlook, desk: 
   const owner = pool.find(candidate => idOf(candidate) === wish.pin?.deploymentId)
   if (owner !== undefined) return { candidate: owner, because: `pinned by ${wish.pin?.because}` }
   for (const order of orderLevels(pool)) {
-    const level = pool.filter(candidate => orderOf(candidate) === order)
+    const level = readersAmong(
+      pool.filter(candidate => orderOf(candidate) === order),
+      wish,
+    )
     // Over its limits: who does it less well is asked, and then the next order, before the call is refused.
     const picked =
       (wish.compaction === undefined
@@ -169,6 +172,13 @@ const settle = (pool: readonly Candidate[], wish: Wish, outlook: Outlook, desk: 
 
 const drawn = (level: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined =>
   tiedTo(level, wish, outlook, desk) ?? drawBy(desk.config.router.strategy, level, outlook)
+
+/** Inside one order who can read all of the request comes before who has to do without its reasoning. */
+const readersAmong = (level: readonly Candidate[], { origin }: Wish): readonly Candidate[] => {
+  if (origin === undefined) return level
+  const readers = level.filter(({ deployment }) => deployment.boundary === origin)
+  return readers.length > 0 ? readers : level
+}
 
 /** The remembered deployment, when it is among those that may be used now and under its limits. */
 const tiedTo = (level: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined => {

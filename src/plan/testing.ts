@@ -103,6 +103,7 @@ const ROUTER: RouterSettings = {
   timeoutMs: undefined,
   streamTimeoutMs: undefined,
   phases: NO_PHASES,
+  learning: undefined,
   streamRecovery: 'on',
   allowedFails: undefined,
   allowedFailsPolicy: undefined,
@@ -212,6 +213,7 @@ export const testWish = (deployments: readonly Deployment[], parts: Partial<Wish
   cachePrefix: undefined,
   wantsResponseFormat: false,
   pin: undefined,
+  origin: undefined,
   ignoreCooldown: false,
   ...parts,
 })

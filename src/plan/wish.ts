@@ -12,7 +12,7 @@ export type Candidate = {
 /** A hard pin: state in the request that only one owner can read. */
 export type Pin = {
   readonly deploymentId: string
-  /** base URL + credential of the owner: a deployment that shares it may serve too. */
+  /** Deployment.boundary of the owner: a deployment that shares it may serve too. */
   readonly boundary: string
   /** Why, for the trail: 'previous_response_id', 'conversation', 'response id'. */
   readonly because: string
@@ -42,6 +42,8 @@ export type Wish = {
   readonly pin: Pin | undefined
   /** The call asks for a compaction: who can do it best goes first. */
   readonly compaction?: Wanted | undefined
+  /** Boundary of who can read everything that the request carries; another one serves it with a part left out. */
+  readonly origin: string | undefined
   /** True for a fallback target that names one deployment by id: cooldown is ignored. */
   readonly ignoreCooldown: boolean
 }

@@ -2,8 +2,7 @@ import type { Caller } from '../authenticate/caller.ts'
 import type { Call, Received } from '../call.ts'
 import { Context } from '../context.ts'
 import { Refusal } from '../failure.ts'
-import { bindsCiphertext, pinOfCiphertext } from '../plan/encrypted.ts'
-import type { Pin } from '../plan/wish.ts'
+import { carriesCiphertext, type Home, homeOfItems, NO_HOME } from '../plan/encrypted.ts'
 import type { Route } from '../routes.ts'
 import type { Seal } from '../seal.ts'
 import type { Board } from '../shared/board.ts'
@@ -168,12 +167,10 @@ const forwardingOf = ({ route, config: { general } }: Received): Forwarding => (
 })
 
 /** What the house remembers that an id or a ciphertext of the request may refer to. */
-export type Memory = { readonly seal: Seal; readonly board: Pick<Board, 'recall'> }
+export type Memory = { readonly seal: Seal; readonly board: Pick<Board, 'origins'> }
 
-const pinOf = ({ route, config }: Received, body: ClientBody, { board }: Memory): Pin | undefined =>
-  body.kind === 'json' && bindsCiphertext(config, route.shape)
-    ? pinOfCiphertext(body.bytes, config, board)
-    : undefined
+const homeOf = ({ route, config }: Received, body: ClientBody, { board }: Memory): Home =>
+  body.kind === 'json' && carriesCiphertext(route.shape) ? homeOfItems(body.index, config, board) : NO_HOME
 
 const NOTHING: readonly string[] = []
 
@@ -205,6 +202,7 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
   refuseCredentials(plain ? NOTHING : looked.keys, looked.peek, steering)
   const model = modelOf(received, looked, query.get)
   const controls = plain ? NO_CONTROLS : readControls(sources)
+  const home = homeOf(received, looked.body, memory)
   const opened = openReferences(received, looked, { seal: memory.seal, config, caller })
   const compaction = readCompaction(looked.body, route, memory.seal.capsules, caller.owner)
   return {
@@ -219,9 +217,10 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
     stream: wantsStream(received, looked, query.get),
     controls,
     edits: editsOf(plain && route.model !== 'owner' ? NO_EDITS : dropsOf(looked, route), opened, compaction),
-    pin: opened.pin ?? pinOf(received, looked.body, memory),
+    pin: opened.pin ?? home.pin,
+    origin: home.origin,
     echoes: opened.echoes,
-    unowned: opened.unowned,
+    unowned: opened.unowned || home.unowned,
     compaction: compaction.wire,
     natives: compaction.natives,
     shadows: undefined,

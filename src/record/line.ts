@@ -50,6 +50,7 @@ const stepFields = (step: Step) => ({
   resumed: step.resumed,
   hedge: step.hedge,
   compaction: step.compaction,
+  repair: step.repair === undefined ? undefined : clip(step.repair, MESSAGE_LIMIT),
   possiblyBilled: step.possiblyBilled,
 })
 

@@ -40,6 +40,8 @@ export type Step = {
   readonly hedge?: true
   /** How a conversation was compacted: native, native-other-wire, emulated, or the provider's name for its own way. */
   readonly compaction?: string
+  /** The same hop once more, because its provider had named what it could do without: this. No retry. */
+  readonly repair?: string
   /** The request was fully sent and the provider may charge for it although the attempt failed. */
   readonly possiblyBilled?: true
 }

@@ -45,3 +45,21 @@ export const addServedHeaders = (list: HeaderList, answered: Answered, timing: T
   list.push('x-litellm-overhead-duration-ms', timing.overheadMs.toFixed(3))
   if (timing.costUsd !== undefined) list.push('x-litellm-response-cost', String(timing.costUsd))
 }
+
+/** Clients and proxies bear a header of this length; a request can lose any number of things. */
+const LONGEST_DROPPED = 1024
+
+/** What the client had sent and the provider that served did not get. A comma in a name would make two of it. */
+export const addDropped = (list: HeaderList, names: readonly string[]): void => {
+  let text = ''
+  for (const name of new Set(names)) {
+    const more = text === '' ? '' : `${text}, `
+    const safe = safeHeaderValue(name).replaceAll(',', ' ')
+    if (more.length + safe.length > LONGEST_DROPPED) {
+      text = text === '' ? '...' : `${text}, ...`
+      break
+    }
+    text = more + safe
+  }
+  list.push('x-understudy-dropped', text)
+}

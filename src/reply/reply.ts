@@ -8,7 +8,15 @@ import { conclude } from './conclude.ts'
 import { errorBody } from './error-text.ts'
 import { refuse } from './refuse.ts'
 import { rewriterFor } from './rewrite.ts'
-import { costFor, type Finish, headFor, learnCiphertext, type Served, type Stage } from './served.ts'
+import {
+  costFor,
+  type Finish,
+  headFor,
+  learnCiphertext,
+  learnItems,
+  type Served,
+  type Stage,
+} from './served.ts'
 import { keepShadow, keepsShadow } from './shadow.ts'
 import { streamReply } from './stream-reply.ts'
 import { toldOn, withCallId } from './told.ts'
@@ -77,6 +85,7 @@ const documentReply = (
 ): Promise<Finish> | Finish => {
   const { answered, received, house, call } = served
   learnCiphertext(served, content.bytes)
+  if (content.index !== undefined) learnItems(served, content.index)
   if (call.compaction !== undefined && content.index !== undefined && keepsShadow(served))
     keepShadow(served, content.index)
   const segments = content.index === undefined ? [content.bytes] : served.rewriter.document(content.index)

@@ -4,12 +4,13 @@ import type { Call, Received } from '../call.ts'
 import type { Usage } from '../dialects/shape.ts'
 import type { Failure, Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
-import { bindsCiphertext, rememberCiphertext } from '../plan/encrypted.ts'
+import { bindsCiphertext, rememberCiphertext, rememberItems } from '../plan/encrypted.ts'
 import { costOf, priceOf } from '../record/price.ts'
 import { awayMs, type RequestEnd } from '../record/trail.ts'
 import { addClientHeaders } from '../wire/headers.ts'
+import type { JsonIndex } from '../wire/index.ts'
 import { compactionHeader } from './compaction.ts'
-import { addCommonHeaders, addServedHeaders, type HeaderList } from './headers.ts'
+import { addCommonHeaders, addDropped, addServedHeaders, type HeaderList } from './headers.ts'
 import type { Pulse } from './pulse.ts'
 import type { Rewriter } from './rewrite.ts'
 
@@ -54,6 +55,7 @@ export const headFor = (served: Served, costUsd: number | undefined): HeaderList
   addServedHeaders(head, answered, { totalMs, overheadMs: Math.max(0, totalMs - away), costUsd })
   const compaction = compactionHeader(answered)
   if (compaction !== undefined) head.push('x-understudy-compaction', compaction)
+  if (answered.dropped !== undefined) addDropped(head, answered.dropped)
   addClientHeaders(head, answered.headers)
   return head
 }
@@ -61,5 +63,10 @@ export const headFor = (served: Served, costUsd: number | undefined): HeaderList
 /** Remembers who can read what is sealed in these bytes. */
 export const learnCiphertext = ({ call, answered, house }: Served, bytes: Uint8Array): void => {
   if (bindsCiphertext(call.config, call.route.shape))
-    rememberCiphertext(bytes, answered.deployment.id, house.board)
+    rememberCiphertext(bytes, answered.deployment, house.board)
+}
+
+/** Remembers who keeps the items of an answer, or of an event. */
+export const learnItems = ({ call, answered, house }: Served, index: JsonIndex): void => {
+  if (bindsCiphertext(call.config, call.route.shape)) rememberItems(index, answered.deployment, house.board)
 }

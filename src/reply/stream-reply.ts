@@ -10,6 +10,7 @@ import { type Failure, VERDICTS } from '../failure.ts'
 import { bindsCiphertext } from '../plan/encrypted.ts'
 import { peekAt } from '../read/parse.ts'
 import type { RequestEnd } from '../record/trail.ts'
+import { indexObject } from '../wire/index.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { conclude } from './conclude.ts'
 import { errorBody } from './error-text.ts'
@@ -19,7 +20,7 @@ import { limitPatience } from './patience.ts'
 import { EVENT_STREAM } from './pulse.ts'
 import { relay, type StreamEnd } from './relay.ts'
 import { type Rewriter, rewriterFor } from './rewrite.ts'
-import { type Finish, headFor, learnCiphertext, type Served, type Stage } from './served.ts'
+import { type Finish, headFor, learnCiphertext, learnItems, type Served, type Stage } from './served.ts'
 import { keepShadowOfEvent, keepsShadow } from './shadow.ts'
 
 type StreamContent = Extract<Content, { kind: 'stream' }>
@@ -66,6 +67,16 @@ const openPart = (play: Play, settled: AnsweredSettled, rewriter: Rewriter): Par
   return part
 }
 
+const ITEM_DONE = 'response.output_item.done'
+
+const learnItem = (served: Served, event: StreamEvent): void => {
+  try {
+    learnItems(served, indexObject(Buffer.from(event.data ?? '')))
+  } catch {
+    // What cannot be read cannot be referred to either.
+  }
+}
+
 /** What happens to each event of a part on its way to the client. */
 const rewriteOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array | string) => {
   const { call } = play.stage
@@ -81,6 +92,7 @@ const rewriteOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array 
   const shadows = keepsShadow(served)
   return event => {
     if (binds) learnCiphertext(served, event.bytes)
+    if (binds && event.event === ITEM_DONE) learnItem(served, event)
     if (shadows) keepShadowOfEvent(served, event)
     return named(event)
   }

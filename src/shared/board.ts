@@ -6,6 +6,8 @@ import { type Budget, createBudget } from './budget.ts'
 import { type Delays, delaysOf } from './delays.ts'
 import { createState, type State, stateInForce } from './health.ts'
 import type { Lease, Leases } from './leases.ts'
+import { createLessons, type Lessons } from './lessons.ts'
+import { createOrigins, type Origins } from './origins.ts'
 import type { Patience } from './patience.ts'
 import type { HealthExchange } from './ports.ts'
 import { createQueue, type Queue } from './queue.ts'
@@ -79,6 +81,10 @@ export type Board = {
   readonly warming: () => boolean
   /** How much of its weight the deployment has now, 0.1 to 1. */
   readonly warmth: (id: string) => number
+  /** What deployments have refused by name. */
+  readonly lessons: Pick<Lessons, 'of' | 'learn'>
+  /** Who made which ciphertext. */
+  readonly origins: Origins
   /** Affinity memory with time to live; bounded. */
   readonly recall: (key: string) => string | undefined
   readonly remember: (key: string, deploymentId: string, ttlMs: number) => void
@@ -140,9 +146,22 @@ const createAdmission = ({ clock, config }: BoardOptions, leases: Leases) => {
   return { states, stateOf, admit }
 }
 
+const waitingFor = (states: ReadonlyMap<string, State>): number =>
+  [...states.values()].reduce((sum, { slots }) => sum + slots.waiting(), 0)
+
+const snapshotOf = (
+  states: ReadonlyMap<string, State>,
+  { byId }: Config,
+  cooling: Board['cooling'],
+): ReturnType<Board['snapshot']> =>
+  [...new Set([...states.keys(), ...byId.keys()])]
+    .map(id => ({ id, inFlight: states.get(id)?.slots.taken() ?? 0, cooling: cooling(id) }))
+    .filter(one => states.has(one.id) || one.cooling !== undefined)
+
 export const createBoard = (options: BoardOptions): MemoryBoard => {
   const { clock, config } = options
   const affinity = createAffinityMemory(clock)
+  const lessons = createLessons(clock)
   const health = createReplica(options)
   const { leases, domains } = health
   const { states, stateOf, admit } = createAdmission(options, leases)
@@ -166,9 +185,8 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     health.rests.keep(ids)
     health.warmth.reload()
     affinity.keep(ids)
+    lessons.keep(ids)
   }
-
-  const waiting = () => [...states.values()].reduce((sum, { slots }) => sum + slots.waiting(), 0)
 
   return {
     admit,
@@ -189,15 +207,14 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     delays: (deployment, stream) => delaysOf(stateOf(deployment).delays, stream),
     warming: () => health.warmth.size() > 0,
     warmth: health.warmth.share,
+    lessons,
+    origins: createOrigins(clock),
     recall: affinity.recall,
     remember: affinity.remember,
-    snapshot: () =>
-      [...new Set([...states.keys(), ...config().byId.keys()])]
-        .map(id => ({ id, inFlight: states.get(id)?.slots.taken() ?? 0, cooling: cooling(id) }))
-        .filter(one => states.has(one.id) || one.cooling !== undefined),
+    snapshot: () => snapshotOf(states, config(), cooling),
     gauges: () => ({
       inFlight: leases.inFlight(),
-      waiting: waiting() + queue.waiting(),
+      waiting: waitingFor(states) + queue.waiting(),
       extraAttempts: budget.extras(),
       sleeping: budget.sleeping(),
       probes: health.probes(),

@@ -19,13 +19,16 @@ export const EDIT_NAMES = [
   'sealed-id', // a response id we issued becomes the upstream's own
   'stream-usage', // always_include_stream_usage asks for the usage chunk
   'provider-rename', // one provider's name for the same parameter
-  'foreign-reasoning', // reasoning items that a provider of another dialect made and this one cannot read
+  'foreign-reasoning', // reasoning items that only another account, or another dialect, can read
   'expand-capsule', // a compacted conversation that we sealed becomes a message that every model can read
   'expand-shadow', // a compaction that only another provider can read becomes what it was made of, in words
   'seal-capsule', // a summary that was made here is sealed for its owner
   'compaction-wire', // a compaction is asked for by the wire that the deployment has
   'continuation', // a stream broke: what the client has of it is given to who goes on from it
   'foreign-key', // a key that clients write for one provider, and this one is another
+  'learned-parameter', // a parameter that this deployment has refused by name
+  'foreign-id', // the id of an item that came with such reasoning
+  'missing-id', // an item's id that this provider wants and the client does not have
 ] as const
 
 export type EditName = (typeof EDIT_NAMES)[number]

@@ -27,9 +27,22 @@ const valueEnd = (bytes: Buffer, from: number): number => {
 }
 
 /**
- * Fingerprints of the `encrypted_content` strings of a document, wherever they stand: SHA-256 of their bytes.
- * Ciphertext is replayed byte for byte by its clients, so the same bytes are the same secret; it is never re-encoded.
+ * What ciphertext is known by: SHA-256 of its text. Clients replay it unchanged, so the same text is the same secret;
+ * it is never encoded anew.
  */
+export const fingerprintOf = (ciphertext: string): string => hash('sha256', ciphertext, 'hex')
+
+/** Some writers escape the slash that base64 has: it is the same text. */
+const unescaped = (text: string): string => {
+  if (!text.includes('\\')) return text
+  try {
+    return JSON.parse(`"${text}"`) as string
+  } catch {
+    return text
+  }
+}
+
+/** Fingerprints of the `encrypted_content` strings of a document, wherever they stand. */
 export const encryptedParts = (document: Uint8Array): readonly string[] => {
   const bytes = Buffer.from(document.buffer, document.byteOffset, document.length)
   const found = new Set<string>()
@@ -40,7 +53,7 @@ export const encryptedParts = (document: Uint8Array): readonly string[] => {
   ) {
     const start = valueStart(bytes, at + KEY.length)
     const end = start === -1 ? -1 : valueEnd(bytes, start)
-    if (end > start) found.add(hash('sha256', bytes.subarray(start, end), 'hex'))
+    if (end > start) found.add(fingerprintOf(unescaped(bytes.toString('utf8', start, end))))
   }
   return [...found]
 }

@@ -32,6 +32,7 @@ export type Sent = {
   /** clock.now() */
   readonly at: number
   readonly model: string
+  readonly body: JsonObject
   /** Requests for this model before this one. */
   readonly earlier: number
 }
@@ -120,8 +121,14 @@ const scripted = ({ clock, now }: VirtualClock, sent: Sent[], script: (sent: Sen
   send: (draft, _headers, limits, signal) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(new TransportFault('aborted', 'left', false))
-      const { model } = JSON.parse(Buffer.from(joinSegments(draft.body)).toString()) as { model: string }
-      const one: Sent = { at: now(), model, earlier: sent.filter(other => other.model === model).length }
+      const body: JsonObject = JSON.parse(Buffer.from(joinSegments(draft.body)).toString())
+      const model = String(body.model)
+      const one: Sent = {
+        at: now(),
+        model,
+        body,
+        earlier: sent.filter(other => other.model === model).length,
+      }
       sent.push(one)
       const reply = script(one)
       const cancels: (() => void)[] = []
@@ -191,8 +198,8 @@ export const startEngine = async (source: string, options: EngineOptions = {}): 
     keep: memoryKeep(clock, 1e6),
     memory: new MemoryBudget(1e9),
     journal: { request: () => {}, event: () => {}, flush: async () => {}, close: async () => {} } as never,
-    event: (_level, message, fields) => {
-      throw new Error(message, { cause: fields })
+    event: (level, message, fields) => {
+      if (level !== 'info') throw new Error(message, { cause: fields })
     },
   }
   const receivedOf = (client: Departure, headers: Asking['headers']): Received => {

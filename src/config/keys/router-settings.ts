@@ -98,6 +98,12 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     'hedge',
     'Understudy only: group, or `"*"`, to `{after: p95 or seconds, max_percent: 5}`: an attempt that has said nothing by then is made at a second deployment too. See [failover.md](failover.md#hedging).',
   ),
+  honoured(
+    'learn_unsupported_params',
+    'Understudy only: a parameter that a deployment refuses by name is left out, and remembered. See [failover.md](failover.md#repairs).',
+    true,
+  ),
+  honoured('learned_params_ttl_seconds', 'Understudy only: for how long it is remembered.', 86_400),
   honoured('max_fallbacks', 'Fallback steps in a row. Environment: ROUTER_MAX_FALLBACKS.', 5),
   honoured('fallbacks', 'Which groups follow when one is exhausted.', []),
   honoured('context_window_fallbacks', 'Which groups follow when the prompt does not fit.', []),

@@ -198,6 +198,15 @@ const environmentFor = (made: Entry, environment: Environment): Environment =>
       )
     : environment
 
+/** Limits, ids and ciphertext are an organisation's: one key may speak for several. */
+const accountOf = (
+  { baseUrl, credentialId }: Connection,
+  organization: string | undefined,
+): readonly string[] =>
+  organization === undefined
+    ? [baseUrl, credentialId]
+    : [baseUrl, credentialId, `organization ${organization.trim()}`]
+
 const describe = (
   made: Entry,
   resolved: Resolved,
@@ -209,7 +218,7 @@ const describe = (
   const defaults = requestDefaults(params, resolved.provider)
   const dimensions = count.safeParse(defaults.dimensions)
   const id = info.id ?? deploymentId(group, settings(params))
-  const { baseUrl, credentialId } = connection
+  const account = accountOf(connection, own.organization)
   const tagRegex = own.tag_regex ?? []
   if (!compile(tagRegex, params, at, report)) return undefined
   return {
@@ -219,8 +228,8 @@ const describe = (
     litellmModel: own.model,
     upstreamModel: resolved.upstreamModel,
     connection,
-    domain: JSON.stringify([baseUrl, credentialId, resolved.upstreamModel]),
-    boundary: JSON.stringify([baseUrl, credentialId]),
+    domain: JSON.stringify([...account, resolved.upstreamModel]),
+    boundary: JSON.stringify(account),
     info: {
       id,
       ...info.info,

@@ -245,14 +245,15 @@ test('two identical entries are told apart by a suffix, with a warning', async (
   )
 })
 
-test('domain and boundary tell credentials, addresses and models apart', async () => {
+test('domain and boundary tell credentials, organisations, addresses and models apart', async () => {
   const x = await first('model: openai/x, api_key: one')
   const y = await first('model: openai/y, api_key: one')
   const other = await first('model: openai/x, api_key: two')
   const far = await first('model: openai/x, api_key: one, api_base: "https://far.test"')
+  const branch = await first('model: openai/x, api_key: one, organization: org-branch')
   assert.equal(x.boundary, y.boundary)
-  assert.equal(new Set([x.boundary, other.boundary, far.boundary]).size, 3)
-  assert.equal(new Set([x.domain, y.domain, other.domain, far.domain]).size, 4)
+  assert.equal(new Set([x.boundary, other.boundary, far.boundary, branch.boundary]).size, 4)
+  assert.equal(new Set([x.domain, y.domain, other.domain, far.domain, branch.domain]).size, 5)
   assert.ok(!x.domain.includes('one'))
 })
 

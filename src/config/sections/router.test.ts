@@ -23,6 +23,7 @@ test("an empty file has LiteLLM's defaults, and our own beside them", async () =
     disableCooldowns: false,
     litellmCooldowns: false,
     failover: JSON.parse(JSON.stringify(FAILOVER_DEFAULTS)),
+    learning: { ttlMs: 86_400_000 },
     maxFallbacks: 5,
     defaultFallbacks: [],
     fallbackOnContentPolicy: false,

@@ -34,6 +34,9 @@ const CHECKS: ReadonlySet<string> = new Set<PreCallCheck>([
   'encrypted_content_affinity',
 ])
 
+/** A day: a provider that takes the parameter now is found out by the next one. */
+const LEARNED_FOR_MS = 86_400_000
+
 const isStrategy = (word: string): word is RoutingStrategy => STRATEGIES.has(word)
 const isCheck = (word: string): word is PreCallCheck => CHECKS.has(word)
 
@@ -53,6 +56,8 @@ const ROUTER = SHARED.extend({
   ...PHASE_KEYS,
   stream_recovery: choice('on', 'splice_only', 'off').optional(),
   disable_cooldowns: flag.optional(),
+  learn_unsupported_params: flag.optional(),
+  learned_params_ttl_seconds: seconds.optional(),
   max_fallbacks: count.optional(),
   fallback_on_content_policy: flag.optional(),
   compaction_shadow_ttl: seconds.optional(),
@@ -151,6 +156,10 @@ export const readRouter = (sources: RouterSources): RouterSettings => {
     disableCooldowns: own.disable_cooldowns ?? false,
     litellmCooldowns: asksForCooldowns(sources),
     failover,
+    learning:
+      own.learn_unsupported_params === false
+        ? undefined
+        : { ttlMs: own.learned_params_ttl_seconds ?? LEARNED_FOR_MS },
     maxFallbacks: own.max_fallbacks ?? variable('ROUTER_MAX_FALLBACKS') ?? 5,
     ...readFallbackLists(sources),
     fallbackOnContentPolicy: own.fallback_on_content_policy ?? false,

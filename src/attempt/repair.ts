@@ -1,0 +1,180 @@
+import { type Amendment, placeOf, typeOf } from '../dialects/amendment.ts'
+import { type Complaint, complaintOf } from '../dialects/complaint.ts'
+import { meaningOf } from '../dialects/meaning.ts'
+import type { Candidate } from '../plan/wish.ts'
+import type { Lesson } from '../shared/lessons.ts'
+import { joinSegments, printPath } from '../wire/edit.ts'
+import { indexObject, type JsonIndex } from '../wire/index.ts'
+import { boundItems, itemsIn, writtenAt } from '../wire/items.ts'
+import type { Json } from '../wire/json.ts'
+import type { Play } from './level.ts'
+import type { Failed } from './outcome.ts'
+
+/**
+ * Repairs: a provider refuses a request and names something that it can do without, and the hop is made once more
+ * without it, at the same deployment. What helped is remembered, so that the next request need not be refused first.
+ */
+
+/** One change for one repeat. */
+type Repair = {
+  /** What it is called, in the trail and for telling repairs apart: none is made twice. */
+  readonly name: string
+  readonly amendment: Amendment
+  /** undefined: it is about this request alone. */
+  readonly lesson: Lesson | undefined
+  /** By which the makers of what went with it are remembered. */
+  readonly seals?: readonly string[]
+}
+
+/** What one deployment has made of one request. */
+export type Repairs = {
+  readonly made: readonly Repair[]
+  /** Its lessons have been passed on. */
+  taught: boolean
+}
+
+/** Names for which one deployment is asked again by one request. */
+const MOST_REPAIRS = 3
+
+/** A longer value is an object or a text: whether another one is like it nobody can say. */
+const LONGEST_VALUE = 64
+
+/** A value that another request may have too, as it was written; undefined: none. */
+const sampleOf = (index: JsonIndex, path: readonly string[]): string | undefined => {
+  const written = path.includes('*') ? undefined : writtenAt(index, path)
+  return written === undefined || written.length > LONGEST_VALUE || /^[[{]/.test(written)
+    ? undefined
+    : written
+}
+
+/** All of it goes: which part the provider cannot read it does not always say, and is not asked a third time. */
+const unsealed = (index: JsonIndex, sealed: boolean): Repair | undefined => {
+  const seals = boundItems(index)
+    .filter(({ type, bond }) => type === 'reasoning' && bond?.sealed === sealed)
+    .flatMap(({ bond }) => (bond === undefined ? [] : [bond.key]))
+  if (seals.length === 0) return undefined
+  const amendment: Amendment = { kind: 'unsealed', foreign: bond => bond.sealed === sealed }
+  return { name: `${sealed ? 'encrypted' : 'kept'} reasoning`, amendment, lesson: undefined, seals }
+}
+
+/** Only reasoning can be done without; what a reference names cannot. */
+const unkept = (index: JsonIndex, id: string): Repair | undefined =>
+  boundItems(index).some(item => item.type === 'reasoning' && item.id === id)
+    ? unsealed(index, false)
+    : undefined
+
+const withIds = (index: JsonIndex, at: number): Repair | undefined => {
+  const item = itemsIn(index, 'input').find(one => one.at === at)
+  if (item === undefined || item.id !== '') return undefined
+  const amendment = { kind: 'item-ids', type: typeOf(item) } as const
+  return { name: `ids of ${typeOf(item)} items`, amendment, lesson: amendment }
+}
+
+const without = (
+  index: JsonIndex,
+  path: readonly string[],
+  { ofValue, conditional }: Pick<Extract<Complaint, { kind: 'parameter' }>, 'ofValue' | 'conditional'>,
+): Repair => {
+  const value = ofValue ? sampleOf(index, path) : undefined
+  // What is refused beside something else, or for a value that is nobody else's, teaches nothing.
+  const teaches = !conditional && (!ofValue || value !== undefined)
+  return {
+    name: printPath(path),
+    amendment: { kind: 'without', path, value: undefined },
+    lesson: teaches ? { kind: 'without', path, value } : undefined,
+  }
+}
+
+/** One parameter that has to stay is enough: what is sent without the others would be refused for it. */
+const withoutAll = (
+  play: Play,
+  index: JsonIndex,
+  complaint: Extract<Complaint, { kind: 'parameter' }>,
+): readonly Repair[] => {
+  const body = JSON.parse(Buffer.from(index.bytes).toString('utf8')) as Json
+  const found = complaint.paths.map(path => placeOf(body, path, complaint)).filter(path => path !== undefined)
+  if (found.some(path => path.join('.') === 'input.*.encrypted_content')) {
+    const repair = unsealed(index, true)
+    return repair === undefined ? [] : [repair]
+  }
+  const bound = found.some(path => meaningOf(path, play.call.route.shape) !== undefined)
+  return bound ? [] : found.map(path => without(index, path, complaint))
+}
+
+const repairsFor = (play: Play, { failure, blamed }: Failed): readonly Repair[] => {
+  const complaint = blamed === undefined ? undefined : complaintOf(failure)
+  if (complaint === undefined || blamed === undefined || blamed.draft.body.length === 0) return []
+  const { learning } = play.call.config.router
+  const aboutState = complaint.kind === 'ciphertext' || complaint.kind === 'kept-item'
+  if (!aboutState && learning === undefined) return []
+  const index = indexObject(joinSegments(blamed.draft.body))
+  if (complaint.kind === 'parameter') return withoutAll(play, index, complaint)
+  const repair = repairOf(complaint, index)
+  return repair === undefined ? [] : [repair]
+}
+
+const repairOf = (
+  complaint: Exclude<Complaint, { kind: 'parameter' }>,
+  index: JsonIndex,
+): Repair | undefined => {
+  if (complaint.kind === 'ciphertext') return unsealed(index, true)
+  return complaint.kind === 'kept-item' ? unkept(index, complaint.id) : withIds(index, complaint.at)
+}
+
+/** Objects that a provider keeps are made as they were asked for; what passes through is nobody's to mend. */
+const isMendable = ({ call: { body, route } }: Play): boolean =>
+  body.kind === 'json' && route.crossing !== 'never' && route.verbatim !== true
+
+/**
+ * What the same hop is made with once more, as words for the trail; undefined: nothing, and the failure stands. Each
+ * name is good for one repeat, three at most, and only while the request has attempts and time left.
+ */
+export const repair = (play: Play, failed: Failed): string | undefined => {
+  if (failed.blamed === undefined || !isMendable(play) || play.allowance.spent) return undefined
+  const { trail } = play
+  const { deployment } = failed.blamed.candidate
+  const made = trail.repairs?.get(deployment.id)?.made ?? []
+  const fresh = repairsFor(play, failed)
+  if (fresh.length === 0 || made.length + fresh.length > MOST_REPAIRS) return undefined
+  if (fresh.some(one => made.some(other => other.name === one.name))) return undefined
+  trail.repairs ??= new Map()
+  trail.repairs.set(deployment.id, { made: [...made, ...fresh], taught: false })
+  return fresh.map(wordsFor).join(', ')
+}
+
+const wordsFor = ({ name, amendment }: Repair): string =>
+  amendment.kind === 'item-ids' ? `with ${name}` : `without ${name}`
+
+/** Of several the ones that were made elsewhere, or nobody knows where, are the likely ones; else they all are. */
+const learnSeals = (
+  seals: readonly string[],
+  { boundary }: Candidate['deployment'],
+  { origins }: Play['house']['board'],
+): void => {
+  const doubtful = seals.filter(fingerprint => origins.of(fingerprint)?.boundary !== boundary)
+  for (const fingerprint of doubtful.length > 0 ? doubtful : seals) origins.refused(fingerprint, boundary)
+}
+
+/**
+ * The repaired hop was answered: now it is known that this was what was wrong. Before that a text that only reads
+ * like a refusal would teach something false.
+ */
+export const learnRepairs = ({ call, trail, house }: Play, { deployment, model }: Candidate): void => {
+  const repairs = trail.repairs?.get(deployment.id)
+  const { learning } = call.config.router
+  if (repairs === undefined || repairs.taught) return
+  repairs.taught = true
+  for (const { seals } of repairs.made) if (seals !== undefined) learnSeals(seals, deployment, house.board)
+  if (learning === undefined) return
+  const lectern = { deployment, route: call.route.name, model }
+  for (const { name, lesson } of repairs.made) {
+    if (lesson === undefined || !house.board.lessons.learn(lectern, lesson, learning.ttlMs)) continue
+    house.event('info', 'A deployment refuses part of a request; the next one goes without it.', {
+      deployment: deployment.id,
+      route: call.route.name,
+      model,
+      refused: name,
+      seconds: Math.round(learning.ttlMs / 1000),
+    })
+  }
+}
