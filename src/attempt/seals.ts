@@ -29,8 +29,11 @@ export const foreignSeals = ({ call, hop, house }: Job): Amendment | undefined =
   let found = false
   // What a translation has sealed here only a translation opens: who speaks the dialect himself gets none of it.
   const foreign = ({ key, ours }: Bond): boolean => !ours && isForeign(origins.of(key), boundary)
+  // A copy in words stands in for it on this hop.
+  const isCopied = (at: number): boolean =>
+    call.shadows?.some(({ path }) => path[0] === 'input' && path[1] === String(at)) === true
   for (const { at, type, bond } of boundItems(call.body.index)) {
-    if (bond === undefined || !foreign(bond)) continue
+    if (bond === undefined || !foreign(bond) || isCopied(at)) continue
     if (type === 'reasoning') found = true
     else throw stranger(at, type, litellmModel)
   }

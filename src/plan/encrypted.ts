@@ -23,7 +23,8 @@ const hasSeveralBoundaries = (config: Config): boolean => {
   return found
 }
 
-const isPinned = (config: Config): boolean =>
+/** Reasoning binds, too: encrypted_content_affinity. */
+export const isPinned = (config: Config): boolean =>
   config.router.optionalPreCallChecks.has('encrypted_content_affinity')
 
 /** Who made a ciphertext matters: the route's answers can have some, and somebody else could be asked to read it. */
@@ -60,7 +61,9 @@ export const homeOfItems = (
     }
     const binds = type === 'reasoning' ? isPinned(config) && bond?.sealed === true : bond?.ours !== true
     const because = type === 'item_reference' ? type : 'encrypted_content'
-    if (binds && pin === undefined && isThere(config, made.boundary))
+    // Of a compaction there may be a copy in words; of what a reference names there is none.
+    const first = pin === undefined || (pin.because !== 'item_reference' && because === 'item_reference')
+    if (binds && first && isThere(config, made.boundary))
       pin = { deploymentId: made.deploymentId, boundary: made.boundary, because }
     if (type === 'reasoning') origin = made.boundary
   }

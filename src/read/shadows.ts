@@ -1,5 +1,6 @@
 import type { Call } from '../call.ts'
 import type { House } from '../house.ts'
+import { isPinned } from '../plan/encrypted.ts'
 import { type Shadowed, shadowKey } from '../plan/shadows.ts'
 import type { NativeItem } from './compaction.ts'
 
@@ -22,5 +23,11 @@ export const withShadows = async (call: Call, house: Pick<House, 'keep' | 'seal'
   const { owner } = call.context.caller
   const found = await Promise.all(call.natives.map(item => shadowOf(item, owner, house)))
   const shadows = found.filter(shadow => shadow !== undefined)
-  return shadows.length === 0 ? call : { ...call, shadows }
+  if (shadows.length === 0) return call
+  const { pin } = call
+  const bound =
+    shadows.length < call.natives.length || pin?.because !== 'encrypted_content' || isPinned(call.config)
+  return bound
+    ? { ...call, shadows }
+    : { ...call, shadows, pin: undefined, origin: call.origin ?? pin.boundary }
 }
