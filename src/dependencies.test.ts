@@ -57,10 +57,12 @@ test('docs/dependencies.md gives licences and install scripts as the lock file h
   assert.ok(page.includes(`, ${below.length} with everything below them`), `${below.length} packages`)
 })
 
-test('nothing runs a script at install but what allowScripts names', () => {
+test('nothing runs a script at install but the runtime, and what else would is named and denied', () => {
   const runs = Object.entries(packages).filter(([path, one]) => path !== '' && one.hasInstallScript === true)
   const names = runs.map(([path]) => path.replace(/^.*node_modules\//, ''))
   assert.deepEqual(names, Object.keys(manifest.allowScripts))
+  const allowed = Object.entries(manifest.allowScripts).flatMap(([name, may]) => (may ? [name] : []))
+  assert.deepEqual(allowed, ['node'])
 })
 
 test('each package is used: imported by the sources, or the runtime itself', () => {

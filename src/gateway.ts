@@ -1,6 +1,6 @@
 import { attempt } from './attempt/attempt.ts'
 import type { Settled } from './attempt/settled.ts'
-import { ANYONE, authenticate, isPublic } from './authenticate/authenticate.ts'
+import { ANYONE, authenticate, isPublic, keyInQuery } from './authenticate/authenticate.ts'
 import type { Call, Received } from './call.ts'
 import type { House } from './house.ts'
 import { read } from './read/read.ts'
@@ -25,7 +25,9 @@ export const gateway =
     let intake: Intake | undefined
     let pulse: Pulse | undefined
     try {
-      const caller = isPublic(received) ? ANYONE : authenticate(received.request, received.config)
+      const caller = isPublic(received)
+        ? ANYONE
+        : authenticate(received.request, received.config, keyInQuery(received))
       intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       call = read(received, caller, intake.bytes, house)
       if (call.natives.length > 0) call = await withShadows(call, house)

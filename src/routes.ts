@@ -1,4 +1,6 @@
 import type { Config, Deployment } from './config/config.ts'
+import type { ShapeName } from './dialects/shape-name.ts'
+import { both, deploymentPaths, googlePaths, modelPaths, responsesPaths } from './route-paths.ts'
 
 /**
  * The endpoint table. Every model route is one row, and every row goes through the same loop:
@@ -10,23 +12,7 @@ export type ModelPlace = 'body' | 'path' | 'owner' | 'sealed-id'
 export type BodyKind = 'json' | 'multipart' | 'raw' | 'none'
 /** groups: any fallback group; same-model: only deployments of the same model; never: only the owner. */
 export type Crossing = 'groups' | 'same-model' | 'never'
-/** Which rules read the answer: a key of dialects/index.ts SHAPES. */
-export type ShapeName =
-  | 'chat'
-  | 'completions'
-  | 'embeddings'
-  | 'moderations'
-  | 'images'
-  | 'speech'
-  | 'transcription'
-  | 'rerank'
-  | 'responses'
-  | 'compaction'
-  | 'messages'
-  | 'message_tokens'
-  | 'trigger'
-  | 'resource'
-  | 'raw'
+export type { ShapeName } from './dialects/shape-name.ts'
 
 /**
  * The two ways in which clients ask for a compaction: an endpoint of its own (`POST /responses/compact`), or a last item
@@ -37,7 +23,7 @@ export type CompactionWire = 'endpoint' | 'trigger'
 export type Route = {
   readonly name: string
   readonly method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'PATCH' | 'HEAD'
-  /** Radix-tree paths, the canonical one first. `*` in `:model` places may hold slashes. */
+  /** Radix-tree paths, the canonical one first; or `…/:model:verb`, where the model is all before the last colon. */
   readonly paths: readonly string[]
   /** Path under the provider's base URL, `:id` pieces filled from the params. */
   readonly upstream: string
@@ -51,6 +37,10 @@ export type Route = {
   readonly shape: ShapeName
   /** The answer may be an event stream (body `stream: true` or stream_format: sse). */
   readonly streams: boolean
+  /** Every answer is a stream, because the path asks for it: events with `alt=sse`, else one JSON array of the same. */
+  readonly byPath?: true
+  /** A key may come as `?key=…`, as clients of this API send it. */
+  readonly keyInQuery?: true
   /** model_info.mode values that may serve this route; empty: any. A deployment that declares no mode always may. */
   readonly modes: readonly string[]
   /** The top-level member that lists the items of a conversation, where compacted ones may stand. */
@@ -68,20 +58,6 @@ export type Route = {
   /** Pass-through: the deployment that stands for the target. Undefined: none is configured. */
   readonly target?: (config: Config) => Deployment | undefined
 }
-
-const both = (path: string): readonly string[] => [`/v1${path}`, path]
-/** The last form is the Azure client's: its dated paths have no deployment for these routes. */
-const responsesPaths = (path: string): readonly string[] => [
-  ...both(path),
-  `/openai/v1${path}`,
-  `/openai${path}`,
-]
-/** Paths of the Azure client, which writes the model into them. */
-const deploymentPaths = (path: string): readonly string[] => [
-  ...both(path),
-  `/openai/deployments/:model${path}`,
-]
-const modelPaths = (path: string): readonly string[] => [...deploymentPaths(path), `/engines/:model${path}`]
 
 const crossing = { crossing: 'groups', because: '' } as const
 const vectors = {
@@ -104,6 +80,20 @@ const call = (row: Row): Route => ({
   modes: [],
   ...row,
 })
+
+/** One method of Google's API. */
+const google = (name: string, verb: string, more: Partial<Route> = {}): Route =>
+  call({
+    name: `gemini.${name}`,
+    method: 'POST',
+    paths: googlePaths(verb),
+    upstream: `/models/:model:${verb}`,
+    model: 'path',
+    shape: 'gemini',
+    keyInQuery: true,
+    modes: ['chat', 'responses'],
+    ...more,
+  })
 
 /** A resource route: belongs to its owner and never crosses. */
 const resource = (row: Omit<Row, 'shape'> & Partial<Route>): Route => ({
@@ -286,6 +276,9 @@ export const ROUTES: readonly Route[] = [
     modes: ['responses', 'chat'],
     items: 'input',
   }),
+  google('generate', 'generateContent'),
+  google('stream', 'streamGenerateContent', { streams: true, byPath: true }),
+  google('count_tokens', 'countTokens', { shape: 'gemini_tokens' }),
   resource({
     name: 'responses.get',
     method: 'GET',

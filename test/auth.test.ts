@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { LOCAL_ROUTES } from '../src/admin/local.ts'
 import { NATIVE_ROUTES } from '../src/passthrough/routes.ts'
 import { ROUTES } from '../src/routes.ts'
-import { assertErrorShape, assertMessagesError, outline } from './support/answers.ts'
+import { assertErrorShape, assertGoogleError, assertMessagesError, outline } from './support/answers.ts'
 import { deployment, MASTER_KEY, type Play, play, type Reply } from './support/harness.ts'
 import { headerIn, type RawClient, type RawRequest } from './support/raw.ts'
 import { requestFor, routeNamed } from './support/requests.ts'
@@ -20,7 +20,7 @@ type Stages = { readonly lead: object }
 const doors = (): readonly string[] => [
   ...new Set(
     [...ROUTES, ...NATIVE_ROUTES, ...LOCAL_ROUTES].flatMap(({ method, paths }) =>
-      paths.map(path => `${method} ${path.replace(/:[a-z]+/g, 'star').replace('*', 'files/star')}`),
+      paths.map(path => `${method} ${path.replace(/\/:[a-z]+/g, '/star').replace('*', 'files/star')}`),
     ),
   ),
 ]
@@ -84,6 +84,7 @@ test('every route denies without a key and with a wrong one, under every path an
         const answer = await ask({ method, path, headers: headers ?? [] })
         if (answer.status === 200) opened.push(door)
         else if (locked && path.startsWith('/v1/messages')) assertMessagesError(replyOf(answer), 401)
+        else if (locked && /:[a-zA-Z]+$/.test(path)) assertGoogleError(replyOf(answer), 401)
         else if (locked) assertErrorShape(replyOf(answer), 401)
         else assert.ok([401, 404, 405].includes(answer.status), `${door}: ${answer.status}`)
         assert.ok(!answer.text.includes(WRONG_KEY), `${door} repeats the key`)

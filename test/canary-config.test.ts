@@ -110,7 +110,11 @@ test('M-004 whatever the file sets, no setting becomes part of a request', async
   const key = aviary.hide('the master key', 'sk-')
   const tag = aviary.hide('a tag that routes')
   const gateway = await play(t, {
-    stages: { openai: {}, anthropic: { flavour: 'anthropic' as const, models: ['*'] } },
+    stages: {
+      openai: {},
+      anthropic: { flavour: 'anthropic' as const, models: ['*'] },
+      gemini: { flavour: 'gemini' as const, models: ['*'] },
+    },
     env: { LITELLM_MASTER_KEY: key },
     config: stages => {
       const entries = models.map(([model, tongue]) => entryFor(model, { stage: stages[tongue], aviary, tag }))

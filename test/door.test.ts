@@ -18,12 +18,12 @@ test('a path that is known under another method says which: 405 and allow', asyn
     paths.map(path => ({ method, path })),
   )
   const patternOf = (path: string): RegExp =>
-    new RegExp(`^${path.replace(/:[a-z]+/g, '[^/]+').replace(/\*/g, '.*')}$`)
+    new RegExp(`^${path.replace(/(?<=\/):[a-z]+/g, '[^/]+').replace(/\*/g, '.*')}$`)
   const known = new Map<string, Set<string>>()
   for (const { path } of rows) {
     // A provider's own API may take any method.
     if (NATIVE_PREFIXES.some(({ prefix }) => path.startsWith(`${prefix}/`))) continue
-    const asked = path.replace(/:[a-z]+|\*/g, 'x')
+    const asked = path.replace(/(?<=\/):[a-z]+|\*/g, 'x')
     known.set(asked, new Set(rows.filter(row => patternOf(row.path).test(asked)).map(row => row.method)))
   }
   const client = await on.raw()

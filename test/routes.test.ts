@@ -96,7 +96,11 @@ test('every row of the endpoint table has a request that drives it', () => {
 
 test('every endpoint keeps the promises that `understudy routes` prints', async t => {
   const cast = await raise(t)
-  const casts: Readonly<Record<Tongue, Cast>> = { openai: cast, anthropic: await raise(t, 'anthropic') }
+  const casts: Readonly<Record<Tongue, Cast>> = {
+    openai: cast,
+    anthropic: await raise(t, 'anthropic'),
+    gemini: await raise(t, 'gemini'),
+  }
   const proven: RouteLine[] = []
   for (const route of ROUTES) {
     const cast = casts[tongueOf(route)]

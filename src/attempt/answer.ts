@@ -206,14 +206,22 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
   }
   const inner = reading.decoder?.() ?? sseDecoder()
   const { approach } = sent
-  if (approach === undefined) return readStream(job, sent, answer, { decoder: inner, rules, raw: false })
+  const { answers } = reading
+  if (approach === undefined)
+    return readStream(job, sent, answer, { decoder: inner, rules, raw: false, answers })
   const decoder = jointDecoder(approach.mode, { ...approach, inner, rules })
   // Where everything has been said, nothing more is no empty answer.
   const { emptyEnd: _, ...joined } = rules
-  return readStream(job, sent, answer, { decoder, rules: joined, raw: false })
+  return readStream(job, sent, answer, { decoder, rules: joined, raw: false, answers })
 }
 
-type Framing = { readonly decoder: StreamDecoder; readonly rules: StreamRules; readonly raw: boolean }
+type Framing = {
+  readonly decoder: StreamDecoder
+  readonly rules: StreamRules
+  readonly raw: boolean
+  /** Where it is not what the request asks for. */
+  readonly answers?: number | undefined
+}
 
 /** The commit gate, the same for every endpoint that streams. */
 const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing): Promise<Verdict> => {
@@ -227,7 +235,9 @@ const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing
     idleMs: limits.idleMs,
     until: limits.attemptMs === undefined ? undefined : startedAt + limits.attemptMs,
   })
-  const progress = new Progress(framing.rules, choicesOf(job.call.body, job.hop))
+  const { body, route } = job.call
+  const answers = framing.answers ?? choicesOf(body, job.hop, SHAPES[route.shape].answersIn)
+  const progress = new Progress(framing.rules, answers)
   const gated = await gate(live, progress, clock.now)
   if (gated.kind === 'open') {
     const { firstContentAt } = gated

@@ -29,3 +29,13 @@ test('a stream brings as many answers as anybody has asked for, prompt by prompt
   const form = { kind: 'none' } as const
   assert.equal(choicesOf(form, { deployment: testDeployment({ id: 'a' }), model: 'm', overrides: {} }), 1)
 })
+
+test('a dialect that says it in a place of its own is asked itself', () => {
+  const bytes = Buffer.from('{"n":3,"config":{"count":2}}')
+  const client = { kind: 'json', bytes, index: indexObject(bytes), contentType: '' } as const
+  const hop = { deployment: testDeployment({ id: 'a' }), model: 'm', overrides: {} }
+  assert.equal(
+    choicesOf(client, hop, peek => Number((peek('config') as JsonObject).count)),
+    2,
+  )
+})

@@ -1,3 +1,4 @@
+import type { Shape } from '../dialects/shape.ts'
 import type { ClientBody } from '../read/body.ts'
 import { peekAt } from '../read/parse.ts'
 import type { Json } from '../wire/json.ts'
@@ -14,10 +15,15 @@ const promptsIn = (prompt: Json | undefined): number =>
  * How many answers one stream will bring: `n` of the request, or of the values that the deployment or a fallback entry
  * sets, for each prompt. A stream is whole only when so many have ended, so too many is the safe side.
  */
-export const choicesOf = (body: ClientBody, { deployment, overrides }: Hop): number => {
+export const choicesOf = (
+  body: ClientBody,
+  { deployment, overrides }: Hop,
+  answersIn?: Shape['answersIn'],
+): number => {
   if (body.kind !== 'json') return 1
   const { members } = body.index
   const peek = peekAt(body)
+  if (answersIn !== undefined) return answersIn(peek)
   const own = members.has('n') ? peek('n') : undefined
   const each = Math.max(...[own, deployment.defaults.n, deployment.extraBody.n, overrides.n].map(counted))
   return each * (members.has('prompt') ? promptsIn(peek('prompt')) : 1)

@@ -8,7 +8,16 @@ import { valueAt } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
 
 /** Members of a body that are the prompt. */
-const PROMPT_KEYS = ['messages', 'system', 'input', 'prompt', 'instructions', 'tools'] as const
+const PROMPT_KEYS = [
+  'messages',
+  'contents',
+  'system',
+  'systemInstruction',
+  'input',
+  'prompt',
+  'instructions',
+  'tools',
+] as const
 const COMPLETION_KEYS = ['max_completion_tokens', 'max_output_tokens', 'max_tokens'] as const
 
 /** Pictures, files and encrypted reasoning are no text: how many tokens they are, only their provider knows. */

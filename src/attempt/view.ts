@@ -21,7 +21,7 @@ export const viewOf = (index: JsonIndex): JsonObject => {
 }
 
 /** Where the dialects say what was used. */
-const USAGE_KEYS = ['usage', 'duration'] as const
+const USAGE_KEYS = ['usage', 'usageMetadata', 'duration'] as const
 
 /** The members that tell the usage, and no others. */
 export const usageView = (index: JsonIndex): JsonObject => {

@@ -14,6 +14,7 @@ const PROMPT_ROUTES = new Set([
   'trigger',
   'embeddings',
   'messages',
+  'gemini',
 ])
 
 /** prompt_caching pins a prefix of at least this many bytes (1024 tokens are never fewer bytes). */

@@ -25,7 +25,11 @@ const isAuthorization = (name: string | undefined): boolean =>
   name?.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION
 
 /** The keys the request presents, whatever the carrier: the first, and another that differs. */
-const presented = (head: Head, keyHeaderName: string | undefined): readonly string[] => {
+const presented = (
+  head: Head,
+  keyHeaderName: string | undefined,
+  queryKey: string | undefined,
+): readonly string[] => {
   const { headers, rawHeaders } = head
   const keys: string[] = []
   const look = (value: string | readonly string[] | undefined): void => {
@@ -38,6 +42,7 @@ const presented = (head: Head, keyHeaderName: string | undefined): readonly stri
     if (isAuthorization(rawHeaders[at])) look(rawHeaders[at + 1])
   for (const name of CARRIERS) look(headers[name])
   if (keyHeaderName !== undefined) look(headers[keyHeaderName])
+  look(queryKey)
   return keys
 }
 
@@ -82,12 +87,16 @@ export const isPublic = ({ route, path, config }: Pick<Received, 'route' | 'path
     one.endsWith('*') ? path.startsWith(one.slice(0, -1)) : path === one,
   )
 
+/** The key of the query, on routes whose clients write it there; it is neither logged nor sent on. */
+export const keyInQuery = ({ route, query }: Pick<Received, 'route' | 'query'>): string | undefined =>
+  route.keyInQuery !== true || query === '' ? undefined : (new URLSearchParams(query).get('key') ?? undefined)
+
 /**
  * Who is calling? Denies by default; runs before a byte of the body is read.
  * Keys are compared in constant time; a virtual key will be looked up by its SHA-256, never by itself.
  */
-export const authenticate = (head: Head, config: Config): Caller => {
-  const keys = presented(head, config.general.keyHeaderName)
+export const authenticate = (head: Head, config: Config, queryKey?: string): Caller => {
+  const keys = presented(head, config.general.keyHeaderName, queryKey)
   const [key, other] = keys
   if (key === undefined) throw refuse('Authentication Error, No api key passed in.')
   // Two different keys on one request: whichever we took, some rule would have been checked against the other.

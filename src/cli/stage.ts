@@ -23,6 +23,7 @@ const MODELS: Readonly<Record<Flavour, string>> = {
   openai: 'gpt-4.1',
   azure: 'any-deployment',
   anthropic: 'claude-sonnet-4-5',
+  gemini: 'gemini-3-flash',
 }
 
 const DEFAULT_KEY = 'sk-stage'

@@ -1,7 +1,17 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { withCustomCalls } from './custom-tools.ts'
-import type { Asked, Door, NeutralDecoder, NeutralEvent, StreamWriter, Upstream } from './neutral.ts'
+import { saidError } from './error-object.ts'
+import type {
+  Asked,
+  Door,
+  NeutralAnswer,
+  NeutralDecoder,
+  NeutralEvent,
+  StreamWriter,
+  Upstream,
+} from './neutral.ts'
+import { unsaid } from './read-json.ts'
 import type { StreamDecoder, StreamEvent } from './shape.ts'
 
 /** A decoder for dialects that stream server-sent events: `read` makes neutral events of one. */
@@ -56,9 +66,22 @@ export class FailedAnswer extends Error {
   }
 }
 
+const NO_ANSWER = unsaid("The provider's answer is none of its dialect.", 'malformed_event')
+
+const neutralAnswer = (
+  value: JsonObject,
+  upstream: Upstream,
+): NeutralAnswer | { readonly error: JsonObject } => {
+  try {
+    return upstream.answer(value)
+  } catch (error) {
+    return { error: error instanceof FailedAnswer ? error.error : (saidError(value) ?? NO_ANSWER) }
+  }
+}
+
 /**
- * A whole answer of the upstream in the client's dialect; a failed one as a body that holds the error object and
- * nothing else. Throws Error when it is none.
+ * A whole answer of the upstream in the client's dialect. One that is a failure, or none at all, becomes an error
+ * object, in which every Shape sees the error; bytes that are no JSON object stay what they are.
  */
 export const translateAnswer = (
   bytes: Uint8Array,
@@ -66,11 +89,14 @@ export const translateAnswer = (
   door: Door,
   asked: Asked,
 ): Uint8Array => {
-  const body = objectIn(bytes)
+  let value: JsonObject
   try {
-    return bytesOf(door.answer(withCustomCalls(upstream.answer(body), asked.request), asked))
-  } catch (error) {
-    if (error instanceof FailedAnswer) return bytesOf({ error: error.error })
-    throw error
+    value = objectIn(bytes)
+  } catch {
+    return bytes
   }
+  const answer = neutralAnswer(value, upstream)
+  return bytesOf(
+    'error' in answer ? { error: answer.error } : door.answer(withCustomCalls(answer, asked.request), asked),
+  )
 }

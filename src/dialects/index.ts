@@ -1,6 +1,7 @@
 import type { ShapeName } from '../routes.ts'
 import { messages, messageTokens } from './anthropic-messages-shape.ts'
 import { trigger } from './compaction-shape.ts'
+import { gemini, geminiTokens } from './gemini-shape.ts'
 import { speech, transcription } from './openai-audio.ts'
 import { chat } from './openai-chat.ts'
 import { completions } from './openai-completions.ts'
@@ -24,6 +25,8 @@ export const SHAPES: Readonly<Record<ShapeName, Shape>> = {
   messages,
   message_tokens: messageTokens,
   trigger,
+  gemini,
+  gemini_tokens: geminiTokens,
   resource,
   raw,
 }

@@ -1,7 +1,7 @@
 import type { FailureClass } from '../failure.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
-import type { Continuation } from './continuation.ts'
+import type { Continuation, Peek } from './continuation.ts'
 
 /** Tokens as the provider counted them; `undefined` members were not reported. */
 export type Usage = {
@@ -102,6 +102,10 @@ export type Shape = {
   readonly filtered?: (answer: JsonObject) => boolean
   /** The request may be asked of two providers at once, on these terms; undefined: never. */
   readonly hedge?: HedgeTerms
+  /** The member that names the model in an answer and in each of its events; default: 'model'. */
+  readonly modelKey?: string
+  /** How many answers one stream brings by what the request says; undefined: by `n`. */
+  readonly answersIn?: (peek: Peek) => number
   /** A plain answer is no document but bytes that go out as they come: a stream's limits hold for it. */
   readonly flows?: true
   /** An error in the words of a dialect that has its own; undefined: `{error: {…}}` as OpenAI writes it. */

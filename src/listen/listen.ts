@@ -23,6 +23,7 @@ import {
 } from './answers.ts'
 import { answerMalformed } from './malformed.ts'
 import type { Traffic } from './traffic.ts'
+import { type Found, verbTable } from './verbs.ts'
 
 /** How often slow senders are looked for. */
 const CHECK_MS = 1_000
@@ -81,9 +82,8 @@ const tell = (
   if (response.writableLength > 0) limitPatience({ response, config: house.config() }, house)
 }
 
-type Found = { readonly handler: Handler; readonly params: Readonly<Record<string, string>> }
 type Directory = {
-  readonly find: (method: string, path: string) => Found | undefined
+  readonly find: (method: string, path: string) => Found<Handler> | undefined
   /** Methods under which this path is known. */
   readonly methods: (path: string) => readonly string[]
 }
@@ -91,9 +91,11 @@ type Directory = {
 /** Every route of the house in one radix tree; paths without parameters are found without it. */
 const directory = (house: House, traffic: Traffic): Directory => {
   const router = findMyWay({ ignoreTrailingSlash: true, maxParamLength: PARAM_LENGTH })
-  const exact = new Map<string, Found>()
+  const exact = new Map<string, Found<Handler>>()
+  const verbs = verbTable<Handler>()
   const add = (method: Route['method'], paths: readonly string[], handler: Handler): void => {
     for (const path of paths) {
+      if (verbs.add(method, path, handler)) continue
       router.on(method, path, () => {}, { handler })
       if (!/[:*]/.test(path)) exact.set(`${method} ${path}`, { handler, params: {} })
     }
@@ -118,7 +120,7 @@ const directory = (house: House, traffic: Traffic): Directory => {
     const known = exact.get(`${method} ${path}`)
     if (known !== undefined) return known
     const found = router.find(method as Route['method'], path)
-    if (found === null) return undefined
+    if (found === null) return verbs.find(method, path)
     const { handler } = found.store as { handler: Handler }
     return { handler, params: found.params as Record<string, string> }
   }

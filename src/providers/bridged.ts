@@ -2,8 +2,8 @@ import { bytesOf, objectIn, throughBridge, translateAnswer } from '../dialects/b
 import { compactionDoor } from '../dialects/compaction-door.ts'
 import { decodingCustomCalls } from '../dialects/custom-tools.ts'
 import { DOORS } from '../dialects/doors.ts'
-import { collectLosses } from '../dialects/losses.ts'
-import type { Asked, Door, Target, Upstream } from '../dialects/neutral.ts'
+import { collectLosses, type Losses } from '../dialects/losses.ts'
+import type { Asked, Door, NeutralRequest, Target, Upstream } from '../dialects/neutral.ts'
 import { applyEdits, joinSegments, type Warning } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { unsupportedText } from './parameters.ts'
@@ -49,10 +49,16 @@ export const doorOf = (ask: Ask, provider: string): Door => {
   return door
 }
 
+/** The verb of the path, or the body, has decided whether it streams: that is known by now. */
+const readAs = (door: Door, ask: Ask, body: JsonObject, losses: Losses): NeutralRequest => ({
+  ...door.read(body, losses),
+  stream: ask.stream,
+})
+
 /** Throws Unsupported: for what cannot be carried, and with drop_params off for a parameter that would be lost. */
 export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: string): Bridged => {
   const losses = collectLosses()
-  const request = doorOf(ask, provider).read(requestOf(ask, provider), losses)
+  const request = readAs(doorOf(ask, provider), ask, requestOf(ask, provider), losses)
   const body = upstream.write(request, target, losses)
   const { warnings, lost, what } = losses.found()
   if (lost.length > 0 && !ask.dropParams)
@@ -69,7 +75,7 @@ export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: s
 
 const askedOf = (ask: Ask, door: Door, provider: string, stamp: Stamp): Asked => {
   const body = requestOf(ask, provider)
-  return { body, request: door.read(body, collectLosses()), model: ask.model, ...stamp }
+  return { body, request: readAs(door, ask, body, collectLosses()), model: ask.model, ...stamp }
 }
 
 /** How the answer comes back. The request is read again, and only when there is an answer to be translated. */
@@ -80,6 +86,8 @@ export const bridgedReading = (ask: Ask, upstream: Upstream, provider: string, s
       const asked = askedOf(ask, door, provider, stamp)
       return throughBridge(decodingCustomCalls(upstream.decoder(), asked.request), door.writer(asked))
     },
+    // Whatever the client asked for, a translation brings one answer.
+    answers: 1,
     translate: bytes => translateAnswer(bytes, upstream, door, askedOf(ask, door, provider, stamp)),
     ...(upstream.streamType === undefined ? {} : { streamType: upstream.streamType }),
     ...(upstream.errorOf === undefined ? {} : { errorOf: upstream.errorOf }),

@@ -4,11 +4,22 @@ import { azureAi } from './azure-ai.ts'
 import { bedrock } from './bedrock.ts'
 import { ROWS } from './compatible-rows.ts'
 import { countingFor } from './counting.ts'
+import { gemini } from './gemini.ts'
 import { openai } from './openai.ts'
 import { openAiCompatible } from './openai-compatible.ts'
 import type { Provider } from './provider.ts'
+import { vertexAi } from './vertex-ai.ts'
 
-const all: readonly Provider[] = [anthropic, bedrock, openai, azure, azureAi, ...ROWS.map(openAiCompatible)]
+const all: readonly Provider[] = [
+  anthropic,
+  bedrock,
+  gemini,
+  vertexAi,
+  openai,
+  azure,
+  azureAi,
+  ...ROWS.map(openAiCompatible),
+]
 
 /** Every provider by LiteLLM's prefix. */
 export const providers: Readonly<Record<string, Provider>> = Object.freeze(

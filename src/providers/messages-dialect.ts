@@ -14,7 +14,12 @@ import { encodeBody } from './same-dialect.ts'
 const OWN: ReadonlySet<string> = new Set(['messages', 'message_tokens'])
 
 /** Routes whose requests can be translated. */
-const BRIDGED: ReadonlySet<string> = new Set(['chat.completions', 'responses.create'])
+const BRIDGED: ReadonlySet<string> = new Set([
+  'chat.completions',
+  'responses.create',
+  'gemini.generate',
+  'gemini.stream',
+])
 
 export const speaksMessages = (ask: Ask): boolean => OWN.has(ask.route.shape)
 

@@ -353,7 +353,8 @@ describe('the registry', () => {
       const info = { mode: undefined, supportedEndpoints: ['/v1/responses'] }
       const connection = connectTo(providers[name], { key: 'k', apiBase: 'https://h/v1', info })
       for (const route of ROUTES) {
-        const draft = connection.draft(askFor(route.name, { params, dropParams: true }))
+        const body = route.shape === 'gemini' ? { body: jsonBody('{"contents":[]}') } : {}
+        const draft = connection.draft(askFor(route.name, { params, dropParams: true, ...body }))
         assert.doesNotMatch(draft.path, /:/)
         headersOf(draft.headers)
       }

@@ -92,6 +92,8 @@ export type Reading = {
   readonly decoder?: () => StreamDecoder
   /** Content types that announce this provider's stream. Default: text/event-stream. */
   readonly streamType?: string
+  /** How many answers one stream brings, where it is not as many as were asked for. */
+  readonly answers?: number
   /** A whole non-stream success body in the client's dialect. */
   readonly translate?: (body: Uint8Array) => Uint8Array
   /** A provider error body (any status ≥ 400) as an OpenAI-style error object, when it is not one already. */

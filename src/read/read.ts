@@ -88,6 +88,7 @@ const wantsStream = (
   query: (name: string) => string | undefined,
 ): boolean => {
   if (!received.route.streams) return false
+  if (received.route.byPath === true) return true
   if (received.route.method === 'GET') return query('stream') === 'true'
   const stream = looked.keys.includes('stream') ? looked.peek('stream') : undefined
   if (stream === true || (looked.body.kind === 'multipart' && stream === 'true')) return true

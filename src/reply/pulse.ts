@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Call, Received } from '../call.ts'
 import { SHAPES } from '../dialects/index.ts'
 import type { Clock, House } from '../house.ts'
+import { wantsArray } from './array.ts'
 import { addCommonHeaders, type HeaderList } from './headers.ts'
 
 const COMMENT = ': ping\n\n'
@@ -68,5 +69,7 @@ export class Pulse {
 export const pulseFor = (received: Received, call: Call, house: House): Pulse | undefined => {
   const everyMs = call.config.litellm.ssePingMs
   if (everyMs === undefined || !call.stream || SHAPES[call.route.shape].stream === undefined) return undefined
+  // An array has no place for comments.
+  if (wantsArray(received)) return undefined
   return new Pulse(received, house.clock, everyMs)
 }

@@ -31,6 +31,8 @@ const STORED_OBJECTS = new Set([
 type Facts = {
   /** undefined: the route has no model to name. */
   readonly model: string | undefined
+  /** The member that names it. */
+  readonly modelKey: string
   readonly sealId: (id: string) => string
   /** The route's answers carry ids that bind later calls. */
   readonly binds: boolean
@@ -66,8 +68,9 @@ const capsuleEdits = (output: Json | undefined, at: readonly string[], { sealCap
 
 const documentEdits = (index: JsonIndex, facts: Facts): Edit[] => {
   const edits = facts.sealCapsule === undefined ? [] : capsuleEdits(valueAt(index, 'output'), [], facts)
-  if (facts.model !== undefined && index.members.has('model') && valueAt(index, 'model') !== facts.model)
-    edits.push(set(['model'], facts.model, 'model'))
+  const { model, modelKey } = facts
+  if (model !== undefined && index.members.has(modelKey) && valueAt(index, modelKey) !== model)
+    edits.push(set([modelKey], model, 'model'))
   if (!facts.binds || !STORED_OBJECTS.has(String(valueAt(index, 'object')))) return edits
   const { id, previous_response_id, conversation } = pick(index)
   return [...edits, ...idEdits({ id, previous_response_id, conversation }, [], facts)]
@@ -102,7 +105,7 @@ const reframed = (event: StreamEvent, data: string): string =>
 const textOf = (segments: readonly Uint8Array[]): string => Buffer.concat(segments).toString('utf8')
 
 /** Chunks of one stream begin alike, up to and with the model: the first is indexed, the others are compared. */
-const modelRewriter = (model: string): ((event: StreamEvent) => Uint8Array | string) => {
+const modelRewriter = (model: string, key: string): ((event: StreamEvent) => Uint8Array | string) => {
   let prefix: string | undefined
   let replacement = ''
   return event => {
@@ -116,8 +119,8 @@ const modelRewriter = (model: string): ((event: StreamEvent) => Uint8Array | str
     } catch {
       return event.bytes
     }
-    const member = index.members.get('model')
-    if (member === undefined || valueAt(index, 'model') === model) return event.bytes
+    const member = index.members.get(key)
+    if (member === undefined || valueAt(index, key) === model) return event.bytes
     const head = Buffer.from(index.bytes.subarray(0, member.end)).toString('utf8')
     const before = Buffer.from(index.bytes.subarray(0, member.start)).toString('utf8')
     prefix = head
@@ -188,6 +191,7 @@ export const rewriterFor = (call: Call, answered: Answered, seal: Seal, earlier?
   const facts: Facts = {
     model:
       call.model !== '' && (route.model === 'body' || route.model === 'path') ? answered.group : undefined,
+    modelKey: SHAPES[route.shape].modelKey ?? 'model',
     binds,
     sealId: sealed === undefined ? unsealed : sealing(call, answered, seal, sealed),
     sealCapsule: isOpenCapsule(answered)
@@ -198,6 +202,7 @@ export const rewriterFor = (call: Call, answered: Answered, seal: Seal, earlier?
   if (binds) return { document, event: responseRewriter(facts), sealed }
   const at = SHAPES[route.shape].stream?.modelAt
   if (facts.model === undefined) return { document, event: plainEvent, sealed }
-  const event = at === undefined ? modelRewriter(facts.model) : nestedModelRewriter(facts.model, at)
+  const event =
+    at === undefined ? modelRewriter(facts.model, facts.modelKey) : nestedModelRewriter(facts.model, at)
   return { document, event, sealed }
 }

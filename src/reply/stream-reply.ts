@@ -12,6 +12,7 @@ import { peekAt } from '../read/parse.ts'
 import type { RequestEnd } from '../record/trail.ts'
 import { indexObject } from '../wire/index.ts'
 import { sseDecoder } from '../wire/sse.ts'
+import { ARRAY, ArrayFrames, wantsArray } from './array.ts'
 import { conclude } from './conclude.ts'
 import { errorBody } from './error-text.ts'
 import type { HeaderList } from './headers.ts'
@@ -39,7 +40,7 @@ const streamHead = (served: Served, raw: boolean): HeaderList => {
     }
     return head
   }
-  head.push(...EVENT_STREAM)
+  head.push(...(wantsArray(served.received) ? ARRAY : EVENT_STREAM))
   return head
 }
 
@@ -55,6 +56,8 @@ type Play = {
   readonly stage: Stage
   readonly parts: Part[]
   readonly ledger: Ledger | undefined
+  /** The client wants an array instead of events. */
+  readonly array: ArrayFrames | undefined
 }
 
 const openPart = (play: Play, settled: AnsweredSettled, rewriter: Rewriter): Part | undefined => {
@@ -79,6 +82,12 @@ const learnItem = (served: Served, event: StreamEvent): void => {
 
 /** What happens to each event of a part on its way to the client. */
 const rewriteOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array | string) => {
+  const rewrite = editsOf(play, part)
+  const { array } = play
+  return array === undefined ? rewrite : event => array.elements(rewrite(event))
+}
+
+const editsOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array | string) => {
   const { call } = play.stage
   const { rewriter, content } = part
   if (content.raw) return event => event.bytes
@@ -175,7 +184,8 @@ const leftMeanwhile = ({ received }: Stage): Failure | undefined =>
     : undefined
 
 export const streamReply = async (served: Served, content: StreamContent): Promise<Finish> => {
-  const play: Play = { stage: served, parts: [], ledger: ledgerFor(served, content) }
+  const array = wantsArray(served.received) ? new ArrayFrames() : undefined
+  const play: Play = { stage: served, parts: [], ledger: ledgerFor(served, content), array }
   try {
     return await performed(play, served, content)
   } finally {
@@ -215,6 +225,7 @@ const performed = async (play: Play, served: Served, content: StreamContent): Pr
   }
   failure = failure === undefined ? undefined : (leftMeanwhile(served) ?? failure)
   if (failure !== undefined && failure.class !== 'client_gone') endBroken(play, failure)
+  if (failure === undefined && play.array !== undefined) response.write(play.array.end())
   return finish(play, failure, written)
 }
 
@@ -248,7 +259,7 @@ const finish = (
 }
 
 /** A truncated answer never looks whole: the dialect's error event, then an orderly end; bytes are cut instead. */
-const endBroken = ({ stage, parts }: Play, failure: Failure): void => {
+const endBroken = ({ stage, parts, array }: Play, failure: Failure): void => {
   const { response } = stage.received
   const [first] = parts
   const last = parts.at(-1)
@@ -262,6 +273,9 @@ const endBroken = ({ stage, parts }: Play, failure: Failure): void => {
   })
   if (frame === '') return void response.destroy()
   // The frame repeats what the provider had sent of the answer: its ids and its model's name are changed like any event's.
-  for (const event of sseDecoder().push(Buffer.from(frame))) response.write(first.rewriter.event(event))
-  response.end()
+  for (const event of sseDecoder().push(Buffer.from(frame))) {
+    const bytes = first.rewriter.event(event)
+    response.write(array === undefined ? bytes : array.elements(bytes))
+  }
+  response.end(array?.end())
 }

@@ -5,6 +5,7 @@ import { checkJson, readForm, readJson } from './check-body.ts'
 import { checkCredential, checkHeaders, checkQuery } from './check-head.ts'
 import { parametersOf } from './columns.ts'
 import type { Field } from './form.ts'
+import { inspectGemini } from './gemini.ts'
 import type { Hit } from './recorder.ts'
 import { missingParameter, noSuchModel, noSuchPath, refuse } from './refusal.ts'
 import { type Found, findRoute } from './routing.ts'
@@ -16,6 +17,7 @@ export type Inspected = { readonly ask: Ask; readonly handler: Handler }
 /** Every check a provider makes before it does anything. Throws StageRefusal. */
 export const inspect = (scene: Scene, head: Head, hit: Hit): Inspected => {
   if (scene.flavour === 'anthropic') return inspectMessages(scene, head, hit)
+  if (scene.flavour === 'gemini') return inspectGemini(scene, head, hit)
   checkHeaders(head, scene.flavour)
   checkCredential(head, scene)
   const found = locate(scene, hit)

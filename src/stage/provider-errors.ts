@@ -1,6 +1,7 @@
 import type { JsonObject } from '../wire/json.ts'
 import { messagesErrorBody, messagesErrorFor } from './anthropic.ts'
 import type { Flavour } from './columns.ts'
+import { geminiErrorBody } from './gemini.ts'
 
 type Row = readonly [message: string, type: string | null, code: string | null]
 
@@ -81,6 +82,7 @@ const agreeing = (message: string, wait: string | undefined): string => {
  */
 export const errorBody = (flavour: Flavour, status: number, wait?: string): JsonObject => {
   if (flavour === 'anthropic') return messagesErrorFor(status)
+  if (flavour === 'gemini') return geminiErrorBody(status, wait)
   const [message, type, code] = (flavour === 'azure' ? AZURE[status] : undefined) ??
     OPENAI[status] ?? [
       `The provider answered ${status}.`,

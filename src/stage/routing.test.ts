@@ -6,8 +6,8 @@ import { findRoute } from './routing.ts'
 
 const concrete = (pattern: string): string => pattern.replace(/:[a-z]+/g, name => `${name.slice(1)}_1`)
 
-/** Endpoints of the Messages API have a stage of their own. */
-const OPENAI = ROUTES.filter(({ name }) => !name.startsWith('messages.'))
+/** Endpoints of the Messages API and of Gemini's have stages of their own. */
+const OPENAI = ROUTES.filter(({ name }) => !/^(?:messages|gemini)\./.test(name))
 
 test('every route of OpenAI’s API has a provider that plays it, in both flavours', () => {
   for (const route of OPENAI) {

@@ -5,6 +5,7 @@ import { type Answer, type Headers, json } from './answer.ts'
 import type { Flavour } from './columns.ts'
 import { answerControl } from './control.ts'
 import { type Fault, Prompter, type ScriptOptions } from './faults.ts'
+import { geminiModelIn } from './gemini.ts'
 import { type Inspected, inspect } from './inspect.ts'
 import { CANONICAL } from './lines.ts'
 import { emptyMemory, idMaker, type Memory, vaultOf } from './memory.ts'
@@ -48,7 +49,7 @@ export type Stage = {
   readonly port: number
   /** scheme://host:port */
   readonly origin: string
-  /** What a configuration writes as `api_base`: origin and `/v1`, or `/openai/v1`. */
+  /** What a configuration writes as `api_base`: origin and `/v1`, or `/openai/v1`, or nothing more. */
   readonly baseUrl: string
   readonly requests: readonly Hit[]
   readonly connections: readonly Connection[]
@@ -64,7 +65,12 @@ export type Stage = {
 }
 
 /** Where the API begins, as a configuration writes it. */
-const BASES: Readonly<Record<Flavour, string>> = { openai: '/v1', azure: '/openai/v1', anthropic: '' }
+const BASES: Readonly<Record<Flavour, string>> = {
+  openai: '/v1',
+  azure: '/openai/v1',
+  anthropic: '',
+  gemini: '',
+}
 
 let stages = 0
 
@@ -255,7 +261,8 @@ const attempt = <Result>(action: () => Result): Result | StageRefusal => {
 const modelIn = (hit: Hit): string | undefined => {
   try {
     const body = hit.json
-    return isObject(body) && typeof body.model === 'string' ? body.model : undefined
+    if (isObject(body) && typeof body.model === 'string') return body.model
+    return geminiModelIn(hit.path)
   } catch {
     return /name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)/.exec(hit.text)?.[1]
   }
@@ -270,6 +277,7 @@ const staging = (house: House, answer: () => Answer) => ({
 /** What every answer of this provider carries. */
 const commonHeaders = (scene: Scene): Headers => {
   const date = new Date(scene.now() * 1000).toUTCString()
+  if (scene.flavour === 'gemini') return { date, 'server-timing': 'gfet4t7; dur=12' }
   if (scene.flavour !== 'anthropic') return { date, ...openaiHeaders(scene) }
   return {
     date,

@@ -20,6 +20,7 @@ export const EDIT_NAMES = [
   'stream-usage', // always_include_stream_usage asks for the usage chunk
   'provider-rename', // one provider's name for the same parameter
   'foreign-reasoning', // reasoning items that only another account, or another dialect, can read
+  'call-history', // calls of earlier turns get what this provider asks for, and lose what it refuses
   'expand-capsule', // a compacted conversation that we sealed becomes a message that every model can read
   'expand-shadow', // a compaction that only another provider can read becomes what it was made of, in words
   'seal-capsule', // a summary that was made here is sealed for its owner

@@ -14,6 +14,11 @@ const jsonOf = (data: string): JsonObject => {
 const choicesOf = ({ choices }: JsonObject): readonly JsonObject[] =>
   Array.isArray(choices) ? choices.filter(isObject) : []
 
+const partsOf = ({ candidates }: JsonObject): readonly JsonObject[] =>
+  (Array.isArray(candidates) ? candidates.filter(isObject) : []).flatMap(({ content }) =>
+    isObject(content) && Array.isArray(content.parts) ? content.parts.filter(isObject) : [],
+  )
+
 /** The text of one event. */
 const textIn = (shape: ShapeName, event: JsonObject): string => {
   const words =
@@ -23,9 +28,11 @@ const textIn = (shape: ShapeName, event: JsonObject): string => {
         ? choicesOf(event).map(({ text }) => text)
         : shape === 'messages'
           ? [isObject(event.delta) ? event.delta.text : '']
-          : String(event.type).endsWith('.delta')
-            ? [event.delta ?? event.audio]
-            : []
+          : shape === 'gemini'
+            ? partsOf(event).map(({ text }) => text)
+            : String(event.type).endsWith('.delta')
+              ? [event.delta ?? event.audio]
+              : []
   return words.filter(word => typeof word === 'string').join('')
 }
 

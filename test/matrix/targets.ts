@@ -46,9 +46,11 @@ const LISTS = {
 
 export type ListName = keyof typeof LISTS
 
+/** Dialects that one vendor's own endpoints speak: their other groups speak it, too. */
+const hasOwn = (flavour: Flavour): boolean => flavour === 'anthropic' || flavour === 'gemini'
+
 const elsewhere = ({ flavour }: Row): readonly Player[] => {
-  const [others, twins] =
-    flavour === 'anthropic' ? ([flavour, flavour] as const) : (['azure', 'openai'] as const)
+  const [others, twins] = hasOwn(flavour) ? ([flavour, flavour] as const) : (['azure', 'openai'] as const)
   return Object.values(LISTS).flatMap(([other, twin]) => [
     player(other, other, others),
     player(twin, twin, twins, same),
@@ -57,8 +59,7 @@ const elsewhere = ({ flavour }: Row): readonly Player[] => {
 
 /** The deployment of another dialect, and its group. */
 export const FOREIGN = 'foreign'
-const foreign = ({ flavour }: Row): Player =>
-  player(FOREIGN, FOREIGN, flavour === 'anthropic' ? 'openai' : 'bedrock')
+const foreign = ({ flavour }: Row): Player => player(FOREIGN, FOREIGN, hasOwn(flavour) ? 'openai' : 'bedrock')
 
 /** Every deployment that takes part. */
 export const playersFor = (target: Target, row: Row): readonly Player[] => {
@@ -87,7 +88,7 @@ export const mayCross = (row: Row, { sameModel }: Player): boolean => {
 
 const entryFor = ({ id, group, speaks, sameModel }: Player, model: string, address: Address): JsonObject => {
   const { origin, key } = address(id)
-  const base = { openai: '/v1', azure: '/openai/v1', anthropic: '', bedrock: '' }[speaks]
+  const base = { openai: '/v1', azure: '/openai/v1', anthropic: '', gemini: '', bedrock: '' }[speaks]
   const name =
     speaks === 'bedrock' ? `bedrock/${BEDROCK_MODEL}` : `${speaks}/${sameModel ? model : `prod-${model}`}`
   return {

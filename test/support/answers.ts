@@ -25,6 +25,8 @@ const PASSING = new Set([
   'model',
   'url',
   'encrypted_content',
+  'modelVersion',
+  'responseId',
 ])
 
 const settled = (value: Json): Json => {
@@ -104,6 +106,18 @@ export const assertMessagesError = (reply: Reply, status: number): JsonObject =>
   return error
 }
 
+/** google.rpc.Status inside `error`: the status as a number, and its name. */
+export const assertGoogleError = (reply: Reply, status: number): JsonObject => {
+  assert.equal(reply.status, status, reply.text.slice(0, 500))
+  assert.equal(reply.headers['content-type'], 'application/json')
+  const { error } = reply.json()
+  assert.ok(isObject(error), reply.text)
+  assert.equal(error.code, status)
+  assert.equal(typeof error.message, 'string')
+  assert.match(String(error.status), /^[A-Z_]+$/)
+  return error
+}
+
 /** What a client that knows the dialect saw of a stream. */
 export type Ending = {
   /** Events that begin an answer, where the dialect has one. */
@@ -122,6 +136,9 @@ const ERROR = /^(?:error|response\.failed)$/
 const choicesOf = (data: JsonObject): readonly JsonObject[] =>
   Array.isArray(data.choices) ? data.choices.filter(isObject) : []
 
+const candidatesOf = (data: JsonObject): readonly JsonObject[] =>
+  Array.isArray(data.candidates) ? data.candidates.filter(isObject) : []
+
 /** Reads a whole stream as its clients do, without the gateway's own rules. */
 export const endingOf = (text: string): Ending => {
   const frames = framesOf(text)
@@ -137,7 +154,8 @@ export const endingOf = (text: string): Ending => {
     successes: count(
       value =>
         SUCCESS.test(String(value.type)) ||
-        choicesOf(value).some(choice => typeof choice.finish_reason === 'string'),
+        choicesOf(value).some(choice => typeof choice.finish_reason === 'string') ||
+        candidatesOf(value).some(candidate => typeof candidate.finishReason === 'string'),
     ),
     errors: count(value => ERROR.test(String(value.type)) || isObject(value.error)),
     stops: frames.filter(({ data }) => data === '[DONE]').length,

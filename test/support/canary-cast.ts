@@ -14,7 +14,16 @@ import { type Play, play, type Reply, replyOf } from './harness.ts'
 import { type ClientRequest, modelOf, type Props, propsFor } from './requests.ts'
 
 /** The kinds of provider, in the order in which a request meets them when each one before has failed. */
-export const KINDS = ['first', 'twin', 'v1', 'classic', 'compatible', 'bedrock', 'anthropic'] as const
+export const KINDS = [
+  'first',
+  'twin',
+  'v1',
+  'classic',
+  'compatible',
+  'bedrock',
+  'anthropic',
+  'gemini',
+] as const
 export type Kind = (typeof KINDS)[number]
 type StageKind = Exclude<Kind, 'bedrock'>
 
@@ -23,7 +32,7 @@ export type CanaryCast = {
   readonly play: Play<Readonly<Record<StageKind, object>>>
   readonly stages: Readonly<Record<StageKind, Stage>>
   readonly bedrock: BedrockStage
-  /** first, twin and v1; then classic; then compatible; then bedrock for chat and responses, and anthropic for messages. */
+  /** first, twin and v1; then classic; then compatible; then bedrock for chat and responses, anthropic for messages, gemini for its own. */
   readonly star: (route: Route) => string
   /** One deployment of this kind, no fallbacks. */
   readonly solo: (kind: Kind, route: Route) => string
@@ -44,20 +53,28 @@ export type CanaryCast = {
 
 const BEDROCK_MODEL = 'anthropic.claude-3-5-sonnet-20240620-v1:0'
 /** Endpoints whose requests can be said in any dialect. */
-const CONVERSATIONS = ['chat.completions', 'responses.create', 'messages.create']
+const CONVERSATIONS = [
+  'chat.completions',
+  'responses.create',
+  'messages.create',
+  'gemini.generate',
+  'gemini.stream',
+]
 
 /** Which endpoints a kind of provider can be asked by. */
 export const serves = (kind: Kind, route: Route): boolean => {
   if (kind === 'bedrock') return CONVERSATIONS.includes(route.name)
-  if (kind === 'anthropic') return route.name === 'chat.completions' || route.name.startsWith('messages.')
+  if (kind === 'anthropic') return CONVERSATIONS.includes(route.name) || route.name.startsWith('messages.')
+  if (kind === 'gemini') return CONVERSATIONS.includes(route.name) || route.name.startsWith('gemini.')
   // Where the provider counts no prompts the gateway does, and nobody is asked.
-  if (route.name === 'messages.count_tokens') return false
+  if (route.name.endsWith('.count_tokens')) return false
   return kind !== 'classic' || !notClassic(route)
 }
 
 /** Who is asked last, when all the others have failed. */
 export const lastFor = (route: Route): Kind | undefined => {
   if (route.name === 'chat.completions' || route.name === 'responses.create') return 'bedrock'
+  if (route.shape === 'gemini') return 'gemini'
   return route.name === 'messages.create' ? 'anthropic' : undefined
 }
 
@@ -95,8 +112,8 @@ const connectionOf = ({ stages, bedrock, aviary }: Raised, kind: Kind, model: st
     return { model: `azure/${model}`, api_base: stage.baseUrl, api_key: stage.key, api_version: 'v1' }
   if (kind === 'classic')
     return { model: `azure/${model}`, api_base: stage.origin, api_key: stage.key, api_version: '2024-10-21' }
-  if (kind === 'anthropic')
-    return { model: `anthropic/${model}`, api_base: stage.baseUrl, api_key: stage.key }
+  if (kind === 'anthropic' || kind === 'gemini')
+    return { model: `${kind}/${model}`, api_base: stage.baseUrl, api_key: stage.key }
   const provider = kind === 'compatible' ? 'hosted_vllm' : 'openai'
   return { model: `${provider}/${model}`, api_base: stage.baseUrl, api_key: stage.key }
 }
@@ -181,6 +198,7 @@ const stageOptions = (aviary: Aviary) => {
     // Self-hosted servers take any word as a key: nothing in its form says what it is.
     compatible: { key: aviary.hide('the key of compatible'), models: ['*'] },
     anthropic: { flavour: 'anthropic', models: ['*'], key: key('anthropic') },
+    gemini: { flavour: 'gemini', models: ['*'], key: key('gemini') },
   } as const
 }
 
@@ -299,6 +317,7 @@ const CREDENTIAL_HEADERS: Readonly<Record<Kind, readonly string[]>> = {
   classic: ['api-key'],
   compatible: ['authorization'],
   anthropic: ['x-api-key'],
+  gemini: ['x-goog-api-key'],
   bedrock: ['authorization', 'x-amz-security-token'],
 }
 

@@ -43,6 +43,11 @@ const STAGES = {
     spare: { flavour: 'anthropic', models: ['*'] },
     backup: { flavour: 'anthropic', models: ['*'] },
   },
+  gemini: {
+    lead: { flavour: 'gemini', models: ['*'] },
+    spare: { flavour: 'gemini', models: ['*'] },
+    backup: { flavour: 'gemini', models: ['*'] },
+  },
 } as const
 export type Tongue = keyof typeof STAGES
 

@@ -19,7 +19,7 @@ export type Recipe = {
   /** Where this request differs from its row: the body names a model, or none although it could. */
   readonly names?: 'body' | 'none'
   /** Whose API it is: its providers in the generated suites speak that. Default: OpenAI's. */
-  readonly speaks?: 'anthropic'
+  readonly speaks?: 'anthropic' | 'gemini'
 }
 
 const CHAT = 'gpt-4.1'
@@ -44,6 +44,13 @@ const lines = {
 const image = (model: string, more: readonly FormField[] = []): Recipe => ({
   model,
   form: () => [...more, ['image', picture]],
+})
+
+/** Temperatures and words are all that every dialect has. */
+const google = (more: JsonObject = {}): Recipe => ({
+  model: 'gemini-2.5-flash',
+  json: () => ({ contents: [{ role: 'user', parts: [{ text: user.content }] }], ...more }),
+  speaks: 'gemini',
 })
 
 const about = (prop: Prop, more: Partial<Recipe> = {}): Recipe => ({
@@ -115,6 +122,9 @@ const MODEL_ROUTES: Readonly<Record<string, Recipe>> = {
     speaks: 'anthropic',
     json: () => ({ messages: [user], system: 'Be brief.' }),
   },
+  'gemini.generate': google({ generationConfig: { temperature: 0.5 } }),
+  'gemini.stream': { ...google({ generationConfig: { temperature: 0.5 } }), query: { alt: 'sse' } },
+  'gemini.count_tokens': google(),
   'responses.create': {
     model: CHAT,
     json: () => ({ input: [message], instructions: 'Be brief.', metadata: { scene: 'one' } }),

@@ -74,12 +74,13 @@ export const recipeOf = (route: Route): Recipe => {
 export const modelOf = (route: Route): string => recipeOf(route).model
 
 const filled = (path: string, recipe: Recipe, cue: Cue): string =>
-  path.replace(/:([a-z]+)/g, (_, name: string) => {
-    if (name === 'model') return encodeURIComponent(cue.group)
+  // What stands behind a name, as in `:model:countTokens`, is a verb and no name.
+  path.replace(/\/:([a-z]+)/g, (_, name: string) => {
+    if (name === 'model') return `/${encodeURIComponent(cue.group)}`
     const prop = recipe.params?.[name]
     const value = prop === undefined ? undefined : cue.props?.[prop]
     if (value === undefined) throw new Error(`nothing was made for :${name} of ${path}`)
-    return encodeURIComponent(value)
+    return `/${encodeURIComponent(value)}`
   })
 
 const asText = (value: JsonObject[string]): string =>
@@ -111,7 +112,9 @@ export const requestFor = (route: Route, cue: Cue): ClientRequest => {
   const query = new URLSearchParams({
     ...(owned ? { model: cue.group } : {}),
     ...recipe.query,
-    ...(cue.stream === true && recipe.asStream === undefined ? { stream: 'true' } : {}),
+    ...(cue.stream === true && recipe.asStream === undefined && route.byPath === undefined
+      ? { stream: 'true' }
+      : {}),
     ...cue.query,
   }).toString()
   const named =
@@ -179,4 +182,7 @@ export const propsFor = async (route: Route, group: string, send: Send): Promise
 }
 
 /** The variants of an endpoint: without a stream, and with one where it has one. */
-export const streamsOf = (route: Route): readonly boolean[] => (route.streams ? [false, true] : [false])
+export const streamsOf = (route: Route): readonly boolean[] => {
+  if (route.byPath === true) return [true]
+  return route.streams ? [false, true] : [false]
+}

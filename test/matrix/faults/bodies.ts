@@ -62,6 +62,8 @@ const ANYTHING: JsonObject = {
   output: [{}],
   content: [{ type: 'text', text: 'one' }],
   input_tokens: 1,
+  candidates: [{ content: { parts: [{ text: 'one' }], role: 'model' }, finishReason: 'STOP' }],
+  totalTokens: 1,
 }
 
 const wrongType: Fault = {
@@ -120,6 +122,8 @@ const HOLLOW: Readonly<Partial<Record<ShapeName, JsonObject>>> = {
     usage: { input_tokens: 1, output_tokens: 0 },
   },
   message_tokens: {},
+  gemini: { candidates: [], usageMetadata: { promptTokenCount: 1 }, modelVersion: 'm' },
+  gemini_tokens: {},
   compaction: { id: 'resp_1', object: 'response.compaction', created_at: 1, output: [] },
 }
 

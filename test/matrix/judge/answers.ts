@@ -1,3 +1,4 @@
+import type { Flavour } from '../../../src/stage/columns.ts'
 import { isObject, type Json, type JsonObject } from '../../../src/wire/json.ts'
 import type { Heard } from '../../support/heard.ts'
 import type { Expected } from '../oracle.ts'
@@ -99,10 +100,15 @@ const statusIn = ({ row, seen }: Case, status: number): number => {
   return status === 408 ? 504 : status
 }
 
-/** LiteLLM's error object, or Anthropic's around its own. */
+const MEMBERS: Readonly<Partial<Record<Flavour, readonly string[]>>> = {
+  anthropic: ['message', 'type'],
+  gemini: ['code', 'message', 'status'],
+}
+
+/** LiteLLM's error object, Google's, or Anthropic's around its own. */
 const shapeOf = ({ row }: Case, document: JsonObject): readonly string[] => {
   const error = isObject(document.error) ? document.error : {}
-  const keys = row.flavour === 'anthropic' ? ['message', 'type'] : ['message', 'type', 'param', 'code']
+  const keys = MEMBERS[row.flavour] ?? ['message', 'type', 'param', 'code']
   const missing = keys.filter(key => !Object.hasOwn(error, key)).map(key => `the error has no ${key}`)
   const outside =
     row.flavour === 'anthropic' && (document.type !== 'error' || document.request_id === undefined)

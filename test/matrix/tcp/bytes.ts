@@ -31,7 +31,7 @@ export type Incoming = {
 }
 
 /** What is of one connection, or the credential: not of the request. */
-const OWN = /^(?:host|connection|content-length|authorization|(?:x-)?api-key)$/i
+const OWN = /^(?:host|connection|content-length|authorization|(?:x-goog-|x-)?api-key)$/i
 
 /** Undefined: the head has not come whole. Requests of the gateway have a length: a body in chunks is an error. */
 export const incoming = (bytes: Uint8Array): Incoming | undefined => {
@@ -47,7 +47,11 @@ export const incoming = (bytes: Uint8Array): Incoming | undefined => {
   const header = (wanted: string): string | undefined =>
     headers.find(([name]) => name.toLowerCase() === wanted)?.[1]
   const key =
-    header('authorization')?.replace('Bearer ', '') ?? header('api-key') ?? header('x-api-key') ?? ''
+    header('authorization')?.replace('Bearer ', '') ??
+    header('api-key') ??
+    header('x-api-key') ??
+    header('x-goog-api-key') ??
+    ''
   return {
     id: key.replace(/^sk-/, ''),
     request: {

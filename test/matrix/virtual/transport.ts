@@ -36,7 +36,7 @@ const FAULTS: Readonly<Record<Exclude<Script['door'], 'open'>, TransportFaultKin
   'no-tls': 'tls',
 }
 
-const SECRET = /^(?:authorization|(?:x-)?api-key|host)$/i
+const SECRET = /^(?:authorization|(?:x-goog-|x-)?api-key|host)$/i
 
 const askedFor = (draft: Draft, headers: readonly HeaderPair[], at: number): Asked => ({
   id: draft.origin.replace(/^https?:\/\//, '').replace(/\.matrix$/, ''),

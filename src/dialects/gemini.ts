@@ -1,0 +1,20 @@
+import { answerForGemini, answerOfGemini } from './gemini-answer.ts'
+import { readGemini } from './gemini-door-request.ts'
+import { geminiDecoder } from './gemini-stream.ts'
+import { writeGemini } from './gemini-upstream-request.ts'
+import { geminiWriter } from './gemini-writer.ts'
+import type { Door, Upstream } from './neutral.ts'
+
+export const geminiDoor: Door = {
+  dialect: 'gemini',
+  read: readGemini,
+  answer: answerForGemini,
+  writer: geminiWriter,
+}
+
+export const geminiUpstream: Upstream = {
+  dialect: 'gemini',
+  write: writeGemini,
+  answer: answerOfGemini,
+  decoder: geminiDecoder,
+}

@@ -1,0 +1,126 @@
+import type { Secret } from '../config/secret.ts'
+import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
+import { indexObject } from '../wire/index.ts'
+import { joinQuery, printBase } from './address.ts'
+import { findKey } from './credential.ts'
+import { geminiBody, geminiReading, queryOf, streamQuery, verbOf, withoutForeign } from './gemini-dialect.ts'
+import { googleSignIn } from './google-credentials.ts'
+import { withoutForeign as forMessages, messagesBody, messagesReading } from './messages-dialect.ts'
+import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
+import { bearerOf, type Recipe } from './recipe.ts'
+import { draftHeaders, unlessGiven } from './same-dialect.ts'
+import { modelPathOf, readPlace, readVertexModel, type VertexPlace } from './vertex-place.ts'
+
+/** Gemini and Claude on Google Cloud. Each model is spoken to in its own dialect; address and credential are one. */
+
+/** What Claude's requests say here instead of the header that Anthropic's own API wants. */
+const CLAUDE_VERSION = 'vertex-2023-10-16'
+
+type Credential = {
+  readonly id: string
+  readonly project: string | undefined
+  readonly missing: string | undefined
+  readonly fixed: readonly HeaderPair[]
+  readonly recipe: Recipe | undefined
+}
+
+/** An API key of the express mode, or an access token: which of the two, its form tells. */
+const fixedHeader = (key: Secret): HeaderPair => {
+  const value = key.reveal()
+  return /^(?:AIza|AQ\.)/.test(value) ? ['x-goog-api-key', value] : ['authorization', `Bearer ${value}`]
+}
+
+const readCredential = (params: ProviderParams): Credential => {
+  if (params.apiKey !== undefined) {
+    const { key, missing } = findKey(params.apiKey, {}, [])
+    return {
+      id: key?.id ?? '',
+      project: undefined,
+      missing,
+      fixed: key === undefined ? [] : [fixedHeader(key)],
+      recipe: undefined,
+    }
+  }
+  const { recipe, project } = googleSignIn(params)
+  return { id: recipe.identity, project, missing: undefined, fixed: [], recipe }
+}
+
+const usesKey = ({ fixed }: Credential): boolean => fixed.some(([name]) => name === 'x-goog-api-key')
+
+const isClaude = (ask: Ask): boolean => /^claude-/.test(ask.model)
+
+type Parts = Pick<Draft, 'headers' | 'body' | 'edits' | 'warnings'> & {
+  readonly verb: string
+  readonly fixed: string
+  readonly query: string
+}
+
+const geminiParts = (ask: Ask): Parts => ({
+  verb: verbOf(ask),
+  fixed: streamQuery(ask),
+  query: queryOf(ask),
+  headers: draftHeaders(withoutForeign(ask), 'application/json'),
+  ...geminiBody(ask, 'vertex_ai', true),
+})
+
+/** The model is in the path, and the version in the body. */
+const CLAUDE_EDITS: readonly Edit[] = [
+  { op: 'drop', path: ['model'], why: 'model' },
+  { op: 'set', path: ['anthropic_version'], value: CLAUDE_VERSION, why: 'provider-rename' },
+]
+
+const namesModel = ({ op, path }: Edit): boolean => op === 'set' && path.length === 1 && path[0] === 'model'
+
+const claudeParts = (asked: Ask, id: string): Parts => {
+  const ask = forMessages(asked)
+  const { body, edits, warnings } = messagesBody(ask, id, 'vertex_ai')
+  return {
+    verb: ask.stream ? 'streamRawPredict' : 'rawPredict',
+    fixed: '',
+    query: '',
+    headers: draftHeaders(ask, 'application/json').filter(([name]) => name !== 'anthropic-version'),
+    body: applyEdits(indexObject(joinSegments(body)), CLAUDE_EDITS),
+    edits: [...edits.filter(edit => !namesModel(edit)), ...CLAUDE_EDITS],
+    warnings,
+  }
+}
+
+const draftOf = (ask: Ask, place: VertexPlace): Draft => {
+  const model = readVertexModel(ask.model)
+  const { verb, fixed, query, ...parts } = isClaude(ask) ? claudeParts(ask, model.id) : geminiParts(ask)
+  const own = [place.base.query, fixed].filter(Boolean).join('&')
+  return {
+    method: 'POST',
+    origin: place.base.origin,
+    path: `${modelPathOf(place, model)}:${verb}${joinQuery(own, query)}`,
+    ...parts,
+  }
+}
+
+const NO_PROJECT = 'no project: set vertex_project or VERTEXAI_PROJECT'
+
+const connect = (params: ProviderParams): Connection => {
+  const credential = readCredential(params)
+  const place = readPlace(params, credential.project)
+  const homeless = place.project === undefined && !usesKey(credential) ? NO_PROJECT : undefined
+  return {
+    baseUrl: printBase(place.base),
+    credentialId: credential.id,
+    missing: credential.missing ?? homeless,
+    draft: ask => draftOf(ask, place),
+    ...(credential.recipe === undefined ? {} : { recipe: credential.recipe }),
+    authorize: (draft, _now, held) =>
+      unlessGiven(draft, credential.recipe === undefined ? credential.fixed : bearerOf(held)),
+    reading: (ask, stamp) =>
+      isClaude(ask) ? messagesReading(ask, 'vertex_ai', stamp) : geminiReading(ask, 'vertex_ai', stamp),
+  }
+}
+
+export const vertexAi: Provider = {
+  name: 'vertex_ai',
+  exception: 'VertexAIException',
+  ownsResources: false,
+  counts: ['gemini_tokens'],
+  params: ['vertex_project', 'vertex_location', 'vertex_credentials'],
+  connect,
+}
