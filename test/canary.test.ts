@@ -9,6 +9,7 @@ import {
   type CanaryCast,
   isOwnCredential,
   KINDS,
+  type Kind,
   lastFor,
   notClassic,
   raiseCanaries,
@@ -19,6 +20,10 @@ import { requestFor, streamsOf } from './support/requests.ts'
 
 /** A key that no provider takes. */
 const REFUSED = 'a_parameter_of_tomorrow'
+
+/** What is translated for a provider never brings it a key that nobody knows: there is nothing to be repaired. */
+const isTranslated = (kind: Kind, { name }: Route): boolean =>
+  name.startsWith('messages.') || (kind === 'compatible' && name === 'responses.compact')
 
 /** No byte that reached a provider holds anything that was planted, and no provider found fault with what it got. */
 const assertClean = (cast: CanaryCast): void => {
@@ -143,7 +148,7 @@ test('M-007 M-010 M-134 nothing that is the gateway’s own reaches any provider
       // What is counted here reaches nobody.
       if (route.crossing === 'never' || !serves('first', route)) continue
       if (route.body === 'json')
-        for (const kind of REPAIRERS.filter(one => serves(one, route)))
+        for (const kind of REPAIRERS.filter(one => serves(one, route) && !isTranslated(one, route)))
           await t.test(`${route.name}${as}: ${kind}, repaired`, () => playRepair(scene, kind))
       await t.test(`${route.name}${as}: every provider after the other`, () => playChain(scene))
       await t.test(`${route.name}${as}: a rehearsed failure, and the client’s own fallback`, () =>
