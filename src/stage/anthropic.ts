@@ -4,6 +4,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Answer, type Event, json, namedEvent, stream } from './answer.ts'
 import { checkMessages, type ModelRules } from './anthropic-rules.ts'
 import { refused } from './anthropic-shape.ts'
+import { type Cue, dueCall, newestWish } from './calls.ts'
 import { checkJson, readJson } from './check-body.ts'
 import type { Inspected } from './inspect.ts'
 import { countTokens, type Direction, directionOf, sample, textOf, tokensOf } from './lines.ts'
@@ -139,8 +140,32 @@ type Play = {
 
 const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : [])
 
+/** Results stand before the texts of a message, wherever they are written in it. */
+const cuesOf = ({ content }: JsonObject): readonly Cue[] => {
+  if (typeof content === 'string') return [{ said: content }]
+  const blocks = listOf(content).filter(isObject)
+  const results = blocks.filter(({ type }) => type === 'tool_result').map((): Cue => 'result')
+  return [...results, { said: textOf(blocks.filter(({ type }) => type === 'text')) }]
+}
+
+const callBlock = ({ scene }: Ask, name: string, input: JsonObject): JsonObject => ({
+  type: 'tool_use',
+  id: scene.id('toolu_'),
+  name,
+  input,
+})
+
+const directedCall = (ask: Ask, cues: readonly Cue[]): JsonObject | undefined => {
+  const { tools, tool_choice: choice } = ask.body
+  if (isObject(choice) && choice.type === 'none') return undefined
+  const names = listOf(tools).map(tool => (isObject(tool) ? (tool.name ?? null) : null))
+  const due = dueCall(cues, names)
+  return due === undefined ? undefined : callBlock(ask, due.name, due.args)
+}
+
 /** The tool that the request forces, or that the prompt's stage direction asks for. */
-const toolCall = ({ body, scene }: Ask, direction: Direction): JsonObject | undefined => {
+const toolCall = (ask: Ask, direction: Direction): JsonObject | undefined => {
+  const { body } = ask
   const choice = isObject(body.tool_choice) ? body.tool_choice : {}
   const tools = listOf(body.tools).filter(isObject)
   const forced = choice.type === 'any' || choice.type === 'tool'
@@ -148,12 +173,7 @@ const toolCall = ({ body, scene }: Ask, direction: Direction): JsonObject | unde
   const tool = choice.type === 'tool' ? tools.find(one => one.name === choice.name) : tools[0]
   if (tool === undefined) return undefined
   const input = sample(tool.input_schema, direction.text)
-  return {
-    type: 'tool_use',
-    id: scene.id('toolu_'),
-    name: String(tool.name),
-    input: isObject(input) ? input : {},
-  }
+  return callBlock(ask, String(tool.name), isObject(input) ? input : {})
 }
 
 /** What a conversation begins for the model is not said again. */
@@ -178,12 +198,14 @@ const formatted = ({ body }: Ask, text: string): string => {
 const playOf = (ask: Ask): Play => {
   const { body, scene, model } = ask
   const spoken = listOf(body.messages).filter(isObject)
-  const lastUser = spoken.findLast(({ role, content }) => role === 'user' && textOf(content) !== '')
-  const direction = directionOf(textOf(lastUser?.content), scene.says)
+  const cues = spoken.filter(({ role }) => role === 'user').flatMap(cuesOf)
+  const direction = directionOf(newestWish(cues).prompt, scene.says)
   const results = listOf(spoken.at(-1)?.content).some(
     block => isObject(block) && block.type === 'tool_result',
   )
-  const call = direction.refuse || results ? undefined : toolCall(ask, direction)
+  const call = direction.refuse
+    ? undefined
+    : (directedCall(ask, cues) ?? (results ? undefined : toolCall(ask, direction)))
   const tokens = tokensOf(continued(body, formatted(ask, direction.text)))
   const limit = Number(body.max_tokens)
   const short = limit < tokens.length

@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../../wire/json.ts'
 import { type Answer, DONE, dataEvent, type Event, json, stream } from '../answer.ts'
+import { type Cue, dueCall, newestWish } from '../calls.ts'
 import { countTokens, type Direction, directionOf, sample, textOf, tokensOf } from '../lines.ts'
 import { invalidType, missingParameter, refuse, unknownParameter } from '../refusal.ts'
 import { type Ask, type Handler, snapshot } from '../scene.ts'
@@ -56,9 +57,9 @@ const messagesOf = (ask: Ask): readonly JsonObject[] => {
 }
 
 const playOf = (ask: Ask, messages: readonly JsonObject[]): Play => {
-  const lastUser = messages.findLast(message => message.role === 'user')
-  const direction = directionOf(textOf(lastUser?.content), ask.scene.says)
-  const calls = direction.refuse ? [] : toolCalls(ask, direction)
+  const cues = messages.flatMap(cueOf)
+  const direction = directionOf(newestWish(cues).prompt, ask.scene.says)
+  const calls = direction.refuse ? [] : toolCalls(ask, direction, cues)
   const whole = continued(ask, messages, structured(ask.body.response_format, direction.text))
   const limit = ask.body.max_completion_tokens ?? ask.body.max_tokens
   const tokens = tokensOf(whole)
@@ -75,6 +76,11 @@ const playOf = (ask: Ask, messages: readonly JsonObject[]): Play => {
     finish: calls.length > 0 ? 'tool_calls' : short ? 'length' : 'stop',
     usage: usageOf(prompt, output * choiceCount(ask)),
   }
+}
+
+const cueOf = (message: JsonObject): readonly Cue[] => {
+  if (message.role === 'tool') return ['result']
+  return message.role === 'user' ? [{ said: textOf(message.content) }] : []
 }
 
 const choiceCount = (ask: Ask): number =>
@@ -115,13 +121,22 @@ const structured = (format: Json | undefined, text: string): string => {
   return JSON.stringify(sample(format.json_schema.schema, text))
 }
 
-const toolCalls = (ask: Ask, direction: Direction): readonly ToolCall[] => {
+const toolCalls = (ask: Ask, direction: Direction, cues: readonly Cue[]): readonly ToolCall[] => {
   const tools = (Array.isArray(ask.body.tools) ? ask.body.tools : []).filter(isObject)
   const choice = ask.body.tool_choice
+  const functions = tools.map(tool => tool.function).filter(isObject)
   const wantedName = isObject(choice) && isObject(choice.function) ? choice.function.name : undefined
+  const due =
+    choice === 'none'
+      ? undefined
+      : dueCall(
+          cues,
+          functions.map(({ name = null }) => name),
+        )
+  if (due !== undefined)
+    return [{ id: ask.scene.id('call_'), name: due.name, args: JSON.stringify(due.args) }]
   const wanted = wantedName !== undefined || choice === 'required' || direction.callTool
   if (!wanted || tools.length === 0 || choice === 'none') return []
-  const functions = tools.map(tool => tool.function).filter(isObject)
   const chosen = wantedName === undefined ? functions[0] : functions.find(tool => tool.name === wantedName)
   if (chosen === undefined || typeof chosen.name !== 'string') {
     throw refuse(400, "Invalid value for 'tool_choice': the named tool is not in 'tools'.", {

@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../../wire/json.ts'
+import { type Cue, dueCall, newestWish } from '../calls.ts'
 import { countTokens, directionOf, sample, textOf, tokensOf } from '../lines.ts'
 import { refuse } from '../refusal.ts'
 import { type Ask, snapshot } from '../scene.ts'
@@ -22,8 +23,12 @@ const listed = (ask: Ask, item: JsonObject): JsonObject => {
   return { id: ask.scene.id('msg_'), type: 'message', status: 'completed', ...item, content }
 }
 
-const lastUserText = (items: readonly JsonObject[]): string =>
-  textOf(items.findLast(item => item.type === 'message' && item.role === 'user'))
+const RESULTS: readonly Json[] = ['function_call_output', 'custom_tool_call_output']
+
+const cueOf = (item: JsonObject): readonly Cue[] => {
+  if (RESULTS.includes(item.type ?? null)) return ['result']
+  return item.type === 'message' && item.role === 'user' ? [{ said: textOf(item) }] : []
+}
 
 export const inputTokens = (items: readonly JsonObject[]): number =>
   items.reduce((sum, item) => sum + countTokens(textOf(item)) + 4, 3)
@@ -56,11 +61,32 @@ export const compactionItem = (ask: Ask, items: readonly JsonObject[]): JsonObje
   ),
 })
 
+const functionsOf = ({ body }: Ask): readonly JsonObject[] =>
+  (Array.isArray(body.tools) ? body.tools : []).filter(isObject).filter(tool => tool.type === 'function')
+
+const callItem = (ask: Ask, name: string, args: JsonObject): JsonObject => ({
+  id: ask.scene.id('fc_'),
+  type: 'function_call',
+  status: 'completed',
+  call_id: ask.scene.id('call_'),
+  name,
+  arguments: JSON.stringify(args),
+})
+
+/** The call that the prompt directs next; a list of items goes on with the history before it. */
+const directedCall = (ask: Ask, cues: readonly Cue[]): JsonObject | undefined => {
+  if (ask.body.tool_choice === 'none') return undefined
+  const due = dueCall(
+    cues,
+    functionsOf(ask).map(({ name = null }) => name),
+  )
+  return due === undefined ? undefined : callItem(ask, due.name, due.args)
+}
+
 const functionCall = (ask: Ask, line: string, wanted: boolean): JsonObject | undefined => {
   const choice = ask.body.tool_choice
   const named = isObject(choice) && choice.type === 'function' ? choice.name : undefined
-  const tools = (Array.isArray(ask.body.tools) ? ask.body.tools : []).filter(isObject)
-  const functions = tools.filter(tool => tool.type === 'function')
+  const functions = functionsOf(ask)
   if ((!wanted && choice !== 'required' && named === undefined) || choice === 'none') return undefined
   const tool = named === undefined ? functions[0] : functions.find(one => one.name === named)
   if (tool === undefined) {
@@ -68,14 +94,7 @@ const functionCall = (ask: Ask, line: string, wanted: boolean): JsonObject | und
     throw refuse(400, "Tool choice 'function' not found in 'tools' parameter.", { param: 'tool_choice' })
   }
   const args = sample(tool.parameters, line)
-  return {
-    id: ask.scene.id('fc_'),
-    type: 'function_call',
-    status: 'completed',
-    call_id: ask.scene.id('call_'),
-    name: textOf(tool.name),
-    arguments: JSON.stringify(isObject(args) ? args : {}),
-  }
+  return callItem(ask, textOf(tool.name), isObject(args) ? args : {})
 }
 
 const message = (ask: Ask, part: JsonObject, status: string): JsonObject => ({
@@ -93,11 +112,17 @@ export const produce = (ask: Ask, items: readonly JsonObject[], history: readonl
   if (items.at(-1)?.type === 'compaction_trigger') {
     return { output: [compactionItem(ask, [...history, ...items])], tokens: 16, cut: false }
   }
-  const direction = directionOf(lastUserText(items), ask.scene.says)
+  const cues = [...history, ...items].flatMap(cueOf)
+  const direction = directionOf(
+    newestWish(items.flatMap(cueOf)).prompt || newestWish(cues).prompt,
+    ask.scene.says,
+  )
   const include = Array.isArray(ask.body.include) ? ask.body.include : []
   const thinks = direction.reason || include.includes('reasoning.encrypted_content')
   const before = thinks ? [reasoningItem(ask)] : []
-  const call = direction.refuse ? undefined : functionCall(ask, direction.text, direction.callTool)
+  const call = direction.refuse
+    ? undefined
+    : (directedCall(ask, cues) ?? functionCall(ask, direction.text, direction.callTool))
   if (call !== undefined)
     return { output: [...before, call], tokens: countTokens(textOf(call.arguments)) + 4, cut: false }
   if (direction.refuse) {
