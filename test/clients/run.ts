@@ -1,0 +1,67 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Owner, temporaryDirectory } from '../support/harness.ts'
+import { AGENTS, type Agent } from './agents.ts'
+import { type House, startHouse } from './house.ts'
+import { playRow, type Verdict } from './judge.ts'
+import { installed } from './programs.ts'
+import { ROWS, type Row } from './rows.ts'
+
+/**
+ * `npm run clients`: the unmodified agents against the gateway and two stages. `-- --only Codex` takes one of them,
+ * `--row compaction` the rows with that word, `--packages <folder>` a folder with both packages, `--loud` prints what
+ * they said. Exits 1 when a row fails.
+ */
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    row: { type: 'string', default: '' },
+    packages: { type: 'string' },
+    loud: { type: 'boolean', default: false },
+  },
+})
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const tell = (agent: Agent, row: Row, verdict: Verdict, seconds: number): void => {
+  const { complaints, asked } = verdict
+  const mark = complaints.length === 0 ? 'pass' : 'FAIL'
+  say(
+    `${mark}  ${agent.name.padEnd(12)}${row.name.padEnd(74)}${asked.join(' + ').padEnd(9)}${seconds.toFixed(1)} s`,
+  )
+  for (const complaint of complaints) say(`      ${complaint}`)
+  if (values.loud) say(verdict.said)
+}
+
+const playAll = async (owner: Owner, house: House, packages: string): Promise<number> => {
+  let failed = 0
+  for (const agent of AGENTS.filter(({ name }) => name.includes(values.only)))
+    for (const row of ROWS.filter(({ name }) => name.includes(values.row))) {
+      if (row.only !== undefined && row.only !== agent.own) continue
+      const folder = await temporaryDirectory(owner)
+      const [home, work] = [join(folder, 'home'), join(folder, 'work')]
+      await Promise.all([mkdir(home), mkdir(work)])
+      const { url, key } = house
+      const desk = { packages, home, work, url, key, group: '' }
+      const begun = performance.now()
+      const verdict = await playRow(agent, row, house, {
+        ...desk,
+        ...(row.compactAt === undefined ? {} : { compactAt: row.compactAt }),
+      })
+      if (verdict.complaints.length > 0) failed++
+      tell(agent, row, verdict, (performance.now() - begun) / 1000)
+    }
+  return failed
+}
+
+const main = async (): Promise<number> => {
+  await using undo = new AsyncDisposableStack()
+  const owner: Owner = { after: fn => undo.defer(fn) }
+  const packages = values.packages ?? (await installed())
+  return await playAll(owner, await startHouse(owner), packages)
+}
+
+const failed = await main()
+say(failed === 0 ? 'every row has passed' : `${failed} ${failed === 1 ? 'row has' : 'rows have'} failed`)
+process.exitCode = failed === 0 ? 0 : 1
