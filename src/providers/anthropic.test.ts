@@ -135,3 +135,51 @@ test('who counts no prompts is not asked: the answer is there before anything is
     assert.deepEqual(connection.reading(asked), {})
   }
 })
+
+const TURN = [
+  { role: 'user', content: 'Look' },
+  { role: 'assistant', content: [{ type: 'tool_use', id: 'call_1', name: 'look', input: {} }] },
+  { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'call_1', content: 'dark' }] },
+]
+const thinking = { type: 'enabled', budget_tokens: 2000 }
+const thought = { type: 'thinking', thinking: 'Where?', signature: 'x' }
+const thinks = (more: object): Ask =>
+  native({
+    body: jsonBody(JSON.stringify({ model: 'group', max_tokens: 4000, thinking, messages: TURN, ...more })),
+  })
+
+test('a turn whose calls another provider made, without thoughts, goes on without thinking', () => {
+  const keep = { type: 'clear_thinking_20251015', keep: 'all' }
+  const uses = { type: 'clear_tool_uses_20250919' }
+  const draft = (more: object) => connectTo(anthropic, { key: KEY }).draft(thinks(more))
+  const bare = draft({ context_management: { edits: [keep] } })
+  assert.equal(bodyOf(bare).thinking, undefined)
+  assert.equal(bodyOf(bare).context_management, undefined)
+  assert.deepEqual(bodyOf(bare).messages, TURN)
+  assert.ok(bare.edits.some(({ why }) => why === 'missing-thinking'))
+  assert.deepEqual(
+    bare.warnings.map(({ lost }) => lost),
+    ['thinking'],
+  )
+  const both = draft({ context_management: { edits: [keep, uses] } })
+  assert.deepEqual(bodyOf(both).context_management, { edits: [uses] })
+})
+
+test('thinking stays where the turn has its thoughts, has made no call, or the model adapts', () => {
+  const [user, { content }, result] = TURN as [object, { content: object[] }, object]
+  for (const more of [
+    { messages: [user, { role: 'assistant', content: [thought, ...content] }, result] },
+    { messages: [...TURN, { role: 'assistant', content: 'Dark.' }, user] },
+    { thinking: { type: 'adaptive' } },
+    { thinking: 'all of it' },
+    { messages: 'none' },
+    { messages: [null, 7, { role: 'assistant' }] },
+  ]) {
+    const draft = connectTo(anthropic, { key: KEY }).draft(thinks(more))
+    assert.deepEqual(
+      draft.edits.map(({ why }) => why),
+      ['model'],
+    )
+    assert.deepEqual(draft.warnings, [])
+  }
+})

@@ -5,6 +5,7 @@ import { documentAsEvents, type Whole } from '../dialects/compaction-events.ts'
 import type { Edit, Warning } from '../wire/edit.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { bridge, bridgedReading } from './bridged.ts'
+import { missingThinking } from './missing-thinking.ts'
 import { type Ask, type HeaderPair, type Reading, type Stamp, Unsupported } from './provider.ts'
 import { encodeBody } from './same-dialect.ts'
 
@@ -38,11 +39,17 @@ export type MessagesBody = {
   readonly warnings: readonly Warning[]
 }
 
+const RESTING: Warning = {
+  lost: 'thinking',
+  because: 'another provider began this turn, and it has no thoughts that can be sent back',
+}
+
 /** The body in the Messages dialect, whatever the client speaks. Throws Unsupported for what cannot be carried. */
 export const messagesBody = (ask: Ask, model: string, provider: string): MessagesBody => {
   if (speaksMessages(ask)) {
-    const { body, edits } = encodeBody(ask, model)
-    return { body, edits, warnings: [] }
+    const resting = missingThinking(ask)
+    const { body, edits } = encodeBody(ask, model, resting)
+    return { body, edits, warnings: resting.length === 0 ? [] : [RESTING] }
   }
   if (ask.compaction === undefined && !BRIDGED.has(ask.route.name))
     throw new Unsupported(`${provider} does not serve ${ask.route.name}`)

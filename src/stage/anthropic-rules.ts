@@ -107,6 +107,15 @@ const checkEnd = (messages: readonly Message[], rules: ModelRules): void => {
 
 const LEAST_BUDGET = 1024
 
+/** As the API says it in anthropics/claude-code#11971. */
+const checkClearing = ({ thinking, context_management: management }: JsonObject): void => {
+  if (!isObject(management) || !Array.isArray(management.edits)) return
+  const thinks = isObject(thinking) && thinking.type !== 'disabled'
+  for (const edit of management.edits)
+    if (!thinks && isObject(edit) && edit.type === 'clear_thinking_20251015')
+      throw refused('`clear_thinking_20251015` strategy requires `thinking` to be enabled or adaptive')
+}
+
 const checkThinking = (body: JsonObject, messages: readonly Message[], rules: ModelRules): void => {
   if (body.thinking === undefined) return
   const thinking = objectAt(body.thinking, 'thinking')
@@ -235,6 +244,7 @@ export const checkMessages = (body: JsonObject, rules: ModelRules = LAX): void =
   checkSampling(body, rules)
   checkToolList(body, spoken)
   checkThinking(body, spoken, rules)
+  checkClearing(body)
   checkOutput(body.output_config)
   if (body.metadata !== undefined) onlyKeys(objectAt(body.metadata, 'metadata'), ['user_id'], 'metadata')
 }

@@ -195,6 +195,11 @@ test('it refuses what the API refuses, in its words', async t => {
   assert.match(said(await send(stage, endless)), /max_tokens: Field required/)
   const beta: Headers = [...headersOf(stage), ['anthropic-beta', 'context-management-2025-06-27']]
   assert.equal((await send(stage, { ...plain, context_management: {} }, { headers: beta })).status, 200)
+  const clearing = { context_management: { edits: [{ type: 'clear_thinking_20251015', keep: 'all' }] } }
+  const cleared = async (more: JsonObject): Promise<Answer> =>
+    send(stage, { ...plain, ...clearing, ...more }, { headers: beta })
+  assert.match(said(await cleared({})), /requires `thinking` to be enabled or adaptive/)
+  assert.equal((await cleared({ ...THINKING, max_tokens: 4000 })).status, 200)
 })
 
 test('a model it does not have, and a path', async t => {

@@ -21,6 +21,7 @@ export const EDIT_NAMES = [
   'provider-rename', // one provider's name for the same parameter
   'foreign-reasoning', // reasoning items that only another account, or another dialect, can read
   'call-history', // calls of earlier turns get what this provider asks for, and lose what it refuses
+  'missing-thinking', // a turn that another provider began has no thoughts: it goes on without thinking
   'expand-capsule', // a compacted conversation that we sealed becomes a message that every model can read
   'expand-shadow', // a compaction that only another provider can read becomes what it was made of, in words
   'seal-capsule', // a summary that was made here is sealed for its owner

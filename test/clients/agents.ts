@@ -18,6 +18,8 @@ export type Desk = {
 /** One of the programs, as its users run it. */
 export type Agent = {
   readonly name: string
+  /** What its fixtures begin with. */
+  readonly file: string
   /** The stage that speaks its own dialect: its primary. */
   readonly own: 'openai' | 'anthropic'
   /** Its tool for a command line, and the name of the argument. */
@@ -48,6 +50,7 @@ const codexSettings = (desk: Desk): string =>
 
 const codex: Agent = {
   name: 'Codex CLI',
+  file: 'codex',
   own: 'openai',
   shell: ['exec_command', 'cmd'],
   turn: async (desk, prompt, goOn) => {
@@ -71,6 +74,7 @@ const codex: Agent = {
 
 const claude: Agent = {
   name: 'Claude Code',
+  file: 'claude-code',
   own: 'anthropic',
   shell: ['Bash', 'command'],
   turn: (desk, prompt, goOn) =>

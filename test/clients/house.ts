@@ -2,6 +2,7 @@ import type { Fault } from '../../src/stage/faults.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { MASTER_KEY, type Owner } from '../support/harness.ts'
 import { served, understudy } from '../support/process.ts'
+import { startTap, type Tap } from './tap.ts'
 
 /** What a stage tells of one request. */
 export type Heard = {
@@ -19,7 +20,8 @@ export type Far = {
 }
 
 export type House = {
-  readonly url: string
+  /** Where agents go: what they say is kept, and goes on to the gateway byte for byte. */
+  readonly tap: Tap
   readonly key: string
   readonly openai: Far
   readonly anthropic: Far
@@ -88,5 +90,5 @@ const configOf = (openai: Far, anthropic: Far): object => ({
 export const startHouse = async (owner: Owner): Promise<House> => {
   const [openai, anthropic] = await Promise.all([startFar(owner, 'openai'), startFar(owner, 'anthropic')])
   const gateway = await served(owner, { config: configOf(openai, anthropic) })
-  return { url: gateway.url, key: MASTER_KEY, openai, anthropic }
+  return { tap: await startTap(owner, gateway.url), key: MASTER_KEY, openai, anthropic }
 }

@@ -20,6 +20,8 @@ export type Row = {
   /** The primary's last request has to have been a right one: it is served by it again. */
   readonly returns?: boolean
   readonly compactAt?: number
+  /** What was sent is kept under this name. */
+  readonly keep?: string
   /** Only the agent that compacts by the provider. */
   readonly only?: 'openai'
 }
@@ -39,7 +41,7 @@ const hello = (says: string): Turn => ({ says })
 
 export const ROWS: readonly Row[] = [
   { name: 'a plain turn', turns: [hello('good evening')], crosses: false },
-  { name: 'a task of three calls', turns: [TASK], crosses: false },
+  { name: 'a task of three calls', turns: [TASK], crosses: false, keep: 'task' },
   { name: 'the same task at the other provider alone', turns: [TASK], foreign: true, crosses: false },
   { name: 'the primary fails before the turn', turns: [TASK], faults: [DOWN], crosses: true },
   {
@@ -62,6 +64,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'it fails between calls and comes back',
+    keep: 'crossed',
     turns: [TASK],
     faults: [OK, DOWN, DOWN, OK],
     crosses: true,
@@ -76,6 +79,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'a compaction that the primary makes',
+    keep: 'compaction',
     turns: [{ ...TASK, more: '[stage:words 4000]', says: '' }, hello('after it')],
     crosses: false,
     compactAt: 8000,

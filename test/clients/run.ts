@@ -1,23 +1,26 @@
 import { mkdir } from 'node:fs/promises'
+import { hostname, release } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Owner, temporaryDirectory } from '../support/harness.ts'
 import { AGENTS, type Agent } from './agents.ts'
 import { type House, startHouse } from './house.ts'
 import { playRow, type Verdict } from './judge.ts'
+import { keepRequests } from './keep.ts'
 import { installed } from './programs.ts'
 import { ROWS, type Row } from './rows.ts'
 
 /**
  * `npm run clients`: the unmodified agents against the gateway and two stages. `-- --only Codex` takes one of them,
  * `--row compaction` the rows with that word, `--packages <folder>` a folder with both packages, `--loud` prints what
- * they said. Exits 1 when a row fails.
+ * they said, `--keep` writes what they sent to test/fixtures/clients. Exits 1 when a row fails.
  */
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     row: { type: 'string', default: '' },
     packages: { type: 'string' },
+    keep: { type: 'boolean', default: false },
     loud: { type: 'boolean', default: false },
   },
 })
@@ -34,6 +37,15 @@ const tell = (agent: Agent, row: Row, verdict: Verdict, seconds: number): void =
   if (values.loud) say(verdict.said)
 }
 
+const keep = (agent: Agent, what: string, { sent }: Verdict, [folder, url]: readonly [string, string]) =>
+  keepRequests(`${agent.file}-${what}.json`, sent, [
+    [folder, '/home/player'],
+    [folder.replaceAll(/[^A-Za-z0-9]/g, '-'), '-home-player'],
+    [url, 'http://127.0.0.1:4000'],
+    [release(), '6.1.0'],
+    [hostname(), 'theatre'],
+  ])
+
 const playAll = async (owner: Owner, house: House, packages: string): Promise<number> => {
   let failed = 0
   for (const agent of AGENTS.filter(({ name }) => name.includes(values.only)))
@@ -42,14 +54,15 @@ const playAll = async (owner: Owner, house: House, packages: string): Promise<nu
       const folder = await temporaryDirectory(owner)
       const [home, work] = [join(folder, 'home'), join(folder, 'work')]
       await Promise.all([mkdir(home), mkdir(work)])
-      const { url, key } = house
-      const desk = { packages, home, work, url, key, group: '' }
+      const { tap, key } = house
+      const desk = { packages, home, work, url: tap.url, key, group: '' }
       const begun = performance.now()
       const verdict = await playRow(agent, row, house, {
         ...desk,
         ...(row.compactAt === undefined ? {} : { compactAt: row.compactAt }),
       })
       if (verdict.complaints.length > 0) failed++
+      else if (values.keep && row.keep !== undefined) await keep(agent, row.keep, verdict, [folder, tap.url])
       tell(agent, row, verdict, (performance.now() - begun) / 1000)
     }
   return failed
