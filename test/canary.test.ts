@@ -23,7 +23,7 @@ const REFUSED = 'a_parameter_of_tomorrow'
 
 /** What is translated for a provider never brings it a key that nobody knows: there is nothing to be repaired. */
 const isTranslated = (kind: Kind, { name }: Route): boolean =>
-  name.startsWith('messages.') || (kind === 'compatible' && name === 'responses.compact')
+  /^(?:messages|gemini)\./.test(name) || (kind === 'compatible' && name === 'responses.compact')
 
 /** No byte that reached a provider holds anything that was planted, and no provider found fault with what it got. */
 const assertClean = (cast: CanaryCast): void => {
