@@ -37,7 +37,7 @@ test('messages.create: the answer, its usage, the group as its model, and the ga
 
 test('what the client wrote reaches the provider byte for byte but for the model, with its version and betas', async () => {
   const system = [{ type: 'text' as const, text: 'Be brief.', cache_control: { type: 'ephemeral' as const } }]
-  const edits = [{ type: 'clear_thinking_20251015' as const }]
+  const edits = [{ type: 'clear_tool_uses_20250919' as const }]
   await client.beta.messages.create(
     {
       ...ask(),

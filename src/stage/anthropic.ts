@@ -140,12 +140,15 @@ type Play = {
 
 const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : [])
 
-/** Results stand before the texts of a message, wherever they are written in it. */
+/** Results come before the texts, and each text by itself: turns of other dialects are one message here. */
 const cuesOf = ({ content }: JsonObject): readonly Cue[] => {
   if (typeof content === 'string') return [{ said: content }]
   const blocks = listOf(content).filter(isObject)
   const results = blocks.filter(({ type }) => type === 'tool_result').map((): Cue => 'result')
-  return [...results, { said: textOf(blocks.filter(({ type }) => type === 'text')) }]
+  return [
+    ...results,
+    ...blocks.flatMap(({ type, text }) => (type === 'text' ? [{ said: textOf(text) }] : [])),
+  ]
 }
 
 const callBlock = ({ scene }: Ask, name: string, input: JsonObject): JsonObject => ({
