@@ -27,6 +27,21 @@ export type Command = {
   readonly limitMs: number
 }
 
+/** What to end when this process is told to end: they are in groups of their own. */
+const groups = new Set<number>()
+
+export const endAll = (): void => {
+  for (const group of groups) endGroup(group)
+}
+
+const endGroup = (group: number): void => {
+  try {
+    process.kill(-group, 'SIGKILL')
+  } catch {
+    // All of it has ended.
+  }
+}
+
 /** Runs a program in a process group of its own, and ends the whole group when its time is over. Rejects if it cannot start. */
 export const runProgram = async (command: Command): Promise<Ran> => {
   const child = spawn(command.program, command.args, {
@@ -42,21 +57,20 @@ export const runProgram = async (command: Command): Promise<Ran> => {
   child.stderr.setEncoding('utf8').on('data', (piece: string) => {
     said += piece
   })
-  const endGroup = (): void => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // All of it has ended.
-    }
+  const { pid } = child
+  if (pid !== undefined) groups.add(pid)
+  const end = (): void => {
+    if (pid !== undefined) endGroup(pid)
   }
-  const timer = setTimeout(endGroup, command.limitMs)
+  const timer = setTimeout(end, command.limitMs)
   try {
     const [code] = await once(child, 'exit')
     return { code: typeof code === 'number' ? code : null, said }
   } finally {
     clearTimeout(timer)
     // What the agent left in the background goes with it.
-    endGroup()
+    end()
+    if (pid !== undefined) groups.delete(pid)
   }
 }
 

@@ -7,7 +7,7 @@ import { AGENTS, type Agent } from './agents.ts'
 import { type House, startHouse } from './house.ts'
 import { playRow, type Verdict } from './judge.ts'
 import { keepRequests } from './keep.ts'
-import { installed } from './programs.ts'
+import { endAll, installed } from './programs.ts'
 import { ROWS, type Row } from './rows.ts'
 
 /**
@@ -71,6 +71,11 @@ const playAll = async (owner: Owner, house: House, packages: string): Promise<nu
 const main = async (): Promise<number> => {
   await using undo = new AsyncDisposableStack()
   const owner: Owner = { after: fn => undo.defer(fn) }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      endAll()
+      void undo.disposeAsync().finally(() => process.exit(1))
+    })
   const packages = values.packages ?? (await installed())
   return await playAll(owner, await startHouse(owner), packages)
 }
