@@ -349,6 +349,11 @@ describe('parameters', () => {
     assert.equal(request.turns.length, 1)
   })
 
+  test('a parameter that is named like a member of every object is one that nobody knows', () => {
+    for (const name of ['constructor', 'toString', 'hasOwnProperty'])
+      assert.deepEqual(read({ input: 'hi', [name]: 1 }).rest, { [name]: 1 })
+  })
+
   test('two names for one user are both kept, equal ones once', () => {
     assert.deepEqual(read({ input: 'hi', user: 'a', safety_identifier: 'b' }).rest, {
       safety_identifier: 'b',

@@ -167,7 +167,7 @@ export const readResponsesRequest = (body: JsonObject, losses: Losses): NeutralR
   const draft: Draft = { rest: {} }
   for (const [key, value] of Object.entries(body)) {
     if (!given(value)) continue
-    const reader = READERS[key]
+    const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined
     if (reader === undefined) draft.rest[key] = value
     else reader(value, draft, losses)
   }
