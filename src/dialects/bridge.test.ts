@@ -44,6 +44,20 @@ describe('a whole answer through the bridge', () => {
     for (const text of ['<html>', '', '[1]']) assert.equal(translated(text, none), text)
   })
 
+  test('in which the client’s endpoint finds nothing of what it asked for is a failure as well; a bug there stays one', () => {
+    const said = (error: Error): string => {
+      const answers = () => {
+        throw error
+      }
+      const none = upstream(() => answer)
+      return Buffer.from(
+        translateAnswer(Buffer.from('{}'), none, { ...door, answer: answers }, asked),
+      ).toString()
+    }
+    assert.equal(said(new FailedAnswer({ message: 'no summary' })), '{"error":{"message":"no summary"}}')
+    assert.throws(() => said(new TypeError('ours')), TypeError)
+  })
+
   test('that can be read goes on', () =>
     assert.equal(
       translated('{}', () => answer),

@@ -56,7 +56,7 @@ export const objectIn = (bytes: Uint8Array): JsonObject => {
 
 export const bytesOf = (value: JsonObject): Uint8Array => encoder.encode(JSON.stringify(value))
 
-/** Thrown by an upstream whose whole answer is a failure told inside a success. */
+/** Thrown for a whole answer that is a failure told inside a success, by the upstream, or by a door it says nothing to. */
 export class FailedAnswer extends Error {
   /** Of OpenAI's form. */
   readonly error: JsonObject
@@ -96,7 +96,11 @@ export const translateAnswer = (
     return bytes
   }
   const answer = neutralAnswer(value, upstream)
-  return bytesOf(
-    'error' in answer ? { error: answer.error } : door.answer(withCustomCalls(answer, asked.request), asked),
-  )
+  if ('error' in answer) return bytesOf({ error: answer.error })
+  try {
+    return bytesOf(door.answer(withCustomCalls(answer, asked.request), asked))
+  } catch (error) {
+    if (error instanceof FailedAnswer) return bytesOf({ error: error.error })
+    throw error
+  }
 }
