@@ -200,14 +200,6 @@ test('a summary that breaks off half-way has reached nobody: the next one is who
   }
 })
 
-/** The other way at the same deployment is tried before anybody else. */
-const refuseNext = async (puppet: Puppet): Promise<void> => {
-  const call = await puppet.next()
-  assert.match(call.request.url ?? '', /compact$/)
-  call.head({ 'content-type': 'application/json' }, 503)
-  call.end('{}')
-}
-
 test('who answers a trigger as if it were a message has not compacted, whole or streamed', async t => {
   const theatre = await withPuppet(t)
   const message = {
@@ -228,7 +220,6 @@ test('who answers a trigger as if it were a message has not compacted, whole or 
   const first = await theatre.puppet.next()
   first.head({ 'content-type': 'application/json' })
   first.end(JSON.stringify(response))
-  await refuseNext(theatre.puppet)
   assertCompacted(await whole, 'emulated; target=backup')
   const streamed = askFor(theatre, 'streamed')
   const second = await theatre.puppet.next()
@@ -248,7 +239,6 @@ test('who answers a trigger as if it were a message has not compacted, whole or 
   ]
   for (const event of events) await second.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
   second.end()
-  await refuseNext(theatre.puppet)
   assertCompacted(await streamed, 'emulated; target=backup')
 })
 
@@ -284,70 +274,4 @@ test('usage, cost and the trail tell of a summary as of any call', async t => {
     assert.ok(isObject(line.usage) && Number(line.usage.inputTokens) > 100)
     assert.ok(!JSON.stringify(line).includes('bridge'), 'the log holds no prompt')
   }
-})
-
-const NO_ROUTE = { error: { code: '404', message: 'Resource not found' } }
-const NO_TRIGGER = {
-  error: {
-    message:
-      "Invalid value: 'compaction_trigger'. Supported values are: 'message', 'function_call', and 'reasoning'.",
-    type: 'invalid_request_error',
-    param: 'input[1]',
-    code: 'invalid_value',
-  },
-}
-
-test('a deployment that lacks what its provider should have is asked in another way at once, and from then on', async t => {
-  const theatre = await started(t, {})
-  const { lead } = theatre.stages
-  lead.script(always({ kind: 'status', status: 404, body: NO_ROUTE }), { path: /compact$/ })
-  const paths = (): readonly string[] => lead.requests.map(hit => hit.path)
-  assertCompacted(await askFor(theatre, 'endpoint'), 'native-other-wire; target=lead')
-  assert.deepEqual(paths(), ['/v1/responses/compact', '/v1/responses'])
-  assertCompacted(await askFor(theatre, 'endpoint'), 'native-other-wire; target=lead')
-  assert.deepEqual(paths().slice(2), ['/v1/responses'], 'it has been learned')
-  assertCompacted(await askFor(theatre, 'streamed'), 'native; target=lead')
-})
-
-test('a server that knows neither wire is asked in words, whatever it says of them', async t => {
-  const theatre = await withPuppet(t)
-  const answer = async (status: number, body: JsonObject): Promise<JsonObject> => {
-    const call = await theatre.puppet.next()
-    call.head({ 'content-type': 'application/json' }, status)
-    call.end(JSON.stringify(body))
-    return JSON.parse(call.body.toString()) as JsonObject
-  }
-  const summary: JsonObject = {
-    id: 'resp_1',
-    object: 'response',
-    status: 'completed',
-    output: [
-      {
-        type: 'message',
-        role: 'assistant',
-        status: 'completed',
-        content: [{ type: 'output_text', text: SUMMARY, annotations: [] }],
-      },
-    ],
-    usage: { input_tokens: 9, output_tokens: 3, total_tokens: 12 },
-  }
-  const first = askFor(theatre, 'whole')
-  await answer(400, NO_TRIGGER)
-  await answer(404, NO_ROUTE)
-  await answer(200, summary)
-  assertCompacted(await first, 'emulated; target=lead')
-  const second = askFor(theatre, 'whole')
-  const asked = await answer(200, summary)
-  assert.match(JSON.stringify(asked.input), /Write the summary only/)
-  assertCompacted(await second, 'emulated; target=lead')
-})
-
-test('what is wrong with the history is no reason to believe that a deployment cannot compact', async t => {
-  const theatre = await started(t, {})
-  const foreign = { type: 'compaction', encrypted_content: 'gAAAAofSomebodyElse' }
-  const reply = await theatre.ask('/v1/responses/compact', { model: 'lead', input: [foreign, ...HISTORY] })
-  assert.equal(reply.status, 400)
-  assert.match(reply.text, /invalid_encrypted_content/)
-  assert.equal(theatre.stages.lead.requests.length, 1)
-  assertCompacted(await askFor(theatre, 'endpoint'), 'native; target=lead')
 })

@@ -3,7 +3,7 @@ import type { Deployment } from '../config/config.ts'
 import { accepts } from '../dialects/parameters.ts'
 import { compactingBy } from '../plan/compaction.ts'
 import { shadowEdits } from '../plan/shadows.ts'
-import type { Ask, CompactionWay, Draft } from '../providers/provider.ts'
+import type { Ask, Draft } from '../providers/provider.ts'
 import type { ClientBody } from '../read/body.ts'
 import { keysOf, peekAt } from '../read/parse.ts'
 import type { Route } from '../routes.ts'
@@ -33,8 +33,6 @@ export type Hop = {
   readonly overrides: JsonObject
   /** It is asked for a summary, whatever it could do by itself. */
   readonly summarises?: true | undefined
-  /** Ways of compacting that it has said not to have. */
-  readonly lacking?: readonly CompactionWay[] | undefined
 }
 
 const set = (path: readonly string[], value: Json, why: Edit['why']): Edit => ({
@@ -141,11 +139,7 @@ export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
     compaction:
       parcel.compaction === undefined
         ? undefined
-        : compactingBy(
-            deployment,
-            { wire: parcel.compaction, summarises: hop.summarises === true },
-            hop.lacking,
-          ),
+        : compactingBy(deployment, { wire: parcel.compaction, summarises: hop.summarises === true }),
   }
   return { ask, draft: deployment.connection.draft(ask) }
 }

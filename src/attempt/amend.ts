@@ -1,5 +1,5 @@
 import { type Amendment, amendmentEdits } from '../dialects/amendment.ts'
-import type { CompactionWay, Draft } from '../providers/provider.ts'
+import type { Draft } from '../providers/provider.ts'
 import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
 import { indexObject } from '../wire/index.ts'
 import type { Job } from './once.ts'
@@ -12,16 +12,6 @@ const withOne = (draft: Draft, amendment: Amendment): Draft => {
   const idle: Edit[] = []
   const body = applyEdits(index, edits, idle)
   return { ...draft, body, edits: [...draft.edits, ...edits.filter(edit => !idle.includes(edit))] }
-}
-
-/** Ways of compacting that this deployment has said not to have: today, or a moment ago. */
-export const lackingWays = ({ call, hop, house, amendments }: Job): readonly CompactionWay[] => {
-  const { deployment, model } = hop
-  const learned =
-    call.config.router.learning === undefined
-      ? undefined
-      : house.board.lessons.of(deployment, call.route.name, model)
-  return [...(learned ?? []), ...(amendments ?? [])].flatMap(one => (one.kind === 'way' ? [one.way] : []))
 }
 
 /**

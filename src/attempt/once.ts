@@ -4,7 +4,6 @@ import type { Amendment } from '../dialects/amendment.ts'
 import { SHAPES } from '../dialects/index.ts'
 import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
-import { type Wayless, waylessBy } from '../plan/compaction.ts'
 import {
   type Compacting,
   type Connection,
@@ -18,7 +17,7 @@ import type { Lease } from '../shared/board.ts'
 import type { Signal } from '../signal.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
 import type { Allowance } from './allowance.ts'
-import { amended, lackingWays } from './amend.ts'
+import { amended } from './amend.ts'
 import { type Read, readAnswer } from './answer.ts'
 import { classify, type FailureSignal } from './classify.ts'
 import { concealed } from './conceal.ts'
@@ -99,8 +98,7 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
   if (connection.missing !== undefined && hop.deployment.mockResponse === undefined)
     return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
   try {
-    const knowing = call.compaction === undefined ? hop : { ...hop, lacking: lackingWays(job) }
-    const { ask, draft: drafted } = adapt(parcelFor(job, far.approach), knowing)
+    const { ask, draft: drafted } = adapt(parcelFor(job, far.approach), hop)
     const draft = amended(job, drafted)
     far.draft = draft
     far.compaction = ask.compaction
@@ -247,10 +245,6 @@ const doubt = ({ recipe }: Connection, { vault }: House): void => {
   if (recipe !== undefined) vault.doubt(recipe)
 }
 
-/** What was never sent says nothing of whom it was not sent to. */
-const waylessOf = ({ compaction, status }: Progressed, failure: Failure): Wayless | undefined =>
-  compaction === undefined || status === undefined ? undefined : waylessBy(compaction, failure)
-
 const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
   const failure: Failure = concealed(classify(toldBy(signal, job, far)), far.credential ?? [])
   const totalMs = job.house.clock.now() - far.startedAt
@@ -263,11 +257,10 @@ const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
   if (failure.class === 'credential' && !here) doubt(job.hop.deployment.connection, job.house)
   const outcome: Failed = { kind: 'failed', failure, upstreamStatus: far.status }
   const { draft } = far
-  const wayless = waylessOf(far, failure)
   return {
     outcome:
-      draft !== undefined && (failure.class === 'caller_fault' || wayless !== undefined)
-        ? { ...outcome, blamed: { draft, candidate: job.hop, wayless } }
+      failure.class === 'caller_fault' && draft !== undefined
+        ? { ...outcome, blamed: { draft, candidate: job.hop } }
         : outcome,
     edits: far.draft === undefined ? [] : editNames(far.draft),
     lost: [],

@@ -1,7 +1,6 @@
 import type { Deployment } from '../config/config.ts'
 import type { Usage } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
-import type { Wayless } from '../plan/compaction.ts'
 import type { Candidate } from '../plan/wish.ts'
 import type { Compacting, Draft } from '../providers/provider.ts'
 import type { Lease } from '../shared/board.ts'
@@ -57,12 +56,7 @@ export type Failed = {
   /** Upstream HTTP status, when there was one. */
   readonly upstreamStatus: number | undefined
   /** What was sent, and to whom, when its provider blames it: it may say what it can do without. */
-  readonly blamed?: {
-    readonly draft: Draft
-    readonly candidate: Candidate
-    /** It has no compaction of this way. */
-    readonly wayless?: Wayless | undefined
-  }
+  readonly blamed?: { readonly draft: Draft; readonly candidate: Candidate }
 }
 
 export type Outcome = Answered | Failed

@@ -1,7 +1,6 @@
 import { type Amendment, placeOf, typeOf } from '../dialects/amendment.ts'
 import { type Complaint, complaintOf } from '../dialects/complaint.ts'
 import { meaningOf } from '../dialects/meaning.ts'
-import type { Wayless } from '../plan/compaction.ts'
 import type { Candidate } from '../plan/wish.ts'
 import type { Lesson } from '../shared/lessons.ts'
 import { joinSegments, printPath } from '../wire/edit.ts'
@@ -102,13 +101,7 @@ const withoutAll = (
   return bound ? [] : found.map(path => without(index, path, complaint))
 }
 
-const otherWay = ({ way, sure }: Wayless): Repair => {
-  const amendment = { kind: 'way', way } as const
-  return { name: `a compaction by ${way}`, amendment, lesson: sure ? amendment : undefined }
-}
-
 const repairsFor = (play: Play, { failure, blamed }: Failed): readonly Repair[] => {
-  if (blamed?.wayless !== undefined) return [otherWay(blamed.wayless)]
   const complaint = blamed === undefined ? undefined : complaintOf(failure)
   if (complaint === undefined || blamed === undefined || blamed.draft.body.length === 0) return []
   const { learning } = play.call.config.router

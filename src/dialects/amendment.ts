@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { CompactionWay } from '../providers/provider.ts'
 import type { Edit } from '../wire/edit.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import { type Bond, type Item, itemsIn, writtenAt } from '../wire/items.ts'
@@ -12,8 +11,6 @@ export type Amendment =
   | { readonly kind: 'without'; readonly path: readonly string[]; readonly value: string | undefined }
   /** Input items of this type get an id when they have none. */
   | { readonly kind: 'item-ids'; readonly type: string }
-  /** A conversation is compacted in another way than this. */
-  | { readonly kind: 'way'; readonly way: CompactionWay }
   /** Reasoning stays behind that only somebody else can read. */
   | { readonly kind: 'unsealed'; readonly foreign: (bond: Bond) => boolean }
 
@@ -106,8 +103,6 @@ export const amendmentEdits = (index: JsonIndex, amendment: Amendment): readonly
       if (value !== undefined && writtenAt(index, path) !== value) return []
       return [{ op: 'drop', path, why: 'learned-parameter' }]
     }
-    case 'way':
-      return []
     case 'item-ids':
       return idEdits(index, amendment.type)
     case 'unsealed':

@@ -1,6 +1,6 @@
 import type { Call } from '../call.ts'
 import type { Deployment, FallbackTarget } from '../config/config.ts'
-import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
+import { type FailureClass, VERDICTS } from '../failure.ts'
 import type { Compacting, CompactionWay } from '../providers/provider.ts'
 import type { CompactionWire } from '../routes.ts'
 import { fallbacksFor } from './resolve.ts'
@@ -30,16 +30,8 @@ export const wantedOf = (
   { summarises }: { readonly summarises?: true },
 ): Wanted | undefined => (wire === undefined ? undefined : { wire, summarises: summarises === true })
 
-/** `lacking`: ways that it should have and, by its own words, has not. */
-export const wayOf = (
-  deployment: Deployment,
-  { wire, summarises }: Wanted,
-  lacking: readonly CompactionWay[] = NONE,
-): CompactionWay => {
-  if (summarises) return 'summary'
-  const ways = waysOf(deployment)
-  return preferred(lacking.length === 0 ? ways : ways.filter(way => !lacking.includes(way)), wire)
-}
+export const wayOf = (deployment: Deployment, { wire, summarises }: Wanted): CompactionWay =>
+  summarises ? 'summary' : preferred(waysOf(deployment), wire)
 
 /** A summary is made for any window: what does not fit into it is cut. */
 export const fitsAnyway = (deployment: Deployment, wanted: Wanted | undefined): boolean =>
@@ -63,38 +55,12 @@ export const toldWay = ({ way, wire }: Compacting, provider: string): string => 
   return way === wire ? 'native' : 'native-other-wire'
 }
 
-/** A deployment has said that it does not have this way; `sure`: in words that hold for the next call as well. */
-export type Wayless = { readonly way: CompactionWay; readonly sure: boolean }
-
-/** The place of an item, or of its type: the trigger is the only item that nobody is bound to know. */
-const ITEM = /^input\[\d+\](?:\.type)?$/
-const OWN_PARAM = /^compaction(?:\.|$)/
-const WORD = /\bcompact(?:ion)?(?:_trigger)?\b/i
-
-/** Read out of the failure of a call that went that way; undefined: it failed for another reason. */
-export const waylessBy = (
-  { way }: Compacting,
-  { class: failureClass, message, param, code }: Pick<Failure, 'class' | 'message' | 'param' | 'code'>,
-): Wayless | undefined => {
-  if (way === 'summary') return undefined
-  // No such address there, or an answer that is something else.
-  if (failureClass === 'unsupported') return { way, sure: true }
-  // An item of the history that it cannot read is no way that it has not.
-  if (failureClass !== 'caller_fault' || code === 'invalid_encrypted_content') return undefined
-  const named = (way === 'own' ? OWN_PARAM : ITEM).test(param ?? '') && WORD.test(message)
-  return named || WORD.test(message) ? { way, sure: named } : undefined
-}
-
 /** What a deployment is to make of a call for a compaction. */
-export const compactingBy = (
-  deployment: Deployment,
-  wanted: Wanted,
-  lacking: readonly CompactionWay[] = NONE,
-): Compacting => {
+export const compactingBy = (deployment: Deployment, wanted: Wanted): Compacting => {
   const { maxInputTokens, supportsVision, supportsReasoning } = deployment.info
   return {
     wire: wanted.wire,
-    way: wayOf(deployment, wanted, lacking),
+    way: wayOf(deployment, wanted),
     window: maxInputTokens,
     sees: supportsVision,
     thinks: supportsReasoning,

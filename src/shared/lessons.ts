@@ -1,14 +1,11 @@
 import type { Deployment } from '../config/config.ts'
 import type { Clock } from '../house.ts'
-import type { CompactionWay } from '../providers/provider.ts'
 
 /** What one deployment does not take, or wants, on one route. Plain data. */
 export type Lesson =
   /** `value`: only this one, as JSON. */
   | { readonly kind: 'without'; readonly path: readonly string[]; readonly value: string | undefined }
   | { readonly kind: 'item-ids'; readonly type: string }
-  /** It has no compaction of this way. */
-  | { readonly kind: 'way'; readonly way: CompactionWay }
 
 /** Where a lesson holds: another address, credential or model under the same id has learned nothing. */
 export type Lectern = {
