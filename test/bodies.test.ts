@@ -173,8 +173,11 @@ test('a parameter that nobody knows goes to the provider, which may know it', as
     messages: JSON.parse(`{${MESSAGES}}`).messages,
     disable_fallbacks: true,
   })
-  assert.equal(unknown.status, 400)
-  assert.match(unknown.text, /nobody_knows/)
+  // It says no, and by name: then it is asked without, and the client is told.
+  const asked = on.stages.lead.requests.slice(1).map(({ json }) => (json as JsonObject).nobody_knows)
+  assert.deepEqual(asked, [1, undefined])
+  assert.equal(unknown.status, 200)
+  assert.match(String(unknown.headers['x-understudy-dropped']), /nobody_knows/)
 })
 
 test('a form is replayed byte for byte', async t => {

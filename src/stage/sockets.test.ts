@@ -100,7 +100,7 @@ test('garbage after the answer stands where the next one should begin', async t 
 test('a stall with an end goes on after it', async t => {
   const stage = await open(t)
   stage.script([
-    { kind: 'stall', when: 'mid-stream', ms: 30 },
+    { kind: 'stall', when: 'mid-stream', ms: 300 },
     // biome-ignore lint/suspicious/noThenProperty: the word a script uses; its value is data and never awaited
     { kind: 'stall', when: 'mid-stream', ms: 30, then: 'fin' },
   ])
@@ -110,7 +110,8 @@ test('a stall with an end goes on after it', async t => {
   const events = await client.events()
   assert.equal(events.at(-1)?.data, '[DONE]')
   const gap = Math.max(...events.slice(1).map((event, index) => event.at - (events[index]?.at ?? 0)))
-  assert.ok(gap >= 25, `${gap} ms`)
+  // The client may have been late to hear what came before the silence.
+  assert.ok(gap >= 150, `${gap} ms`)
   await send(client, stage, { stream: true })
   await client.head()
   await assert.rejects(client.events(), /without the last chunk/)
