@@ -178,10 +178,7 @@ const say = (text: string): void => {
   process.stderr.write(`${text}\n`)
 }
 
-/** Compilers are done after some ten thousand requests; a server that runs for days is what is measured. */
-const WARM_UP_SECONDS = flags.quick ? 0.5 : 5
-
-/** Runs every case once, unmeasured. Who cannot do a case is left out of it, and the report says so. */
+/** Runs every case once, unmeasured: a server that runs for days is what is measured. Who cannot do a case is left out of it, and the report says so. */
 const warmUp = async (contenders: readonly Running[], skipped: string[]): Promise<Map<Case, Running[]>> => {
   const able = new Map<Case, Running[]>()
   for (const one of cases) {
@@ -189,7 +186,8 @@ const warmUp = async (contenders: readonly Running[], skipped: string[]): Promis
     able.set(one, fit)
     for (const running of contenders) {
       try {
-        await load(order(running.target, one, { connections: one.connections, seconds: WARM_UP_SECONDS }))
+        const seconds = flags.quick ? 0.5 : one.warmUp
+        await load(order(running.target, one, { connections: one.connections, seconds }))
         fit.push(running)
       } catch (error) {
         skipped.push(`${running.title}, ${one.title}: ${error instanceof Error ? error.message : error}`)

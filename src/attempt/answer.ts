@@ -110,11 +110,12 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   const { route, config } = job.call
   const unreadable = (what: 'not_json' | 'empty' | 'wrong_content_type' | 'oversize'): Verdict =>
     fail({ kind: 'unreadable', what, status: answer.status, provider })
-  const got = await collect(answer, {
+  const collecting = collect(answer, {
     clock,
     maxBytes: config.general.maxResponseBytes,
     totalMs: remaining(job, sent),
   })
+  const got = collecting instanceof Promise ? await collecting : collecting
   if (got.kind === 'timeout') {
     const tookMs = clock.now() - sent.startedAt
     return fail(timeoutSignal(job, { phase: 'attempt', tookMs, limitMs: sent.limits.wholeMs }))

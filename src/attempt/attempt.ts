@@ -10,7 +10,7 @@ import type { Parcel } from './adapt.ts'
 import { Allowance } from './allowance.ts'
 import { classify } from './classify.ts'
 import { playGroup } from './group.ts'
-import type { Play } from './level.ts'
+import { deskFor, type Play } from './level.ts'
 import { lostResponse } from './lost.ts'
 import { mockFailure, mockFirstAttempt } from './mock.ts'
 import type { Failed, Outcome } from './outcome.ts'
@@ -132,7 +132,8 @@ const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
     !walk.allowance.spent &&
     (more || (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets)))
   const pretended = depth === 0 && walk.resumption === undefined ? mockFirstAttempt(call, stop) : undefined
-  return { ...walk, call, stop, wish, hop: depth > 0, hasFallback, pretended }
+  const desk = deskFor(call, walk.house)
+  return { ...walk, call, stop, wish, desk, hop: depth > 0, hasFallback, pretended }
 }
 
 const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {

@@ -21,17 +21,16 @@ const NO_BYTES = new Uint8Array(0)
 class Collector implements Sink {
   readonly #answer: Answer
   readonly #maxBytes: number
-  readonly #resolve: (collected: Collected) => void
+  #collected: Collected | undefined
+  #resolve: ((collected: Collected) => void) | undefined
   #chunks: Uint8Array[] = []
   #packed = 0
   #size = 0
-  #over = false
   #cancel: (() => void) | undefined
 
-  constructor(answer: Answer, maxBytes: number, resolve: (collected: Collected) => void) {
+  constructor(answer: Answer, maxBytes: number) {
     this.#answer = answer
     this.#maxBytes = maxBytes
-    this.#resolve = resolve
   }
   data(chunk: Uint8Array): void {
     this.#size += chunk.length
@@ -48,26 +47,32 @@ class Collector implements Sink {
   error(error: Error): void {
     this.#settle({ kind: 'fault', fault: asFault(error) })
   }
-  /** A small answer has come whole with its head: it needs no timer. */
-  limit(clock: Clock, ms: number): void {
-    if (!this.#over) this.#cancel = clock.after(ms, () => this.#settle({ kind: 'timeout' }))
+  /** A small answer has come whole with its head: it needs no timer and no waiting. */
+  collected(clock: Clock, totalMs: number | undefined): Collected | Promise<Collected> {
+    if (this.#collected !== undefined) return this.#collected
+    if (totalMs !== undefined) this.#cancel = clock.after(totalMs, () => this.#settle({ kind: 'timeout' }))
+    return new Promise(resolve => {
+      this.#resolve = resolve
+    })
   }
   #settle(collected: Collected): void {
-    if (this.#over) return
-    this.#over = true
+    if (this.#collected !== undefined) return
+    this.#collected = collected
     this.#cancel?.()
     if (collected.kind === 'timeout' || collected.kind === 'oversize') this.#answer.abort()
-    this.#resolve(collected)
+    this.#resolve?.(collected)
   }
 }
 
 /** Reads a whole answer. A body over the limit, cut or late is never a short answer. */
-export const collect = (answer: Answer, { clock, maxBytes, totalMs }: CollectLimits): Promise<Collected> =>
-  new Promise(resolve => {
-    const collector = new Collector(answer, maxBytes, resolve)
-    answer.read(collector)
-    if (totalMs !== undefined) collector.limit(clock, totalMs)
-  })
+export const collect = (
+  answer: Answer,
+  { clock, maxBytes, totalMs }: CollectLimits,
+): Collected | Promise<Collected> => {
+  const collector = new Collector(answer, maxBytes)
+  answer.read(collector)
+  return collector.collected(clock, totalMs)
+}
 
 const asFault = (error: Error): TransportFault =>
   error instanceof TransportFault ? error : new TransportFault('reset', error.message, true)

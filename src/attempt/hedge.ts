@@ -10,7 +10,7 @@ import type { Lease } from '../shared/board.ts'
 import { Departure, type Signal } from '../signal.ts'
 import type { Json } from '../wire/json.ts'
 import { classify } from './classify.ts'
-import { deskOf, type Level, type Picked, type Play } from './level.ts'
+import type { Level, Picked, Play } from './level.ts'
 import { isMocked } from './mock.ts'
 import { OUTRUN, type Tried, tryOnce } from './once.ts'
 import type { Answered, Failed, Outcome } from './outcome.ts'
@@ -175,7 +175,7 @@ const elsewhere = (play: Play, level: Level, { choice }: Run): Picked | undefine
     if (domainOf(one, wish) === taken || !mayDouble(play, one)) out.add(one.deployment.id)
   // Nothing is waited for and no rest is set aside: there is somebody at work already.
   const how = { atOrder: level.order, patienceMs: 0, hasFallback: () => true }
-  const found = select(wish, out, deskOf(play), how)
+  const found = select(wish, out, play.desk, how)
   return found.kind === 'picked' ? found : undefined
 }
 

@@ -22,6 +22,8 @@ export type Play = {
   readonly parcel: Parcel
   readonly stop: Stop
   readonly wish: Wish
+  /** What selection reads for it. */
+  readonly desk: Desk
   readonly trail: Trail
   readonly house: House
   readonly allowance: Allowance
@@ -74,11 +76,11 @@ export type Go = {
   readonly aside: boolean
 }
 
-export const deskOf = (play: Play): Desk => ({
-  config: play.call.config,
-  board: play.house.board,
-  clock: play.house.clock,
-  dice: play.house.dice,
+export const deskFor = ({ config }: Call, { board, clock, dice }: House): Desk => ({
+  config,
+  board,
+  clock,
+  dice,
   priceOf: perToken,
 })
 
@@ -117,7 +119,7 @@ const patienceOf = (play: Play, level: Level): number => {
 
 const choose = (play: Play, level: Level): Choice => {
   const how: How = { atOrder: level.order, mayRepeat: level.freshOnly ? undefined : level.mayRepeat }
-  const desk = deskOf(play)
+  const { desk } = play
   if (desk.board.calm()) return select(play.wish, level.tried, desk, how)
   const patienceMs = patienceOf(play, level)
   const hasFallback = (): boolean => play.hasFallback(level.last?.failure.class ?? 'no_deployment')

@@ -3,7 +3,7 @@ import { rememberServed } from '../plan/select.ts'
 import type { Step } from '../record/trail.ts'
 import type { Lease } from '../shared/board.ts'
 import type { Signal } from '../signal.ts'
-import { deskOf, type Picked, type Play } from './level.ts'
+import type { Picked, Play } from './level.ts'
 import type { Job, Tried } from './once.ts'
 import type { Outcome } from './outcome.ts'
 import { learnRepairs } from './repair.ts'
@@ -48,7 +48,7 @@ export const conclude = (play: Play, run: Run, tried: Tried): Outcome => {
   const { outcome } = tried
   if (outcome.kind === 'answered') {
     run.lease.answered()
-    rememberServed(play.wish, outcome.deployment.id, deskOf(play))
+    rememberServed(play.wish, outcome.deployment.id, play.desk)
     if (play.trail.repairs !== undefined) learnRepairs(play, run.choice.candidate)
   }
   play.trail.steps.push(stepOf(play, run, tried))

@@ -85,5 +85,8 @@ export const withinModelLimits = (
 export const orderOf = ({ deployment }: Candidate): number => deployment.order ?? Number.POSITIVE_INFINITY
 
 /** The distinct orders, ascending. Deployments without an order are the last level, Infinity. */
-export const orderLevels = (candidates: readonly Candidate[]): readonly number[] =>
-  [...new Set(candidates.map(orderOf))].sort((one, other) => (one < other ? -1 : 1))
+export const orderLevels = (candidates: readonly Candidate[]): readonly number[] => {
+  const [only] = candidates
+  if (only !== undefined && candidates.length === 1) return [orderOf(only)]
+  return [...new Set(candidates.map(orderOf))].sort((one, other) => (one < other ? -1 : 1))
+}
