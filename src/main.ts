@@ -98,7 +98,7 @@ type StageFlags = {
   port: number
   host: string
   key: string
-  flavour: 'openai' | 'azure' | 'anthropic' | 'gemini'
+  flavour: 'openai' | 'azure' | 'anthropic' | 'gemini' | 'cohere'
   models?: string[]
   scriptFile?: string
 }
@@ -111,7 +111,7 @@ program
   .option('--key <key>', 'the key it accepts', 'sk-stage')
   .addOption(
     new Option('--flavour <name>', 'whose dialect')
-      .choices(['openai', 'azure', 'anthropic', 'gemini'])
+      .choices(['openai', 'azure', 'anthropic', 'gemini', 'cohere'])
       .default('openai'),
   )
   .option('--models <names...>', 'the models (Azure: deployments) it has (default: any)')

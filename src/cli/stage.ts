@@ -24,6 +24,7 @@ const MODELS: Readonly<Record<Flavour, string>> = {
   azure: 'any-deployment',
   anthropic: 'claude-sonnet-4-5',
   gemini: 'gemini-3-flash',
+  cohere: 'command-a-03-2025',
 }
 
 const DEFAULT_KEY = 'sk-stage'

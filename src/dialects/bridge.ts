@@ -13,6 +13,7 @@ import type {
 } from './neutral.ts'
 import { unsaid } from './read-json.ts'
 import type { StreamDecoder, StreamEvent } from './shape.ts'
+import { withOwnNames } from './tool-names.ts'
 
 /** A decoder for dialects that stream server-sent events: `read` makes neutral events of one. */
 export const fromEvents = (read: (event: StreamEvent) => readonly NeutralEvent[]): NeutralDecoder => {
@@ -98,7 +99,8 @@ export const translateAnswer = (
   const answer = neutralAnswer(value, upstream)
   if ('error' in answer) return bytesOf({ error: answer.error })
   try {
-    return bytesOf(door.answer(withCustomCalls(answer, asked.request), asked))
+    const own = withOwnNames(answer, asked.request, upstream)
+    return bytesOf(door.answer(withCustomCalls(own, asked.request), asked))
   } catch (error) {
     if (error instanceof FailedAnswer) return bytesOf({ error: error.error })
     throw error

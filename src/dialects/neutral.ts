@@ -12,7 +12,7 @@ import type { StreamEvent, Usage } from './shape.ts'
  */
 
 /** A wire format. Also names who can read an opaque part: a signature of one is noise to the others. */
-export type Dialect = 'chat' | 'responses' | 'messages' | 'gemini' | 'converse'
+export type Dialect = 'chat' | 'responses' | 'messages' | 'gemini' | 'converse' | 'cohere'
 
 /** An opaque piece that only its issuer can read. It is told apart by the issuer, and never shown to another. */
 export type Sealed = {
@@ -285,6 +285,8 @@ export type Upstream = {
   /** Throws Error when the body is no answer of this dialect. */
   readonly answer: (body: JsonObject) => NeutralAnswer
   readonly decoder: () => NeutralDecoder
+  /** Names of tools that it takes, where they are fewer than everybody's; others travel under names that fit. */
+  readonly toolNames?: RegExp
   /** Content type of its streams; undefined: text/event-stream. */
   readonly streamType?: string
   /** An error body as an error object of OpenAI's form, when it is not one already. */

@@ -4,6 +4,7 @@ import { decodingCustomCalls } from '../dialects/custom-tools.ts'
 import { DOORS } from '../dialects/doors.ts'
 import { collectLosses, type Losses } from '../dialects/losses.ts'
 import type { Asked, Door, NeutralRequest, Target, Upstream } from '../dialects/neutral.ts'
+import { decodingOwnNames, withFittingNames } from '../dialects/tool-names.ts'
 import { applyEdits, joinSegments, type Warning } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { unsupportedText } from './parameters.ts'
@@ -19,7 +20,7 @@ export type Bridged = {
   readonly warnings: readonly Warning[]
 }
 
-const requestOf = (ask: Ask, provider: string): JsonObject => {
+export const requestOf = (ask: Ask, provider: string): JsonObject => {
   if (ask.body.kind !== 'json') throw new Unsupported(`${provider} takes JSON requests only`)
   return objectIn(joinSegments(applyEdits(ask.body.index, ask.edits)))
 }
@@ -55,22 +56,32 @@ const readAs = (door: Door, ask: Ask, body: JsonObject, losses: Losses): Neutral
   stream: ask.stream,
 })
 
-/** Throws Unsupported: for what cannot be carried, and with drop_params off for a parameter that would be lost. */
-export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: string): Bridged => {
-  const losses = collectLosses()
-  const request = readAs(doorOf(ask, provider), ask, requestOf(ask, provider), losses)
-  const body = upstream.write(request, target, losses)
+/** What was lost on the way to `dialect`. Throws Unsupported with drop_params off for a parameter that would be lost. */
+export const settledLosses = (
+  ask: Ask,
+  losses: Losses,
+  to: { readonly provider: string; readonly dialect: string },
+): readonly Warning[] => {
   const { warnings, lost, what } = losses.found()
   if (lost.length > 0 && !ask.dropParams)
     throw new Unsupported(
-      [unsupportedText(provider, ask.model, lost), ...what.values()].join(' '),
+      [unsupportedText(to.provider, ask.model, lost), ...what.values()].join(' '),
       lost[0] ?? null,
     )
   const dropped = lost.map(name => ({
     lost: name,
-    because: `drop_params: ${what.get(name) ?? `${upstream.dialect} has no place for it`}`,
+    because: `drop_params: ${what.get(name) ?? `${to.dialect} has no place for it`}`,
   }))
-  return { body: bytesOf(body), warnings: [...warnings, ...dropped] }
+  return [...warnings, ...dropped]
+}
+
+/** Throws Unsupported: for what cannot be carried, and with drop_params off for a parameter that would be lost. */
+export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: string): Bridged => {
+  const losses = collectLosses()
+  const request = readAs(doorOf(ask, provider), ask, requestOf(ask, provider), losses)
+  const body = upstream.write(withFittingNames(request, upstream), target, losses)
+  const warnings = settledLosses(ask, losses, { provider, dialect: upstream.dialect })
+  return { body: bytesOf(body), warnings }
 }
 
 const askedOf = (ask: Ask, door: Door, provider: string, stamp: Stamp): Asked => {
@@ -84,7 +95,8 @@ export const bridgedReading = (ask: Ask, upstream: Upstream, provider: string, s
   return {
     decoder: () => {
       const asked = askedOf(ask, door, provider, stamp)
-      return throughBridge(decodingCustomCalls(upstream.decoder(), asked.request), door.writer(asked))
+      const own = decodingOwnNames(upstream.decoder(), asked.request, upstream)
+      return throughBridge(decodingCustomCalls(own, asked.request), door.writer(asked))
     },
     // Whatever the client asked for, a translation brings one answer.
     answers: 1,

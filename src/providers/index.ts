@@ -2,6 +2,7 @@ import { anthropic } from './anthropic.ts'
 import { azure } from './azure.ts'
 import { azureAi } from './azure-ai.ts'
 import { bedrock } from './bedrock.ts'
+import { cohere, cohereChat } from './cohere.ts'
 import { ROWS } from './compatible-rows.ts'
 import { countingFor } from './counting.ts'
 import { gemini } from './gemini.ts'
@@ -18,6 +19,8 @@ const all: readonly Provider[] = [
   openai,
   azure,
   azureAi,
+  cohere,
+  cohereChat,
   ...ROWS.map(openAiCompatible),
 ]
 

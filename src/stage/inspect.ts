@@ -3,6 +3,7 @@ import type { JsonObject } from '../wire/json.ts'
 import { inspectMessages } from './anthropic.ts'
 import { checkJson, readForm, readJson } from './check-body.ts'
 import { checkCredential, checkHeaders, checkQuery } from './check-head.ts'
+import { inspectCohere } from './cohere.ts'
 import { parametersOf } from './columns.ts'
 import type { Field } from './form.ts'
 import { inspectGemini } from './gemini.ts'
@@ -18,6 +19,7 @@ export type Inspected = { readonly ask: Ask; readonly handler: Handler }
 export const inspect = (scene: Scene, head: Head, hit: Hit): Inspected => {
   if (scene.flavour === 'anthropic') return inspectMessages(scene, head, hit)
   if (scene.flavour === 'gemini') return inspectGemini(scene, head, hit)
+  if (scene.flavour === 'cohere') return inspectCohere(scene, head, hit)
   checkHeaders(head, scene.flavour)
   checkCredential(head, scene)
   const found = locate(scene, hit)

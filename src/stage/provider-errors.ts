@@ -1,5 +1,6 @@
 import type { JsonObject } from '../wire/json.ts'
 import { messagesErrorBody, messagesErrorFor } from './anthropic.ts'
+import { cohereErrorBody, cohereErrorFor } from './cohere.ts'
 import type { Flavour } from './columns.ts'
 import { geminiErrorBody } from './gemini.ts'
 
@@ -83,6 +84,7 @@ const agreeing = (message: string, wait: string | undefined): string => {
 export const errorBody = (flavour: Flavour, status: number, wait?: string): JsonObject => {
   if (flavour === 'anthropic') return messagesErrorFor(status)
   if (flavour === 'gemini') return geminiErrorBody(status, wait)
+  if (flavour === 'cohere') return cohereErrorFor(status)
   const [message, type, code] = (flavour === 'azure' ? AZURE[status] : undefined) ??
     OPENAI[status] ?? [
       `The provider answered ${status}.`,
@@ -93,5 +95,7 @@ export const errorBody = (flavour: Flavour, status: number, wait?: string): Json
 }
 
 /** A refusal in the envelope of its provider. */
-export const refusalBody = (flavour: Flavour, error: JsonObject): JsonObject =>
-  flavour === 'anthropic' ? messagesErrorBody(error) : { error }
+export const refusalBody = (flavour: Flavour, error: JsonObject): JsonObject => {
+  if (flavour === 'cohere') return cohereErrorBody(error)
+  return flavour === 'anthropic' ? messagesErrorBody(error) : { error }
+}

@@ -70,6 +70,7 @@ const BASES: Readonly<Record<Flavour, string>> = {
   azure: '/openai/v1',
   anthropic: '',
   gemini: '',
+  cohere: '',
 }
 
 let stages = 0
@@ -278,6 +279,7 @@ const staging = (house: House, answer: () => Answer) => ({
 const commonHeaders = (scene: Scene): Headers => {
   const date = new Date(scene.now() * 1000).toUTCString()
   if (scene.flavour === 'gemini') return { date, 'server-timing': 'gfet4t7; dur=12' }
+  if (scene.flavour === 'cohere') return { date, 'x-debug-trace-id': scene.id('') }
   if (scene.flavour !== 'anthropic') return { date, ...openaiHeaders(scene) }
   return {
     date,

@@ -88,7 +88,7 @@ export const mayCross = (row: Row, { sameModel }: Player): boolean => {
 
 const entryFor = ({ id, group, speaks, sameModel }: Player, model: string, address: Address): JsonObject => {
   const { origin, key } = address(id)
-  const base = { openai: '/v1', azure: '/openai/v1', anthropic: '', gemini: '', bedrock: '' }[speaks]
+  const base = speaks === 'openai' ? '/v1' : speaks === 'azure' ? '/openai/v1' : ''
   const name =
     speaks === 'bedrock' ? `bedrock/${BEDROCK_MODEL}` : `${speaks}/${sameModel ? model : `prod-${model}`}`
   return {

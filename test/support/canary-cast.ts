@@ -23,6 +23,7 @@ export const KINDS = [
   'bedrock',
   'anthropic',
   'gemini',
+  'cohere',
 ] as const
 export type Kind = (typeof KINDS)[number]
 type StageKind = Exclude<Kind, 'bedrock'>
@@ -65,6 +66,8 @@ const CONVERSATIONS = [
 export const serves = (kind: Kind, route: Route): boolean => {
   if (kind === 'bedrock') return CONVERSATIONS.includes(route.name)
   if (kind === 'anthropic') return CONVERSATIONS.includes(route.name) || route.name.startsWith('messages.')
+  if (kind === 'cohere')
+    return CONVERSATIONS.includes(route.name) || /^(?:embeddings|rerank)/.test(route.name)
   if (kind === 'gemini') return CONVERSATIONS.includes(route.name) || route.name.startsWith('gemini.')
   // Where the provider counts no prompts the gateway does, and nobody is asked.
   if (route.name.endsWith('.count_tokens')) return false
@@ -112,7 +115,7 @@ const connectionOf = ({ stages, bedrock, aviary }: Raised, kind: Kind, model: st
     return { model: `azure/${model}`, api_base: stage.baseUrl, api_key: stage.key, api_version: 'v1' }
   if (kind === 'classic')
     return { model: `azure/${model}`, api_base: stage.origin, api_key: stage.key, api_version: '2024-10-21' }
-  if (kind === 'anthropic' || kind === 'gemini')
+  if (kind === 'anthropic' || kind === 'gemini' || kind === 'cohere')
     return { model: `${kind}/${model}`, api_base: stage.baseUrl, api_key: stage.key }
   const provider = kind === 'compatible' ? 'hosted_vllm' : 'openai'
   return { model: `${provider}/${model}`, api_base: stage.baseUrl, api_key: stage.key }
@@ -199,6 +202,7 @@ const stageOptions = (aviary: Aviary) => {
     compatible: { key: aviary.hide('the key of compatible'), models: ['*'] },
     anthropic: { flavour: 'anthropic', models: ['*'], key: key('anthropic') },
     gemini: { flavour: 'gemini', models: ['*'], key: key('gemini') },
+    cohere: { flavour: 'cohere', models: ['*'], key: key('cohere') },
   } as const
 }
 
@@ -318,6 +322,7 @@ const CREDENTIAL_HEADERS: Readonly<Record<Kind, readonly string[]>> = {
   compatible: ['authorization'],
   anthropic: ['x-api-key'],
   gemini: ['x-goog-api-key'],
+  cohere: ['authorization'],
   bedrock: ['authorization', 'x-amz-security-token'],
 }
 

@@ -83,7 +83,7 @@ const MODEL_ROUTES: Readonly<Record<string, Recipe>> = {
     json: () => ({ prompt: 'What is your line?', max_tokens: 16 }),
     asStream: stream,
   },
-  embeddings: { model: 'text-embedding-3-small', json: () => ({ input: ['one', 'two'], dimensions: 8 }) },
+  embeddings: { model: 'text-embedding-3-small', json: () => ({ input: ['one', 'two'], dimensions: 256 }) },
   moderations: { model: 'omni-moderation-latest', json: () => ({ input: 'a harmless line' }) },
   'images.generations': {
     model: 'gpt-image-1',

@@ -12,7 +12,7 @@ const DIMENSIONS: Readonly<Record<string, number>> = {
 }
 
 /** The same input and model always give the same unit vector; another model gives another one. */
-const vectorOf = (input: string, model: string, dimensions: number): Float32Array => {
+export const vectorOf = (input: string, model: string, dimensions: number): Float32Array => {
   const values = new Float32Array(dimensions)
   let block = Buffer.alloc(0)
   for (let index = 0; index < dimensions; index += 1) {
