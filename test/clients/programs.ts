@@ -1,16 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdir, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-
-/** The unmodified packages, by their exact versions. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  '@openai/codex': '0.171.0',
-  '@anthropic-ai/claude-code': '2.1.197',
-}
-
-const INSTALL_MS = 300_000
 
 export type Ran = {
   /** null: it was killed when its time was over. */
@@ -25,6 +14,8 @@ export type Command = {
   /** Nothing is inherited beside PATH. */
   readonly env: Readonly<Record<string, string>>
   readonly limitMs: number
+  /** Hears what it says as it says it. */
+  readonly hear?: (piece: string) => void
 }
 
 /** What to end when this process is told to end: they are in groups of their own. */
@@ -51,12 +42,12 @@ export const runProgram = async (command: Command): Promise<Ran> => {
     detached: true,
   })
   let said = ''
-  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+  const hear = (piece: string): void => {
     said += piece
-  })
-  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
-    said += piece
-  })
+    command.hear?.(piece)
+  }
+  child.stdout.setEncoding('utf8').on('data', hear)
+  child.stderr.setEncoding('utf8').on('data', hear)
   const { pid } = child
   if (pid !== undefined) groups.add(pid)
   const end = (): void => {
@@ -72,30 +63,4 @@ export const runProgram = async (command: Command): Promise<Ran> => {
     end()
     if (pid !== undefined) groups.delete(pid)
   }
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
-
-/** The folder with both packages in its node_modules; the first call downloads them. Rejects when npm fails. */
-export const installed = async (): Promise<string> => {
-  const names = Object.entries(PACKAGES)
-  const version = names.map(([, one]) => one).join('-')
-  const folder = join(tmpdir(), `understudy-clients-${version}`)
-  if (await exists(join(folder, 'whole'))) return folder
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'package.json'), '{"private":true}\n')
-  const { code, said } = await runProgram({
-    program: 'npm',
-    args: ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...names.map(one => one.join('@'))],
-    cwd: folder,
-    env: { HOME: process.env.HOME ?? folder },
-    limitMs: INSTALL_MS,
-  })
-  if (code !== 0) throw new Error(`npm install failed:\n${said}`)
-  await writeFile(join(folder, 'whole'), '')
-  return folder
 }

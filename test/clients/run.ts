@@ -5,9 +5,10 @@ import { parseArgs } from 'node:util'
 import { type Owner, temporaryDirectory } from '../support/harness.ts'
 import { AGENTS, type Agent } from './agents.ts'
 import { type House, startHouse } from './house.ts'
+import { installed } from './install.ts'
 import { playRow, type Verdict } from './judge.ts'
 import { keepRequests } from './keep.ts'
-import { endAll, installed } from './programs.ts'
+import { endAll } from './programs.ts'
 import { ROWS, type Row } from './rows.ts'
 
 /**
@@ -76,7 +77,7 @@ const main = async (): Promise<number> => {
       endAll()
       void undo.disposeAsync().finally(() => process.exit(1))
     })
-  const packages = values.packages ?? (await installed())
+  const packages = values.packages ?? (await installed(say))
   return await playAll(owner, await startHouse(owner), packages)
 }
 
