@@ -1,6 +1,8 @@
 import { EventStreamCodec } from '@smithy/eventstream-codec'
 import { fromUtf8, toUtf8 } from '@smithy/util-utf8'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { type Cue, dueCall, newestWish } from './calls.ts'
+import { directionOf } from './lines.ts'
 
 /** What the simulated model says. */
 export type BedrockAnswer = {
@@ -38,12 +40,42 @@ const wantedTool = (request: JsonObject): string | undefined => {
   return isObject(config.toolChoice.any) && isObject(spec) ? String(spec.name) : undefined
 }
 
-/** Said when nothing else is scripted: one call when the request forces a tool, a greeting otherwise. */
+const objectsIn = (value: Json | undefined): readonly JsonObject[] =>
+  Array.isArray(value) ? value.filter(isObject) : []
+
+/** Results come before the texts, and each text by itself. */
+const cuesOf = (request: JsonObject): readonly Cue[] =>
+  objectsIn(request.messages)
+    .filter(({ role }) => role === 'user')
+    .map(({ content }) => objectsIn(content))
+    .flatMap(blocks => [
+      ...blocks.filter(({ toolResult }) => toolResult !== undefined).map((): Cue => 'result'),
+      ...blocks.flatMap(({ text }) => (typeof text === 'string' ? [{ said: text }] : [])),
+    ])
+
+const declaredIn = (request: JsonObject): readonly Json[] =>
+  (isObject(request.toolConfig) ? objectsIn(request.toolConfig.tools) : []).map(({ toolSpec }) =>
+    isObject(toolSpec) ? (toolSpec.name ?? null) : null,
+  )
+
+/**
+ * Said when nothing else is scripted: the call that the prompt directs, one call when the request forces a tool, what
+ * the prompt says or a greeting otherwise.
+ */
 export const defaultAnswer = (request: JsonObject): BedrockAnswer => {
   const usage = { inputTokens: 12, outputTokens: 5, totalTokens: 17 }
+  const cues = cuesOf(request)
+  const due = dueCall(cues, declaredIn(request))
+  if (due !== undefined) {
+    const results = cues.filter(cue => cue === 'result').length
+    const toolUse = { toolUseId: `tooluse_stage_${results + 1}`, name: due.name, input: due.args }
+    return { content: [{ toolUse }], stopReason: 'tool_use', usage }
+  }
   const tool = wantedTool(request)
-  if (tool === undefined)
-    return { content: [{ text: 'Good evening from the stage.' }], stopReason: 'end_turn', usage }
+  if (tool === undefined) {
+    const { text } = directionOf(newestWish(cues).prompt, 'Good evening from the stage.')
+    return { content: [{ text }], stopReason: 'end_turn', usage }
+  }
   const toolUse = { toolUseId: 'tooluse_stage_1', name: tool, input: { cue: 'enter' } }
   return { content: [{ toolUse }], stopReason: 'tool_use', usage }
 }

@@ -1,5 +1,6 @@
-import { isObject, type JsonObject } from '../wire/json.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Answer, dataEvent, type Event, json, stream } from './answer.ts'
+import { type Cue, dueCall, newestWish } from './calls.ts'
 import { listIn, member, objectIn } from './gemini-rules.ts'
 import { countTokens, type Direction, directionOf, sample, tokensOf } from './lines.ts'
 import type { Scene } from './scene.ts'
@@ -31,24 +32,42 @@ export const promptTokens = (request: JsonObject): number =>
 const declarations = (request: JsonObject): readonly JsonObject[] =>
   listIn(request, 'tools').flatMap(tool => listIn(tool, 'functionDeclarations'))
 
+/** Results come before the texts, and each text by itself. */
+const cuesOf = (request: JsonObject): readonly Cue[] =>
+  listIn(request, 'contents')
+    .filter(content => content.role !== 'model')
+    .map(content => listIn(content, 'parts'))
+    .flatMap(parts => [
+      ...parts.filter(part => member(part, 'functionResponse') !== undefined).map((): Cue => 'result'),
+      ...parts.flatMap(({ text }) => (typeof text === 'string' ? [{ said: text }] : [])),
+    ])
+
+const callPart = (scene: Scene, name: Json, args: Json): JsonObject => ({
+  functionCall: { name, args },
+  thoughtSignature: Buffer.from(scene.id('sig')).toString('base64'),
+})
+
 /** A call when one is forced, or asked for in a stage direction; a result of one has just been told otherwise. */
 const callsOf = (request: JsonObject, direction: Direction, scene: Scene): readonly JsonObject[] => {
   const calling = objectIn(objectIn(request, 'toolConfig'), 'functionCallingConfig')
   const allowed = member(calling, 'allowedFunctionNames')
   const declared = declarations(request)
+  const cues = cuesOf(request)
+  const due =
+    calling.mode === 'NONE'
+      ? undefined
+      : dueCall(
+          cues,
+          declared.map(({ name }) => name ?? null),
+        )
+  if (due !== undefined) return [callPart(scene, due.name, due.args)]
   const tool = Array.isArray(allowed)
     ? declared.find(one => one.name === allowed[0])
     : (declared[0] ?? undefined)
   if (tool === undefined || calling.mode === 'NONE') return []
-  if (calling.mode !== 'ANY' && !direction.callTool) return []
+  if (calling.mode !== 'ANY' && (!direction.callTool || cues.at(-1) === 'result')) return []
   const schema = member(tool, 'parametersJsonSchema') ?? member(tool, 'parameters')
-  const args = isObject(schema) ? sample(lowered(schema), 'left') : {}
-  return [
-    {
-      functionCall: { name: tool.name ?? '', args },
-      thoughtSignature: Buffer.from(scene.id('sig')).toString('base64'),
-    },
-  ]
+  return [callPart(scene, tool.name ?? '', isObject(schema) ? sample(lowered(schema), 'left') : {})]
 }
 
 /** Types of the API's own Schema, as samples are made of JSON schema's. */
@@ -68,9 +87,7 @@ const structured = (config: JsonObject, text: string): string => {
 
 export const playOf = (scene: Scene, model: string, request: JsonObject): Play => {
   const config = objectIn(request, 'generationConfig')
-  const lastUser = listIn(request, 'contents').findLast(content => content.role !== 'model')
-  const said = lastUser === undefined ? '' : textsIn(lastUser)
-  const direction = directionOf(said, scene.says)
+  const direction = directionOf(newestWish(cuesOf(request)).prompt, scene.says)
   const calls = direction.refuse ? [] : callsOf(request, direction, scene)
   const all = calls.length > 0 || direction.refuse ? [] : tokensOf(structured(config, direction.text))
   const limit = member(config, 'maxOutputTokens')
