@@ -288,6 +288,14 @@ describe('requests', () => {
     assert.deepEqual(found.body, { messages: [user] })
   })
 
+  test('one call at a time is a loss where there are several tools to call, and none where there is one', () => {
+    const tool = (name: string) => ({ type: 'function', function: { name, parameters: { type: 'object' } } })
+    const lost = (...names: string[]) =>
+      translate({ ...hello, tools: names.map(tool), parallel_tool_calls: false }).lost
+    assert.deepEqual(lost('json'), [])
+    assert.deepEqual(lost('look', 'go'), ['parallel_tool_calls'])
+  })
+
   test('allowed_openai_params go to the model', () => {
     const found = translate({ ...hello, seed: 1 }, { allowedParams: ['seed'] })
     assert.deepEqual([found.lost, found.body.additionalModelRequestFields], [[], { seed: 1 }])

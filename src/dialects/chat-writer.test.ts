@@ -119,7 +119,7 @@ describe('streams to a client', () => {
     )
     assert.match(
       written(eventsNamed('a call that carries a seal')).join(),
-      /{"index":0,"provider_specific_fields":{"thought_signature":"dGhvdWdodA=="}}/,
+      /{"index":0,"function":{"arguments":""},"provider_specific_fields":{"thought_signature":"dGhvdWdodA=="}}/,
     )
   })
 

@@ -105,7 +105,9 @@ const onSeal = (state: State, { part, sealed }: NeutralEvent & { kind: 'seal' })
   if (kind === 'reasoning') return delta(state, { thinking_blocks: [thinkingBlock(sealed, state.thought)] })
   const written = writeCallSeal(sealed)
   if (kind === undefined || typeof kind === 'string' || Object.keys(written).length === 0) return NONE
-  return callDelta(state, kind, written)
+  // Some clients (AI SDK) take no call without its function, and nothing of an answer that has one.
+  const nothing = kind.custom ? { custom: { input: '' } } : { function: { arguments: '' } }
+  return callDelta(state, kind, { ...nothing, ...written })
 }
 
 /** A call without arguments streams none: clients parse what they collected, and '' is no JSON. */

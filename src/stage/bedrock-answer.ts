@@ -2,7 +2,7 @@ import { EventStreamCodec } from '@smithy/eventstream-codec'
 import { fromUtf8, toUtf8 } from '@smithy/util-utf8'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Cue, dueCall, newestWish } from './calls.ts'
-import { directionOf } from './lines.ts'
+import { directionOf, sample } from './lines.ts'
 
 /** What the simulated model says. */
 export type BedrockAnswer = {
@@ -30,18 +30,30 @@ export const exceptionFrame = (type: string, message: string): Uint8Array =>
     { message },
   )
 
-/** The tool a request forces, or its only reason to call one. */
-const wantedTool = (request: JsonObject): string | undefined => {
-  const config = request.toolConfig
-  if (!isObject(config) || !isObject(config.toolChoice)) return undefined
-  if (isObject(config.toolChoice.tool)) return String(config.toolChoice.tool.name)
-  const [first] = Array.isArray(config.tools) ? config.tools : []
-  const spec = isObject(first) ? first.toolSpec : undefined
-  return isObject(config.toolChoice.any) && isObject(spec) ? String(spec.name) : undefined
-}
-
 const objectsIn = (value: Json | undefined): readonly JsonObject[] =>
   Array.isArray(value) ? value.filter(isObject) : []
+
+const specsIn = (request: JsonObject): readonly JsonObject[] =>
+  (isObject(request.toolConfig) ? objectsIn(request.toolConfig.tools) : []).flatMap(({ toolSpec }) =>
+    isObject(toolSpec) ? [toolSpec] : [],
+  )
+
+/** The tool a request forces, or its only reason to call one. */
+const wantedTool = (request: JsonObject): JsonObject | undefined => {
+  const choice = isObject(request.toolConfig) ? request.toolConfig.toolChoice : undefined
+  if (!isObject(choice)) return undefined
+  const specs = specsIn(request)
+  const { tool, any } = choice
+  if (isObject(tool)) return specs.find(({ name }) => name === tool.name)
+  return isObject(any) ? specs[0] : undefined
+}
+
+/** Arguments that the tool's schema accepts. */
+const argumentsFor = ({ inputSchema }: JsonObject): Json => {
+  const schema = isObject(inputSchema) ? inputSchema.json : undefined
+  const made = sample(schema, 'enter')
+  return isObject(made) ? made : {}
+}
 
 /** Results come before the texts, and each text by itself. */
 const cuesOf = (request: JsonObject): readonly Cue[] =>
@@ -53,11 +65,6 @@ const cuesOf = (request: JsonObject): readonly Cue[] =>
       ...blocks.flatMap(({ text }) => (typeof text === 'string' ? [{ said: text }] : [])),
     ])
 
-const declaredIn = (request: JsonObject): readonly Json[] =>
-  (isObject(request.toolConfig) ? objectsIn(request.toolConfig.tools) : []).map(({ toolSpec }) =>
-    isObject(toolSpec) ? (toolSpec.name ?? null) : null,
-  )
-
 /**
  * Said when nothing else is scripted: the call that the prompt directs, one call when the request forces a tool, what
  * the prompt says or a greeting otherwise.
@@ -65,7 +72,10 @@ const declaredIn = (request: JsonObject): readonly Json[] =>
 export const defaultAnswer = (request: JsonObject): BedrockAnswer => {
   const usage = { inputTokens: 12, outputTokens: 5, totalTokens: 17 }
   const cues = cuesOf(request)
-  const due = dueCall(cues, declaredIn(request))
+  const due = dueCall(
+    cues,
+    specsIn(request).map(({ name }) => name ?? null),
+  )
   if (due !== undefined) {
     const results = cues.filter(cue => cue === 'result').length
     const toolUse = { toolUseId: `tooluse_stage_${results + 1}`, name: due.name, input: due.args }
@@ -76,7 +86,7 @@ export const defaultAnswer = (request: JsonObject): BedrockAnswer => {
     const { text } = directionOf(newestWish(cues).prompt, 'Good evening from the stage.')
     return { content: [{ text }], stopReason: 'end_turn', usage }
   }
-  const toolUse = { toolUseId: 'tooluse_stage_1', name: tool, input: { cue: 'enter' } }
+  const toolUse = { toolUseId: 'tooluse_stage_1', name: tool.name ?? '', input: argumentsFor(tool) }
   return { content: [{ toolUse }], stopReason: 'tool_use', usage }
 }
 
