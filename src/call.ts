@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config, FallbackTable, FallbackTarget } from './config/config.ts'
 import type { Context } from './context.ts'
+import type { Reference } from './plan/copies.ts'
 import type { Shadowed } from './plan/shadows.ts'
 import type { Pin } from './plan/wish.ts'
 import type { HeaderPair } from './providers/provider.ts'
@@ -83,7 +84,9 @@ export type Call = {
   readonly unowned: boolean
   /** Compactions of providers that the call goes on with. */
   readonly natives: readonly NativeItem[]
-  /** Copies of them that this caller has here; undefined: none. */
+  /** Items that the call goes on with by their names alone. */
+  readonly references: readonly Reference[]
+  /** Copies of both that this caller has here; undefined: none. */
   readonly shadows: readonly Shadowed[] | undefined
   /** How the call asks for a compaction; undefined: it does not. */
   readonly compaction: CompactionWire | undefined

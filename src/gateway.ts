@@ -3,6 +3,7 @@ import type { Settled } from './attempt/settled.ts'
 import { ANYONE, authenticate, isPublic, keyInQuery } from './authenticate/authenticate.ts'
 import type { Call, Received } from './call.ts'
 import type { House } from './house.ts'
+import { withCopies } from './read/copies.ts'
 import { read } from './read/read.ts'
 import { type Intake, receive } from './read/receive.ts'
 import { withShadows } from './read/shadows.ts'
@@ -30,6 +31,7 @@ export const gateway =
         : authenticate(received.request, received.config, keyInQuery(received))
       intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       call = read(received, caller, intake.bytes, house)
+      if (call.references.length > 0) call = await withCopies(call, house)
       if (call.natives.length > 0) call = await withShadows(call, house)
       pulse = pulseFor(received, call, house)
       settled = await attempt(call, house)

@@ -35,6 +35,8 @@ export type House = {
   readonly seal: Seal
   /** What is kept for a time; sealed before it comes here. */
   readonly keep: Keep
+  /** Items of answers, as they were told: of this process alone, so nothing is sealed. */
+  readonly copies: Keep
   readonly memory: MemoryBudget
   readonly journal: Journal
   /** A line in the log that is not a request. */

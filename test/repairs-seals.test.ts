@@ -291,14 +291,15 @@ describe('items that an account keeps', () => {
     id: item?.id ?? '',
   })
 
-  test('are referred to where they are kept, and nowhere else', async t => {
+  test('are referred to where they are kept, and sent to everybody else', async t => {
     const theatre = await house(t)
     const input = [reference((await stored(theatre)).at(-1)), question]
     assert.equal((await theatre.ask(RESPONSES, { model: 'pair', input })).status, 200)
     assert.deepEqual(asked(theatre.lead), ['gpt-4.1-mini'])
+    assert.deepEqual(typesAt(theatre.lead), ['item_reference', 'message'])
     down(theatre.lead)
-    assert.equal((await theatre.ask(RESPONSES, { model: 'star', input })).status, 503)
-    assert.equal(theatre.backup.requests.length, 0)
+    assert.equal((await theatre.ask(RESPONSES, { model: 'star', input })).status, 200)
+    assert.deepEqual(typesAt(theatre.backup), ['message', 'message'])
   })
 
   test('of a stream are remembered too', async t => {

@@ -50,7 +50,7 @@ describe('the response that a client gets', () => {
         model: 'upstream',
         output: [
           {
-            id: 'msg_u1_0',
+            id: 'msg_understudy_u1_0',
             type: 'message',
             status: 'completed',
             role: 'assistant',

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../wire/json.ts'
 import { fittingId } from './call-ids.ts'
 import type { Asked, Sealed } from './neutral.ts'
-import { FOREIGN_REASONING, nativeParts, type Parcel, sealText } from './responses-seal.ts'
+import { FOREIGN_MESSAGE, FOREIGN_REASONING, nativeParts, type Parcel, sealText } from './responses-seal.ts'
 import { type Split, splitNames } from './responses-tools.ts'
 import { CALL_ID } from './responses-write.ts'
 
@@ -62,7 +62,7 @@ export const itemMaker = ({ body, unique }: Asked): Maker => {
   }
   return {
     message: (index, status, content) => ({
-      id: `msg_${unique}_${index}`,
+      id: `${FOREIGN_MESSAGE}${unique}_${index}`,
       type: 'message',
       status,
       role: 'assistant',

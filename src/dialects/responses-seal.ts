@@ -8,8 +8,9 @@ import { parseJson } from './read-json.ts'
  */
 export const FOREIGN_SEAL = 'understudy.r1.'
 
-/** Ids of reasoning items that were made here: nobody has them stored, so they go to nobody as references. */
+/** Ids of items that were made here: nobody has them stored, so they go to nobody as references. */
 export const FOREIGN_REASONING = 'rs_understudy_'
+export const FOREIGN_MESSAGE = 'msg_understudy_'
 
 /** What one reasoning item holds for its issuer. */
 export type Parcel = Sealed & {

@@ -42,11 +42,11 @@ describe('the stream that a client hears', () => {
     const response = checkGrammar(data)
     const a = { item_id: 'fc_u1_1', output_index: 1 }
     const b = { item_id: 'fc_u1_2', output_index: 2 }
-    const say = { item_id: 'msg_u1_0', output_index: 0, content_index: 0 }
+    const say = { item_id: 'msg_understudy_u1_0', output_index: 0, content_index: 0 }
     const empty = { type: 'output_text', text: '', annotations: [], logprobs: [] }
     const whole = { ...empty, text: 'I look.' }
     const message = {
-      id: 'msg_u1_0',
+      id: 'msg_understudy_u1_0',
       type: 'message',
       status: 'completed',
       role: 'assistant',

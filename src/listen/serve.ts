@@ -54,6 +54,8 @@ const CURTAIN_MS = 500
 const MEMORY_BYTES = 1024 * 1024 * 1024
 /** Copies of compacted conversations, of 300 KB at most each. */
 const KEPT_BYTES = 64 * 1024 * 1024
+/** Copies of items that clients may name: a letter takes one byte, or two. */
+const COPIED_LETTERS = 16 * 1024 * 1024
 
 /** 1 GiB, but never more than a quarter of what the container or the machine has. */
 export const usualMemory = (): number => {
@@ -63,11 +65,15 @@ export const usualMemory = (): number => {
 }
 
 /** What seals, and where sealed things are kept. */
-const sealing = (config: Config, clock: Clock): Pick<House, 'seal' | 'keep'> => {
+const sealing = (config: Config, clock: Clock): Pick<House, 'seal' | 'keep' | 'copies'> => {
   const material = config.general.saltKey ?? config.general.masterKey
   if (material === undefined) throw new Error('A gateway has a master key before it has a house.')
   const previous = config.general.previousSaltKeys.map(key => key.reveal())
-  return { seal: new Seal(material.reveal(), previous), keep: memoryKeep(clock, KEPT_BYTES) }
+  return {
+    seal: new Seal(material.reveal(), previous),
+    keep: memoryKeep(clock, KEPT_BYTES),
+    copies: memoryKeep(clock, COPIED_LETTERS),
+  }
 }
 
 const tellReload = (event: House['event'], notices: readonly Notice[], accepted: boolean): void => {

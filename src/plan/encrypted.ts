@@ -4,7 +4,7 @@ import type { Board } from '../shared/board.ts'
 import type { Origins } from '../shared/origins.ts'
 import { encryptedParts } from '../wire/encrypted.ts'
 import type { JsonIndex } from '../wire/index.ts'
-import { boundItems, itemsIn, keptAs, writtenAt } from '../wire/items.ts'
+import { boundItems, isMadeHere, itemsIn, keptAs, writtenAt } from '../wire/items.ts'
 import type { Pin } from './wish.ts'
 
 /** The route's bodies can carry ciphertext. */
@@ -56,12 +56,12 @@ export const homeOfItems = (
   for (const { type, bond } of boundItems(index)) {
     const made = bond === undefined ? undefined : origins.of(bond.key)
     if (made?.boundary === undefined || made.deploymentId === undefined) {
-      unowned ||= type === 'item_reference'
+      unowned ||= type === 'item_reference' && bond?.ours !== true
       continue
     }
     const binds = type === 'reasoning' ? isPinned(config) && bond?.sealed === true : bond?.ours !== true
     const because = type === 'item_reference' ? type : 'encrypted_content'
-    // Of a compaction there may be a copy in words; of what a reference names there is none.
+    // Who keeps an item has to be asked for it, unless there is a copy (read/copies.ts).
     const first = pin === undefined || (pin.because !== 'item_reference' && because === 'item_reference')
     if (binds && first && isThere(config, made.boundary))
       pin = { deploymentId: made.deploymentId, boundary: made.boundary, because }
@@ -92,5 +92,5 @@ export const rememberItems = (
 ): void => {
   const done = writtenAt(index, ['item', 'id'])
   const ids = done === undefined ? itemsIn(index, 'output').map(item => item.id) : [done.slice(1, -1)]
-  for (const one of ids) if (one !== '') origins.made(keptAs(one), { id, boundary })
+  for (const one of ids) if (one !== '' && !isMadeHere(one)) origins.made(keptAs(one), { id, boundary })
 }

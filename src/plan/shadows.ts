@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import type { Call } from '../call.ts'
-import type { Shadow } from '../capsule.ts'
-import { transcriptMessage } from '../dialects/compaction-answer.ts'
 import type { Edit } from '../wire/edit.ts'
 import { resolveGroup } from './resolve.ts'
 
-/** A compaction of one provider, and what stands in for it elsewhere. */
-export type Shadowed = Shadow & {
+/** An item that only its maker can read or find, and what stands in for it elsewhere. */
+export type Shadowed = {
   /** Where it stands: the list and the place in it. */
   readonly path: readonly [key: string, at: string]
+  /** Boundary of its maker; undefined: nobody can do anything with it. */
+  readonly boundary: string | undefined
+  readonly edit: Edit
 }
 
 /** The ciphertext itself is neither kept nor named. */
@@ -25,7 +26,7 @@ export const isShadowed = ({ config, model }: Pick<Call, 'config' | 'model'>): b
 
 const NO_EDITS: readonly Edit[] = []
 
-/** What a deployment within this boundary cannot read is put in words; undefined: nobody can read anything. */
+/** What a deployment within this boundary cannot read or find is replaced; undefined: nobody can read anything. */
 export const shadowEdits = (
   shadows: readonly Shadowed[] | undefined,
   boundary: string | undefined,
@@ -33,5 +34,12 @@ export const shadowEdits = (
   shadows === undefined
     ? NO_EDITS
     : shadows
-        .filter(shadow => shadow.boundary !== boundary)
-        .map(({ path, text }) => ({ op: 'set', path, value: transcriptMessage(text), why: 'expand-shadow' }))
+        .filter(shadow => shadow.boundary === undefined || shadow.boundary !== boundary)
+        .map(({ edit }) => edit)
+        // What goes moves what stands behind it: everything else first, then the last one first.
+        .toSorted(
+          (one, other) =>
+            Number(one.op === 'drop') - Number(other.op === 'drop') || placeIn(other) - placeIn(one),
+        )
+
+const placeIn = ({ path }: Edit): number => Number(path[1])

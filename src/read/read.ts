@@ -2,6 +2,7 @@ import type { Caller } from '../authenticate/caller.ts'
 import type { Call, Received } from '../call.ts'
 import { Context } from '../context.ts'
 import { Refusal } from '../failure.ts'
+import { type Reference, referencesIn } from '../plan/copies.ts'
 import { carriesCiphertext, type Home, homeOfItems, NO_HOME } from '../plan/encrypted.ts'
 import type { Route } from '../routes.ts'
 import type { Seal } from '../seal.ts'
@@ -173,6 +174,11 @@ export type Memory = { readonly seal: Seal; readonly board: Pick<Board, 'origins
 const homeOf = ({ route, config }: Received, body: ClientBody, { board }: Memory): Home =>
   body.kind === 'json' && carriesCiphertext(route.shape) ? homeOfItems(body.index, config, board) : NO_HOME
 
+const NO_NAMES: readonly Reference[] = []
+
+const referencesOf = (body: ClientBody, { shape }: Route): readonly Reference[] =>
+  body.kind === 'json' && carriesCiphertext(shape) ? referencesIn(body.index) : NO_NAMES
+
 const NOTHING: readonly string[] = []
 
 /** The named edits that keep here what is the gateway's. */
@@ -224,6 +230,7 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
     unowned: opened.unowned || home.unowned,
     compaction: compaction.wire,
     natives: compaction.natives,
+    references: referencesOf(looked.body, route),
     shadows: undefined,
     config,
     context: contextOf(received, caller, looked, plain ? NOTHING : readTags(sources)),

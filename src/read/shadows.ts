@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts'
+import { transcriptMessage } from '../dialects/compaction-answer.ts'
 import type { House } from '../house.ts'
 import { isPinned } from '../plan/encrypted.ts'
 import { type Shadowed, shadowKey } from '../plan/shadows.ts'
@@ -11,7 +12,9 @@ const shadowOf = async (
 ): Promise<Shadowed | undefined> => {
   const kept = await keep.get(shadowKey(encrypted, tenant))
   const opened = kept === undefined ? undefined : seal.shadows.open(kept, tenant)
-  return opened?.kind === 'opened' ? { ...opened.content, path } : undefined
+  if (opened?.kind !== 'opened') return undefined
+  const { text, boundary } = opened.content
+  return { path, boundary, edit: { op: 'set', path, value: transcriptMessage(text), why: 'expand-shadow' } }
 }
 
 /**
@@ -24,10 +27,11 @@ export const withShadows = async (call: Call, house: Pick<House, 'keep' | 'seal'
   const found = await Promise.all(call.natives.map(item => shadowOf(item, owner, house)))
   const shadows = found.filter(shadow => shadow !== undefined)
   if (shadows.length === 0) return call
+  const all = [...(call.shadows ?? []), ...shadows]
   const { pin } = call
   const bound =
     shadows.length < call.natives.length || pin?.because !== 'encrypted_content' || isPinned(call.config)
   return bound
-    ? { ...call, shadows }
-    : { ...call, shadows, pin: undefined, origin: call.origin ?? pin.boundary }
+    ? { ...call, shadows: all }
+    : { ...call, shadows: all, pin: undefined, origin: call.origin ?? pin.boundary }
 }

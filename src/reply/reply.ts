@@ -5,6 +5,7 @@ import { SHAPES } from '../dialects/index.ts'
 import type { Circumstance, ErrorBody } from '../dialects/shape.ts'
 import { asBuffer } from '../wire/bytes.ts'
 import { conclude } from './conclude.ts'
+import { copyItems, keepsCopies } from './copies.ts'
 import { errorBody } from './error-text.ts'
 import { refuse } from './refuse.ts'
 import { rewriterFor } from './rewrite.ts'
@@ -86,6 +87,7 @@ const documentReply = (
   const { answered, received, house, call } = served
   learnCiphertext(served, content.bytes)
   if (content.index !== undefined) learnItems(served, content.index)
+  if (content.index !== undefined && keepsCopies(served)) copyItems(served, content.index)
   if (call.compaction !== undefined && content.index !== undefined && keepsShadow(served))
     keepShadow(served, content.index)
   const segments = content.index === undefined ? [content.bytes] : served.rewriter.document(content.index)

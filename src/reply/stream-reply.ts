@@ -14,6 +14,7 @@ import { indexObject } from '../wire/index.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { ARRAY, ArrayFrames, wantsArray } from './array.ts'
 import { conclude } from './conclude.ts'
+import { copyItemOfEvent, keepsCopies } from './copies.ts'
 import { errorBody } from './error-text.ts'
 import type { HeaderList } from './headers.ts'
 import { type Part, summed, tellEnd, tellUsages, totalOf, usagesOf } from './parts.ts'
@@ -80,6 +81,14 @@ const learnItem = (served: Served, event: StreamEvent): void => {
   }
 }
 
+const copyItem = (served: Served, event: StreamEvent): void => {
+  try {
+    copyItemOfEvent(served, event.data ?? '')
+  } catch {
+    // Nor can it be copied.
+  }
+}
+
 /** What happens to each event of a part on its way to the client. */
 const rewriteOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array | string) => {
   const rewrite = editsOf(play, part)
@@ -96,12 +105,14 @@ const editsOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array | 
       ? rewriter.event
       : (event: StreamEvent) => rewriter.event(withEarlierUsage(play, part, event))
   const binds = bindsCiphertext(call.config, call.route.shape)
-  if (!binds && call.compaction === undefined) return named
+  const copies = keepsCopies(play.stage)
+  if (!binds && !copies && call.compaction === undefined) return named
   const served: Served = { ...play.stage, answered: part.settled.answered, rewriter }
   const shadows = keepsShadow(served)
   return event => {
     if (binds) learnCiphertext(served, event.bytes)
     if (binds && event.event === ITEM_DONE) learnItem(served, event)
+    if (copies && event.event === ITEM_DONE) copyItem(served, event)
     if (shadows) keepShadowOfEvent(served, event)
     return named(event)
   }

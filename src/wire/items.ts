@@ -21,7 +21,7 @@ export type Bond = {
   readonly key: string
   /** It has `encrypted_content`; without it, it is kept at its maker's under its id. */
   readonly sealed: boolean
-  /** This gateway wrote the seal: around another provider's, or around a summary. */
+  /** This gateway wrote the seal, around another provider's or around a summary, or made the item that is named. */
   readonly ours: boolean
 }
 
@@ -30,6 +30,11 @@ export const keptAs = (id: string): string => `item ${id.slice(0, 256)}`
 
 /** What a seal of this gateway's own begins with: a version follows. */
 const OURS = /^(?:understudy\.|gwc)/
+
+/** Ids of messages and reasoning in answers that were made here, out of another dialect's: no provider keeps them. */
+const MADE_HERE = /^(?:msg|rs)_understudy_/
+
+export const isMadeHere = (id: string): boolean => MADE_HERE.test(id)
 
 const QUOTE = 0x22
 
@@ -45,7 +50,7 @@ const KEPT: ReadonlySet<string> = new Set(['reasoning', 'item_reference'])
 
 const bondOf = (ciphertext: string, type: string, id: string): Bond | undefined => {
   if (ciphertext !== '') return { key: fingerprintOf(ciphertext), sealed: true, ours: OURS.test(ciphertext) }
-  return KEPT.has(type) && id !== '' ? { key: keptAs(id), sealed: false, ours: false } : undefined
+  return KEPT.has(type) && id !== '' ? { key: keptAs(id), sealed: false, ours: isMadeHere(id) } : undefined
 }
 
 const itemOf = (bytes: Uint8Array, span: Span, at: number): Item | undefined => {
@@ -68,6 +73,9 @@ const itemOf = (bytes: Uint8Array, span: Span, at: number): Item | undefined => 
     bond: bondOf(said('encrypted_content'), type, id),
   }
 }
+
+/** The object at this place; undefined: none is there. */
+export const itemAt = (bytes: Uint8Array, span: Span): Item | undefined => itemOf(bytes, span, 0)
 
 /** The objects in the list under a top-level key, in their order; none when there is no list. */
 export const itemsIn = (index: JsonIndex, key: string): readonly Item[] => {

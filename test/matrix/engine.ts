@@ -116,6 +116,7 @@ export const openEngine = ({ clock, config, transport, sabotage }: EngineOptions
     vault: createVault({ clock, dice, transport, event: () => {} }),
     seal,
     keep: memoryKeep(clock, 1e6),
+    copies: memoryKeep(clock, 1e6),
     memory,
     journal: {
       request: record => void told.records.push(record),

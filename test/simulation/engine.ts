@@ -170,6 +170,7 @@ export const openEngine = ({ seed, clock, config: first, world, sabotage }: Engi
     vault: createVault({ clock, dice, transport, event: () => {} }),
     seal: new Seal(MASTER_KEY),
     keep: memoryKeep(clock, 1e6),
+    copies: memoryKeep(clock, 1e6),
     memory: new MemoryBudget(64 * 1024 * 1024),
     journal: {
       request: record => {

@@ -196,6 +196,7 @@ export const startEngine = async (source: string, options: EngineOptions = {}): 
     vault: createVault({ clock, dice, transport, event: () => {} }),
     seal: new Seal('a seal for tests'),
     keep: memoryKeep(clock, 1e6),
+    copies: memoryKeep(clock, 1e6),
     memory: new MemoryBudget(1e9),
     journal: { request: () => {}, event: () => {}, flush: async () => {}, close: async () => {} } as never,
     event: (level, message, fields) => {

@@ -27,6 +27,9 @@ const front = (behind: () => House): House => ({
   get keep() {
     return behind().keep
   },
+  get copies() {
+    return behind().copies
+  },
   get memory() {
     return behind().memory
   },
