@@ -12,6 +12,7 @@ import type { Hit } from './recorder.ts'
 import { StageRefusal } from './refusal.ts'
 import type { Ask, Handler, Scene } from './scene.ts'
 import { type Head, headerOf } from './sockets.ts'
+import { checkToken, messagesOf, vertexClaudeIn } from './vertex-claude.ts'
 
 /** A strict simulated Anthropic: its heads, its rules, its answers and its streams. */
 
@@ -21,8 +22,7 @@ const VERSIONS = ['2023-06-01', '2026-10-21']
 const FOREIGN =
   /^(?:x-litellm-.*|litellm-.*|x-understudy.*|api-key|cookie|proxy-authorization|x-goog-.*|x-amz-.*|openai-.*)$/
 
-/** The head as the API demands it. Throws StageRefusal. */
-const checkHead = (head: Head, scene: Scene): void => {
+const checkNames = (head: Head): void => {
   const seen = new Set<string>()
   for (const [spelled] of head.headers) {
     const name = spelled.toLowerCase()
@@ -30,6 +30,10 @@ const checkHead = (head: Head, scene: Scene): void => {
     if (FOREIGN.test(name)) throw refused(`Unexpected header: '${name}'.`)
     seen.add(name)
   }
+}
+
+/** The head as the API demands it. Throws StageRefusal. */
+const checkHead = (head: Head, scene: Scene): void => {
   const key = headerOf(head, 'x-api-key')
   const bearer = /^Bearer (.+)$/.exec(headerOf(head, 'authorization') ?? '')?.[1]
   if (key === undefined && bearer === undefined)
@@ -89,11 +93,19 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'POST /messages/count_tokens': ({ body }) => json({ input_tokens: promptTokens(body) }),
 }
 
-const bodyOf = (scene: Scene, head: Head, hit: Hit, rules: RouteParameters): JsonObject => {
+type Place = { readonly scene: Scene; readonly head: Head; readonly hit: Hit }
+
+/** `vertex`: the model of a Vertex AI path. */
+const bodyOf = (
+  { scene, head, hit }: Place,
+  rules: RouteParameters,
+  vertex: string | undefined,
+): JsonObject => {
   if (!/^application\/json\b/.test(hit.header('content-type') ?? ''))
     throw refused('content-type: application/json is required')
   try {
-    const body = readJson(hit.body)
+    const read = readJson(hit.body)
+    const body = vertex === undefined ? read : messagesOf(read, vertex)
     // Labels of other dialects are checked there; this one has its own rule for metadata.
     const { metadata: _, ...rest } = body
     checkJson(rest, rulesFor(head, rules), scene.accepts)
@@ -105,14 +117,18 @@ const bodyOf = (scene: Scene, head: Head, hit: Hit, rules: RouteParameters): Jso
 
 /** Every check the API makes before it does anything. Throws StageRefusal. */
 export const inspectMessages = (scene: Scene, head: Head, hit: Hit): Inspected => {
-  checkHead(head, scene)
-  const key = `${hit.method} ${hit.path.replace(/^\/v1(?=\/)/, '')}`
-  const rules = hit.path.startsWith('/v1/') ? MESSAGES_PARAMETERS[key] : undefined
+  checkNames(head)
+  const vertex = vertexClaudeIn(hit.path)
+  if (vertex === undefined) checkHead(head, scene)
+  else checkToken(head, scene)
+  const path = vertex === undefined ? hit.path : '/v1/messages'
+  const key = `${hit.method} ${path.replace(/^\/v1(?=\/)/, '')}`
+  const rules = path.startsWith('/v1/') ? MESSAGES_PARAMETERS[key] : undefined
   const handler = HANDLERS[key]
   if (rules === undefined || handler === undefined) throw refused('Not Found', 404, 'not_found_error')
   for (const name of hit.query.keys())
     if (name !== 'beta') throw refused(`${name}: Extra inputs are not permitted`)
-  const body = bodyOf(scene, head, hit, rules)
+  const body = bodyOf({ scene, head, hit }, rules, vertex)
   const model = String(body.model)
   if (!scene.models.includes('*') && !scene.models.includes(model))
     throw refused(`model: ${model}`, 404, 'not_found_error')
