@@ -5,6 +5,7 @@ import type { JsonObject } from '../wire/json.ts'
 import { FailedAnswer } from './bridge.ts'
 import { asking } from './gemini.fixture.ts'
 import { geminiDoor, geminiUpstream } from './gemini.ts'
+import { gemini } from './gemini-shape.ts'
 import { ANSWERS, request } from './neutral.fixture.ts'
 import type { NeutralAnswer, Part } from './neutral.ts'
 import { anyAnswer } from './neutral-any.fixture.ts'
@@ -108,8 +109,22 @@ describe('an answer of Gemini', () => {
   })
 
   test('what has no candidate is no answer', () => {
-    for (const body of [{}, { candidates: [] }, { promptFeedback: {} }])
+    for (const body of [{}, { promptFeedback: {} }])
       assert.throws(() => geminiUpstream.answer(body), /no candidate/)
+    assert.throws(() => geminiUpstream.answer({ candidates: [] }), FailedAnswer)
+  })
+
+  test('one that stopped without a word, and was counted, is a failure to clients of every dialect', () => {
+    const nothing = said(
+      { content: { parts: [{ text: '' }], role: 'model' }, finishReason: 'STOP' },
+      { usageMetadata: { promptTokenCount: 4, candidatesTokenCount: 3 } },
+    )
+    assert.throws(
+      () => geminiUpstream.answer(nothing),
+      (error: unknown) => error instanceof FailedAnswer && error.error.code === 'empty_answer',
+    )
+    const cut = { ...nothing, candidates: [{ finishReason: 'MAX_TOKENS' }] }
+    assert.equal(geminiUpstream.answer(cut).stop.kind, 'length', 'a limit that left nothing over is told')
   })
 
   test('probabilities and sources', () => {
@@ -246,18 +261,15 @@ export const keptAnswer = (answer: NeutralAnswer): NeutralAnswer => {
 }
 
 describe('round trip', () => {
-  for (const [name, answer] of Object.entries(ANSWERS))
-    test(name, () => {
-      const body = JSON.parse(JSON.stringify(geminiDoor.answer(answer, asking())))
-      assert.deepEqual(geminiUpstream.answer(body), keptAnswer(answer))
-    })
+  /** One that says nothing is a failure on its way back. */
+  const keeps = (answer: NeutralAnswer): void => {
+    const body = JSON.parse(JSON.stringify(geminiDoor.answer(answer, asking())))
+    if (gemini.errorInside(body) !== undefined) assert.throws(() => geminiUpstream.answer(body), FailedAnswer)
+    else assert.deepEqual(geminiUpstream.answer(body), keptAnswer(answer))
+  }
+  for (const [name, answer] of Object.entries(ANSWERS)) test(name, () => keeps(answer))
 
   test('property: an answer keeps its meaning', () => {
-    fc.assert(
-      fc.property(anyAnswer, answer => {
-        const body = JSON.parse(JSON.stringify(geminiDoor.answer(answer, asking())))
-        assert.deepEqual(geminiUpstream.answer(body), keptAnswer(answer))
-      }),
-    )
+    fc.assert(fc.property(anyAnswer, keeps))
   })
 })

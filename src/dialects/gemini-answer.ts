@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { FailedAnswer } from './bridge.ts'
+import { NO_CANDIDATE, NO_TOKEN, withoutToken } from './gemini-empty.ts'
 import { annotationsIn, groundingOf } from './gemini-grounding.ts'
 import {
   at,
@@ -112,9 +113,13 @@ export const logprobsIn = (candidate: JsonObject): readonly Json[] | undefined =
 export const answerOfGemini = (body: JsonObject): NeutralAnswer => {
   const [candidate] = candidatesIn(body)
   const blocked = blockOf(body)
-  if (candidate === undefined && blocked === undefined) throw new Error('the answer has no candidate')
+  if (candidate === undefined && blocked === undefined) {
+    if (at(body, 'candidates') !== undefined) throw new FailedAnswer(NO_CANDIDATE)
+    throw new Error('the answer has no candidate')
+  }
   const failure = candidate === undefined ? undefined : failureOf(candidate)
   if (failure !== undefined) throw new FailedAnswer(failure)
+  if (candidate !== undefined && withoutToken([candidate], body)) throw new FailedAnswer(NO_TOKEN)
   const id = textAt(body, 'responseId')
   const raw = candidate === undefined ? [] : partsIn(candidate)
   const parts = neutralParts(raw, id)

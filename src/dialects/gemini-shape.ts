@@ -1,30 +1,12 @@
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { Peek } from './continuation.ts'
+import { NO_CANDIDATE, NO_TOKEN, speaks, withoutToken } from './gemini-empty.ts'
 import { errorIn, geminiErrorFrame, tellGemini } from './gemini-error.ts'
-import {
-  at,
-  blockOf,
-  candidatesIn,
-  FILTERED,
-  failureOf,
-  finishOf,
-  objectAt,
-  partsIn,
-  usageOfMetadata,
-} from './gemini-words.ts'
+import { at, blockOf, candidatesIn, FILTERED, failureOf, finishOf, usageOfMetadata } from './gemini-words.ts'
 import { content, isPing, lifecycle, malformedEvent, parseJson, seen, unsaid } from './read-json.ts'
 import type { Shape, Sight, StreamEvent } from './shape.ts'
 
 /** What the engine must know of the answers of generateContent and its like. */
-
-/** A part that says or does something: an empty text is how the API ends a stream. */
-const partSpeaks = (part: JsonObject): boolean =>
-  Object.entries(part).some(([name, value]) => {
-    if (name === 'text') return value !== ''
-    return name !== 'thought' && name !== 'thoughtSignature' && name !== 'thought_signature' && value !== null
-  })
-
-const speaks = (candidate: JsonObject): boolean => partsIn(candidate).some(partSpeaks)
 
 const sightOf = (event: StreamEvent): Sight => {
   if (event.data === undefined || isPing(event)) return lifecycle
@@ -42,17 +24,6 @@ const sightOf = (event: StreamEvent): Sight => {
   if (candidates.length === 0 && blockOf(chunk) !== undefined) return seen('final', usage)
   return seen(candidates.some(speaks) ? 'content' : 'lifecycle', usage)
 }
-
-const NO_CANDIDATE = unsaid('The provider answered without any candidate.', 'empty_answer')
-const NO_TOKEN = unsaid('The provider ended the answer without a single token.', 'empty_answer')
-
-/**
- * The model stopped of its own accord and said nothing at all, and the provider has counted. No token is no answer, and
- * tokens that were counted and are not there have been lost.
- */
-const withoutToken = (candidates: readonly JsonObject[], answer: JsonObject): boolean =>
-  objectAt(answer, 'usageMetadata') !== undefined &&
-  candidates.every(candidate => finishOf(candidate) === 'STOP' && !speaks(candidate))
 
 const errorInside = (answer: JsonObject): JsonObject | undefined => {
   const said = errorIn(answer)

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { JsonObject } from '../wire/json.ts'
 import { asking, bytesOfEvents, chunk } from './gemini.fixture.ts'
 import { geminiDoor, geminiUpstream } from './gemini.ts'
+import { gemini } from './gemini-shape.ts'
 import { request } from './neutral.fixture.ts'
 import type { NeutralEvent } from './neutral.ts'
 import { anyAnswer, cutAt } from './neutral-any.fixture.ts'
@@ -211,6 +212,9 @@ describe('a stream for a Gemini client', () => {
   const same = (events: readonly NeutralEvent[], offsets: readonly number[]): void => {
     const bytes = bytesOfEvents(written(events))
     const answer = geminiDoor.answer(answerOf(events), asking())
+    // One that says nothing is a failure on its way back.
+    if (gemini.errorInside(answer) !== undefined)
+      return assert.equal(decoded(...cutAt(bytes, offsets)).at(-1)?.kind, 'error')
     const back = answerOf(decoded(...cutAt(bytes, offsets)))
     const whole = geminiUpstream.answer(JSON.parse(JSON.stringify(answer)) as JsonObject)
     // Calls are told when they are whole, which need not be in the order in which they began.
@@ -228,4 +232,14 @@ describe('a stream for a Gemini client', () => {
       ),
     )
   })
+})
+
+test('a stream that stops without a word, and is counted, is a failure to clients of every dialect', () => {
+  const count = { promptTokenCount: 4, candidatesTokenCount: 3 }
+  const empty = said([{ text: '' }], { finishReason: 'STOP' }, count)
+  const events = decoded(empty)
+  assert.equal(events.at(-1)?.kind, 'error', JSON.stringify(events))
+  assert.equal(decoded(said([{ text: 'Yes.' }]), empty).at(-1)?.kind, 'end')
+  const late = said([{ text: 'Yes.' }], { finishReason: 'STOP' }, count)
+  assert.equal(decoded(empty, late).at(-1)?.kind, 'end', 'some say with every chunk why they ended')
 })

@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { fromEvents } from './bridge.ts'
 import { callIdOf, logprobsIn, sealIn, stopOf, textIn } from './gemini-answer.ts'
+import { NO_TOKEN, speaks, withoutToken } from './gemini-empty.ts'
 import { errorIn } from './gemini-error.ts'
 import { annotationsIn } from './gemini-grounding.ts'
 import {
@@ -32,6 +33,10 @@ type State = {
   calls: number
   /** The words of the open text: places of citations are counted in it. */
   text: string
+  /** Any of its chunks said or did something. */
+  spoke: boolean
+  /** Its last chunk ends an answer with nothing in it, where no other chunk said anything. */
+  empty: boolean
   stop: Stop | undefined
   usage: Usage | undefined
   closed: boolean
@@ -142,6 +147,7 @@ const onCandidate = (candidate: JsonObject, state: State): readonly NeutralEvent
   events.push(...citations(candidate, state))
   const failure = failureOf(candidate)
   if (failure !== undefined) return [...events, ...failed(state, failure)]
+  state.spoke ||= speaks(candidate)
   // Some models say a reason with every chunk: the last one counts, when nothing follows it any more.
   if (finishOf(candidate) !== undefined) state.stop = stopOf(candidate, state.calls)
   return events
@@ -166,12 +172,14 @@ const onEvent = (event: StreamEvent, state: State): readonly NeutralEvent[] => {
   // Counts are cumulative.
   if (usage !== undefined) state.usage = usage
   const [candidate] = candidatesIn(value)
+  state.empty = candidate !== undefined && withoutToken([candidate], value)
   if (candidate === undefined && blockOf(value) !== undefined) state.stop = { kind: 'filter' }
   return [...startOf(value, state), ...(candidate === undefined ? [] : onCandidate(candidate, state))]
 }
 
 const ended = (state: State): readonly NeutralEvent[] => {
   if (state.closed || state.stop === undefined) return []
+  if (state.empty && !state.spoke) return failed(state, NO_TOKEN)
   state.closed = true
   return [
     ...close(state),
@@ -189,6 +197,8 @@ export const geminiDecoder = (): NeutralDecoder => {
     parts: 0,
     calls: 0,
     text: '',
+    spoke: false,
+    empty: false,
     stop: undefined,
     usage: undefined,
     closed: false,
