@@ -321,3 +321,10 @@ test('whatever is written is read back as it was, at any split', () => {
     }),
   )
 })
+
+test('a terminator and nothing before it is no answer', () => {
+  const [event] = decoded(sse({ type: 'ping' }, { type: 'message_stop' })).filter(
+    ({ kind }) => kind !== 'ping',
+  )
+  assert.equal(event?.kind, 'error', JSON.stringify(event))
+})

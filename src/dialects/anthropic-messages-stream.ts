@@ -11,6 +11,8 @@ import type { StreamEvent, Usage } from './shape.ts'
 
 const MALFORMED = unsaid('The provider sent an event that is not JSON.', 'malformed_event')
 
+const NO_CONTENT = unsaid('The provider answered without a message.', 'empty_answer')
+
 /** One block that is open: which neutral part it is, and what has been gathered of its signature. */
 type Block = { readonly part: number; signature: string; input: JsonObject | undefined; spoke: boolean }
 
@@ -19,12 +21,15 @@ class Reader {
   #parts = 0
   #usage: Usage | undefined
   #over = false
+  /** The message had a beginning, a block or an end. */
+  #heard = false
 
   read(event: StreamEvent): readonly NeutralEvent[] {
     if (event.data === undefined || this.#over) return []
     if (isPing(event)) return [{ kind: 'ping' }]
     const value = parseJson(event.data)
     if (!isObject(value)) return this.#fail(MALFORMED)
+    this.#heard ||= value.type !== 'message_stop'
     switch (value.type) {
       case 'message_start':
         return this.#start(objectOf(value.message) ?? {})
@@ -37,8 +42,7 @@ class Reader {
       case 'message_delta':
         return this.#stop(objectOf(value.delta) ?? {}, value.usage)
       case 'message_stop':
-        this.#over = true
-        return [{ kind: 'end' }]
+        return this.#end()
       case 'ping':
         return [{ kind: 'ping' }]
       case 'error':
@@ -58,6 +62,12 @@ class Reader {
     if (told === undefined) return []
     this.#usage = laterUsage(this.#usage, told)
     return [{ kind: 'usage', usage: this.#usage }]
+  }
+  /** A terminator and nothing before it is no answer. */
+  #end(): readonly NeutralEvent[] {
+    if (!this.#heard) return this.#fail(NO_CONTENT)
+    this.#over = true
+    return [{ kind: 'end' }]
   }
   #start(message: JsonObject): readonly NeutralEvent[] {
     return [
