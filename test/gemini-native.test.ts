@@ -80,6 +80,24 @@ test('tokens are counted where the model is', async t => {
   assert.equal(reply.json().totalTokens, 5)
 })
 
+test('a deployment of Claude at Vertex AI has no such count: the gateway counts', async t => {
+  const door = await play(t, {
+    stages: { lead: { flavour: 'anthropic', models: ['*'] } },
+    config: ({ lead }) => ({
+      model_list: [
+        deployment('claude', lead, 'claude-sonnet-4-5', {
+          model: 'vertex_ai/claude-sonnet-4-5',
+          vertex_project: 'p',
+        }),
+      ],
+    }),
+  })
+  const reply = await ask(door, '/v1beta/models/claude:countTokens', hello)
+  assert.equal(reply.status, 200, reply.text)
+  assert.ok(Number(reply.json().totalTokens) > 0, reply.text)
+  assert.equal(door.stages.lead.requests.length, 0)
+})
+
 test('a failure before the first words is invisible, one after them is the last element', async t => {
   const door = await cast(t, { stream_recovery: 'off' })
   const { lead, backup } = door.stages

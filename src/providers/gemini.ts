@@ -58,7 +58,7 @@ export const gemini: Provider = {
   name: 'gemini',
   exception: 'GeminiException',
   ownsResources: false,
-  counts: ['gemini_tokens'],
+  counts: () => ['gemini_tokens'],
   params: [],
   connect,
 }

@@ -164,8 +164,8 @@ export type Provider = {
   /** False: this provider keeps no files, batches or stored responses; such routes pass it by. */
   readonly ownsResources?: false
   readonly prefill?: Prefill
-  /** Endpoints that count a prompt which it serves itself, by shape; for any other the gateway counts. */
-  readonly counts?: readonly ShapeName[]
+  /** Endpoints that count a prompt which it serves itself for a model, by shape; for any other the gateway counts. */
+  readonly counts?: (model: string) => readonly ShapeName[]
   /** litellm_params keys that belong to this provider, so that they do not become body defaults. */
   readonly params: readonly string[]
   /** Throws Error with a sentence that says what is missing and how to mend it. */

@@ -47,7 +47,7 @@ const readCredential = (params: ProviderParams): Credential => {
 
 const usesKey = ({ fixed }: Credential): boolean => fixed.some(([name]) => name === 'x-goog-api-key')
 
-const isClaude = (ask: Ask): boolean => /^claude-/.test(ask.model)
+const isClaude = (model: string): boolean => /^claude-/.test(model)
 
 type Parts = Pick<Draft, 'headers' | 'body' | 'edits' | 'warnings'> & {
   readonly verb: string
@@ -87,7 +87,7 @@ const claudeParts = (asked: Ask, id: string): Parts => {
 
 const draftOf = (ask: Ask, place: VertexPlace): Draft => {
   const model = readVertexModel(ask.model)
-  const { verb, fixed, query, ...parts } = isClaude(ask) ? claudeParts(ask, model.id) : geminiParts(ask)
+  const { verb, fixed, query, ...parts } = isClaude(ask.model) ? claudeParts(ask, model.id) : geminiParts(ask)
   const own = [place.base.query, fixed].filter(Boolean).join('&')
   return {
     method: 'POST',
@@ -112,7 +112,7 @@ const connect = (params: ProviderParams): Connection => {
     authorize: (draft, _now, held) =>
       unlessGiven(draft, credential.recipe === undefined ? credential.fixed : bearerOf(held)),
     reading: (ask, stamp) =>
-      isClaude(ask) ? messagesReading(ask, 'vertex_ai', stamp) : geminiReading(ask, 'vertex_ai', stamp),
+      isClaude(ask.model) ? messagesReading(ask, 'vertex_ai', stamp) : geminiReading(ask, 'vertex_ai', stamp),
   }
 }
 
@@ -120,7 +120,8 @@ export const vertexAi: Provider = {
   name: 'vertex_ai',
   exception: 'VertexAIException',
   ownsResources: false,
-  counts: ['gemini_tokens'],
+  // Claude's own way of counting is not served here.
+  counts: model => (isClaude(model) ? [] : ['gemini_tokens']),
   params: ['vertex_project', 'vertex_location', 'vertex_credentials'],
   connect,
 }
