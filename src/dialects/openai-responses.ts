@@ -223,17 +223,24 @@ export const responses: Shape = {
   },
 }
 
+const isRefusal = (item: Json | undefined): boolean => {
+  const parts = listOf(objectOf(item)?.content) ?? []
+  return parts.length > 0 && parts.every(part => objectOf(part)?.type === 'refusal')
+}
+
+/** An answer with nothing in `output` would wipe the client's history, and a refusal at its end would stand for it. */
+const uncompacted = ({ output }: JsonObject): JsonObject | undefined => {
+  const items = listOf(output) ?? []
+  if (items.length === 0)
+    return unsaid('The provider answered the compaction without any output item.', 'empty_answer')
+  return isRefusal(items.at(-1))
+    ? unsaid('The provider refused to compact the conversation.', 'empty_answer')
+    : undefined
+}
+
 export const compaction: Shape = {
   name: 'compaction',
-  // An answer with nothing in `output` would wipe the client's history.
-  errorInside: answer => {
-    const said = saidError(answer)
-    if (said !== undefined) return said
-    const output = listOf(answer.output)
-    return output === undefined || output.length === 0
-      ? unsaid('The provider answered the compaction without any output item.', 'empty_answer')
-      : undefined
-  },
+  errorInside: answer => saidError(answer) ?? uncompacted(answer),
   hedge: { without: ['previous_response_id'] },
   usageOf: answer => usageFrom(answer.usage),
   stream: undefined,
