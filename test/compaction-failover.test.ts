@@ -7,6 +7,7 @@ import { isObject, type Json, type JsonObject } from '../src/wire/json.ts'
 import { deployment, type Play, play, type Reply } from './support/harness.ts'
 import { always } from './support/proofs.ts'
 import { type Puppet, startPuppet } from './support/puppet.ts'
+import { steady } from './support/steady.ts'
 
 const SUMMARY = 'They want a bridge over the Elbe.'
 const HISTORY: readonly JsonObject[] = [{ role: 'user', content: 'Build me a bridge.' }]
@@ -18,6 +19,7 @@ type Theatre = Play<typeof STAGES>
 const started = (t: TestContext, router: JsonObject, more: readonly JsonObject[] = []): Promise<Theatre> =>
   play(t, {
     stages: STAGES,
+    start: steady().start,
     config: ({ lead, backup, summariser }) => ({
       model_list: [
         deployment('lead', lead, 'gpt-4.1'),
@@ -274,4 +276,94 @@ test('usage, cost and the trail tell of a summary as of any call', async t => {
     assert.ok(isObject(line.usage) && Number(line.usage.inputTokens) > 100)
     assert.ok(!JSON.stringify(line).includes('bridge'), 'the log holds no prompt')
   }
+})
+
+/** Two accounts of which the first is a server that lacks compaction, whatever its provider's name promises. */
+const lacking = async (
+  t: TestContext,
+  router: JsonObject,
+  script: (stage: Stage) => void,
+): Promise<Theatre> => {
+  const theatre = await started(t, router)
+  script(theatre.stages.lead)
+  return theatre
+}
+
+const noRoute = (stage: Stage, status = 404): void =>
+  stage.script(always({ kind: 'status', status, body: { detail: 'Not Found' } }), { path: /compact$/ })
+
+const pathsAt = (stage: Stage): readonly string[] => stage.requests.map(hit => hit.path.replace('/v1', ''))
+
+for (const status of [404, 405, 501])
+  test(`a server without the route (${status}) is asked by the other wire: as a retry, and from then on at once`, async t => {
+    const theatre = await lacking(t, { num_retries: 1, fallbacks: [{ lead: ['backup'] }] }, stage =>
+      noRoute(stage, status),
+    )
+    const { lead, backup } = theatre.stages
+    const first = await askFor(theatre, 'endpoint')
+    assertCompacted(first, 'native-other-wire; target=lead')
+    assert.equal(first.headers['x-litellm-attempted-retries'], '1')
+    assertCompacted(await askFor(theatre, 'endpoint'), 'native-other-wire; target=lead')
+    assertCompacted(await askFor(theatre, 'streamed'), 'native; target=lead')
+    assert.deepEqual(pathsAt(lead), ['/responses/compact', '/responses', '/responses', '/responses'])
+    assert.equal(backup.requests.length, 0)
+  })
+
+test('without retries the fallback compacts, and the next call knows', async t => {
+  const theatre = await lacking(t, { num_retries: 0, fallbacks: [{ lead: ['backup'] }] }, stage =>
+    noRoute(stage),
+  )
+  assertCompacted(await askFor(theatre, 'endpoint'), 'emulated; target=backup')
+  assertCompacted(await askFor(theatre, 'endpoint'), 'native-other-wire; target=lead')
+  assert.deepEqual(pathsAt(theatre.stages.lead), ['/responses/compact', '/responses'])
+})
+
+test('a server that takes a trigger for a message is asked for a summary in the end', async t => {
+  const puppet = await startPuppet(t)
+  const message = (text: string): JsonObject => ({
+    ...{ id: 'resp_1', object: 'response', created_at: 1, status: 'completed', error: null },
+    output: [
+      {
+        ...{ type: 'message', id: 'msg_1', role: 'assistant', status: 'completed' },
+        content: [{ type: 'output_text', text, annotations: [] }],
+      },
+    ],
+    usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 },
+  })
+  const theatre = await started(t, { num_retries: 2 }, [
+    {
+      model_name: 'vllm',
+      litellm_params: { model: 'openai/gpt-4.1', api_base: puppet.baseUrl, api_key: 'sk-x' },
+    },
+  ])
+  const asked = askFor(theatre, 'endpoint', { model: 'vllm' })
+  const first = await puppet.next()
+  first.head({ 'content-type': 'application/json' }, 404)
+  first.end('{"detail":"Not Found"}')
+  const second = await puppet.next()
+  assert.match(second.body.toString(), /compaction_trigger/)
+  second.head({ 'content-type': 'application/json' })
+  second.end(JSON.stringify(message('Hello!')))
+  const third = await puppet.next()
+  assert.ok(!third.body.toString().includes('compaction_trigger'))
+  third.head({ 'content-type': 'application/json' })
+  third.end(JSON.stringify(message(SUMMARY)))
+  assertCompacted(await asked, 'emulated; target=vllm')
+  const next = askFor(theatre, 'whole', { model: 'vllm' })
+  const again = await puppet.next()
+  assert.ok(!again.body.toString().includes('compaction_trigger'), 'it is known now')
+  again.head({ 'content-type': 'application/json' })
+  again.end(JSON.stringify(message(SUMMARY)))
+  assertCompacted(await next, 'emulated; target=vllm')
+})
+
+test('what is broken for a moment teaches nothing, and nothing is learned where the operator does not want it', async t => {
+  const theatre = await started(t, { num_retries: 0 })
+  const { lead } = theatre.stages
+  lead.script([{ kind: 'status', status: 503 }], { path: /compact$/ })
+  assert.equal((await askFor(theatre, 'endpoint')).status, 503)
+  assertCompacted(await askFor(theatre, 'endpoint'), 'native; target=lead')
+  const stern = await lacking(t, { num_retries: 1, learn_unsupported_params: false }, stage => noRoute(stage))
+  for (let time = 0; time < 2; time += 1) assert.equal((await askFor(stern, 'endpoint')).status, 404)
+  assert.deepEqual(pathsAt(stern.stages.lead), ['/responses/compact', '/responses/compact'])
 })

@@ -239,7 +239,11 @@ describe('responses at a provider of chat completions', () => {
     const error = await failing(
       on.client.responses.create({ model: 'plain', input: 'And?', previous_response_id: id }),
     )
-    assert.deepEqual([error.status, error.param], [400, 'previous_response_id'])
+    assert.deepEqual(
+      [error.status, error.param, error.code],
+      [400, 'previous_response_id', 'previous_response_not_found'],
+    )
+    assert.match(error.message, new RegExp(`Previous response with id '${id}' not found`))
     assertAsked([], [CHAT])
   })
 })

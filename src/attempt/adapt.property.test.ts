@@ -134,7 +134,6 @@ const parcelOf = (route: Route, client: JsonObject, more: Partial<Parcel>): Parc
     additionalDropParams: [],
     allowedParams: [],
     askUsage: false,
-    compaction: undefined,
     shadows: undefined,
     ...more,
   }

@@ -1,7 +1,7 @@
 import type { Call } from '../call.ts'
 import type { Deployment } from '../config/config.ts'
 import { accepts } from '../dialects/parameters.ts'
-import { compactingBy } from '../plan/compaction.ts'
+import { compactingBy, type Wanted } from '../plan/compaction.ts'
 import { shadowEdits } from '../plan/shadows.ts'
 import type { Ask, Draft } from '../providers/provider.ts'
 import type { ClientBody } from '../read/body.ts'
@@ -13,7 +13,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 /** What adapt needs of a call: values of the wire, nothing of the Context. */
 export type Parcel = Pick<
   Call,
-  'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits' | 'compaction' | 'shadows'
+  'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits' | 'shadows'
 > & {
   /** What the request says of drop_params; undefined: it says nothing. */
   readonly dropParams: boolean | undefined
@@ -31,8 +31,8 @@ export type Hop = {
   readonly model: string
   /** Values of a dict fallback. */
   readonly overrides: JsonObject
-  /** It is asked for a summary, whatever it could do by itself. */
-  readonly summarises?: true | undefined
+  /** A compaction is asked for. */
+  readonly wanted?: Wanted | undefined
 }
 
 const set = (path: readonly string[], value: Json, why: Edit['why']): Edit => ({
@@ -136,10 +136,7 @@ export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
       parcel.allowedParams.length === 0
         ? deployment.allowedOpenaiParams
         : [...deployment.allowedOpenaiParams, ...parcel.allowedParams],
-    compaction:
-      parcel.compaction === undefined
-        ? undefined
-        : compactingBy(deployment, { wire: parcel.compaction, summarises: hop.summarises === true }),
+    compaction: hop.wanted === undefined ? undefined : compactingBy(hop, hop.wanted),
   }
   return { ask, draft: deployment.connection.draft(ask) }
 }

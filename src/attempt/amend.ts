@@ -31,6 +31,7 @@ export const amended = (job: Job, draft: Draft): Draft => {
   const seals = foreignSeals(job)
   if (learned === undefined && seals === undefined && amendments === undefined) return draft
   // Places in a list move when one before them goes: seals, which take whole items, come last.
-  const all = [...(learned ?? []), ...(amendments ?? []), ...(seals === undefined ? [] : [seals])]
+  const rules = learned?.filter(lesson => lesson.kind !== 'way') ?? []
+  const all = [...rules, ...(amendments ?? []), ...(seals === undefined ? [] : [seals])]
   return all.reduce(withOne, draft)
 }

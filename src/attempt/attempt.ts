@@ -45,7 +45,6 @@ const parcelOf = (call: Call): Parcel => ({
   headers: call.headers,
   stream: call.stream,
   edits: call.edits,
-  compaction: call.compaction,
   shadows: call.shadows,
   dropParams: call.controls.dropParams,
   dropParamsOtherwise: call.config.litellm.dropParams,
@@ -85,7 +84,7 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
   }
   const lost = lostResponse(call, plan, end.outcome.failure)
   if (lost === undefined) return { kind: 'failed', failure: end.outcome.failure, message: end.message, trail }
-  note(trail, 'end: the owner of previous_response_id is out, and others could serve the whole input')
+  note(trail, 'end: previous_response_id cannot be read, and the whole input could be served')
   return { kind: 'failed', failure: lost, message: lost.message, trail }
 }
 
@@ -126,7 +125,7 @@ const FIRST: Spot = { depth: 0, more: false, outer: undefined }
 
 const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
   const call = withControls(walk.call, stop)
-  const wish: Wish = wishOf(call, stop)
+  const wish: Wish = wishOf(call, stop, walk.house.board)
   const hasFallback = (failure: FailureClass): boolean =>
     walk.forlorn !== true &&
     !walk.allowance.spent &&

@@ -1,6 +1,7 @@
 import type { ExceptionPolicy } from '../config/config.ts'
 import { policyEntry } from '../config/policy.ts'
 import { type Failure, type RetryRule, VERDICTS } from '../failure.ts'
+import { toldBy } from '../plan/compaction.ts'
 import { domainOf, orderLevels, orderOf } from '../plan/select.ts'
 import type { Candidate } from '../plan/wish.ts'
 import type { Step } from '../record/trail.ts'
@@ -264,10 +265,18 @@ const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
   return mayAdd(play, level)
 }
 
+/** It was asked for a compaction in a way that it has not, and another one is left: that is another question. */
+const hasOtherWay = ({ wish }: Play, { deployment: id, compaction }: Step): boolean => {
+  if (compaction === undefined || wish.compaction === undefined) return false
+  const candidate = wish.candidates.find(one => one.deployment.id === id)
+  return candidate !== undefined && toldBy(candidate, wish.compaction) !== compaction
+}
+
 /** The latest failure of a deployment decides: a timeout takes back what an overload before it allowed. */
 const remember = (play: Play, level: Level, step: Step | undefined, failure: Failure): void => {
   if (step === undefined) return
-  if (ruleOf(play, failure) === 'any' && !isCostly(play, step, failure)) level.mayRepeat.add(step.deployment)
+  if (hasOtherWay(play, step) || (ruleOf(play, failure) === 'any' && !isCostly(play, step, failure)))
+    level.mayRepeat.add(step.deployment)
   else level.mayRepeat.delete(step.deployment)
 }
 

@@ -10,16 +10,22 @@ const isOut = (failure: Failure): boolean =>
   failure.class !== 'timeout_client' &&
   failure.status !== 429
 
+/** The owner has no place for it: a translation made the answer, and nobody keeps those. */
+const isKeptByNobody = (failure: Failure): boolean =>
+  failure.class === 'unsupported' && failure.param === 'previous_response_id'
+
+/** Every way to the owner has failed, and others would serve the call if it did not refer to the response. */
+const isAway = (call: Call, plan: Plan, failure: Failure): boolean =>
+  call.pin?.because === 'previous_response_id' && isOut(failure) && plan.hasStrangers()
+
 /**
- * Every way to the owner of a stored response has failed, and there are others who would serve the call if it did not
- * refer to it. Their turn comes when the client sends its whole input: it is told so in the words that clients know,
- * and nobody else ever sees the id. undefined: the failure is told as it is.
+ * A stored response that cannot be read now: the client sends its whole input when it is told so in the words that it
+ * knows, and whoever is left serves it; nobody else ever sees the id. undefined: the failure is told as it is.
  *
  * Whoever has the transcript can put it in the place of the id before this is told.
  */
 export const lostResponse = (call: Call, plan: Plan, failure: Failure): Failure | undefined => {
-  if (call.pin?.because !== 'previous_response_id' || !isOut(failure) || !plan.hasStrangers())
-    return undefined
+  if (!isKeptByNobody(failure) && !isAway(call, plan, failure)) return undefined
   const [written = ''] = call.echoes.values()
   return {
     ...failure,

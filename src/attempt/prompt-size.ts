@@ -62,10 +62,10 @@ export class PromptSize {
     if (PROMPT_KEYS.some(key => key in stop.overrides.body)) return stop
     const wanted = wantedOf(this.#call, stop)
     const candidates = stop.candidates.filter(
-      ({ deployment, model }) =>
-        deployment.info.maxInputTokens === undefined ||
-        fitsAnyway(deployment, wanted) ||
-        this.#tokens(model) <= deployment.info.maxInputTokens,
+      candidate =>
+        candidate.deployment.info.maxInputTokens === undefined ||
+        fitsAnyway(candidate, wanted) ||
+        this.#tokens(candidate.model) <= candidate.deployment.info.maxInputTokens,
     )
     if (candidates.length === stop.candidates.length) return stop
     if (candidates.length > 0) return { ...stop, candidates }

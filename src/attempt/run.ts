@@ -1,11 +1,12 @@
-import { toldWay } from '../plan/compaction.ts'
+import { lackingWay, toldWay } from '../plan/compaction.ts'
 import { rememberServed } from '../plan/select.ts'
 import type { Step } from '../record/trail.ts'
 import type { Lease } from '../shared/board.ts'
+import { WAYS } from '../shared/lessons.ts'
 import type { Signal } from '../signal.ts'
 import type { Picked, Play } from './level.ts'
 import type { Job, Tried } from './once.ts'
-import type { Outcome } from './outcome.ts'
+import type { Failed, Outcome } from './outcome.ts'
 import { learnRepairs } from './repair.ts'
 import type { Trail } from './settled.ts'
 
@@ -31,7 +32,7 @@ export const jobOf = (play: Play, { choice, lease }: Run, signal?: Signal): Job 
     deployment: choice.candidate.deployment,
     model: choice.candidate.model,
     overrides: play.stop.overrides.body,
-    summarises: play.stop.summarises,
+    wanted: play.wish.compaction,
   },
   group: play.stop.named,
   lease,
@@ -50,9 +51,34 @@ export const conclude = (play: Play, run: Run, tried: Tried): Outcome => {
     run.lease.answered()
     rememberServed(play.wish, outcome.deployment.id, play.desk)
     if (play.trail.repairs !== undefined) learnRepairs(play, run.choice.candidate)
-  }
+  } else if (tried.compaction !== undefined) learnWay(play, run, tried, outcome)
   play.trail.steps.push(stepOf(play, run, tried))
   return outcome
+}
+
+/** Whoever has no such compaction is asked in the next way that it could have, from now on. */
+const learnWay = (
+  { call, house }: Play,
+  { choice: { candidate } }: Run,
+  { compaction }: Tried,
+  { failure, upstreamStatus }: Failed,
+): void => {
+  const { learning } = call.config.router
+  const way = lackingWay(compaction, failure, upstreamStatus)
+  if (way === undefined || learning === undefined) return
+  const { deployment, model } = candidate
+  if (!house.board.lessons.learn({ deployment, route: WAYS, model }, { kind: 'way', way }, learning.ttlMs))
+    return
+  house.event(
+    'info',
+    'A deployment lacks a way to compact conversations; the next call asks it in another one.',
+    {
+      deployment: deployment.id,
+      model,
+      lacks: way,
+      seconds: Math.round(learning.ttlMs / 1000),
+    },
+  )
 }
 
 const stepOf = (

@@ -5,6 +5,7 @@ import type { Stop } from '../plan/plan.ts'
 import type { Wish } from '../plan/wish.ts'
 import { keysOf } from '../read/parse.ts'
 import { countPromptTokens } from '../record/tokens.ts'
+import type { Board } from '../shared/board.ts'
 
 const PROMPT_ROUTES = new Set([
   'chat',
@@ -31,7 +32,7 @@ const prefixOf = (call: Call): string | undefined => {
 }
 
 /** The values selection works on; made once per group. */
-export const wishOf = (call: Call, stop: Stop): Wish => {
+export const wishOf = (call: Call, stop: Stop, { lessons }: Pick<Board, 'lessons'>): Wish => {
   const { body, context, route } = call
   const bytes = body.kind === 'none' ? 0 : body.bytes.length
   const prompts = PROMPT_ROUTES.has(route.shape) && body.kind === 'json'
@@ -53,7 +54,7 @@ export const wishOf = (call: Call, stop: Stop): Wish => {
     wantsResponseFormat:
       body.kind === 'json' && body.index.members.has('response_format') && keysOf(body).length > 0,
     pin: call.pin,
-    compaction: wantedOf(call, stop),
+    compaction: wantedOf(call, stop, lessons),
     origin: call.origin,
     ignoreCooldown: stop.byId,
   }

@@ -11,6 +11,7 @@ import { testConfig, testDeployment } from './testing.ts'
 
 const having = (id: string, ways: readonly CompactionWay[] | undefined, more: object = {}) =>
   testDeployment({ id, group: id, info: { compaction: ways, ...more } })
+const candidate = (...given: Parameters<typeof having>) => ({ deployment: having(...given), model: 'm' })
 
 test('the client’s own wire goes before the other one, and a summary comes last', () => {
   const cases: readonly (readonly [readonly CompactionWay[] | undefined, CompactionWay, CompactionWay])[] = [
@@ -22,13 +23,13 @@ test('the client’s own wire goes before the other one, and a summary comes las
     [['own'], 'summary', 'summary'],
   ]
   for (const [ways, endpoint, trigger] of cases) {
-    const deployment = having('a', ways)
+    const asked = candidate('a', ways)
     assert.deepEqual(
-      (['endpoint', 'trigger'] as const).map(wire => wayOf(deployment, { wire, summarises: false })),
+      (['endpoint', 'trigger'] as const).map(wire => wayOf(asked, { wire, summarises: false })),
       [endpoint, trigger],
       String(ways),
     )
-    assert.equal(wayOf(deployment, { wire: 'trigger', summarises: true }), 'summary')
+    assert.equal(wayOf(asked, { wire: 'trigger', summarises: true }), 'summary')
   }
 })
 
@@ -53,12 +54,12 @@ test('of several the best kind is asked, and any of it', () => {
 test('a summary fits any window, because its prompt is cut; a native compaction does not', () => {
   const wanted = { wire: 'endpoint', summarises: false } as const
   assert.deepEqual(
-    [fitsAnyway(having('a', []), wanted), fitsAnyway(having('a', ['endpoint']), wanted)],
+    [fitsAnyway(candidate('a', []), wanted), fitsAnyway(candidate('a', ['endpoint']), wanted)],
     [true, false],
   )
-  assert.equal(fitsAnyway(having('a', []), undefined), false)
+  assert.equal(fitsAnyway(candidate('a', []), undefined), false)
   const { window, sees, thinks } = compactingBy(
-    having('a', [], { maxInputTokens: 8000, supportsVision: true, supportsReasoning: true }),
+    candidate('a', [], { maxInputTokens: 8000, supportsVision: true, supportsReasoning: true }),
     wanted,
   )
   assert.deepEqual([window, sees, thinks], [8000, true, true])

@@ -1,8 +1,9 @@
 import type { Call } from '../call.ts'
 import type { Deployment, FallbackTarget } from '../config/config.ts'
-import { type FailureClass, VERDICTS } from '../failure.ts'
+import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
 import type { Compacting, CompactionWay } from '../providers/provider.ts'
 import type { CompactionWire } from '../routes.ts'
+import { type Lessons, WAYS } from '../shared/lessons.ts'
 import { fallbacksFor } from './resolve.ts'
 import type { Candidate } from './wish.ts'
 
@@ -23,19 +24,53 @@ const preferred = (ways: readonly CompactionWay[], wire: CompactionWire): Compac
 }
 
 /** A compaction that is asked for: by which wire, and whether it has to be a summary, whatever else there is. */
-export type Wanted = { readonly wire: CompactionWire; readonly summarises: boolean }
+export type Wanted = {
+  readonly wire: CompactionWire
+  readonly summarises: boolean
+  /** Ways that a deployment should have and, as it has said of late, has not. Default: none. */
+  readonly lacks?: (candidate: Candidate) => readonly CompactionWay[]
+}
 
 export const wantedOf = (
-  { compaction: wire }: Pick<Call, 'compaction'>,
+  { compaction: wire, config }: Pick<Call, 'compaction' | 'config'>,
   { summarises }: { readonly summarises?: true },
-): Wanted | undefined => (wire === undefined ? undefined : { wire, summarises: summarises === true })
+  lessons?: Pick<Lessons, 'of'>,
+): Wanted | undefined => {
+  if (wire === undefined) return undefined
+  const wanted = { wire, summarises: summarises === true }
+  return lessons === undefined || config.router.learning === undefined
+    ? wanted
+    : { ...wanted, lacks: candidate => lackedBy(candidate, lessons) }
+}
 
-export const wayOf = (deployment: Deployment, { wire, summarises }: Wanted): CompactionWay =>
-  summarises ? 'summary' : preferred(waysOf(deployment), wire)
+const lackedBy = ({ deployment, model }: Candidate, lessons: Pick<Lessons, 'of'>): readonly CompactionWay[] =>
+  lessons.of(deployment, WAYS, model)?.flatMap(one => (one.kind === 'way' ? [one.way] : [])) ?? NONE
+
+export const wayOf = (candidate: Candidate, { wire, summarises, lacks }: Wanted): CompactionWay => {
+  if (summarises) return 'summary'
+  const ways = waysOf(candidate.deployment)
+  const lacked = ways.length === 0 ? NONE : (lacks?.(candidate) ?? NONE)
+  return preferred(lacked.length === 0 ? ways : ways.filter(way => !lacked.includes(way)), wire)
+}
+
+/**
+ * The way that a deployment has said not to have: there is no such address, or what came back is something else. What
+ * was never answered says nothing of whom it was sent to. A summary is an ordinary call.
+ */
+export const lackingWay = (
+  compacting: Compacting | undefined,
+  failure: Pick<Failure, 'class'>,
+  upstreamStatus: number | undefined,
+): CompactionWay | undefined =>
+  compacting === undefined || compacting.way === 'summary' || upstreamStatus === undefined
+    ? undefined
+    : failure.class === 'unsupported'
+      ? compacting.way
+      : undefined
 
 /** A summary is made for any window: what does not fit into it is cut. */
-export const fitsAnyway = (deployment: Deployment, wanted: Wanted | undefined): boolean =>
-  wanted !== undefined && wayOf(deployment, wanted) === 'summary'
+export const fitsAnyway = (candidate: Candidate, wanted: Wanted | undefined): boolean =>
+  wanted !== undefined && wayOf(candidate, wanted) === 'summary'
 
 /** Lower is better: nothing is changed, another wire, the provider's own words, ours. */
 const rankOf = (way: CompactionWay, wire: CompactionWire): number =>
@@ -43,24 +78,28 @@ const rankOf = (way: CompactionWay, wire: CompactionWire): number =>
 
 /** Those that do it best; all of them when it does not matter. */
 export const bestOf = (candidates: readonly Candidate[], wanted: Wanted): readonly Candidate[] => {
-  const ranks = candidates.map(({ deployment }) => rankOf(wayOf(deployment, wanted), wanted.wire))
+  const ranks = candidates.map(candidate => rankOf(wayOf(candidate, wanted), wanted.wire))
   const best = Math.min(...ranks)
   return candidates.filter((_, place) => ranks[place] === best)
 }
 
 /** How it was made, in one word: by the client's own wire, the other one, the provider's own way, or a summary. */
-export const toldWay = ({ way, wire }: Compacting, provider: string): string => {
+export const toldWay = ({ way, wire }: Pick<Compacting, 'way' | 'wire'>, provider: string): string => {
   if (way === 'own') return provider
   if (way === 'summary') return 'emulated'
   return way === wire ? 'native' : 'native-other-wire'
 }
 
+/** The word for how a deployment would be asked now. */
+export const toldBy = (candidate: Candidate, wanted: Wanted): string =>
+  toldWay({ wire: wanted.wire, way: wayOf(candidate, wanted) }, candidate.deployment.provider.name)
+
 /** What a deployment is to make of a call for a compaction. */
-export const compactingBy = (deployment: Deployment, wanted: Wanted): Compacting => {
-  const { maxInputTokens, supportsVision, supportsReasoning } = deployment.info
+export const compactingBy = (candidate: Candidate, wanted: Wanted): Compacting => {
+  const { maxInputTokens, supportsVision, supportsReasoning } = candidate.deployment.info
   return {
     wire: wanted.wire,
-    way: wayOf(deployment, wanted),
+    way: wayOf(candidate, wanted),
     window: maxInputTokens,
     sees: supportsVision,
     thinks: supportsReasoning,

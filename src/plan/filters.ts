@@ -31,14 +31,11 @@ export const servingRoute = ({ route, candidates }: Wish): readonly Candidate[] 
 /** Why one deployment fails a pre-call check. */
 type Objection = 'rpm' | 'context_window' | 'region' | 'parameter'
 
-const objection = ({ deployment }: Candidate, wish: Wish, desk: FilterDesk): Objection | undefined => {
+const objection = (candidate: Candidate, wish: Wish, desk: FilterDesk): Objection | undefined => {
+  const { deployment } = candidate
   const { config, board, prompt, carries } = desk
   const { maxInputTokens } = deployment.info
-  if (
-    maxInputTokens !== undefined &&
-    !fitsAnyway(deployment, wish.compaction) &&
-    !prompt.fits(maxInputTokens)
-  )
+  if (maxInputTokens !== undefined && !fitsAnyway(candidate, wish.compaction) && !prompt.fits(maxInputTokens))
     return 'context_window'
   if (atRpm(deployment, board)) return 'rpm'
   if (wish.allowedRegion !== undefined && deployment.region !== wish.allowedRegion) return 'region'

@@ -1,15 +1,19 @@
 import type { Deployment } from '../config/config.ts'
 import type { Clock } from '../house.ts'
+import type { CompactionWay } from '../providers/provider.ts'
 
 /** What one deployment does not take, or wants, on one route. Plain data. */
 export type Lesson =
   /** `value`: only this one, as JSON. */
   | { readonly kind: 'without'; readonly path: readonly string[]; readonly value: string | undefined }
   | { readonly kind: 'item-ids'; readonly type: string }
+  /** It has no compaction of this way. */
+  | { readonly kind: 'way'; readonly way: CompactionWay }
 
 /** Where a lesson holds: another address, credential or model under the same id has learned nothing. */
 export type Lectern = {
   readonly deployment: Pick<Deployment, 'id' | 'domain'>
+  /** Its name; for ways of compacting, which are asked for on several routes, `WAYS`. */
   readonly route: string
   /** Upstream model: of a wildcard deployment each is a model of its own. */
   readonly model: string
@@ -29,6 +33,9 @@ export type Lessons = {
   readonly keep: (ids: ReadonlySet<string>) => void
   readonly size: () => number
 }
+
+/** Where it is remembered which ways of compacting a deployment has not. */
+export const WAYS = 'compaction ways'
 
 /** Of one deployment, over its routes and models. */
 export const MOST_LESSONS = 64
