@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config, FallbackTable, FallbackTarget } from './config/config.ts'
 import type { Context } from './context.ts'
-import type { Reference } from './plan/copies.ts'
+import type { Reference } from './dialects/bound-state.ts'
+import type { NamedItem } from './plan/copies.ts'
 import type { Shadowed } from './plan/shadows.ts'
 import type { Pin } from './plan/wish.ts'
 import type { HeaderPair } from './providers/provider.ts'
 import type { ClientBody } from './read/body.ts'
+import type { Aside } from './read/bound.ts'
 import type { NativeItem } from './read/compaction.ts'
 import type { CompactionWire, Route } from './routes.ts'
 import type { Signal } from './signal.ts'
@@ -80,12 +82,16 @@ export type Call = {
   readonly origin: string | undefined
   /** Provider's ids that the request refers to → as the client wrote them. */
   readonly echoes: ReadonlyMap<string, string>
+  /** Ids of the request that one account knows. */
+  readonly references: readonly Reference[]
+  /** Where the request names a response of this gateway that only explains something, and whose it is. */
+  readonly asides: readonly Aside[]
   /** The request refers to state that was not made through this gateway: only who is asked first can be its owner. */
   readonly unowned: boolean
   /** Compactions of providers that the call goes on with. */
   readonly natives: readonly NativeItem[]
   /** Items that the call goes on with by their names alone. */
-  readonly references: readonly Reference[]
+  readonly named: readonly NamedItem[]
   /** Copies of both that this caller has here; undefined: none. */
   readonly shadows: readonly Shadowed[] | undefined
   /** How the call asks for a compaction; undefined: it does not. */

@@ -31,7 +31,7 @@ export const gateway =
         : authenticate(received.request, received.config, keyInQuery(received))
       intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       call = read(received, caller, intake.bytes, house)
-      if (call.references.length > 0) call = await withCopies(call, house)
+      if (call.named.length > 0) call = await withCopies(call, house)
       if (call.natives.length > 0) call = await withShadows(call, house)
       pulse = pulseFor(received, call, house)
       settled = await attempt(call, house)

@@ -258,12 +258,17 @@ test('learn_unsupported_params: false leaves every refusal to the client', async
 
 test('ids that a provider asks for are made, once for all items of the kind, and from then on', async t => {
   const { backup, ask } = await house(t)
+  const include = ['reasoning.encrypted_content']
+  const before = await ask(RESPONSES, { model: 'second', input: 'x', include, store: false })
+  const [thought] = itemsOf({ input: before.json().output ?? null })
+  const reasoning = { type: 'reasoning', summary: [], encrypted_content: thought?.encrypted_content ?? '' }
+  backup.clear()
   const input = [
     { role: 'user', content: 'x' },
-    { type: 'reasoning', summary: [] },
+    reasoning,
     { type: 'function_call', call_id: 'call_1', name: 'f', arguments: '{}' },
     { type: 'function_call_output', call_id: 'call_1', output: 'y' },
-    { type: 'reasoning', summary: [] },
+    reasoning,
   ]
   backup.script([
     refusing("Missing required parameter: 'input[1].id'.", 'missing_required_parameter', 'input[1].id'),

@@ -143,13 +143,17 @@ const parcelOf = (route: Route, client: JsonObject, more: Partial<Parcel>): Parc
 const sentBy = (parcel: Parcel, hop: Hop, lessons: readonly Lesson[], foreign: boolean) => {
   const origin = { deploymentId: undefined, boundary: undefined, refusedBy: [hop.deployment.boundary] }
   const job = {
-    call: { ...parcel, config: { router: { learning: { ttlMs: 1 } } } },
+    call: {
+      ...parcel,
+      asides: [],
+      config: { router: { learning: { ttlMs: 1 } }, deployments: [{ boundary: 'a' }, { boundary: 'b' }] },
+    },
     hop,
     amendments: undefined,
     house: {
       board: {
         lessons: { of: () => (lessons.length === 0 ? undefined : lessons) },
-        origins: { of: () => (foreign ? origin : undefined) },
+        origins: { of: () => (foreign ? origin : undefined), size: () => 1 },
       },
     },
   } as unknown as Job

@@ -3,7 +3,7 @@ import type { Draft } from '../providers/provider.ts'
 import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
 import { indexObject } from '../wire/index.ts'
 import type { Job } from './once.ts'
-import { foreignSeals } from './seals.ts'
+import { foreignParts } from './seals.ts'
 
 const withOne = (draft: Draft, amendment: Amendment): Draft => {
   const index = indexObject(joinSegments(draft.body))
@@ -28,10 +28,10 @@ export const amended = (job: Job, draft: Draft): Draft => {
     call.config.router.learning === undefined
       ? undefined
       : house.board.lessons.of(deployment, call.route.name, model)
-  const seals = foreignSeals(job)
-  if (learned === undefined && seals === undefined && amendments === undefined) return draft
-  // Places in a list move when one before them goes: seals, which take whole items, come last.
+  const foreign = foreignParts(job)
+  if (learned === undefined && foreign.length === 0 && amendments === undefined) return draft
+  // Places in a list move when one before them goes: what takes whole items comes last.
   const rules = learned?.filter(lesson => lesson.kind !== 'way') ?? []
-  const all = [...rules, ...(amendments ?? []), ...(seals === undefined ? [] : [seals])]
+  const all = [...rules, ...(amendments ?? []), ...foreign]
   return all.reduce(withOne, draft)
 }

@@ -10,6 +10,7 @@ import type { Parcel } from './adapt.ts'
 import { Allowance } from './allowance.ts'
 import { classify } from './classify.ts'
 import { playGroup } from './group.ts'
+import { heldBack, keptStop } from './kept.ts'
 import { deskFor, type Play } from './level.ts'
 import { lostResponse } from './lost.ts'
 import { mockFailure, mockFirstAttempt } from './mock.ts'
@@ -82,10 +83,21 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
     const failure = classify({ kind: 'client_gone' })
     return { kind: 'failed', failure, message: failure.message, trail }
   }
-  const lost = lostResponse(call, plan, end.outcome.failure)
-  if (lost === undefined) return { kind: 'failed', failure: end.outcome.failure, message: end.message, trail }
-  note(trail, 'end: previous_response_id cannot be read, and the whole input could be served')
-  return { kind: 'failed', failure: lost, message: lost.message, trail }
+  return toldAs(walk, end.outcome.failure, end.message)
+}
+
+/** The failure as the client hears it: where state kept others from being asked, it says so. */
+const toldAs = ({ call, plan, trail }: Walk, failure: Failure, message: string): Settled => {
+  const lost = lostResponse(call, plan, failure)
+  if (lost !== undefined) {
+    note(trail, 'end: previous_response_id cannot be read, and the whole input could be served')
+    return { kind: 'failed', failure: lost, message: lost.message, trail }
+  }
+  const held = heldBack(call, plan, { trail, failure })
+  if (held === undefined) return { kind: 'failed', failure, message, trail }
+  note(trail, `end: ${held.field} binds the call to one account`)
+  const told = { ...failure, param: failure.param ?? held.field }
+  return { kind: 'failed', failure: told, message: `${message} ${held.text}`, trail }
 }
 
 /** The whole way was gone without one attempt, although somebody rests who might have been asked. */
@@ -192,9 +204,10 @@ const hearSize = ({ trail, call }: Walk, failure: Failure): void => {
   trail.prompt.hear(failure)
 }
 
-const stopFor = ({ plan, trail: { prompt } }: Walk, target: FallbackTarget): ReturnType<Plan['stopFor']> => {
-  const stop = plan.stopFor(target)
-  return 'skipped' in stop || prompt === undefined ? stop : prompt.fitting(stop)
+const stopFor = ({ plan, call, trail }: Walk, target: FallbackTarget): ReturnType<Plan['stopFor']> => {
+  const planned = plan.stopFor(target)
+  const stop = 'skipped' in planned || !call.unowned ? planned : keptStop(call, trail, planned)
+  return 'skipped' in stop || trail.prompt === undefined ? stop : trail.prompt.fitting(stop)
 }
 
 /** Does any of these targets still lead to a group that may be asked? */

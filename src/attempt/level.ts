@@ -12,6 +12,7 @@ import type { Parcel } from './adapt.ts'
 import type { Allowance } from './allowance.ts'
 import { backoffMs, spreadMs } from './backoff.ts'
 import { classify } from './classify.ts'
+import { keptWish } from './kept.ts'
 import type { Failed, Outcome } from './outcome.ts'
 import { queueFor } from './queue.ts'
 import type { Resumption } from './resume.ts'
@@ -120,10 +121,11 @@ const patienceOf = (play: Play, level: Level): number => {
 const choose = (play: Play, level: Level): Choice => {
   const how: How = { atOrder: level.order, mayRepeat: level.freshOnly ? undefined : level.mayRepeat }
   const { desk } = play
-  if (desk.board.calm()) return select(play.wish, level.tried, desk, how)
+  const wish = play.call.unowned ? keptWish(play.call, play.trail, play.wish) : play.wish
+  if (desk.board.calm()) return select(wish, level.tried, desk, how)
   const patienceMs = patienceOf(play, level)
   const hasFallback = (): boolean => play.hasFallback(level.last?.failure.class ?? 'no_deployment')
-  return select(play.wish, level.tried, desk, { ...how, patienceMs, hasFallback })
+  return select(wish, level.tried, desk, { ...how, patienceMs, hasFallback })
 }
 
 /** Milliseconds until this candidate may be asked: a deployment that was not tried yet waits only for its domain. */

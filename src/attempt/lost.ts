@@ -3,7 +3,7 @@ import { type Failure, VERDICTS } from '../failure.ts'
 import type { Plan } from '../plan/plan.ts'
 
 /** Somebody else's turn comes as soon as the client sends everything itself. */
-const isOut = (failure: Failure): boolean =>
+export const isOut = (failure: Failure): boolean =>
   VERDICTS[failure.class].fallback === 'generic' &&
   // The owner has judged the request, or is back by itself; the client's own limit says nothing of the owner.
   failure.class !== 'caller_fault' &&
@@ -16,7 +16,7 @@ const isKeptByNobody = (failure: Failure): boolean =>
 
 /** Every way to the owner has failed, and others would serve the call if it did not refer to the response. */
 const isAway = (call: Call, plan: Plan, failure: Failure): boolean =>
-  call.pin?.because === 'previous_response_id' && isOut(failure) && plan.hasStrangers()
+  call.pin?.because === 'previous_response_id' && isOut(failure) && plan.hasStrangers(call.pin.boundary)
 
 /**
  * A stored response that cannot be read now: the client sends its whole input when it is told so in the words that it

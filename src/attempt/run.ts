@@ -1,4 +1,5 @@
 import { lackingWay, toldWay } from '../plan/compaction.ts'
+import { rememberUsed } from '../plan/references.ts'
 import { rememberServed } from '../plan/select.ts'
 import type { Step } from '../record/trail.ts'
 import type { Lease } from '../shared/board.ts'
@@ -51,6 +52,8 @@ export const conclude = (play: Play, run: Run, tried: Tried): Outcome => {
     run.lease.answered()
     rememberServed(play.wish, outcome.deployment.id, play.desk)
     if (play.trail.repairs !== undefined) learnRepairs(play, run.choice.candidate)
+    if (play.call.references.length > 0)
+      rememberUsed(play.call.references, outcome.deployment, play.house.board)
   } else if (tried.compaction !== undefined) learnWay(play, run, tried, outcome)
   play.trail.steps.push(stepOf(play, run, tried))
   return outcome

@@ -1,8 +1,8 @@
-import type { Amendment } from '../dialects/amendment.ts'
-import { carriesCiphertext } from '../plan/encrypted.ts'
+import { type Amendment, isFree } from '../dialects/amendment.ts'
+import { carriesCiphertext, hasSeveralBoundaries } from '../plan/encrypted.ts'
 import { Unsupported } from '../providers/provider.ts'
 import { isForeign } from '../shared/origins.ts'
-import { type Bond, boundItems } from '../wire/items.ts'
+import { type Bond, boundItems, keptAs, namedItems } from '../wire/items.ts'
 import type { Job } from './once.ts'
 
 const stranger = (at: number, type: string, model: string): Unsupported => {
@@ -22,8 +22,8 @@ const stranger = (at: number, type: string, model: string): Unsupported => {
  * the hop. undefined: nothing. Throws Unsupported for what cannot be left out. What nobody has seen being made is sent
  * as it is: the provider will say.
  */
-export const foreignSeals = ({ call, hop, house }: Job): Amendment | undefined => {
-  if (call.body.kind !== 'json' || !carriesCiphertext(call.route.shape)) return undefined
+const foreignSeals = ({ call, hop, house }: Job): Amendment | undefined => {
+  if (call.body.kind !== 'json') return undefined
   const { origins } = house.board
   const { boundary, litellmModel } = hop.deployment
   let found = false
@@ -38,4 +38,35 @@ export const foreignSeals = ({ call, hop, house }: Job): Amendment | undefined =
     else throw stranger(at, type, litellmModel)
   }
   return found ? { kind: 'unsealed', foreign } : undefined
+}
+
+/** Ids that another account has given to what it said. What clients made themselves nobody knows: it stays. */
+const foreignIds = ({ call, hop, house }: Job): Amendment | undefined => {
+  const { origins } = house.board
+  if (call.body.kind !== 'json' || origins.size() === 0 || !hasSeveralBoundaries(call.config))
+    return undefined
+  const { boundary } = hop.deployment
+  const foreign = (id: string): boolean => isForeign(origins.of(keptAs(id)), boundary)
+  const some = namedItems(call.body.index).some(item => isFree(item) && foreign(item.id))
+  return some ? { kind: 'unnamed', foreign } : undefined
+}
+
+const NOTHING: readonly Amendment[] = []
+
+/**
+ * What this deployment cannot read, as far as it is known, and the hop goes without. Whole items go last: what stands
+ * behind them moves. Throws Unsupported for what cannot be left out.
+ */
+export const foreignParts = (job: Job): readonly Amendment[] => {
+  const { call, hop } = job
+  if (!carriesCiphertext(call.route.shape)) return NOTHING
+  const seals = foreignSeals(job)
+  const ids = foreignIds(job)
+  if (seals === undefined && ids === undefined && call.asides.length === 0) return NOTHING
+  const asides = call.asides.filter(({ boundary }) => boundary !== hop.deployment.boundary)
+  return [
+    ...asides.map(({ path }): Amendment => ({ kind: 'aside', path })),
+    ...(ids === undefined ? [] : [ids]),
+    ...(seals === undefined ? [] : [seals]),
+  ]
 }

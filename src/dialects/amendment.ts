@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Edit } from '../wire/edit.ts'
 import type { JsonIndex } from '../wire/index.ts'
-import { type Bond, type Item, itemsIn, writtenAt } from '../wire/items.ts'
+import { type Bond, type Item, itemsIn, namedItems, writtenAt } from '../wire/items.ts'
 import type { Json } from '../wire/json.ts'
 import type { Complaint } from './complaint.ts'
 
@@ -13,6 +13,10 @@ export type Amendment =
   | { readonly kind: 'item-ids'; readonly type: string }
   /** Reasoning stays behind that only somebody else can read. */
   | { readonly kind: 'unsealed'; readonly foreign: (bond: Bond) => boolean }
+  /** Items lose ids that somebody else has issued. */
+  | { readonly kind: 'unnamed'; readonly foreign: (id: string) => boolean }
+  /** What means something to somebody else alone, and nothing to the answer. */
+  | { readonly kind: 'aside'; readonly path: readonly string[] }
 
 /** What the ids of an item's type begin with, where OpenAI makes them. */
 const ID_PREFIXES: Readonly<Record<string, string>> = {
@@ -75,7 +79,8 @@ const idEdits = (index: JsonIndex, type: string): readonly Edit[] =>
 const isSaid = (item: Item): boolean =>
   (typeOf(item) === 'message' && item.role === 'assistant') || item.type.endsWith('_call')
 
-const isFree = (item: Item): boolean => typeOf(item) === 'message' || FREE_OF_IDS.has(item.type)
+/** Its id may be absent. */
+export const isFree = (item: Item): boolean => typeOf(item) === 'message' || FREE_OF_IDS.has(item.type)
 
 /** The items go as a whole. What was said in one breath with them keeps its words and call ids, and loses its ids. */
 const unsealedEdits = (index: JsonIndex, foreign: (bond: Bond) => boolean): readonly Edit[] => {
@@ -95,6 +100,11 @@ const unsealedEdits = (index: JsonIndex, foreign: (bond: Bond) => boolean): read
   return [...ids, ...items.reverse()]
 }
 
+const unnamedEdits = (index: JsonIndex, foreign: (id: string) => boolean): readonly Edit[] =>
+  namedItems(index)
+    .filter(item => isFree(item) && foreign(item.id))
+    .map(item => ({ op: 'drop', path: ['input', String(item.at), 'id'], why: 'foreign-id' }))
+
 /** The edits that an amendment makes of this body; some may lead nowhere. */
 export const amendmentEdits = (index: JsonIndex, amendment: Amendment): readonly Edit[] => {
   switch (amendment.kind) {
@@ -107,6 +117,10 @@ export const amendmentEdits = (index: JsonIndex, amendment: Amendment): readonly
       return idEdits(index, amendment.type)
     case 'unsealed':
       return unsealedEdits(index, amendment.foreign)
+    case 'unnamed':
+      return unnamedEdits(index, amendment.foreign)
+    case 'aside':
+      return [{ op: 'drop', path: amendment.path, why: 'foreign-id' }]
   }
 }
 

@@ -2,15 +2,15 @@ import type { JsonIndex } from '../wire/index.ts'
 import { boundItems } from '../wire/items.ts'
 
 /** An item of an earlier answer that a call goes on with by its name. */
-export type Reference = {
+export type NamedItem = {
   /** Where it stands: the list and the place in it. */
   readonly path: readonly [key: string, at: string]
   readonly id: string
 }
 
-const NONE: readonly Reference[] = []
+const NONE: readonly NamedItem[] = []
 
-export const referencesIn = (index: JsonIndex): readonly Reference[] => {
+export const namedItemsIn = (index: JsonIndex): readonly NamedItem[] => {
   const bound = boundItems(index)
   if (bound.length === 0) return NONE
   return bound

@@ -14,7 +14,7 @@ export const carriesCiphertext = (shape: ShapeName): boolean =>
 const several = new WeakMap<Config, boolean>()
 
 /** There is more than one account: what one has sealed another cannot read. */
-const hasSeveralBoundaries = (config: Config): boolean => {
+export const hasSeveralBoundaries = (config: Config): boolean => {
   const known = several.get(config)
   if (known !== undefined) return known
   const first = config.deployments[0]?.boundary

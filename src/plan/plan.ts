@@ -4,6 +4,7 @@ import { type FailureClass, Refusal, VERDICTS } from '../failure.ts'
 import type { Route } from '../routes.ts'
 import { lastResort } from './compaction.ts'
 import { NO_OVERRIDES, type Overrides, splitOverrides } from './overrides.ts'
+import { bindingOf, bindingText } from './references.ts'
 import { fallbacksFor, resolveGroup } from './resolve.ts'
 import type { Candidate, Pin } from './wish.ts'
 
@@ -38,8 +39,8 @@ export type Plan = {
   /** At how many hops from the first group the way ends. */
   readonly maxDepth: number
   readonly follow: (stop: Stop, failure: FailureClass) => Following
-  /** The call is pinned, and its group or a fallback has somebody whom the pin keeps from it. */
-  readonly hasStrangers: () => boolean
+  /** The call's group or a fallback has somebody outside of this boundary. */
+  readonly hasStrangers: (boundary: string) => boolean
   /** A target as a stop, or why it may not be one. */
   readonly stopFor: (target: FallbackTarget) => Stop | { readonly skipped: string }
 }
@@ -180,15 +181,18 @@ const homeOf = (call: Call, group: string, pin: Pin): Stop | undefined => {
 }
 
 /** Whoever may serve the model, state aside: the group itself and, when the call may cross, its fallbacks. */
-const hasStrangers = (call: Call, first: Stop, crosses: boolean): boolean => {
-  const { pin, config, context, route } = call
-  if (pin === undefined) return false
+const hasStrangers = (
+  call: Call,
+  { first, crosses }: { readonly first: Stop; readonly crosses: boolean },
+  boundary: string,
+): boolean => {
+  const { config, context, route } = call
   const own = resolveGroup(call.model, config)?.group ?? first.group
   const others = crosses ? [...fallbackGroups(call, own)] : []
   return [own, ...others].some(group => {
     if (!context.caller.mayUse(group)) return false
     const candidates = resolveGroup(group, config)?.candidates ?? []
-    return candidates.some(one => one.deployment.boundary !== pin.boundary && modeFits(one.deployment, route))
+    return candidates.some(one => one.deployment.boundary !== boundary && modeFits(one.deployment, route))
   })
 }
 
@@ -205,8 +209,10 @@ const sharesBoundary = (candidate: Candidate, others: readonly Candidate[]): boo
   others.some(other => other.deployment.boundary === candidate.deployment.boundary)
 
 /** Never a foreign id sent upstream: the client is told in the words it knows, and sends its whole input again. */
-const lostState = (pin: Pin, call: Call): Refusal =>
-  pin.because === 'previous_response_id'
+const lostState = (pin: Pin, call: Call): Refusal => {
+  const binding = bindingOf(pin, call.references)
+  const mends = binding === undefined ? [] : [bindingText(binding.field, binding.kind)]
+  return pin.because === 'previous_response_id'
     ? new Refusal(400, `Previous response with id '${[...call.echoes.values()][0] ?? ''}' not found.`, {
         type: 'invalid_request_error',
         param: 'previous_response_id',
@@ -214,9 +220,12 @@ const lostState = (pin: Pin, call: Call): Refusal =>
       })
     : new Refusal(
         pin.because === 'conversation' ? 404 : 400,
-        `'${pin.because}' is bound to a provider that model '${call.model}' does not use.`,
+        [`'${pin.because}' is bound to a provider that model '${call.model}' does not use.`, ...mends].join(
+          ' ',
+        ),
         { type: 'invalid_request_error', param: pin.because },
       )
+}
 
 /** Two deployments of one model: vectors of one may be searched with those of the other. */
 const sameModel = (one: Candidate, other: Candidate): boolean => {
@@ -295,7 +304,7 @@ export const makePlan = (call: Call): Plan => {
     first,
     pin: call.pin,
     maxDepth: config.router.maxFallbacks,
-    hasStrangers: () => hasStrangers(call, first, crosses),
+    hasStrangers: boundary => hasStrangers(call, { first, crosses }, boundary),
     follow: (stop, failure) => (crosses ? followingOf(call, first, stop, failure) : NOTHING),
     stopFor,
   }

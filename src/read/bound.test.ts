@@ -108,6 +108,7 @@ test('a body’s references become named edits, a pin, and echoes of what the cl
     pin: { deploymentId: 'left', boundary: left.boundary, because: 'previous_response_id' },
     echoes: new Map([['resp_raw', mine]]),
     unowned: false,
+    asides: [],
   })
   assert.deepEqual(openIn({ conversation }).edits, [
     { op: 'set', path: ['conversation'], value: 'conv_raw', why: 'sealed-id' },
@@ -123,6 +124,7 @@ test('an admin’s foreign reference is passed without an edit and marked as nob
     pin: undefined,
     echoes: new Map([[RAW, RAW]]),
     unowned: true,
+    asides: [],
   })
 })
 

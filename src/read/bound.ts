@@ -54,6 +54,9 @@ export const openId = (id: string, param: string, opener: Opener): Opened => {
   }
 }
 
+/** A place in the body that means something to one account, and can be left out for any other. */
+export type Aside = { readonly path: readonly string[]; readonly boundary: string }
+
 /** What a request refers to, opened. */
 export type References = {
   readonly edits: readonly Edit[]
@@ -62,9 +65,39 @@ export type References = {
   readonly echoes: ReadonlyMap<string, string>
   /** An id was passed on that this gateway did not make: who holds it is not known. */
   readonly unowned: boolean
+  readonly asides: readonly Aside[]
 }
 
-export const NO_REFERENCES: References = { edits: [], pin: undefined, echoes: new Map(), unowned: false }
+export const NO_REFERENCES: References = {
+  edits: [],
+  pin: undefined,
+  echoes: new Map(),
+  unowned: false,
+  asides: [],
+}
+
+const COMPARISON = ['prompt_cache_options', 'comparison_response_id'] as const
+
+/**
+ * A response that the provider compares its cache with: opened for its maker, left out for everybody else. Nobody is
+ * refused for it, and one that is not the caller's is nobody's.
+ */
+const openComparison = (
+  options: Json | undefined,
+  { seal, config, caller }: Opener,
+): Pick<References, 'edits' | 'asides'> | undefined => {
+  const id = isObject(options) ? options.comparison_response_id : undefined
+  if (typeof id !== 'string' || id === '') return undefined
+  const opened = seal.open(id, caller.owner, config)
+  if (opened.kind === 'foreign') return undefined
+  if (opened.kind === 'gone' || !opened.bound.mine)
+    return { edits: [{ op: 'drop', path: COMPARISON, why: 'foreign-id' }], asides: [] }
+  const { upstreamId, deployment } = opened.bound
+  return {
+    edits: [{ op: 'set', path: COMPARISON, value: upstreamId, why: 'sealed-id' }],
+    asides: [{ path: COMPARISON, boundary: deployment.boundary }],
+  }
+}
 
 /** previous_response_id and conversation of a body: hard affinity, opened by the named edit `sealed-id`. */
 export const openBody = (peek: (key: string) => Json | undefined, opener: Opener): References => {
@@ -99,5 +132,7 @@ export const openBody = (peek: (key: string) => Json | undefined, opener: Opener
     open(conversation, 'conversation', ['conversation'])
   else if (isObject(conversation) && typeof conversation.id === 'string')
     open(conversation.id, 'conversation', ['conversation', 'id'])
-  return { edits, pin, echoes, unowned }
+  const comparison = openComparison(peek('prompt_cache_options'), opener)
+  if (comparison !== undefined) edits.push(...comparison.edits)
+  return { edits, pin, echoes, unowned, asides: comparison?.asides ?? NO_REFERENCES.asides }
 }

@@ -3,21 +3,21 @@ import { parseJson } from '../dialects/read-json.ts'
 import { FOREIGN_REASONING } from '../dialects/responses-seal.ts'
 import { Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
-import { copyKey, type Reference, readCopy } from '../plan/copies.ts'
+import { copyKey, type NamedItem, readCopy } from '../plan/copies.ts'
 import { isPinned } from '../plan/encrypted.ts'
 import type { Shadowed } from '../plan/shadows.ts'
 import { isMadeHere } from '../wire/items.ts'
 import { isObject } from '../wire/json.ts'
 
 /** Reasoning means something to its maker alone, who finds it; everybody else goes without. */
-const withoutIt = (path: Reference['path'], boundary: string | undefined): Shadowed => ({
+const withoutIt = (path: NamedItem['path'], boundary: string | undefined): Shadowed => ({
   path,
   boundary,
   edit: { op: 'drop', path, why: 'foreign-reasoning' },
 })
 
 /** In the words of the API, and with the mend. */
-const lost = ({ path, id }: Reference): Refusal =>
+const lost = ({ path, id }: NamedItem): Refusal =>
   new Refusal(
     400,
     `Item with id '${id}' not found. It was made by a provider that keeps no items, and this gateway has no copy of it (any more): send the item itself, as clients do with \`store: false\`.`,
@@ -25,15 +25,15 @@ const lost = ({ path, id }: Reference): Refusal =>
   )
 
 const copyOf = async (
-  reference: Reference,
+  named: NamedItem,
   owner: string,
   { copies }: Pick<House, 'copies'>,
 ): Promise<Shadowed | undefined> => {
-  const { path, id } = reference
+  const { path, id } = named
   if (id.startsWith(FOREIGN_REASONING)) return withoutIt(path, undefined)
   const made = isMadeHere(id)
   const kept = await copies.get(copyKey(id, owner))
-  if (kept === undefined && made) throw lost(reference)
+  if (kept === undefined && made) throw lost(named)
   if (kept === undefined) return undefined
   const copy = readCopy(kept)
   // Who keeps it gets its name; what was made here is kept by nobody.
@@ -51,7 +51,7 @@ const copyOf = async (
  */
 export const withCopies = async (call: Call, house: Pick<House, 'copies'>): Promise<Call> => {
   const { owner } = call.context.caller
-  const found = await Promise.all(call.references.map(one => copyOf(one, owner, house)))
+  const found = await Promise.all(call.named.map(one => copyOf(one, owner, house)))
   const shadows = found.filter(copy => copy !== undefined)
   if (shadows.length === 0) return call
   const { pin } = call

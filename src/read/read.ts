@@ -1,9 +1,12 @@
 import type { Caller } from '../authenticate/caller.ts'
 import type { Call, Received } from '../call.ts'
 import { Context } from '../context.ts'
+import type { Reference } from '../dialects/bound-state.ts'
 import { Refusal } from '../failure.ts'
-import { type Reference, referencesIn } from '../plan/copies.ts'
+import { type NamedItem, namedItemsIn } from '../plan/copies.ts'
 import { carriesCiphertext, type Home, homeOfItems, NO_HOME } from '../plan/encrypted.ts'
+import { keeperOf, readReferences } from '../plan/references.ts'
+import type { Pin } from '../plan/wish.ts'
 import type { Route } from '../routes.ts'
 import type { Seal } from '../seal.ts'
 import type { Board } from '../shared/board.ts'
@@ -108,7 +111,8 @@ const openReferences = (received: Received, looked: Looked, opener: Opener): Ope
   if (route.model === 'sealed-id' && params.id !== undefined) {
     const { upstreamId, pin } = openId(params.id, 'response_id', opener)
     const echoes = new Map([[upstreamId, params.id]])
-    return { params: { ...params, id: upstreamId }, edits: [], pin, echoes, unowned: pin === undefined }
+    const references = { ...NO_REFERENCES, pin, echoes, unowned: pin === undefined }
+    return { params: { ...params, id: upstreamId }, ...references }
   }
   const refers =
     route.shape === 'responses' || route.shape === 'compaction' || route.name.startsWith('responses.')
@@ -174,10 +178,25 @@ export type Memory = { readonly seal: Seal; readonly board: Pick<Board, 'origins
 const homeOf = ({ route, config }: Received, body: ClientBody, { board }: Memory): Home =>
   body.kind === 'json' && carriesCiphertext(route.shape) ? homeOfItems(body.index, config, board) : NO_HOME
 
-const NO_NAMES: readonly Reference[] = []
+const NO_NAMES: readonly NamedItem[] = []
 
-const referencesOf = (body: ClientBody, { shape }: Route): readonly Reference[] =>
-  body.kind === 'json' && carriesCiphertext(shape) ? referencesIn(body.index) : NO_NAMES
+const namedItemsOf = (body: ClientBody, { shape }: Route): readonly NamedItem[] =>
+  body.kind === 'json' && carriesCiphertext(shape) ? namedItemsIn(body.index) : NO_NAMES
+
+const NO_KEPT: readonly Reference[] = []
+
+const referencesOf = ({ route, config }: Received, body: ClientBody): readonly Reference[] =>
+  body.kind === 'json' ? readReferences(body.index, config, route.shape) : NO_KEPT
+
+/** Throws Refusal where what the call refers to is kept by two accounts. */
+const onePin = (one: Pin | undefined, other: Pin | undefined): Pin | undefined => {
+  if (one !== undefined && other !== undefined && one.boundary !== other.boundary)
+    throw invalid(
+      `'${other.because}' and '${one.because}' belong to two different providers; one call cannot use both.`,
+      other.because,
+    )
+  return one ?? other
+}
 
 const NOTHING: readonly string[] = []
 
@@ -210,6 +229,8 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
   const model = modelOf(received, looked, query.get)
   const controls = plain ? NO_CONTROLS : readControls(sources)
   const home = homeOf(received, looked.body, memory)
+  const references = referencesOf(received, looked.body)
+  const keeping = keeperOf(references, config, memory.board)
   const opened = openReferences(received, looked, { seal: memory.seal, config, caller })
   const compaction = readCompaction(looked.body, route, memory.seal.capsules, caller.owner)
   return {
@@ -224,13 +245,15 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
     stream: wantsStream(received, looked, query.get),
     controls,
     edits: editsOf(plain && route.model !== 'owner' ? NO_EDITS : dropsOf(looked, route), opened, compaction),
-    pin: opened.pin ?? home.pin,
+    pin: onePin(opened.pin ?? home.pin, keeping.pin),
     origin: home.origin,
     echoes: opened.echoes,
-    unowned: opened.unowned || home.unowned,
+    unowned: opened.unowned || home.unowned || keeping.unowned,
+    references,
+    asides: opened.asides,
     compaction: compaction.wire,
     natives: compaction.natives,
-    references: referencesOf(looked.body, route),
+    named: namedItemsOf(looked.body, route),
     shadows: undefined,
     config,
     context: contextOf(received, caller, looked, plain ? NOTHING : readTags(sources)),

@@ -4,7 +4,13 @@ import type { Call, Received } from '../call.ts'
 import type { Usage } from '../dialects/shape.ts'
 import type { Failure, Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
-import { bindsCiphertext, rememberCiphertext, rememberItems } from '../plan/encrypted.ts'
+import {
+  bindsCiphertext,
+  hasSeveralBoundaries,
+  rememberCiphertext,
+  rememberItems,
+} from '../plan/encrypted.ts'
+import { rememberContainers, rememberMade } from '../plan/references.ts'
 import { costOf, priceOf } from '../record/price.ts'
 import { awayMs, type RequestEnd } from '../record/trail.ts'
 import { addClientHeaders } from '../wire/headers.ts'
@@ -66,7 +72,11 @@ export const learnCiphertext = ({ call, answered, house }: Served, bytes: Uint8A
     rememberCiphertext(bytes, answered.deployment, house.board)
 }
 
-/** Remembers who keeps the items of an answer, or of an event. */
+/** Remembers who keeps the items of an answer or of an event, and what was made. */
 export const learnItems = ({ call, answered, house }: Served, index: JsonIndex): void => {
-  if (bindsCiphertext(call.config, call.route.shape)) rememberItems(index, answered.deployment, house.board)
+  if (bindsCiphertext(call.config, call.route.shape)) {
+    rememberItems(index, answered.deployment, house.board)
+    rememberContainers(index, answered.deployment, house.board)
+  } else if (call.route.model === 'owner' && call.method === 'POST' && hasSeveralBoundaries(call.config))
+    rememberMade(index, answered.deployment, house.board)
 }

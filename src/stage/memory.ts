@@ -26,6 +26,8 @@ export type Memory = {
   readonly batches: Map<string, JsonObject>
   readonly vectorStores: Map<string, StoredVectorStore>
   readonly jobs: Map<string, JsonObject>
+  /** Ids of what its owner made elsewhere: prompts, containers. A rehearsal puts them in. */
+  readonly others: Set<string>
 }
 
 export const emptyMemory = (): Memory => ({
@@ -35,6 +37,7 @@ export const emptyMemory = (): Memory => ({
   batches: new Map(),
   vectorStores: new Map(),
   jobs: new Map(),
+  others: new Set(),
 })
 
 /** Ids that no other stage issues: the issuer (name and port) is hashed into each. */

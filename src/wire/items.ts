@@ -100,6 +100,19 @@ export const boundItems = (index: JsonIndex): readonly Item[] => {
   return found
 }
 
+const namedBefore = new WeakMap<JsonIndex, readonly Item[]>()
+
+/** The input items of a body that have an id; read once for each body. */
+export const namedItems = (index: JsonIndex): readonly Item[] => {
+  const input = index.members.get('input')
+  if (input === undefined || !mayMention(index.bytes, input, 'id')) return NONE
+  const known = namedBefore.get(index)
+  if (known !== undefined) return known
+  const found = itemsIn(index, 'input').filter(item => item.id !== '')
+  namedBefore.set(index, found)
+  return found
+}
+
 /** The bytes of the value at a path of keys, as they are written; undefined when nothing is there, or '*' is in it. */
 export const writtenAt = (index: JsonIndex, path: readonly string[]): string | undefined => {
   const [top = '', ...inner] = path

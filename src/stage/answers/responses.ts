@@ -5,6 +5,7 @@ import { page } from '../lists.ts'
 import type { StoredResponse } from '../memory.ts'
 import { invalidValue, refuse } from '../refusal.ts'
 import { type Ask, type Handler, param } from '../scene.ts'
+import { checkReferences } from './references.ts'
 import { eventsOf } from './response-events.ts'
 import { compactionItem, inputTokens, itemsOf, produce, responseOf, usageOf } from './response-object.ts'
 
@@ -62,6 +63,7 @@ const textOrIndex = (id: Json | undefined, index: number): string =>
 const checked = (ask: Ask): readonly JsonObject[] => {
   checkItems(ask.body.input, ask.scene.flavour)
   checkSeals(ask)
+  checkReferences(ask)
   return historyOf(ask)
 }
 
