@@ -152,6 +152,14 @@ const formatted = (settings: Json | undefined, line: string): string => {
   return format?.type === 'json_schema' ? JSON.stringify(sample(format.schema, line)) : line
 }
 
+/** Tools as they are told back: without the secrets of MCP servers. */
+const toolsOf = (tools: Json | undefined): Json =>
+  (Array.isArray(tools) ? (tools as readonly Json[]) : []).map(tool => {
+    if (!isObject(tool) || tool.type !== 'mcp') return tool
+    const { authorization: _authorization, headers: _headers, ...rest } = tool
+    return rest
+  })
+
 /** A response with every key that the published object has, in the state `status`. */
 export const responseOf = (
   ask: Ask,
@@ -185,7 +193,7 @@ export const responseOf = (
     temperature: body.temperature ?? 1,
     text: { format: { type: 'text' }, verbosity: 'medium', ...(isObject(body.text) ? body.text : {}) },
     tool_choice: body.tool_choice ?? 'auto',
-    tools: body.tools ?? [],
+    tools: toolsOf(body.tools),
     top_logprobs: body.top_logprobs ?? 0,
     top_p: body.top_p ?? 1,
     truncation: body.truncation ?? 'disabled',
