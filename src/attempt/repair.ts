@@ -1,6 +1,8 @@
 import { type Amendment, placeOf, typeOf } from '../dialects/amendment.ts'
+import { type CallIdForm, callIdEdits } from '../dialects/call-id-edits.ts'
 import { type Complaint, complaintOf } from '../dialects/complaint.ts'
 import { meaningOf } from '../dialects/meaning.ts'
+import { unsignedEdits } from '../dialects/signatures.ts'
 import type { Candidate } from '../plan/wish.ts'
 import type { Lesson } from '../shared/lessons.ts'
 import { joinSegments, printPath } from '../wire/edit.ts'
@@ -70,6 +72,19 @@ const withIds = (index: JsonIndex, at: number): Repair | undefined => {
   return { name: `ids of ${typeOf(item)} items`, amendment, lesson: amendment }
 }
 
+/** The signatures are one provider's word against another's: which of them is wrong it does not always say. */
+const unsigned = (index: JsonIndex): Repair | undefined =>
+  unsignedEdits(index).length === 0
+    ? undefined
+    : { name: 'signed thoughts', amendment: { kind: 'unsigned' }, lesson: undefined }
+
+const formed = (index: JsonIndex, form: CallIdForm): Repair | undefined => {
+  const amendment = { kind: 'call-ids', form } as const
+  return callIdEdits(index, form).length === 0
+    ? undefined
+    : { name: 'ids of calls in its form', amendment, lesson: amendment }
+}
+
 const without = (
   index: JsonIndex,
   path: readonly string[],
@@ -85,6 +100,9 @@ const without = (
   }
 }
 
+/** A tier that is not to be had is not to be replaced by one that costs something else: the operator may drop it. */
+const isPrice = (path: readonly string[]): boolean => path.length === 1 && path[0] === 'service_tier'
+
 /** One parameter that has to stay is enough: what is sent without the others would be refused for it. */
 const withoutAll = (
   play: Play,
@@ -97,15 +115,25 @@ const withoutAll = (
     const repair = unsealed(index, true)
     return repair === undefined ? [] : [repair]
   }
-  const bound = found.some(path => meaningOf(path, play.call.route.shape) !== undefined)
+  const bound = found.some(
+    path => meaningOf(path, play.call.route.shape) !== undefined || (complaint.ofValue && isPrice(path)),
+  )
   return bound ? [] : found.map(path => without(index, path, complaint))
 }
+
+/** They are mended whether parameters are learned or not. */
+const ABOUT_STATE: ReadonlySet<Complaint['kind']> = new Set([
+  'ciphertext',
+  'kept-item',
+  'signature',
+  'call-id',
+])
 
 const repairsFor = (play: Play, { failure, blamed }: Failed): readonly Repair[] => {
   const complaint = blamed === undefined ? undefined : complaintOf(failure)
   if (complaint === undefined || blamed === undefined || blamed.draft.body.length === 0) return []
   const { learning } = play.call.config.router
-  const aboutState = complaint.kind === 'ciphertext' || complaint.kind === 'kept-item'
+  const aboutState = ABOUT_STATE.has(complaint.kind)
   if (!aboutState && learning === undefined) return []
   const index = indexObject(joinSegments(blamed.draft.body))
   if (complaint.kind === 'parameter') return withoutAll(play, index, complaint)
@@ -117,8 +145,18 @@ const repairOf = (
   complaint: Exclude<Complaint, { kind: 'parameter' }>,
   index: JsonIndex,
 ): Repair | undefined => {
-  if (complaint.kind === 'ciphertext') return unsealed(index, true)
-  return complaint.kind === 'kept-item' ? unkept(index, complaint.id) : withIds(index, complaint.at)
+  switch (complaint.kind) {
+    case 'ciphertext':
+      return unsealed(index, true)
+    case 'signature':
+      return unsigned(index)
+    case 'call-id':
+      return formed(index, complaint.form)
+    case 'kept-item':
+      return unkept(index, complaint.id)
+    case 'item-id':
+      return withIds(index, complaint.at)
+  }
 }
 
 /** Objects that a provider keeps are made as they were asked for; what passes through is nobody's to mend. */
@@ -143,7 +181,7 @@ export const repair = (play: Play, failed: Failed): string | undefined => {
 }
 
 const wordsFor = ({ name, amendment }: Repair): string =>
-  amendment.kind === 'item-ids' ? `with ${name}` : `without ${name}`
+  amendment.kind === 'item-ids' || amendment.kind === 'call-ids' ? `with ${name}` : `without ${name}`
 
 /** Of several the ones that were made elsewhere, or nobody knows where, are the likely ones; else they all are. */
 const learnSeals = (

@@ -3,7 +3,9 @@ import type { Edit } from '../wire/edit.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import { type Bond, type Item, itemsIn, namedItems, writtenAt } from '../wire/items.ts'
 import type { Json } from '../wire/json.ts'
+import { type CallIdForm, callIdEdits } from './call-id-edits.ts'
 import type { Complaint } from './complaint.ts'
+import { unsignedEdits } from './signatures.ts'
 
 /** One thing that is changed in what a provider would get, because of what it, or another one, has said before. */
 export type Amendment =
@@ -13,6 +15,10 @@ export type Amendment =
   | { readonly kind: 'item-ids'; readonly type: string }
   /** Reasoning stays behind that only somebody else can read. */
   | { readonly kind: 'unsealed'; readonly foreign: (bond: Bond) => boolean }
+  /** Signatures stay behind that their provider refuses, and the thoughts that they sign. */
+  | { readonly kind: 'unsigned' }
+  /** Ids of tool calls get this form. */
+  | { readonly kind: 'call-ids'; readonly form: CallIdForm }
   /** Items lose ids that somebody else has issued. */
   | { readonly kind: 'unnamed'; readonly foreign: (id: string) => boolean }
   /** What means something to somebody else alone, and nothing to the answer. */
@@ -117,6 +123,10 @@ export const amendmentEdits = (index: JsonIndex, amendment: Amendment): readonly
       return idEdits(index, amendment.type)
     case 'unsealed':
       return unsealedEdits(index, amendment.foreign)
+    case 'unsigned':
+      return unsignedEdits(index)
+    case 'call-ids':
+      return callIdEdits(index, amendment.form)
     case 'unnamed':
       return unnamedEdits(index, amendment.foreign)
     case 'aside':

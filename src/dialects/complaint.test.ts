@@ -272,6 +272,41 @@ describe('what else can be mended', () => {
     assert.deepEqual(heard(openai(text), 404), { kind: 'kept-item', id: 'rs_0a' })
   })
 
+  test('a signature that its provider refuses', () => {
+    for (const text of [
+      'Corrupted thought signature.',
+      'Unable to submit request because Thought signature is not valid.. Learn more: https://cloud.google.com/',
+      'messages.1.content.0: Invalid `signature` in `thinking` block',
+      'messages.3.content.1: Invalid `data` in `redacted_thinking` block',
+      'The model returned the following errors: messages.1.content.0: Invalid `signature` in `thinking` block',
+    ])
+      assert.deepEqual(heard(openai(text)), { kind: 'signature' }, text)
+    assert.equal(heard(openai('Your prompt says: Corrupted thought signature.')), undefined)
+  })
+
+  test('the id of a call in a form that is not taken', () => {
+    const long = (param: string, length: number) =>
+      heard(
+        openai(
+          `Invalid '${param}': string too long. Expected a string with maximum length ${length}, but got a string with length 95 instead.`,
+          'string_above_max_length',
+          param,
+        ),
+      )
+    for (const param of ['input[1].call_id', 'messages[2].tool_calls[0].id', 'messages[3].tool_call_id'])
+      assert.deepEqual(long(param, 64), { kind: 'call-id', form: { kind: 'longest', length: 64 } }, param)
+    for (const param of ['prompt_cache_key', 'metadata.a']) assert.equal(long(param, 64), undefined)
+    assert.equal(long('input[1].call_id', 1), undefined, 'no name would be left')
+    assert.deepEqual(
+      heard(openai('Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9.')),
+      { kind: 'call-id', form: { kind: 'nine' } },
+    )
+    assert.deepEqual(
+      heard(openai("messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'")),
+      { kind: 'call-id', form: { kind: 'plain' } },
+    )
+  })
+
   test('ciphertext of somebody else', () => {
     const texts = [
       'The encrypted content gAAA…== could not be verified. Reason: Encrypted content organization_id did not match the target organization.',

@@ -1,3 +1,5 @@
+import type { CallIdForm } from './call-id-edits.ts'
+
 /**
  * What a provider says is wrong with a request, where the gateway can mend it. The sources are the words of OpenAI,
  * Azure OpenAI, Groq, Cerebras, Mistral, Fireworks, Together, xAI, Gemini, Bedrock, vLLM, SGLang, TGI and Ollama, from
@@ -22,6 +24,10 @@ export type Complaint =
   | { readonly kind: 'kept-item'; readonly id: string }
   /** Encrypted content that this provider cannot read. */
   | { readonly kind: 'ciphertext' }
+  /** A signature of a thought that this provider has not given, or not in this form. */
+  | { readonly kind: 'signature' }
+  /** The id of a tool call has not the form that this provider takes. */
+  | { readonly kind: 'call-id'; readonly form: CallIdForm }
 
 /** An error of a provider: `message` with or without the gateway's own words before it. */
 export type Said = {
@@ -167,6 +173,31 @@ const parameterIn = ({ code, param }: Said, text: string): Complaint | undefined
   }
 }
 
+/** Gemini's words, Vertex AI's, and those of Claude at Anthropic and at Bedrock. */
+const SIGNATURE =
+  /^(?:corrupted thought signature|(?:unable to submit request because )?thought signature is not valid|(?:the model returned the following errors: )?messages\.\d{1,6}\.content\.\d{1,6}: invalid `(?:signature|data)` in `(?:thinking|redacted_thinking)` block)/i
+
+/** Where ids of calls stand: `input[3].call_id`, `messages[2].tool_calls[0].id`, `messages[3].tool_call_id`. */
+const CALL_PLACE =
+  /^(?:input\[\d{1,6}\]\.call_id|messages\[\d{1,6}\]\.(?:tool_calls\[\d{1,6}\]\.id|tool_call_id))$/
+
+const callIdIn = ({ code, param }: Said, text: string): Complaint | undefined => {
+  if (/^tool call id was [^\n]{0,400}? but must be a-z, A-Z, 0-9, with a length of 9/i.test(text))
+    return { kind: 'call-id', form: { kind: 'nine' } }
+  if (
+    /^messages\.\d{1,6}\.content\.\d{1,6}\.(?:tool_use\.id|tool_result\.tool_use_id): string should match pattern/i.test(
+      text,
+    )
+  )
+    return { kind: 'call-id', form: { kind: 'plain' } }
+  const said =
+    /^invalid '([^']{1,80})': string too long\. expected a string with maximum length (\d{1,3})\b/i.exec(text)
+  if (said === null && code !== 'string_above_max_length') return undefined
+  const length = Number(said?.[2] ?? 0)
+  const fits = CALL_PLACE.test(param ?? said?.[1] ?? '') && length >= 9
+  return fits ? { kind: 'call-id', form: { kind: 'longest', length } } : undefined
+}
+
 /** Undefined: nothing that could be mended. */
 export const complaintOf = (said: Said): Complaint | undefined => {
   const { code, param } = said
@@ -181,5 +212,6 @@ export const complaintOf = (said: Said): Complaint | undefined => {
     )
     return place === null ? undefined : { kind: 'item-id', at: Number(place[1]) }
   }
-  return parameterIn(said, text)
+  if (SIGNATURE.test(text)) return { kind: 'signature' }
+  return callIdIn(said, text) ?? parameterIn(said, text)
 }

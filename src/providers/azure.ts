@@ -3,7 +3,7 @@ import { type Base, decoded, fillPath, joinQuery, parseBase, printBase, segment 
 import { azureCredential, SIGN_IN_PARAMS } from './azure-sign-in.ts'
 import { firstOf } from './credential.ts'
 import { foreignKeys } from './foreign-keys.ts'
-import { foreignReasoning } from './foreign-reasoning.ts'
+import { foreignReasoning, foreignThoughts } from './foreign-reasoning.ts'
 import {
   type Ask,
   type Connection,
@@ -128,8 +128,9 @@ const withoutVersion = (query: string): string =>
 const foreignParts = (ask: Ask): readonly Edit[] => {
   const keys = foreignKeys(ask)
   const reasoning = foreignReasoning(ask)
-  if (reasoning.length === 0) return keys
-  return [...keys, ...reasoning]
+  const thoughts = foreignThoughts(ask, true)
+  if (reasoning.length + thoughts.length === 0) return keys
+  return [...keys, ...reasoning, ...thoughts]
 }
 
 const connect = (params: ProviderParams): Connection => {

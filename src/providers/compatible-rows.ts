@@ -187,6 +187,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     keyEnv: ['LITELLM_PROXY_API_KEY'],
     apis: { ...atEndpoint, chat: likeOpenAi },
     original: true,
+    relays: true,
   },
   { name: 'openai_like', keyEnv: ['OPENAI_LIKE_API_KEY'], ...local },
   {

@@ -1,6 +1,6 @@
 import { FOREIGN_REASONING, FOREIGN_SEAL, isForeignReasoning } from '../dialects/responses-seal.ts'
 import { asBuffer } from '../wire/bytes.ts'
-import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
+import { applyEdits, type Edit, joinSegments, printPath } from '../wire/edit.ts'
 import { indexObject, type JsonIndex, valueAt } from '../wire/index.ts'
 import type { Ask } from './provider.ts'
 
@@ -35,4 +35,42 @@ export const foreignReasoning = (ask: Ask): readonly Edit[] => {
   const places = input.flatMap((item, at) => (isForeignReasoning(item) ? [at] : []))
   // From the end: a place moves when one before it goes.
   return places.reverse().map(at => ({ op: 'drop', path: ['input', String(at)], why: 'foreign-reasoning' }))
+}
+
+/** What gateways write beside an answer's words: signed blocks of Claude's, signatures of Gemini's. No provider knows it. */
+const SIGNED: readonly Key[] = [
+  { mark: Buffer.from('"thinking_blocks"'), paths: [['messages', '*', 'thinking_blocks']] },
+  {
+    mark: Buffer.from('"provider_specific_fields"'),
+    paths: [
+      ['messages', '*', 'provider_specific_fields'],
+      ['messages', '*', 'tool_calls', '*', 'provider_specific_fields'],
+    ],
+  },
+]
+/** Thoughts in words: DeepSeek and others want theirs back. */
+const ALL: readonly Key[] = [
+  ...SIGNED,
+  { mark: Buffer.from('"reasoning_content"'), paths: [['messages', '*', 'reasoning_content']] },
+]
+
+type Key = { readonly mark: Buffer; readonly paths: readonly (readonly string[])[] }
+
+/**
+ * Thoughts that another provider has written into a chat history leave it. `readable`: those in words, too, because
+ * this one refuses every key that it does not publish. allowed_openai_params keeps them, as they are reported:
+ * `messages[*].reasoning_content`. A search or two of the bytes settles nearly every request.
+ */
+export const foreignThoughts = (ask: Ask, readable: boolean): readonly Edit[] => {
+  if (ask.body.kind !== 'json' || ask.route.shape !== 'chat') return NO_EDITS
+  const { bytes, members } = ask.body.index
+  const messages = members.get('messages')
+  if (messages === undefined) return NO_EDITS
+  const within = asBuffer(bytes).subarray(messages.start, messages.end)
+  const there = (readable ? ALL : SIGNED).filter(({ mark }) => within.includes(mark))
+  if (there.length === 0) return NO_EDITS
+  return there
+    .flatMap(({ paths }) => paths)
+    .filter(path => !ask.allowedParams.includes(printPath(path)))
+    .map(path => ({ op: 'drop', path, why: 'foreign-reasoning' }))
 }

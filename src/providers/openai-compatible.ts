@@ -3,7 +3,7 @@ import type { Edit } from '../wire/edit.ts'
 import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
 import { type Env, findKey, firstOf, fitsHeader } from './credential.ts'
 import { foreignKeys } from './foreign-keys.ts'
-import { foreignReasoning } from './foreign-reasoning.ts'
+import { foreignReasoning, foreignThoughts } from './foreign-reasoning.ts'
 import { dropUnsupported } from './parameters.ts'
 import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
 import { draftHeaders, encodeBody, unlessGiven } from './same-dialect.ts'
@@ -30,6 +30,8 @@ export type OpenAiCompatible = {
   readonly edits?: (ask: Ask) => readonly Edit[]
   /** Keys that clients write for the provider whose dialect this is are for this one, or for somebody behind it. */
   readonly original?: true
+  /** It passes on to others, and reads what gateways write for them. */
+  readonly relays?: true
   readonly prefill?: Prefill
   /** Where the API begins under the base as written. */
   readonly root?: (base: Base) => Base
@@ -60,15 +62,19 @@ const findBase = (row: OpenAiCompatible, params: ProviderParams): Base => {
   return row.root ? row.root(base) : base
 }
 
+/** OpenAI itself, and its regions: a server of one's own behind the same dialect may want what it has thought. */
+const OPENAI = /^https:\/\/(?:\w{1,8}\.)?api\.openai\.com$/
+
 /** What this provider changes in the client's body, the model aside. */
-const editsOf = (row: OpenAiCompatible, ask: Ask): readonly Edit[] => {
+const editsOf = (row: OpenAiCompatible, ask: Ask, base: Base): readonly Edit[] => {
   const dropped = dropUnsupported(ask, row.name, row.unsupported ?? NOTHING)
   const own = row.edits === undefined ? NO_EDITS : row.edits(ask)
   const keys = row.original === true ? NO_EDITS : foreignKeys(ask)
   const reasoning = foreignReasoning(ask)
-  return own.length + keys.length + reasoning.length === 0
+  const thoughts = row.relays === true ? NO_EDITS : foreignThoughts(ask, OPENAI.test(base.origin))
+  return own.length + keys.length + reasoning.length + thoughts.length === 0
     ? dropped
-    : [...dropped, ...own, ...keys, ...reasoning]
+    : [...dropped, ...own, ...keys, ...reasoning, ...thoughts]
 }
 
 const NO_EDITS: readonly Edit[] = []
@@ -87,7 +93,7 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
   if (bearer !== undefined) credential.push(['authorization', `Bearer ${bearer}`])
   if (organization !== undefined) credential.push(['openai-organization', organization])
   const plain = (ask: Ask): Draft => {
-    const { body, edits, contentType } = encodeBody(ask, plainModel(ask.model), editsOf(row, ask))
+    const { body, edits, contentType } = encodeBody(ask, plainModel(ask.model), editsOf(row, ask, base))
     return {
       method: ask.method,
       origin: base.origin,

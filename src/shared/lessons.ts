@@ -1,4 +1,5 @@
 import type { Deployment } from '../config/config.ts'
+import type { CallIdForm } from '../dialects/call-id-edits.ts'
 import type { Clock } from '../house.ts'
 import type { CompactionWay } from '../providers/provider.ts'
 
@@ -7,6 +8,8 @@ export type Lesson =
   /** `value`: only this one, as JSON. */
   | { readonly kind: 'without'; readonly path: readonly string[]; readonly value: string | undefined }
   | { readonly kind: 'item-ids'; readonly type: string }
+  /** It takes ids of tool calls in this form. */
+  | { readonly kind: 'call-ids'; readonly form: CallIdForm }
   /** It has no compaction of this way. */
   | { readonly kind: 'way'; readonly way: CompactionWay }
 
