@@ -5,6 +5,8 @@ import { SignatureV4 } from '@smithy/signature-v4'
 import { request as send } from 'undici'
 import type { Json } from '../wire/json.ts'
 import { type BedrockStage, startBedrockStage } from './bedrock.ts'
+import { claudeScene } from './bedrock-invoke.ts'
+import { checkInvoke, countedBody } from './bedrock-invoke-rules.ts'
 import { checkConverse } from './bedrock-rules.ts'
 import { Breach } from './bedrock-shape.ts'
 import { expectedSignature } from './bedrock-signature.ts'
@@ -202,4 +204,62 @@ describe('the published shape', () => {
       )
     })
   }
+})
+
+describe('what InvokeModel takes of Claude', () => {
+  const scene = claudeScene({})
+  const NEW = 'anthropic.claude-sonnet-4-5-20250929-v1:0'
+  const OLD = 'anthropic.claude-3-haiku-20240307-v1:0'
+  const BODY = {
+    anthropic_version: 'bedrock-2023-05-31',
+    max_tokens: 9,
+    messages: [{ role: 'user', content: 'hi' }],
+  }
+  const marked = (cache_control: Json) => ({ system: [{ type: 'text', text: 's', cache_control }] })
+  const tool = { name: 't', input_schema: { type: 'object' } }
+
+  test('a plain call, and what its model and its betas allow', () => {
+    checkInvoke(BODY, OLD, scene)
+    checkInvoke({ ...BODY, output_config: { effort: 'low' } }, NEW, scene)
+    checkInvoke({ ...BODY, ...marked({ type: 'ephemeral', ttl: '1h' }) }, NEW, scene)
+    const anthropic_beta = ['context-management-2025-06-27', 'tool-search-tool-2025-10-19']
+    const tools = [{ ...tool, defer_loading: true }]
+    checkInvoke({ ...BODY, anthropic_beta, context_management: { edits: [] }, tools }, NEW, scene)
+  })
+
+  const wrong: readonly (readonly [what: string, more: Json, message: RegExp, model?: string])[] = [
+    ['a key too many', { stream: true }, /#: extraneous key \[stream\] is not permitted/],
+    ['the model', { model: NEW }, /extraneous key \[model\]/],
+    ['no version', { anthropic_version: undefined as never }, /required key \[anthropic_version\] not found/],
+    ['another version', { anthropic_version: '2023-06-01' }, /must be bedrock-2023-05-31/],
+    ['an unknown beta', { anthropic_beta: ['claude-code-20250219'] }, /^invalid beta flag$/],
+    ['no beta', { anthropic_beta: [] }, /valid list/],
+    ['a beta of newer models', { anthropic_beta: ['interleaved-thinking-2025-05-14'] }, /invalid beta/, OLD],
+    ['context_management alone', { context_management: {} }, /^context_management: Extra inputs/],
+    ['a scope', marked({ type: 'ephemeral', scope: 'global' }), /cache_control\.scope: Extra inputs/],
+    ['an hour', marked({ type: 'ephemeral', ttl: '1h' }), /^system\.0\.cache_control\.ttl: Extra/, OLD],
+    ['an effort', { output_config: {} }, /extraneous key \[output_config\]/, OLD],
+    [
+      'a held back tool',
+      { tools: [{ ...tool, defer_loading: true }] },
+      /^tools\.0\.custom\.defer_loading: Extra/,
+    ],
+    ['a hosted tool', { tools: [{ type: 'web_search_20250305', name: 'w' }] }, /'web_search_20250305' found/],
+    ['what the Messages API refuses', { messages: [{ role: 'assistant', content: 'x' }] }, /./],
+  ]
+  for (const [what, more, message, model = NEW] of wrong)
+    test(`${what} is refused`, () => {
+      const body = JSON.parse(JSON.stringify({ ...BODY, ...(more as object) })) as Json
+      assert.throws(
+        () => checkInvoke(body, model, scene),
+        (error: unknown) => error instanceof Breach && message.test(error.message),
+      )
+    })
+
+  test('a count holds such a body', () => {
+    const body = Buffer.from(JSON.stringify(BODY)).toString('base64')
+    assert.deepEqual(countedBody({ input: { invokeModel: { body } } }), BODY)
+    for (const value of [{}, { input: { invokeModel: { body: '{' } } }, { input: {}, model: 'm' }])
+      assert.throws(() => countedBody(value), Breach)
+  })
 })

@@ -1,16 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Json, JsonObject } from '../wire/json.ts'
-import {
-  answerFrames,
-  type BedrockAnswer,
-  defaultAnswer,
-  exceptionFrame,
-  wholeAnswer,
-} from './bedrock-answer.ts'
+import { answerFrames, type BedrockAnswer, defaultAnswer, wholeAnswer } from './bedrock-answer.ts'
+import { claudeScene, countOf, type InvokeAnswer, invokePerformance } from './bedrock-invoke.ts'
+import { checkInvoke, countedBody } from './bedrock-invoke-rules.ts'
+import { type Break, type Performance, playStream, playWhole } from './bedrock-play.ts'
 import { checkConverse } from './bedrock-rules.ts'
-import { Breach } from './bedrock-shape.ts'
+import { Breach, breach } from './bedrock-shape.ts'
 import { checkSignature, type RawRequest, type Signer } from './bedrock-signature.ts'
+import type { Scene } from './scene.ts'
 
 /** A strict simulated Bedrock: it verifies signatures and shapes as the service does, and fails on cue. */
 
@@ -24,13 +22,20 @@ export type BedrockStageOptions = {
   /** Model ids that exist; every other one is a ResourceNotFoundException. Default: any. */
   readonly models?: readonly string[]
   readonly now?: () => Date
+  /** The text of every answer of Claude's, unless the prompt holds a direction. Default: the canonical line. */
+  readonly says?: string
+  /** Stages that can read each other's signatures. Default: each its own. */
+  readonly organisation?: string
   /** Port to listen on, on loopback. Default: any free one. */
   readonly port?: number
 }
 
 /** One scripted turn; turns are used up in order, then the stage answers normally again. */
 export type BedrockFault =
+  /** To a Converse. */
   | { readonly kind: 'answer'; readonly answer: BedrockAnswer }
+  /** To an InvokeModel of Claude. */
+  | { readonly kind: 'message'; readonly answer: InvokeAnswer }
   /** An error status; `type` is the exception's name. */
   | {
       readonly kind: 'status'
@@ -39,14 +44,7 @@ export type BedrockFault =
       readonly message: string
       readonly headers?: Readonly<Record<string, string>>
     }
-  /** An exception frame inside the stream, after so many content frames. 0: before any content. */
-  | { readonly kind: 'exception'; readonly type: string; readonly message: string; readonly after: number }
-  /** The connection breaks after so many content frames; without a stream, inside the body. */
-  | { readonly kind: 'cut'; readonly after: number }
-  /** The stream ends properly but early, after so many content frames. */
-  | { readonly kind: 'short'; readonly after: number }
-  /** One bit of the frame after so many content frames is wrong. */
-  | { readonly kind: 'corrupt'; readonly after: number }
+  | Break
 
 export type BedrockRequest = RawRequest & {
   /** The model id of the path, decoded. */
@@ -71,15 +69,19 @@ type Refusal = {
   readonly message: string
   readonly headers?: Readonly<Record<string, string>>
 }
+type Verb = 'converse' | 'converse-stream' | 'invoke' | 'invoke-with-response-stream' | 'count-tokens'
 type Call = {
   readonly raw: RawRequest
   readonly model: string
+  /** undefined: no operation of this service. */
+  readonly verb: Verb | undefined
   readonly streamed: boolean
   readonly json: Json | undefined
 }
 
 const MAX_BODY = 64 * 1024 * 1024
-const TARGET = /^\/model\/([^/?]+)\/(converse|converse-stream)$/
+const TARGET =
+  /^\/model\/([^/?]+)\/(converse|converse-stream|invoke|invoke-with-response-stream|count-tokens)$/
 
 const readBody = async (request: IncomingMessage): Promise<Buffer> => {
   const chunks: Buffer[] = []
@@ -109,8 +111,14 @@ const jsonOf = (body: Uint8Array): Json | undefined => {
 }
 
 const callOf = (raw: RawRequest): Call => {
-  const [, model = '', verb = ''] = TARGET.exec(raw.target) ?? []
-  return { raw, model: safeDecode(model), streamed: verb === 'converse-stream', json: jsonOf(raw.body) }
+  const [, model = '', verb] = TARGET.exec(raw.target) ?? []
+  return {
+    raw,
+    model: safeDecode(model),
+    verb: verb as Verb | undefined,
+    streamed: verb?.endsWith('-stream') === true,
+    json: jsonOf(raw.body),
+  }
 }
 
 const safeDecode = (text: string): string => {
@@ -147,7 +155,30 @@ const checkCaller = (raw: RawRequest, options: BedrockStageOptions, now: Date): 
   return fault && { status: 403, ...fault }
 }
 
-const checkCall = (call: Call, options: BedrockStageOptions): Refusal | undefined => {
+/** What belongs to a gateway, to another provider, or to the caller alone. */
+const FOREIGN =
+  /^(?:x-litellm-.*|litellm-.*|x-understudy.*|x-api-key|api-key|cookie|anthropic-.*|openai-.*|x-goog-.*)$/
+
+const checkHeaders = ({ headers }: RawRequest): void => {
+  for (const [name] of headers)
+    if (FOREIGN.test(name.toLowerCase())) breach(`Unexpected header: '${name.toLowerCase()}'.`)
+}
+
+/** Models that are counted go by their own id; a profile of several regions is none. */
+const COUNTED = /^(?:arn:.*\/)?anthropic\.claude/
+
+/** Throws Breach. */
+const checkBody = ({ verb, json = null, model }: Call, scene: Scene): void => {
+  if (verb === 'converse' || verb === 'converse-stream') {
+    checkConverse(json)
+    return
+  }
+  if (verb === 'count-tokens' && !COUNTED.test(model))
+    breach("The provided model doesn't support counting tokens.")
+  checkInvoke(verb === 'count-tokens' ? countedBody(json) : json, model, scene)
+}
+
+const checkCall = (call: Call, { options, scene }: House): Refusal | undefined => {
   const validation = (message: string): Refusal => ({ status: 400, type: 'ValidationException', message })
   const types = headerValues(call.raw, 'content-type')
   if (types.length !== 1 || types[0] !== 'application/json') {
@@ -167,7 +198,8 @@ const checkCall = (call: Call, options: BedrockStageOptions): Refusal | undefine
   if (call.json === undefined)
     return { status: 400, type: 'SerializationException', message: 'The body is no JSON.' }
   try {
-    checkConverse(call.json)
+    checkHeaders(call.raw)
+    checkBody(call, scene)
     return undefined
   } catch (error) {
     if (error instanceof Breach) return validation(error.message)
@@ -176,11 +208,12 @@ const checkCall = (call: Call, options: BedrockStageOptions): Refusal | undefine
 }
 
 /** The first reason to refuse, in the service's order: route, caller, request. */
-const refusalOf = (call: Call, options: BedrockStageOptions): Refusal | undefined => {
-  if (call.raw.method !== 'POST' || call.model === '') {
+const refusalOf = (call: Call, house: House): Refusal | undefined => {
+  const { options } = house
+  if (call.raw.method !== 'POST' || call.verb === undefined) {
     return { status: 404, type: 'UnknownOperationException', message: 'Unknown operation.' }
   }
-  return checkCaller(call.raw, options, options.now?.() ?? new Date()) ?? checkCall(call, options)
+  return checkCaller(call.raw, options, options.now?.() ?? new Date()) ?? checkCall(call, house)
 }
 
 const refuse = (response: ServerResponse, refusal: Refusal): void => {
@@ -192,58 +225,23 @@ const refuse = (response: ServerResponse, refusal: Refusal): void => {
   response.end(JSON.stringify({ message: refusal.message }))
 }
 
-/** Cuts the connection without the end that HTTP asks for. */
-const cut = (response: ServerResponse): void => void response.socket?.destroy()
-
-const corrupted = (bytes: Uint8Array): Uint8Array => {
-  const copy = Uint8Array.from(bytes)
-  // The last byte before the checksum belongs to the payload.
-  const at = copy.length - 5
-  copy[at] = (copy[at] ?? 0) ^ 1
-  return copy
+const performanceOf = (call: Call, scene: Scene, fault: BedrockFault | undefined): Performance => {
+  const { verb, model, json } = call
+  if (verb === 'count-tokens') return { whole: () => countOf(countedBody(json)), frames: () => [] }
+  if (verb === 'invoke' || verb === 'invoke-with-response-stream')
+    return invokePerformance(
+      scene,
+      { body: json, model },
+      fault?.kind === 'message' ? fault.answer : undefined,
+    )
+  const answer = fault?.kind === 'answer' ? fault.answer : defaultAnswer(json as JsonObject)
+  return { whole: () => wholeAnswer(answer), frames: () => answerFrames(answer) }
 }
 
-const write = (response: ServerResponse, bytes: Uint8Array): Promise<void> =>
-  new Promise(resolve => response.write(bytes, () => resolve()))
+const breakIn = (fault: BedrockFault | undefined): Break | undefined =>
+  fault !== undefined && 'after' in fault ? fault : undefined
 
-const playStream = async (
-  response: ServerResponse,
-  answer: BedrockAnswer,
-  fault: BedrockFault | undefined,
-): Promise<void> => {
-  response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' })
-  const cue = fault !== undefined && 'after' in fault ? fault : undefined
-  let said = 0
-  for (const [index, frame] of answerFrames(answer).entries()) {
-    // Every fault waits at least for the first frame: a stream that says nothing at all is the `status` fault.
-    if (cue !== undefined && index > 0 && said === cue.after) {
-      if (cue.kind === 'exception') {
-        response.end(exceptionFrame(cue.type, cue.message))
-        return
-      }
-      if (cue.kind === 'cut') return cut(response)
-      if (cue.kind === 'short') return void response.end()
-      await write(response, corrupted(frame.bytes))
-      said += 1
-      continue
-    }
-    await write(response, frame.bytes)
-    if (frame.content) said += 1
-  }
-  response.end()
-}
-
-const playWhole = async (
-  response: ServerResponse,
-  answer: BedrockAnswer,
-  fault: BedrockFault | undefined,
-): Promise<void> => {
-  const body = new TextEncoder().encode(JSON.stringify(wholeAnswer(answer)))
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
-  if (fault?.kind !== 'cut') return void response.end(body)
-  await write(response, body.subarray(0, body.length >> 1))
-  cut(response)
-}
+type House = { readonly options: BedrockStageOptions; readonly scene: Scene }
 
 const listen = async (server: Server, port: number): Promise<string> => {
   await new Promise<void>((resolve, reject) => {
@@ -257,10 +255,11 @@ const listen = async (server: Server, port: number): Promise<string> => {
 export const startBedrockStage = async (options: BedrockStageOptions = {}): Promise<BedrockStage> => {
   const requests: BedrockRequest[] = []
   const faults: BedrockFault[] = []
+  const house: House = { options, scene: claudeScene(options) }
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const call = callOf(rawOf(request, await readBody(request)))
     response.setHeader('x-amzn-requestid', `stage-${requests.length + 1}`)
-    const refusal = refusalOf(call, options)
+    const refusal = refusalOf(call, house)
     // A refused request uses up no cue: the script is about answers.
     const fault = refusal === undefined ? faults.shift() : undefined
     const failing = refusal ?? (fault?.kind === 'status' ? fault : undefined)
@@ -272,8 +271,8 @@ export const startBedrockStage = async (options: BedrockStageOptions = {}): Prom
       refused: failing?.type,
     })
     if (failing !== undefined) return refuse(response, failing)
-    const answer = fault?.kind === 'answer' ? fault.answer : defaultAnswer(call.json as JsonObject)
-    await (call.streamed ? playStream : playWhole)(response, answer, fault)
+    const performance = performanceOf(call, house.scene, fault)
+    await (call.streamed ? playStream : playWhole)(response, performance, breakIn(fault))
   }
   const server = createServer((request, response) => {
     serve(request, response).catch(() => response.destroy())
