@@ -218,6 +218,22 @@ describe('a parameter that a provider does not take', () => {
       },
       'top_q',
     ],
+    [
+      'Bedrock, of a body that it has two schemas for',
+      {
+        message:
+          'Malformed input request: #: subject must not be valid against schema {"required":["messages"]}#: extraneous key [top_q] is not permitted, please reformat your input and try again.',
+      },
+      'top_q',
+    ],
+    [
+      'Bedrock, at a depth',
+      {
+        message:
+          'Malformed input request: #/tools/0: extraneous key [novelty] is not permitted, please reformat your input and try again.',
+      },
+      'tools.0.novelty',
+    ],
   ]
   for (const [who, body, said, status] of cases)
     test(who, () => assert.equal(pathsIn(body, status)?.join(' '), said))

@@ -132,9 +132,11 @@ const READINGS: readonly Reading[] = [
     pattern:
       /^(?:failed to deserialize the json body into the target type: |json: |invalid request: )?(?:[\w.[\]]{1,80}: )?unknown field:? (?:parameter )?['"`]([\w.$-]{1,64})['"`]/i,
   },
+  // A JSON pointer and a key. What else it finds wrong may stand before it: which way of writing a body this one is not.
   {
     pattern:
-      /^malformed input request: (?:\d+ schema violations? found: )?#: extraneous key \[([\w$.-]{1,64})\] is not permitted/i,
+      /^malformed input request: (?:\d+ schema violations? found: )?(?:#: subject must not be valid against schema \{"required":\["\w{1,40}"\]\})?#((?:\/[\w$.-]{1,64}){0,8}): extraneous key \[([\w$.-]{1,64})\] is not permitted/i,
+    names: match => [`${(match[1] ?? '').slice(1).replaceAll('/', '.')}.${match[2] ?? ''}`],
   },
   {
     pattern:
