@@ -22,22 +22,24 @@ const raise = async (
 ): Promise<{ readonly bedrock: BedrockStage; readonly client: OpenAI }> => {
   const bedrock = await startBedrockStage({ now: () => new Date(Date.UTC(2026, 0, 1)), models: [CLAUDE] })
   t.after(() => bedrock.close())
+  const onBedrock = (group: string, model: string): JsonObject => ({
+    model_name: group,
+    litellm_params: {
+      model: `bedrock/${model}`,
+      aws_bedrock_runtime_endpoint: bedrock.url,
+      aws_region_name: 'us-east-1',
+      aws_access_key_id: 'AKIASTAGE',
+      aws_secret_access_key: 'stage-secret',
+    },
+  })
   const theatre = await play(t, {
     stages: { lead: {} },
     start: steady().start,
     config: ({ lead }) => ({
       model_list: [
         deployment('star', lead, 'gpt-4.1'),
-        {
-          model_name: 'understudy',
-          litellm_params: {
-            model: `bedrock/${CLAUDE}`,
-            aws_bedrock_runtime_endpoint: bedrock.url,
-            aws_region_name: 'us-east-1',
-            aws_access_key_id: 'AKIASTAGE',
-            aws_secret_access_key: 'stage-secret',
-          },
-        },
+        onBedrock('understudy', CLAUDE),
+        onBedrock('by-converse', `converse/${CLAUDE}`),
       ],
       router_settings: { num_retries: 0, disable_cooldowns: true, fallbacks: [{ star: ['understudy'] }] },
     }),
@@ -273,7 +275,7 @@ for (const stream of [false, true])
   })
 
 for (const stream of [false, true])
-  test(`Anthropic’s own client meets the same Claude, its marks and its signatures untouched, ${stream ? 'streamed' : 'whole'}`, async t => {
+  test(`Anthropic’s own client meets the same Claude by Converse, its marks and its signatures untouched, ${stream ? 'streamed' : 'whole'}`, async t => {
     const { bedrock, client: openai } = await raise(t)
     const client = new Anthropic({
       apiKey: openai.apiKey,
@@ -288,7 +290,7 @@ for (const stream of [false, true])
       stopReason: 'tool_use',
     })
     const question = {
-      model: 'understudy',
+      model: 'by-converse',
       max_tokens: 4000,
       system: [
         { type: 'text' as const, text: 'A long part.', cache_control: { type: 'ephemeral' as const } },

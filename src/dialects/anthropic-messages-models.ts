@@ -22,8 +22,8 @@ export type Traits = {
 const NUMBERS =
   /claude-(?:instant-)?(?:([a-z]+)-)?(\d)(?:[-.](\d{1,2})(?!\d))?(?:-(?:opus|sonnet|haiku))?(?![a-z])/
 
-/** 3.5, 4, 4.5, 5.5; undefined: no Claude. */
-const generationOf = (model: string): number | undefined => {
+/** 3.5, 4, 4.5, 5.5, infinite for a Claude without a number; undefined: no Claude. */
+export const generationOf = (model: string): number | undefined => {
   if (!model.includes('claude')) return undefined
   const [, , major, minor = '0'] = NUMBERS.exec(model) ?? []
   return major === undefined ? Number.POSITIVE_INFINITY : Number(`${major}.${minor}`)

@@ -81,7 +81,7 @@ const readThinking = (thinking: Json | undefined, into: Members, losses: Losses)
 }
 
 /** What this dialect has for its own service, and no answer depends on. */
-const ASIDE: Readonly<Record<string, string>> = {
+export const ASIDE: Readonly<Record<string, string>> = {
   cache_control: 'other providers find what they have cached by themselves',
   context_management: 'only Anthropic clears a context on its side',
   diagnostics: 'only Anthropic gives them',
@@ -94,7 +94,7 @@ const ASIDE: Readonly<Record<string, string>> = {
 }
 
 /** What only Anthropic can do, or where only Anthropic can do it. */
-const OWN: readonly string[] = ['container', 'mcp_servers', 'compaction', 'thread', 'inference_geo']
+export const OWN: readonly string[] = ['container', 'mcp_servers', 'compaction', 'thread', 'inference_geo']
 
 const READ: ReadonlySet<string> = new Set([
   'max_tokens',

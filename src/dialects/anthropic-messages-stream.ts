@@ -5,7 +5,7 @@ import { fromEvents } from './bridge.ts'
 import { errorObjectOf } from './error-object.ts'
 import type { NeutralDecoder, NeutralEvent } from './neutral.ts'
 import { isPing, objectOf, parseJson, textOf, unsaid } from './read-json.ts'
-import type { StreamEvent, Usage } from './shape.ts'
+import type { StreamDecoder, StreamEvent, Usage } from './shape.ts'
 
 /** A stream of the Messages dialect as neutral events. */
 
@@ -155,7 +155,8 @@ class Reader {
 const deltas = (part: number, text: Json | undefined): readonly NeutralEvent[] =>
   typeof text === 'string' && text !== '' ? [{ kind: 'delta', part, text }] : []
 
-export const messagesDecoder = (): NeutralDecoder => {
+/** `events`: how the events come, where it is not as server-sent ones. */
+export const messagesDecoder = (events?: StreamDecoder): NeutralDecoder => {
   const reader = new Reader()
-  return fromEvents(event => reader.read(event))
+  return fromEvents(event => reader.read(event), events)
 }

@@ -24,6 +24,7 @@ const FRAMES: readonly (readonly [kind: string, message: string, expected: strin
   ['modelTimeoutException', 'Timed out.', 'transient', 408],
   ['validationException', 'Input is too long for requested model.', 'context_window', 400],
   ['validationException', 'The text field in the ContentBlock object is blank.', 'caller_fault', 400],
+  ['validationException', "The provided model doesn't support counting tokens.", 'unsupported', 400],
   ['modelNotReadyException', 'Wait and try your request again.', 'overloaded', 429],
   [
     'accessDeniedException',

@@ -37,6 +37,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 }
 
 const TOO_LONG = /too long|too many (?:input )?tokens|maximum context length|context window/i
+const NO_COUNT = /support(?:s|ed)? (?:counting tokens|token counting)/i
 const NO_SUCH_MODEL = /model identifier is invalid|end of its life/i
 
 /** `com.amazon.bedrock#throttlingException:http://…` → `Throttling`. */
@@ -50,6 +51,8 @@ const meaningOf = (name: string, message: string): Meaning | undefined => {
   if (name !== 'Validation') return meaning
   if (TOO_LONG.test(message))
     return { status: 400, type: 'invalid_request_error', code: 'context_length_exceeded' }
+  if (NO_COUNT.test(message))
+    return { status: 400, type: 'invalid_request_error', code: 'unsupported_endpoint' }
   if (NO_SUCH_MODEL.test(message))
     return { status: 400, type: 'invalid_request_error', code: 'model_not_found' }
   return meaning

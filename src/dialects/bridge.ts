@@ -15,9 +15,11 @@ import { unsaid } from './read-json.ts'
 import type { StreamDecoder, StreamEvent } from './shape.ts'
 import { withOwnNames } from './tool-names.ts'
 
-/** A decoder for dialects that stream server-sent events: `read` makes neutral events of one. */
-export const fromEvents = (read: (event: StreamEvent) => readonly NeutralEvent[]): NeutralDecoder => {
-  const events = sseDecoder()
+/** A decoder for dialects that stream events, server-sent ones unless told: `read` makes neutral events of one. */
+export const fromEvents = (
+  read: (event: StreamEvent) => readonly NeutralEvent[],
+  events: StreamDecoder = sseDecoder(),
+): NeutralDecoder => {
   return {
     push: chunk => events.push(chunk).flatMap(read),
     end: () => events.end().flatMap(read),

@@ -89,7 +89,7 @@ export const anthropic: Provider = {
   name: 'anthropic',
   exception: 'AnthropicException',
   ownsResources: false,
-  counts: () => ['message_tokens'],
+  counts: ask => ask.route.shape === 'message_tokens',
   params: [],
   connect,
 }

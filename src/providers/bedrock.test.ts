@@ -7,7 +7,8 @@ import { type BedrockFault, type BedrockStage, startBedrockStage } from '../stag
 import { joinSegments } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { askFor, bodyOf, connectTo, headersOf, jsonBody, urlOf } from './ask.fixture.ts'
-import { bedrock, readModel } from './bedrock.ts'
+import { bedrock } from './bedrock.ts'
+import { readModel } from './bedrock-model.ts'
 import { type Ask, type Connection, Unsupported } from './provider.ts'
 
 const MODEL = 'anthropic.claude-sonnet-4-v1:0'
@@ -27,19 +28,23 @@ const at = (more: Parameters<typeof connectTo>[1] = {}) =>
 describe('the address', () => {
   test('the model says where and which', () => {
     const rows = [
-      [`bedrock/${MODEL}`, MODEL, undefined],
-      [`bedrock/converse/${MODEL}`, MODEL, undefined],
-      [`bedrock/eu-central-1/${MODEL}`, MODEL, 'eu-central-1'],
-      [`us-gov-west-1/${MODEL}`, MODEL, 'us-gov-west-1'],
-      [`bedrock/us.${MODEL}`, `us.${MODEL}`, undefined],
+      [`bedrock/${MODEL}`, MODEL, undefined, undefined],
+      [`bedrock/converse/${MODEL}`, MODEL, undefined, 'converse'],
+      [`bedrock/invoke/${MODEL}`, MODEL, undefined, 'invoke'],
+      [`bedrock/invoke/eu-central-1/us.${MODEL}`, `us.${MODEL}`, 'eu-central-1', 'invoke'],
+      [`bedrock/eu-central-1/converse/${MODEL}`, MODEL, 'eu-central-1', 'converse'],
+      [`bedrock/eu-central-1/${MODEL}`, MODEL, 'eu-central-1', undefined],
+      [`us-gov-west-1/${MODEL}`, MODEL, 'us-gov-west-1', undefined],
+      [`bedrock/us.${MODEL}`, `us.${MODEL}`, undefined, undefined],
       [
-        'bedrock/arn:aws:bedrock:ap-south-1:1:inference-profile/x',
+        'bedrock/invoke/arn:aws:bedrock:ap-south-1:1:inference-profile/x',
         'arn:aws:bedrock:ap-south-1:1:inference-profile/x',
         'ap-south-1',
+        'invoke',
       ],
     ] as const
-    for (const [model, id, region] of rows) assert.deepEqual(readModel(model), { id, region })
-    assert.throws(() => readModel('bedrock/invoke/x'), /converse/)
+    for (const [model, id, region, api] of rows) assert.deepEqual(readModel(model), { id, region, api })
+    assert.throws(() => readModel('bedrock/invoke/amazon.nova-pro-v1:0'), /converse/)
   })
 
   test('the id is one encoded segment', () => {

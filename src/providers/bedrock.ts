@@ -3,27 +3,28 @@ import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { Secret } from '../config/secret.ts'
 import { CONVERSE_STREAM, converseUpstream } from '../dialects/bedrock-converse.ts'
+import { INVOKE_STREAM } from '../dialects/bedrock-invoke.ts'
 import { type Base, parseBase, printBase, segment } from './address.ts'
 import { AWS_SIGN_IN_PARAMS, chainAwsRecipe, namedAwsRecipe, ownAwsRecipe } from './aws-credentials.ts'
-import { type Bridged, bridge, bridgedReading } from './bridged.ts'
+import { invocation, invocationReading } from './bedrock-invoke.ts'
+import { apiFor, foundationId, readModel } from './bedrock-model.ts'
+import { bridge, bridgedReading } from './bridged.ts'
 import { findKey, firstOf } from './credential.ts'
-import {
-  type Ask,
-  type Connection,
-  type Draft,
-  type HeaderPair,
-  type Provider,
-  type ProviderParams,
-  type Reading,
-  type Stamp,
-  Unsupported,
+import type {
+  Ask,
+  Connection,
+  Draft,
+  HeaderPair,
+  Provider,
+  ProviderParams,
+  Reading,
+  Stamp,
 } from './provider.ts'
 import type { Held, Recipe } from './recipe.ts'
 import { draftHeaders, unlessGiven } from './same-dialect.ts'
 
 /** LiteLLM's region when none is named. */
 const DEFAULT_REGION = 'us-west-2'
-const REGION = /^(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-z]+-\d$/
 
 const PARAMS = [
   ...AWS_SIGN_IN_PARAMS,
@@ -34,26 +35,6 @@ const PARAMS = [
   'aws_bedrock_runtime_endpoint',
   'model_id',
 ]
-
-/** What a model string says: `<model>`, `converse/<model>`, `<region>/<model>`, each with or without `bedrock/`. */
-export type BedrockModel = { readonly id: string; readonly region: string | undefined }
-
-export const readModel = (model: string): BedrockModel => {
-  let id = model.replace(/^bedrock\//, '')
-  let region: string | undefined
-  for (;;) {
-    const head = id.slice(0, Math.max(0, id.indexOf('/')))
-    if (head === 'invoke') {
-      throw new Unsupported('bedrock/invoke/… is not supported: write bedrock/converse/… or bedrock/<model>')
-    }
-    if (head !== 'converse' && !REGION.test(head)) break
-    if (head !== 'converse') region = head
-    id = id.slice(head.length + 1)
-  }
-  // An ARN carries its own region: arn:aws:bedrock:<region>:…
-  const fromArn = id.startsWith('arn:') ? id.split(':')[3] : undefined
-  return { id, region: region ?? (fromArn && REGION.test(fromArn) ? fromArn : undefined) }
-}
 
 const textIn = (params: ProviderParams, name: string): string | undefined => {
   const value = params.extra[name]
@@ -173,13 +154,47 @@ const withAccept = (headers: readonly HeaderPair[], accept: string): readonly He
 
 const NAME = 'bedrock'
 
-const bodyOf = (ask: Ask, id: string): Bridged => {
-  const { allowedParams } = ask
-  return bridge(ask, converseUpstream(id), { model: id, allowedParams }, NAME)
+/** One request as one of the two APIs takes it: the last piece of its path, and everything that is not the address. */
+type Spoken = Pick<Draft, 'headers' | 'body' | 'edits' | 'warnings'> & { readonly verb: string }
+
+/** Headers that clients mean for the providers of their own dialect. */
+const FOREIGN = /^(?:openai|anthropic|x-goog)-/
+
+const accepting = (ask: Ask, type: string): readonly HeaderPair[] =>
+  withAccept(draftHeaders(ask, 'application/json'), ask.stream ? type : 'application/json').filter(
+    ([name]) => !FOREIGN.test(name),
+  )
+
+const byConverse = (ask: Ask, id: string): Spoken => {
+  const target = { model: id, allowedParams: ask.allowedParams }
+  const { body, warnings } = bridge(ask, converseUpstream(id), target, NAME)
+  return {
+    verb: ask.stream ? 'converse-stream' : 'converse',
+    headers: accepting(ask, CONVERSE_STREAM),
+    body: [body],
+    edits: ask.edits,
+    warnings,
+  }
 }
 
-const readingOf = (ask: Ask, stamp: Stamp): Reading =>
-  bridgedReading(ask, converseUpstream(readModel(ask.model).id), NAME, stamp)
+const byInvoke = (ask: Ask, id: string): Spoken => ({
+  headers: accepting(ask, INVOKE_STREAM),
+  ...invocation(ask, id),
+})
+
+/** Counted by Bedrock: a prompt of the Messages API for a Claude whose own id is known. */
+const counts = (ask: Ask): boolean => {
+  if (ask.route.shape !== 'message_tokens') return false
+  const model = readModel(ask.model)
+  return apiFor(ask, model) === 'invoke' && foundationId(model.id) !== undefined
+}
+
+const readingOf = (ask: Ask, stamp: Stamp): Reading => {
+  const model = readModel(ask.model)
+  return apiFor(ask, model) === 'invoke'
+    ? invocationReading(ask, stamp)
+    : bridgedReading(ask, converseUpstream(model.id), NAME, stamp)
+}
 
 const connect = (params: ProviderParams): Connection => {
   const { env, extra } = params
@@ -205,19 +220,14 @@ const connect = (params: ProviderParams): Connection => {
     draft: ask => {
       const asked = readModel(ask.model)
       const base = own ?? regionalBase(asked.region ?? home)
-      const { body, warnings } = bodyOf(ask, asked.id)
-      const verb = ask.stream ? 'converse-stream' : 'converse'
+      const { verb, ...spoken } = (apiFor(ask, asked) === 'invoke' ? byInvoke : byConverse)(ask, asked.id)
+      // A count is asked of the model itself, everything else of whatever has been bought of it.
+      const id = verb === 'count-tokens' ? foundationId(asked.id) : fixedId
       return {
         method: 'POST',
         origin: base.origin,
-        path: `${base.path}/model/${segment(fixedId ?? asked.id, 'model')}/${verb}`,
-        headers: withAccept(
-          draftHeaders(ask, 'application/json'),
-          ask.stream ? CONVERSE_STREAM : 'application/json',
-        ),
-        body: [body],
-        edits: ask.edits,
-        warnings,
+        path: `${base.path}/model/${segment(id ?? asked.id, 'model')}/${verb}`,
+        ...spoken,
       }
     },
     authorize: async (draft, now, held) => {
@@ -238,6 +248,7 @@ export const bedrock: Provider = {
   name: NAME,
   exception: 'BedrockException',
   ownsResources: false,
+  counts,
   params: PARAMS,
   connect,
 }

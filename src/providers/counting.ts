@@ -23,7 +23,7 @@ const counted = (ask: Ask, count: Counter, connection: Connection): Draft => {
 }
 
 const counter = (ask: Ask, provider: Provider): Counter | undefined =>
-  provider.counts?.(ask.model).includes(ask.route.shape) === true ? undefined : COUNTS[ask.route.shape]
+  provider.counts?.(ask) === true ? undefined : COUNTS[ask.route.shape]
 
 /** The provider, with the gateway's count where it has none of its own. */
 export const countingFor = (provider: Provider): Provider => ({

@@ -58,7 +58,7 @@ export const gemini: Provider = {
   name: 'gemini',
   exception: 'GeminiException',
   ownsResources: false,
-  counts: () => ['gemini_tokens'],
+  counts: ask => ask.route.shape === 'gemini_tokens',
   params: [],
   connect,
 }

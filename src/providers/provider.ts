@@ -2,7 +2,7 @@ import type { Secret } from '../config/secret.ts'
 import type { Prefill } from '../dialects/continuation.ts'
 import type { StreamDecoder } from '../dialects/shape.ts'
 import type { ClientBody } from '../read/body.ts'
-import type { CompactionWire, Route, ShapeName } from '../routes.ts'
+import type { CompactionWire, Route } from '../routes.ts'
 import type { Edit, Warning } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { Held, Recipe } from './recipe.ts'
@@ -164,8 +164,8 @@ export type Provider = {
   /** False: this provider keeps no files, batches or stored responses; such routes pass it by. */
   readonly ownsResources?: false
   readonly prefill?: Prefill
-  /** Endpoints that count a prompt which it serves itself for a model, by shape; for any other the gateway counts. */
-  readonly counts?: (model: string) => readonly ShapeName[]
+  /** True for a call of an endpoint that counts a prompt which it serves itself; for any other the gateway counts. */
+  readonly counts?: (ask: Ask) => boolean
   /** litellm_params keys that belong to this provider, so that they do not become body defaults. */
   readonly params: readonly string[]
   /** Throws Error with a sentence that says what is missing and how to mend it. */

@@ -121,7 +121,7 @@ export const vertexAi: Provider = {
   exception: 'VertexAIException',
   ownsResources: false,
   // Claude's own way of counting is not served here.
-  counts: model => (isClaude(model) ? [] : ['gemini_tokens']),
+  counts: ask => ask.route.shape === 'gemini_tokens' && !isClaude(ask.model),
   params: ['vertex_project', 'vertex_location', 'vertex_credentials'],
   connect,
 }

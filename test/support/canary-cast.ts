@@ -64,7 +64,7 @@ const CONVERSATIONS = [
 
 /** Which endpoints a kind of provider can be asked by. */
 export const serves = (kind: Kind, route: Route): boolean => {
-  if (kind === 'bedrock') return CONVERSATIONS.includes(route.name)
+  if (kind === 'bedrock') return CONVERSATIONS.includes(route.name) || route.name.startsWith('messages.')
   if (kind === 'anthropic') return CONVERSATIONS.includes(route.name) || route.name.startsWith('messages.')
   if (kind === 'cohere')
     return CONVERSATIONS.includes(route.name) || /^(?:embeddings|rerank)/.test(route.name)
