@@ -1,3 +1,4 @@
+import { embeddingWireFor } from '../dialects/bedrock-embeddings.ts'
 import { type Ask, Unsupported } from './provider.ts'
 
 /** What a deployment's model string says of Bedrock: which model, where, and by which of its two APIs. */
@@ -33,9 +34,9 @@ export const readModel = (model: string): BedrockModel => {
     id = id.slice(head.length + 1)
   }
   // An ARN may hide its model; who writes it here says that it is Claude.
-  if (api === 'invoke' && !isClaude(id) && !id.startsWith('arn:'))
+  if (api === 'invoke' && !isClaude(id) && !id.startsWith('arn:') && embeddingWireFor(id) === undefined)
     throw new Unsupported(
-      'bedrock/invoke/… serves Claude only: write bedrock/converse/… or bedrock/<model>',
+      'bedrock/invoke/… serves Claude and embeddings only: write bedrock/converse/… or bedrock/<model>',
       'model',
     )
   // An ARN carries its own region: arn:aws:bedrock:<region>:…

@@ -3,22 +3,27 @@ import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { Secret } from '../config/secret.ts'
 import { CONVERSE_STREAM, converseUpstream } from '../dialects/bedrock-converse.ts'
+import { converseErrorOf } from '../dialects/bedrock-converse-error.ts'
+import { embeddingWireFor } from '../dialects/bedrock-embeddings.ts'
 import { INVOKE_STREAM } from '../dialects/bedrock-invoke.ts'
+import type { EmbeddingWire } from '../dialects/embeddings.ts'
 import { type Base, parseBase, printBase, segment } from './address.ts'
 import { AWS_SIGN_IN_PARAMS, chainAwsRecipe, namedAwsRecipe, ownAwsRecipe } from './aws-credentials.ts'
 import { invocation, invocationReading } from './bedrock-invoke.ts'
-import { apiFor, foundationId, readModel } from './bedrock-model.ts'
+import { apiFor, type BedrockModel, foundationId, readModel } from './bedrock-model.ts'
 import { bridge, bridgedReading } from './bridged.ts'
 import { findKey, firstOf } from './credential.ts'
-import type {
-  Ask,
-  Connection,
-  Draft,
-  HeaderPair,
-  Provider,
-  ProviderParams,
-  Reading,
-  Stamp,
+import { embeddingBody, embeddingReading, wantsEmbeddings } from './embedding.ts'
+import {
+  type Ask,
+  type Connection,
+  type Draft,
+  type HeaderPair,
+  type Provider,
+  type ProviderParams,
+  type Reading,
+  type Stamp,
+  Unsupported,
 } from './provider.ts'
 import type { Held, Recipe } from './recipe.ts'
 import { draftHeaders, unlessGiven } from './same-dialect.ts'
@@ -182,6 +187,23 @@ const byInvoke = (ask: Ask, id: string): Spoken => ({
   ...invocation(ask, id),
 })
 
+const wireOf = (id: string): EmbeddingWire => {
+  const wire = embeddingWireFor(id)
+  if (wire === undefined)
+    throw new Unsupported(`bedrock makes embeddings with Titan and Cohere models, not with '${id}'`, 'model')
+  return wire
+}
+
+const byEmbedding = (ask: Ask, id: string): Spoken => {
+  const { body, warnings } = embeddingBody(ask, wireOf(id), NAME)
+  return { verb: 'invoke', headers: accepting(ask, INVOKE_STREAM), body: [body], edits: ask.edits, warnings }
+}
+
+const spokenFor = (ask: Ask, model: BedrockModel): Spoken => {
+  if (wantsEmbeddings(ask)) return byEmbedding(ask, model.id)
+  return (apiFor(ask, model) === 'invoke' ? byInvoke : byConverse)(ask, model.id)
+}
+
 /** Counted by Bedrock: a prompt of the Messages API for a Claude whose own id is known. */
 const counts = (ask: Ask): boolean => {
   if (ask.route.shape !== 'message_tokens') return false
@@ -191,6 +213,7 @@ const counts = (ask: Ask): boolean => {
 
 const readingOf = (ask: Ask, stamp: Stamp): Reading => {
   const model = readModel(ask.model)
+  if (wantsEmbeddings(ask)) return embeddingReading(ask, wireOf(model.id), { errorOf: converseErrorOf })
   return apiFor(ask, model) === 'invoke'
     ? invocationReading(ask, stamp)
     : bridgedReading(ask, converseUpstream(model.id), NAME, stamp)
@@ -220,7 +243,7 @@ const connect = (params: ProviderParams): Connection => {
     draft: ask => {
       const asked = readModel(ask.model)
       const base = own ?? regionalBase(asked.region ?? home)
-      const { verb, ...spoken } = (apiFor(ask, asked) === 'invoke' ? byInvoke : byConverse)(ask, asked.id)
+      const { verb, ...spoken } = spokenFor(ask, asked)
       // A count is asked of the model itself, everything else of whatever has been bought of it.
       const id = verb === 'count-tokens' ? foundationId(asked.id) : fixedId
       return {

@@ -1,5 +1,8 @@
+import type { EmbeddingWire } from '../dialects/embeddings.ts'
+import { batchEmbedding } from '../dialects/gemini-embeddings.ts'
 import { type Base, joinQuery, parseBase, printBase, segment } from './address.ts'
 import { findKey, firstOf } from './credential.ts'
+import { embeddingBody, embeddingReading, wantsEmbeddings } from './embedding.ts'
 import { geminiBody, geminiReading, queryOf, streamQuery, verbOf, withoutForeign } from './gemini-dialect.ts'
 import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
 import { draftHeaders, unlessGiven } from './same-dialect.ts'
@@ -27,6 +30,16 @@ const versionOf = (params: ProviderParams): string | undefined => {
   return version
 }
 
+/** Every text of a batch names the model as the path does, unencoded. */
+const embeddingWire = ({ model }: Ask): EmbeddingWire =>
+  batchEmbedding(/^(?:models|tunedModels)\//.test(model) ? model : `models/${model}`)
+
+const spoken = (ask: Ask): Pick<Draft, 'body' | 'edits' | 'warnings'> & { readonly verb: string } => {
+  if (!wantsEmbeddings(ask)) return { verb: verbOf(ask), ...geminiBody(ask, 'gemini') }
+  const { body, warnings } = embeddingBody(ask, embeddingWire(ask), 'gemini')
+  return { verb: 'batchEmbedContents', body: [body], edits: ask.edits, warnings }
+}
+
 const connect = (params: ProviderParams): Connection => {
   const base = parseBase(params.apiBase?.trim() || firstOf(params.env, ['GEMINI_API_BASE']) || DEFAULT_BASE)
   const root = rootOf(base, versionOf(params))
@@ -37,12 +50,12 @@ const connect = (params: ProviderParams): Connection => {
     credentialId: found.key?.id ?? '',
     missing: found.missing,
     draft: (ask: Ask): Draft => {
-      const { body, edits, warnings } = geminiBody(ask, 'gemini')
+      const { verb, body, edits, warnings } = spoken(ask)
       const fixed = [base.query, streamQuery(ask)].filter(Boolean).join('&')
       return {
         method: 'POST',
         origin: base.origin,
-        path: `${root}/${modelPath(ask.model)}:${verbOf(ask)}${joinQuery(fixed, queryOf(ask))}`,
+        path: `${root}/${modelPath(ask.model)}:${verb}${joinQuery(fixed, queryOf(ask))}`,
         headers: draftHeaders(withoutForeign(ask), 'application/json'),
         body,
         edits,
@@ -50,7 +63,8 @@ const connect = (params: ProviderParams): Connection => {
       }
     },
     authorize: draft => unlessGiven(draft, credential),
-    reading: (ask, stamp) => geminiReading(ask, 'gemini', stamp),
+    reading: (ask, stamp) =>
+      wantsEmbeddings(ask) ? embeddingReading(ask, embeddingWire(ask)) : geminiReading(ask, 'gemini', stamp),
   }
 }
 

@@ -1,12 +1,24 @@
 import type { Secret } from '../config/secret.ts'
+import type { EmbeddingWire } from '../dialects/embeddings.ts'
+import { predictEmbedding, singleEmbedding } from '../dialects/gemini-embeddings.ts'
 import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
 import { indexObject } from '../wire/index.ts'
 import { joinQuery, printBase } from './address.ts'
 import { findKey } from './credential.ts'
+import { embeddingBody, embeddingReading, wantsEmbeddings } from './embedding.ts'
 import { geminiBody, geminiReading, queryOf, streamQuery, verbOf, withoutForeign } from './gemini-dialect.ts'
 import { googleSignIn } from './google-credentials.ts'
 import { withoutForeign as forMessages, messagesBody, messagesReading } from './messages-dialect.ts'
-import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
+import type {
+  Ask,
+  Connection,
+  Draft,
+  HeaderPair,
+  Provider,
+  ProviderParams,
+  Reading,
+  Stamp,
+} from './provider.ts'
 import { bearerOf, type Recipe } from './recipe.ts'
 import { draftHeaders, unlessGiven } from './same-dialect.ts'
 import { modelPathOf, readPlace, readVertexModel, type VertexPlace } from './vertex-place.ts'
@@ -63,6 +75,24 @@ const geminiParts = (ask: Ask): Parts => ({
   ...geminiBody(ask, 'vertex_ai', true),
 })
 
+/** The newest model is asked text by text, every other one by instances. */
+const byContent = ({ model }: Ask): boolean => /(?:^|\/)gemini-embedding-[2-9]/.test(model)
+
+const embeddingWire = (ask: Ask): EmbeddingWire => (byContent(ask) ? singleEmbedding : predictEmbedding)
+
+const embeddingParts = (ask: Ask): Parts => {
+  const { body, warnings } = embeddingBody(ask, embeddingWire(ask), 'vertex_ai')
+  return {
+    verb: byContent(ask) ? 'embedContent' : 'predict',
+    fixed: '',
+    query: '',
+    headers: draftHeaders(withoutForeign(ask), 'application/json'),
+    body: [body],
+    edits: ask.edits,
+    warnings,
+  }
+}
+
 /** The model is in the path, and the version in the body. */
 const CLAUDE_EDITS: readonly Edit[] = [
   { op: 'drop', path: ['model'], why: 'model' },
@@ -85,9 +115,21 @@ const claudeParts = (asked: Ask, id: string): Parts => {
   }
 }
 
+const partsOf = (ask: Ask, id: string): Parts => {
+  if (isClaude(ask.model)) return claudeParts(ask, id)
+  return wantsEmbeddings(ask) ? embeddingParts(ask) : geminiParts(ask)
+}
+
+const readingOf = (ask: Ask, stamp: (() => Stamp) | undefined): Reading => {
+  if (isClaude(ask.model)) return messagesReading(ask, 'vertex_ai', stamp)
+  return wantsEmbeddings(ask)
+    ? embeddingReading(ask, embeddingWire(ask))
+    : geminiReading(ask, 'vertex_ai', stamp)
+}
+
 const draftOf = (ask: Ask, place: VertexPlace): Draft => {
   const model = readVertexModel(ask.model)
-  const { verb, fixed, query, ...parts } = isClaude(ask.model) ? claudeParts(ask, model.id) : geminiParts(ask)
+  const { verb, fixed, query, ...parts } = partsOf(ask, model.id)
   const own = [place.base.query, fixed].filter(Boolean).join('&')
   return {
     method: 'POST',
@@ -111,8 +153,7 @@ const connect = (params: ProviderParams): Connection => {
     ...(credential.recipe === undefined ? {} : { recipe: credential.recipe }),
     authorize: (draft, _now, held) =>
       unlessGiven(draft, credential.recipe === undefined ? credential.fixed : bearerOf(held)),
-    reading: (ask, stamp) =>
-      isClaude(ask.model) ? messagesReading(ask, 'vertex_ai', stamp) : geminiReading(ask, 'vertex_ai', stamp),
+    reading: readingOf,
   }
 }
 

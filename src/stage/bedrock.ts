@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Json, JsonObject } from '../wire/json.ts'
 import { answerFrames, type BedrockAnswer, defaultAnswer, wholeAnswer } from './bedrock-answer.ts'
+import { checkEmbedding, embeddingPerformance, makesEmbeddings } from './bedrock-embed.ts'
 import { claudeScene, countOf, type InvokeAnswer, invokePerformance } from './bedrock-invoke.ts'
 import { checkInvoke, countedBody } from './bedrock-invoke-rules.ts'
 import { type Break, type Performance, playStream, playWhole } from './bedrock-play.ts'
@@ -175,6 +176,7 @@ const checkBody = ({ verb, json = null, model }: Call, scene: Scene): void => {
   }
   if (verb === 'count-tokens' && !COUNTED.test(model))
     breach("The provided model doesn't support counting tokens.")
+  if (verb === 'invoke' && makesEmbeddings(model)) return checkEmbedding(json, model)
   checkInvoke(verb === 'count-tokens' ? countedBody(json) : json, model, scene)
 }
 
@@ -228,6 +230,7 @@ const refuse = (response: ServerResponse, refusal: Refusal): void => {
 const performanceOf = (call: Call, scene: Scene, fault: BedrockFault | undefined): Performance => {
   const { verb, model, json } = call
   if (verb === 'count-tokens') return { whole: () => countOf(countedBody(json)), frames: () => [] }
+  if (verb === 'invoke' && makesEmbeddings(model)) return embeddingPerformance(json, model)
   if (verb === 'invoke' || verb === 'invoke-with-response-stream')
     return invokePerformance(
       scene,

@@ -3,8 +3,9 @@ import { json } from './answer.ts'
 import { readJson } from './check-body.ts'
 import { playOf, promptTokens, streamed, wholeAnswer } from './gemini-answer.ts'
 import { countMessage, generateMessage } from './gemini-columns.ts'
+import { embed, embedMessage } from './gemini-embed.ts'
 import { checkGenerate, objectIn } from './gemini-rules.ts'
-import { checkMessage, googleError, invalid } from './gemini-shape.ts'
+import { checkMessage, googleError, invalid, type Message } from './gemini-shape.ts'
 import type { Inspected } from './inspect.ts'
 import type { Hit } from './recorder.ts'
 import { StageRefusal } from './refusal.ts'
@@ -124,10 +125,27 @@ const count: Handler = ({ body }) => {
   return json({ totalTokens, promptTokensDetails: [{ modality: 'TEXT', tokenCount: totalTokens }] })
 }
 
+const embedding =
+  (place: Place): Handler =>
+  ({ body }) =>
+    embed(place.verb, place.model, body)
+
 const HANDLERS: Readonly<Record<string, (place: Place) => Handler>> = {
   generateContent: generate,
   streamGenerateContent: generate,
   countTokens: () => count,
+  batchEmbedContents: embedding,
+  embedContent: embedding,
+  predict: embedding,
+}
+
+/** Methods that one of the two has and the other has not. */
+const isElsewhere = ({ verb, vertex }: Place): boolean =>
+  vertex ? verb === 'batchEmbedContents' : verb === 'predict'
+
+const messageFor = ({ verb, vertex }: Place): Message => {
+  if (verb === 'countTokens') return countMessage(!vertex)
+  return HANDLERS[verb] === embedding ? embedMessage(verb, vertex) : generateMessage(!vertex)
 }
 
 const missing = (place: Place): StageRefusal =>
@@ -145,14 +163,12 @@ export const inspectGemini = (scene: Scene, head: Head, hit: Hit): Inspected => 
   checkCredential(head, hit, scene, place.vertex)
   checkQuery(hit.query)
   const handler = Object.hasOwn(HANDLERS, place.verb) ? HANDLERS[place.verb] : undefined
-  if (hit.method !== 'POST' || handler === undefined) throw googleError(404, 'NOT_FOUND', 'Not Found')
+  if (hit.method !== 'POST' || handler === undefined || isElsewhere(place))
+    throw googleError(404, 'NOT_FOUND', 'Not Found')
   const served = scene.models.includes('*') || scene.models.includes(place.model)
   if (!served) throw missing(place)
   const body = bodyOf(hit)
-  checkMessage(
-    body,
-    place.verb === 'countTokens' ? countMessage(!place.vertex) : generateMessage(!place.vertex),
-  )
+  checkMessage(body, messageFor(place))
   return {
     ask: { scene, params: {}, query: hit.query, body, fields: [], model: place.model },
     handler: handler(place),
