@@ -30,66 +30,6 @@ export const exceptionFrame = (type: string, message: string): Uint8Array =>
     { message },
   )
 
-const objectsIn = (value: Json | undefined): readonly JsonObject[] =>
-  Array.isArray(value) ? value.filter(isObject) : []
-
-const specsIn = (request: JsonObject): readonly JsonObject[] =>
-  (isObject(request.toolConfig) ? objectsIn(request.toolConfig.tools) : []).flatMap(({ toolSpec }) =>
-    isObject(toolSpec) ? [toolSpec] : [],
-  )
-
-/** The tool a request forces, or its only reason to call one. */
-const wantedTool = (request: JsonObject): JsonObject | undefined => {
-  const choice = isObject(request.toolConfig) ? request.toolConfig.toolChoice : undefined
-  if (!isObject(choice)) return undefined
-  const specs = specsIn(request)
-  const { tool, any } = choice
-  if (isObject(tool)) return specs.find(({ name }) => name === tool.name)
-  return isObject(any) ? specs[0] : undefined
-}
-
-/** Arguments that the tool's schema accepts. */
-const argumentsFor = ({ inputSchema }: JsonObject): Json => {
-  const schema = isObject(inputSchema) ? inputSchema.json : undefined
-  const made = sample(schema, 'enter')
-  return isObject(made) ? made : {}
-}
-
-/** Results come before the texts, and each text by itself. */
-const cuesOf = (request: JsonObject): readonly Cue[] =>
-  objectsIn(request.messages)
-    .filter(({ role }) => role === 'user')
-    .map(({ content }) => objectsIn(content))
-    .flatMap(blocks => [
-      ...blocks.filter(({ toolResult }) => toolResult !== undefined).map((): Cue => 'result'),
-      ...blocks.flatMap(({ text }) => (typeof text === 'string' ? [{ said: text }] : [])),
-    ])
-
-/**
- * Said when nothing else is scripted: the call that the prompt directs, one call when the request forces a tool, what
- * the prompt says or a greeting otherwise.
- */
-export const defaultAnswer = (request: JsonObject): BedrockAnswer => {
-  const usage = { inputTokens: 12, outputTokens: 5, totalTokens: 17 }
-  const cues = cuesOf(request)
-  const due = dueCall(
-    cues,
-    specsIn(request).map(({ name }) => name ?? null),
-  )
-  if (due !== undefined) {
-    const results = cues.filter(cue => cue === 'result').length
-    const toolUse = { toolUseId: `tooluse_stage_${results + 1}`, name: due.name, input: due.args }
-    return { content: [{ toolUse }], stopReason: 'tool_use', usage }
-  }
-  const tool = wantedTool(request)
-  if (tool === undefined) {
-    const { text } = directionOf(newestWish(cues).prompt, 'Good evening from the stage.')
-    return { content: [{ text }], stopReason: 'end_turn', usage }
-  }
-  const toolUse = { toolUseId: 'tooluse_stage_1', name: tool.name ?? '', input: argumentsFor(tool) }
-  return { content: [{ toolUse }], stopReason: 'tool_use', usage }
-}
-
 export const wholeAnswer = (answer: BedrockAnswer): JsonObject => ({
   output: { message: { role: 'assistant', content: answer.content } },
   stopReason: answer.stopReason,

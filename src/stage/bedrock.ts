@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Json, JsonObject } from '../wire/json.ts'
-import { answerFrames, type BedrockAnswer, defaultAnswer, wholeAnswer } from './bedrock-answer.ts'
+import { answerFrames, type BedrockAnswer, wholeAnswer } from './bedrock-answer.ts'
+import { directedAnswer } from './bedrock-directed.ts'
 import { checkEmbedding, embeddingPerformance, makesEmbeddings } from './bedrock-embed.ts'
 import { claudeScene, countOf, type InvokeAnswer, invokePerformance } from './bedrock-invoke.ts'
 import { checkInvoke, countedBody } from './bedrock-invoke-rules.ts'
@@ -237,7 +238,7 @@ const performanceOf = (call: Call, scene: Scene, fault: BedrockFault | undefined
       { body: json, model },
       fault?.kind === 'message' ? fault.answer : undefined,
     )
-  const answer = fault?.kind === 'answer' ? fault.answer : defaultAnswer(json as JsonObject)
+  const answer = fault?.kind === 'answer' ? fault.answer : directedAnswer(json as JsonObject)
   return { whole: () => wholeAnswer(answer), frames: () => answerFrames(answer) }
 }
 

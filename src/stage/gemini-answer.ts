@@ -32,33 +32,35 @@ export const promptTokens = (request: JsonObject): number =>
 const declarations = (request: JsonObject): readonly JsonObject[] =>
   listIn(request, 'tools').flatMap(tool => listIn(tool, 'functionDeclarations'))
 
-/** Results come before the texts, and each text by itself. */
-const cuesOf = (request: JsonObject): readonly Cue[] =>
-  listIn(request, 'contents')
-    .filter(content => content.role !== 'model')
-    .map(content => listIn(content, 'parts'))
-    .flatMap(parts => [
-      ...parts.filter(part => member(part, 'functionResponse') !== undefined).map((): Cue => 'result'),
-      ...parts.flatMap(({ text }) => (typeof text === 'string' ? [{ said: text }] : [])),
-    ])
+/** Results come before the texts, as in every dialect that has both in one message. */
+const cuesOf = (content: JsonObject): readonly Cue[] => {
+  const parts = listIn(content, 'parts')
+  return [
+    ...parts.filter(part => isObject(member(part, 'functionResponse'))).map((): Cue => 'result'),
+    ...parts.flatMap(({ text }) => (typeof text === 'string' ? [{ said: text }] : [])),
+  ]
+}
 
 const callPart = (scene: Scene, name: Json, args: Json): JsonObject => ({
   functionCall: { name, args },
   thoughtSignature: Buffer.from(scene.id('sig')).toString('base64'),
 })
 
-/** A call when one is forced, or asked for in a stage direction; a result of one has just been told otherwise. */
-const callsOf = (request: JsonObject, direction: Direction, scene: Scene): readonly JsonObject[] => {
+/** The call that the prompt directs, else one that is forced, or asked for by a stage direction and not yet made. */
+const callsOf = (
+  request: JsonObject,
+  { direction, cues }: { readonly direction: Direction; readonly cues: readonly Cue[] },
+  scene: Scene,
+): readonly JsonObject[] => {
   const calling = objectIn(objectIn(request, 'toolConfig'), 'functionCallingConfig')
   const allowed = member(calling, 'allowedFunctionNames')
   const declared = declarations(request)
-  const cues = cuesOf(request)
   const due =
     calling.mode === 'NONE'
       ? undefined
       : dueCall(
           cues,
-          declared.map(({ name }) => name ?? null),
+          declared.map(({ name = null }) => name),
         )
   if (due !== undefined) return [callPart(scene, due.name, due.args)]
   const tool = Array.isArray(allowed)
@@ -67,7 +69,8 @@ const callsOf = (request: JsonObject, direction: Direction, scene: Scene): reado
   if (tool === undefined || calling.mode === 'NONE') return []
   if (calling.mode !== 'ANY' && (!direction.callTool || cues.at(-1) === 'result')) return []
   const schema = member(tool, 'parametersJsonSchema') ?? member(tool, 'parameters')
-  return [callPart(scene, tool.name ?? '', isObject(schema) ? sample(lowered(schema), 'left') : {})]
+  const args = isObject(schema) ? sample(lowered(schema), 'left') : {}
+  return [callPart(scene, tool.name ?? '', args)]
 }
 
 /** Types of the API's own Schema, as samples are made of JSON schema's. */
@@ -87,8 +90,11 @@ const structured = (config: JsonObject, text: string): string => {
 
 export const playOf = (scene: Scene, model: string, request: JsonObject): Play => {
   const config = objectIn(request, 'generationConfig')
-  const direction = directionOf(newestWish(cuesOf(request)).prompt, scene.says)
-  const calls = direction.refuse ? [] : callsOf(request, direction, scene)
+  const cues = listIn(request, 'contents')
+    .filter(content => content.role !== 'model')
+    .flatMap(cuesOf)
+  const direction = directionOf(newestWish(cues).prompt, scene.says)
+  const calls = direction.refuse ? [] : callsOf(request, { direction, cues }, scene)
   const all = calls.length > 0 || direction.refuse ? [] : tokensOf(structured(config, direction.text))
   const limit = member(config, 'maxOutputTokens')
   const short = typeof limit === 'number' && limit < all.length

@@ -135,7 +135,8 @@ const toolCalls = (ask: Ask, direction: Direction, cues: readonly Cue[]): readon
         )
   if (due !== undefined)
     return [{ id: ask.scene.id('call_'), name: due.name, args: JSON.stringify(due.args) }]
-  const wanted = wantedName !== undefined || choice === 'required' || direction.callTool
+  const directed = direction.callTool && cues.at(-1) !== 'result'
+  const wanted = wantedName !== undefined || choice === 'required' || directed
   if (!wanted || tools.length === 0 || choice === 'none') return []
   const chosen = wantedName === undefined ? functions[0] : functions.find(tool => tool.name === wantedName)
   if (chosen === undefined || typeof chosen.name !== 'string') {

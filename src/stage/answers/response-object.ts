@@ -122,7 +122,8 @@ export const produce = (ask: Ask, items: readonly JsonObject[], history: readonl
   const before = thinks ? [reasoningItem(ask)] : []
   const call = direction.refuse
     ? undefined
-    : (directedCall(ask, cues) ?? functionCall(ask, direction.text, direction.callTool))
+    : (directedCall(ask, cues) ??
+      functionCall(ask, direction.text, direction.callTool && cues.at(-1) !== 'result'))
   if (call !== undefined)
     return { output: [...before, call], tokens: countTokens(textOf(call.arguments)) + 4, cut: false }
   if (direction.refuse) {

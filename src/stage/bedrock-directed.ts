@@ -1,0 +1,62 @@
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import type { BedrockAnswer } from './bedrock-answer.ts'
+import { type Cue, dueCall, newestWish } from './calls.ts'
+import { directionOf } from './lines.ts'
+
+/** What a model behind Converse says when nothing is scripted: what the prompt directs, or a greeting. */
+
+const GREETING = 'Good evening from the stage.'
+
+const objectsIn = (value: Json | undefined): readonly JsonObject[] =>
+  Array.isArray(value) ? value.filter(isObject) : []
+
+const isResult = ({ toolResult }: JsonObject): boolean => isObject(toolResult)
+
+/** Results come before the texts, as in every dialect that has both in one message. */
+const cuesOf = ({ content }: JsonObject): readonly Cue[] => {
+  const blocks = objectsIn(content)
+  return [
+    ...blocks.filter(isResult).map((): Cue => 'result'),
+    ...blocks.flatMap(({ text }) => (typeof text === 'string' ? [{ said: text }] : [])),
+  ]
+}
+
+const namesIn = (config: JsonObject): readonly string[] =>
+  objectsIn(config.tools).flatMap(({ toolSpec }) => (isObject(toolSpec) ? [String(toolSpec.name)] : []))
+
+/** The tool that a request forces. */
+const forcedTool = ({ toolChoice }: JsonObject, [first]: readonly string[]): string | undefined => {
+  if (!isObject(toolChoice)) return undefined
+  if (isObject(toolChoice.tool)) return String(toolChoice.tool.name)
+  return isObject(toolChoice.any) ? first : undefined
+}
+
+type Call = { readonly name: string; readonly input: JsonObject }
+
+const callOf = (request: JsonObject, cues: readonly Cue[], wantsTool: boolean): Call | undefined => {
+  const config = isObject(request.toolConfig) ? request.toolConfig : {}
+  const names = namesIn(config)
+  const due = dueCall(cues, names)
+  if (due !== undefined) return { name: due.name, input: due.args }
+  const asked = wantsTool && cues.at(-1) !== 'result' ? names[0] : undefined
+  const name = forcedTool(config, names) ?? asked
+  return name === undefined ? undefined : { name, input: { cue: 'enter' } }
+}
+
+const THOUGHT = { reasoningText: { text: 'The lead has forgotten it.', signature: 'c3RhZ2U=' } }
+
+export const directedAnswer = (request: JsonObject): BedrockAnswer => {
+  const usage = { inputTokens: 12, outputTokens: 5, totalTokens: 17 }
+  const spoken = objectsIn(request.messages).filter(({ role }) => role === 'user')
+  const cues = spoken.flatMap(cuesOf)
+  const { prompt, results } = newestWish(cues)
+  const direction = directionOf(prompt, GREETING)
+  const thoughts = direction.reason ? [{ reasoningContent: THOUGHT }] : []
+  if (direction.refuse)
+    return { content: [{ text: 'I cannot say that.' }], stopReason: 'content_filtered', usage }
+  const call = callOf(request, cues, direction.callTool)
+  if (call === undefined)
+    return { content: [...thoughts, { text: direction.text }], stopReason: 'end_turn', usage }
+  const toolUse = { toolUseId: `tooluse_stage_${results + 1}`, ...call }
+  return { content: [...thoughts, { toolUse }], stopReason: 'tool_use', usage }
+}
