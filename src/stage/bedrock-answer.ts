@@ -1,8 +1,6 @@
 import { EventStreamCodec } from '@smithy/eventstream-codec'
 import { fromUtf8, toUtf8 } from '@smithy/util-utf8'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { type Cue, dueCall, newestWish } from './calls.ts'
-import { directionOf, sample } from './lines.ts'
 
 /** What the simulated model says. */
 export type BedrockAnswer = {
