@@ -42,7 +42,7 @@ export const BETA_PARAMETERS: Readonly<Record<string, TypeList>> = {
   compaction: 'object | null',
   context_management: 'object | null',
   fallback_credit_token: 'object | string | null',
-  fallbacks: 'array | object | null',
+  fallbacks: 'array | string | null',
   mcp_servers: 'array',
   output_format: 'object | null',
   thread: 'object | null',

@@ -275,6 +275,20 @@ const CONTROL_HEADERS = [
   'x-litellm-tags',
 ] as const
 
+/** Anthropic's own `fallbacks`: its API takes it together with this beta, whose date follows. */
+const NATIVE_FALLBACKS = /(?:^|,)\s*server-side-fallback-/
+
+/** The keys of a body without a provider's own parameter that is merely called like a control: it goes on as it is. */
+export const withoutNative = (
+  keys: readonly string[],
+  route: Route,
+  headers: IncomingHttpHeaders,
+): readonly string[] => {
+  if (route.shape !== 'messages' || !keys.includes('fallbacks')) return keys
+  const betas = header(headers, 'anthropic-beta')
+  return betas !== undefined && NATIVE_FALLBACKS.test(betas) ? keys.filter(key => key !== 'fallbacks') : keys
+}
+
 /** Most requests ask nothing of the gateway: of them nothing else here has to be read. */
 export const asksNothing = ({ keys, headers }: ControlSources): boolean => {
   for (const key of keys) if (NOTICED.has(key)) return false

@@ -23,6 +23,7 @@ import {
   readControls,
   readTags,
   refuseCredentials,
+  withoutNative,
 } from './controls.ts'
 import { keysOf, parseBody, peekAt } from './parse.ts'
 import { readQuery } from './query.ts'
@@ -32,6 +33,7 @@ const invalid = (message: string, param: string): Refusal =>
 
 type Looked = {
   readonly body: ClientBody
+  /** Its top-level keys that may mean something to the gateway. */
   readonly keys: readonly string[]
   readonly peek: (key: string) => Json | undefined
 }
@@ -39,7 +41,8 @@ type Looked = {
 const look = (bytes: Uint8Array, received: Received): Looked => {
   const contentType = received.request.headers['content-type'] ?? ''
   const body = parseBody(bytes, contentType, received.route)
-  return { body, keys: keysOf(body), peek: peekAt(body) }
+  const keys = withoutNative(keysOf(body), received.route, received.request.headers)
+  return { body, keys, peek: peekAt(body) }
 }
 
 /** The group asked for: path, then the operator's completion_model, then the body. Names, never URLs. */
