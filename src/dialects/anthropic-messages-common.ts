@@ -33,7 +33,8 @@ const countIn = (value: Json | undefined): number | undefined =>
 
 /**
  * `usage` of an answer, of message_start or of message_delta: three counts of input that add up. undefined when it
- * tells neither input nor output. Thinking is in the output.
+ * tells neither input nor output: zeros are how this dialect, which demands numbers, says that nobody has counted.
+ * Thinking is in the output.
  */
 export const usageOf = (usage: Json | undefined): Usage | undefined => {
   if (!isObject(usage)) return undefined
@@ -41,11 +42,12 @@ export const usageOf = (usage: Json | undefined): Usage | undefined => {
   const cached = countIn(usage.cache_read_input_tokens)
   const written = countIn(usage.cache_creation_input_tokens)
   const output = countIn(usage.output_tokens)
-  if (own === undefined && output === undefined) return undefined
+  const input = (own ?? 0) + (cached ?? 0) + (written ?? 0)
+  if (input === 0 && (output ?? 0) === 0) return undefined
   const details = usage.output_tokens_details
   const thinking = isObject(details) ? countIn(details.thinking_tokens) : undefined
   return {
-    inputTokens: (own ?? 0) + (cached ?? 0) + (written ?? 0),
+    inputTokens: input,
     outputTokens: output ?? 0,
     ...(cached === undefined ? {} : { cachedInputTokens: cached }),
     ...(written === undefined ? {} : { cacheWriteTokens: written }),

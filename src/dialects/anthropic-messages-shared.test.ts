@@ -65,7 +65,10 @@ const expected = ({ parts, stop, usage }: NeutralAnswer): NeutralAnswer => ({
   model: 'star',
   parts: parts.flatMap(sayable),
   stop: stop.kind === 'filter' ? { kind: 'refusal' } : stop,
-  usage: { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0, ...usage },
+  usage:
+    usage === undefined || usage.inputTokens + usage.outputTokens === 0
+      ? undefined
+      : { cachedInputTokens: 0, cacheWriteTokens: 0, ...usage },
 })
 
 /** Ids that the API would refuse become others, and arguments are compared by what they say. */

@@ -30,15 +30,28 @@ const givenTo = (part: Part): number => (part.resumed === 'continuation' ? about
 const saidBy = (part: Part, until: number): number =>
   aboutTokens(part.resumed === 'splice' ? until : until - part.from)
 
+/** Some dialects count at the beginning and again at the end: until then what was told is no more than a beginning. */
+const toldWhole = ({ content: { progress } }: Part): boolean => progress.final || progress.whole
+
+/** What a part that did not end had told so far, and for its answer no less than what of it was delivered. */
+const begunBy = (part: Part, own: Usage, until: number | undefined): Told => {
+  const said = until === undefined ? 0 : saidBy(part, until)
+  return { usage: { ...own, outputTokens: Math.max(own.outputTokens, said) }, estimated: true }
+}
+
 /**
  * The usage of each part: what its provider told, or for one that broke before it told it, what a later part says of
- * the prompt and the length of what was delivered. Undefined where no provider has told anything.
+ * the prompt and the length of what was delivered. Undefined where no provider has told anything. `until`: how much
+ * text has been delivered in all, UTF-16 units; undefined when nobody kept account of it.
  */
-export const usagesOf = (parts: readonly Part[]): readonly Told[] =>
+export const usagesOf = (parts: readonly Part[], until?: number): readonly Told[] =>
   parts.map((part, at) => {
     const own = part.content.progress.usage
     const next = parts[at + 1]
-    if (own !== undefined || next === undefined) return { usage: own, estimated: false }
+    if (own !== undefined && toldWhole(part)) return { usage: own, estimated: false }
+    // No answer has a prompt of nothing: there it is not counted yet.
+    if (own !== undefined && own.inputTokens > 0) return begunBy(part, own, next?.from ?? until)
+    if (next === undefined) return { usage: undefined, estimated: false }
     const teller = parts.slice(at + 1).find(later => later.content.progress.usage !== undefined)
     const told = teller?.content.progress.usage
     if (teller === undefined || told === undefined) return { usage: undefined, estimated: false }
@@ -81,8 +94,9 @@ export const summed = (usages: readonly (Usage | undefined)[]): Usage | undefine
 /** Usage and cost of the whole answer. */
 export const totalOf = (
   parts: readonly Part[],
+  until: number | undefined,
 ): { readonly usage: Usage | undefined; readonly costUsd: number | undefined } => {
-  const usages = usagesOf(parts).map(told => told.usage)
+  const usages = usagesOf(parts, until).map(told => told.usage)
   let costUsd: number | undefined = 0
   for (const [at, { settled }] of parts.entries()) {
     const own = costFor(settled.answered, usages[at])
@@ -108,8 +122,8 @@ export const tellEnd = (part: Part, failure: Failure | undefined, now: number): 
 }
 
 /** When nothing more will come: who used what. */
-export const tellUsages = (parts: readonly Part[]): void => {
-  for (const [at, { usage, estimated }] of usagesOf(parts).entries()) {
+export const tellUsages = (parts: readonly Part[], until: number | undefined): void => {
+  for (const [at, { usage, estimated }] of usagesOf(parts, until).entries()) {
     const part = parts[at]
     const step = part?.settled.trail.steps[part.step]
     if (part === undefined || step === undefined || usage === undefined) continue

@@ -247,21 +247,21 @@ const endOf = (failure: Failure | undefined): RequestEnd => {
 }
 
 const finish = (
-  { stage, parts }: Play,
+  { stage, parts, ledger }: Play,
   failure: Failure | undefined,
   responseBytes: number,
 ): Promise<Finish> | Finish => {
   const { received, call } = stage
   const [first] = parts
   const answered = first?.settled.answered
-  tellUsages(parts)
+  tellUsages(parts, ledger?.size)
   // Nothing follows the end of an answer, not even while a slow client takes it.
   stage.pulse?.stop()
   return conclude(stage, {
     end: endOf(failure),
     status: received.response.statusCode,
     responseBytes,
-    ...totalOf(parts),
+    ...totalOf(parts, ledger?.size),
     failure,
     firstTokenMs:
       answered?.firstContentAt === undefined ? undefined : answered.firstContentAt - call.context.arrivedAt,
