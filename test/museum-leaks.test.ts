@@ -5,7 +5,7 @@ import type { Hit } from '../src/stage/recorder.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { assertNothingRefused } from './support/canary.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
-import { chat, failing, steady } from './support/steady.ts'
+import { chat, failing, message, steady } from './support/steady.ts'
 
 /** What is the gateway's own, or another provider's, and surfaced in a request. Each number has its row in docs/museum.md. */
 
@@ -116,22 +116,42 @@ test('M-010 every hop has the key of its own provider, whatever the one before i
 test('M-011 a hop to a provider that signs carries no key of the provider before it', async t => {
   const bedrock = await bedrockStage(t)
   const theatre = await play(t, {
-    stages: { lead: {}, azure: { flavour: 'azure', models: ['prod'] } },
+    stages: {
+      lead: {},
+      azure: { flavour: 'azure', models: ['prod'] },
+      claude: { flavour: 'anthropic', models: ['*'] },
+    },
     start: steady().start,
-    config: ({ lead, azure }) => ({
+    config: ({ lead, azure, claude }) => ({
       model_list: [
         deployment('star', lead, 'gpt-4.1'),
         deployment('blue', azure, 'prod'),
+        deployment('claude', claude, 'claude-sonnet-4-5'),
         onBedrock('signed', bedrock),
       ],
-      router_settings: { num_retries: 0, fallbacks: [{ star: ['blue'] }, { blue: ['signed'] }] },
+      router_settings: {
+        num_retries: 0,
+        fallbacks: [{ star: ['blue'] }, { blue: ['signed'] }, { claude: ['signed'] }],
+      },
     }),
   })
   failing(theatre.stages.lead, 'gpt-4.1', 529)
   failing(theatre.stages.azure, 'prod', 503)
-  for (const group of ['star', 'blue'])
+  failing(theatre.stages.claude, 'claude-sonnet-4-5', 529)
+  // What clients of Anthropic send with every request is for Anthropic.
+  const betas = [
+    ['anthropic-version', '2023-06-01'],
+    ['anthropic-beta', 'context-management-2025-06-27'],
+  ] as const
+  for (const [path, group] of [
+    [CHAT, 'star'],
+    [CHAT, 'blue'],
+    [CHAT, 'claude'],
+    ['/v1/messages', 'claude'],
+  ] as const)
     for (const stream of [false, true]) {
-      const reply = await theatre.ask(CHAT, chat(group, { stream }), keyed(['x-trace', 'one']))
+      const body = (path === CHAT ? chat : message)(group, { stream })
+      const reply = await theatre.ask(path, body, keyed(['x-trace', 'one'], ...betas))
       assert.equal(reply.status, 200, reply.text)
       const { headers, refused } = bedrock.requests.at(-1) ?? assert.fail('nobody asked')
       assert.equal(refused, undefined)
@@ -193,6 +213,7 @@ test('M-014 a header that may stand once stands once, however the client spells 
       model_list: [
         deployment('star', lead, 'gpt-4.1', { extra_headers: { 'Content-Type': 'application/json' } }),
         deployment('second', backup, 'prod'),
+        { ...deployment('responder', lead, 'gpt-4.1-mini'), model_info: { mode: 'responses' } },
       ],
       general_settings: { forward_client_headers_to_llm_api: true },
       router_settings: { num_retries: 0, disable_cooldowns: true, fallbacks: [{ star: ['second'] }] },
@@ -204,6 +225,8 @@ test('M-014 a header that may stand once stands once, however the client spells 
     [CHAT, chat('star')],
     ['/v1/responses', { model: 'star', input: 'x' }],
     ['/v1/responses/compact', { model: 'star', input: 'x' }],
+    ['/v1/messages', message('star')],
+    ['/v1/messages', message('responder')],
   ] as const)
     for (const type of ['application/json; charset=utf-8', 'APPLICATION/JSON']) {
       const reply = await theatre.ask(path, body, keyed(['Content-Type', type]))

@@ -154,8 +154,13 @@ const signed = async (
   return Object.entries(headers).filter(([name]) => name !== 'host' && name !== 'content-type')
 }
 
+/** Headers that clients mean for the providers of their own dialect. */
+const FOREIGN = /^(?:openai|anthropic)-/
+
 const withAccept = (headers: readonly HeaderPair[], accept: string): readonly HeaderPair[] =>
-  headers.map(([name, value]) => (name === 'accept' ? [name, accept] : [name, value]))
+  headers
+    .filter(([name]) => !FOREIGN.test(name))
+    .map(([name, value]) => (name === 'accept' ? [name, accept] : [name, value]))
 
 const NAME = 'bedrock'
 

@@ -56,6 +56,13 @@ export const response = (model: string, more: JsonObject = {}): JsonObject => ({
   ...more,
 })
 
+/** A call of the Messages API. */
+export const message = (model: string, more: JsonObject = {}): JsonObject => ({
+  ...chat(model),
+  max_tokens: 64,
+  ...more,
+})
+
 /** Which upstream models were asked, in order of arrival. */
 export const asked = (stage: Stage): readonly Json[] =>
   stage.requests.map(hit => (hit.json as JsonObject).model ?? null)
