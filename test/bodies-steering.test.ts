@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { Json, JsonObject } from '../src/wire/json.ts'
+import { assertGoogleError, assertMessagesError } from './support/answers.ts'
 import { asked, assertRefused, CHAT, KEY, MESSAGES, open } from './support/bodies.ts'
-import { MASTER_KEY, replyOf } from './support/harness.ts'
+import { MASTER_KEY, type Reply, replyOf } from './support/harness.ts'
 import { formOf } from './support/stream-kinds.ts'
 
 /** A host that only counts who comes. */
@@ -51,6 +52,18 @@ const wishes = (url: string): readonly { readonly param: string; readonly more: 
   ])
 }
 
+const ANTHROPIC = '/v1/messages'
+const GOOGLE = '/v1beta/models'
+
+/** Refused, with the name of what was wrong: in a member of its own where the dialect has one, else in the text. */
+const assertNamed = (reply: Reply, path: string, param: string): void => {
+  if (path === ANTHROPIC)
+    assert.ok(String(assertMessagesError(reply, 400).message).includes(`'${param}'`), reply.text)
+  else if (path.startsWith(GOOGLE))
+    assert.ok(String(assertGoogleError(reply, 400).message).includes(`'${param}'`))
+  else assertRefused(reply, 400, param)
+}
+
 test('M-155 a client cannot choose the address or the key of a provider', async t => {
   const on = await open(t)
   const canary = await startCanary(t)
@@ -59,6 +72,8 @@ test('M-155 a client cannot choose the address or the key of a provider', async 
     ['/v1/completions', { model: 'g', prompt: 'Hello' }],
     ['/v1/responses', { model: 'g', input: 'Hello' }],
     ['/v1/responses/compact', { model: 'g', input: 'Hello' }],
+    [ANTHROPIC, { model: 'g', max_tokens: 9, messages: [{ role: 'user', content: 'Hello' }] }],
+    [`${GOOGLE}/g:generateContent`, { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }],
     ['/v1/embeddings', { model: 'vectors', input: 'Hello' }],
     ['/v1/images/generations', { model: 'painter', prompt: 'Hello' }],
     ['/v1/audio/speech', { model: 'voice', input: 'Hello', voice: 'alloy' }],
@@ -66,9 +81,9 @@ test('M-155 a client cannot choose the address or the key of a provider', async 
   for (const [path, body] of routes) {
     await t.test(path, async () => {
       for (const { param, more } of wishes(canary.url))
-        assertRefused(await on.ask(path, { ...body, ...more }), 400, param)
+        assertNamed(await on.ask(path, { ...body, ...more }), path, param)
       for (const key of ['api_base', 'base_url', 'api_key'])
-        assertRefused(await on.ask(`${path}?${key}=${encodeURIComponent(canary.url)}`, body), 400, key)
+        assertNamed(await on.ask(`${path}?${key}=${encodeURIComponent(canary.url)}`, body), path, key)
     })
   }
   await t.test('/v1/audio/transcriptions', async () => {

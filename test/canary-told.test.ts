@@ -16,6 +16,13 @@ import { requestFor, routeNamed } from './support/requests.ts'
 
 const chat = routeNamed('chat.completions')
 const responses = routeNamed('responses.create')
+/** One for each dialect, with the one that streams it where that is another. */
+const DOORS = [
+  [chat],
+  [responses],
+  [routeNamed('messages.create')],
+  [routeNamed('gemini.generate'), routeNamed('gemini.stream')],
+] as const
 
 const SECRETS =
   /^(?:the key of|the master key|aws|the process environment|an environment variable|an unused credential|the data directory)/
@@ -83,7 +90,7 @@ test('M-157 no error text tells a client or the log a credential or where a prov
   const secret = unspoken(cast)
   for (const kind of KINDS.filter(one => one !== 'bedrock')) {
     const { key, origin } = cast.stages[kind]
-    for (const route of [chat, responses]) {
+    for (const [route, streaming = route] of DOORS) {
       for (const fault of faultsFor(indiscreet(key, origin))) {
         cast.clear()
         cast.stages[kind].script([fault, fault])
@@ -94,7 +101,7 @@ test('M-157 no error text tells a client or the log a credential or where a prov
         const fault: Fault = { kind: 'error-event', error: indiscreet(key, origin), ...mark }
         cast.clear()
         cast.stages[kind].script([fault, fault])
-        await cast.send(requestFor(route, { group: cast.solo(kind, route), stream: true }))
+        await cast.send(requestFor(streaming, { group: cast.solo(kind, route), stream: true }))
       }
     }
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { closedPort, type Stage } from '../src/stage/stage.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { deployment, play } from './support/harness.ts'
-import { asked, chat, failing, response, type Steady, steady } from './support/steady.ts'
+import { asked, chat, failing, message, response, type Steady, steady } from './support/steady.ts'
 
 /** When a deployment rests, for how long, and what a client hears while all of a group do. Time is moved by hand. */
 
@@ -109,6 +109,9 @@ test('M-041 all resting: every endpoint and stream hears 429 with the seconds un
     ['/v1/responses', response('star')],
     ['/v1/responses', response('star', { stream: true })],
     ['/v1/responses/compact', response('star')],
+    ['/v1/messages', message('star')],
+    ['/v1/messages', message('star', { stream: true })],
+    ['/v1beta/models/star:generateContent', { contents: [{ role: 'user', parts: [{ text: 'x' }] }] }],
     ['/v1/completions', { model: 'star', prompt: 'x' }],
     ['/v1/embeddings', input],
     ['/v1/moderations', input],

@@ -3,12 +3,13 @@ import { test } from 'node:test'
 import type { Stage } from '../src/stage/stage.ts'
 import type { Json, JsonObject } from '../src/wire/json.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
-import { asked, chat, failing, response, steady } from './support/steady.ts'
+import { asked, chat, failing, message, response, steady } from './support/steady.ts'
 
 /** Which group is asked next: every scope and form of the lists, names, depth, cycles. One stage; its models are the groups. */
 
 const stages = { stage: { models: ['*'] } }
 const CHAT = '/v1/chat/completions'
+const DOORS = { [CHAT]: chat, '/v1/responses': response, '/v1/messages': message }
 const groups = (stage: Stage, names: readonly string[]) => names.map(name => deployment(name, stage, name))
 const messageOf = (reply: { json: () => JsonObject }): string =>
   String((reply.json().error as JsonObject).message)
@@ -37,7 +38,7 @@ const SCOPES: readonly (readonly [name: string, settings: JsonObject, body: Json
   ["the group's own entry over '*'", { router_settings: { fallbacks: [{ '*': ['c'] }, { a: ['b'] }] } }, {}],
 ]
 
-test('M-031 every scope and form of the list leads to the same upstream sequence, stream and not, chat and responses', async t => {
+test('M-031 every scope and form of the list leads to the same upstream sequence, stream and not, on chat, responses and messages', async t => {
   for (const [name, settings, body] of SCOPES) {
     const theatre = await play(t, {
       stages,
@@ -45,10 +46,7 @@ test('M-031 every scope and form of the list leads to the same upstream sequence
       config: ({ stage }) => ({ model_list: groups(stage, ['a', 'b', 'c']), ...settings }),
     })
     const { stage } = theatre.stages
-    for (const [path, make] of [
-      [CHAT, chat],
-      ['/v1/responses', response],
-    ] as const)
+    for (const [path, make] of Object.entries(DOORS))
       for (const stream of [false, true]) {
         stage.clear()
         failing(stage, 'a', 500)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../src/wire/json.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
-import { asked, chat, failing, response, steady } from './support/steady.ts'
+import { asked, chat, failing, message, response, steady } from './support/steady.ts'
 
 /** Attempts inside one group: how many, at whom, and when. Behaviour: LiteLLM's router (num_retries, retry_policy, order). */
 
@@ -10,6 +10,7 @@ const stages = { stage: { models: ['*'] } }
 const ENDPOINTS = [
   ['/v1/chat/completions', chat],
   ['/v1/responses', response],
+  ['/v1/messages', message],
 ] as const
 
 const keyed = (...more: readonly (readonly [string, string])[]) => ({
@@ -85,7 +86,7 @@ const POLICY: readonly (readonly [field: string, status: number, code: string | 
 ]
 
 for (const scope of ['retry_policy', 'model_group_retry_policy'] as const)
-  test(`M-049 ${scope}: each field decides the count alone, 0 too, on chat and on responses`, async t => {
+  test(`M-049 ${scope}: each field decides the count alone, 0 too, whatever the endpoint`, async t => {
     // num_retries is 1 everywhere, so neither 1 nor 3 requests can be its doing.
     for (const retries of [0, 2]) {
       const policy = Object.fromEntries(POLICY.map(([field]) => [field, retries]))

@@ -4,7 +4,7 @@ import { seededDice } from '../src/shared/clock.ts'
 import type { Stage } from '../src/stage/stage.ts'
 import type { Json, JsonObject } from '../src/wire/json.ts'
 import { deployment, MASTER_KEY, play, type Reply } from './support/harness.ts'
-import { asked, chat, failing, response, steady } from './support/steady.ts'
+import { asked, chat, failing, message, response, steady } from './support/steady.ts'
 
 /** Which deployment of a group is picked: strategies, pre-call checks, affinities, over real traffic. */
 
@@ -37,6 +37,12 @@ test('M-038 least-busy: a request held open on any endpoint counts on every endp
     [CHAT, chat('star', { stream: true })],
     ['/v1/responses', response('star')],
     ['/v1/responses/compact', response('star')],
+    ['/v1/messages', message('star')],
+    ['/v1/messages', message('star', { stream: true })],
+    [
+      '/v1beta/models/star:generateContent',
+      { contents: [{ role: 'user', parts: [{ text: 'Line, please.' }] }] },
+    ],
     ['/v1/embeddings', { model: 'star', input: 'x' }],
     ['/v1/audio/speech', { model: 'star', input: 'x', voice: 'alloy' }],
   ] as const

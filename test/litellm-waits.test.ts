@@ -6,7 +6,7 @@ import type { RequestRecord } from '../src/record/trail.ts'
 import type { Stage } from '../src/stage/stage.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
-import { asked, chat, failing, response, steady } from './support/steady.ts'
+import { asked, chat, failing, message, response, steady } from './support/steady.ts'
 
 /** When the next attempt is made: Retry-After, rate-limit domains, order levels. */
 
@@ -176,8 +176,14 @@ for (const stream of [false, true])
     })
     const { stage } = theatre.stages
     const long = { messages: [{ role: 'user', content: 'word '.repeat(1500) }] }
-    const ask = () =>
-      theatre.ask('/v1/chat/completions', chat('star', { stream, litellm_session_id: 'act one', ...long }))
+    let turn = 0
+    const ask = () => {
+      turn += 1
+      const more = { stream, litellm_session_id: 'act one', ...long }
+      return turn % 2 === 0
+        ? theatre.ask('/v1/messages', message('star', more))
+        : theatre.ask('/v1/chat/completions', chat('star', more))
+    }
     for (let round = 0; round < 8; round += 1) assert.equal((await ask()).status, 200)
     assert.deepEqual(new Set(asked(stage)), new Set(['d1']), 'both affinities now point at d1')
     stage.clear()
