@@ -2,6 +2,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Traits, traitsOf } from './anthropic-messages-models.ts'
 import { LEAST_BUDGET, type Thinking, thinkingFor } from './anthropic-messages-thinking.ts'
 import { calledTools, conversationOf, lacksThinking } from './anthropic-messages-turns.ts'
+import { closed, isClosable, isLimited, LIMITS_IN_WORDS } from './bound-schema.ts'
 import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { Format, NeutralRequest, Target, Tool, ToolChoice } from './neutral.ts'
@@ -16,16 +17,21 @@ type Body = Record<string, Json>
 const withObject = (schema: JsonObject): JsonObject =>
   schema.type === undefined ? { type: 'object', ...schema } : schema
 
+const OPEN_SCHEMA = 'Claude is bound only by a schema whose objects hold nothing but their properties.'
+
 const toolBlock = (tool: Tool, { structured }: Traits, losses: Losses): JsonObject => {
   const { name, description, schema, strict, cache } = asFunction(tool)
   if (tool.schema === undefined && tool.format !== undefined)
     losses.warn('tools[].format', 'no grammar binds this model: it is told in the tool’s description')
-  if (strict === true && !structured) losses.warn('tools[].strict', 'this model cannot be bound to a schema')
+  const bound = strict === true && structured && isClosable(schema)
+  if (strict === true && !bound)
+    losses.warn('tools[].strict', structured ? OPEN_SCHEMA : 'this model cannot be bound to a schema')
+  if (bound && isLimited(schema)) losses.warn('tools[].strict', LIMITS_IN_WORDS)
   return {
     name,
     ...(description === undefined || description === '' ? {} : { description }),
-    input_schema: withObject(schema),
-    ...(strict === true && structured ? { strict: true } : {}),
+    input_schema: withObject(bound ? closed(schema) : schema),
+    ...(bound ? { strict: true } : {}),
     ...(cache === undefined ? {} : { cache_control: { type: 'ephemeral', ...cache } }),
   }
 }
@@ -129,8 +135,12 @@ const putFormat = (
     losses.warn('response_format', 'JSON is asked for in the system prompt')
     return [{ type: 'text', text: JSON_ONLY }]
   }
-  if (traits.structured) output.format = { type: 'json_schema', schema: format.schema }
-  else losses.lose('response_format')
+  if (!traits.structured) losses.lose('response_format')
+  else if (!isClosable(format.schema)) losses.lose('response_format', OPEN_SCHEMA)
+  else {
+    if (isLimited(format.schema)) losses.warn('response_format', LIMITS_IN_WORDS)
+    output.format = { type: 'json_schema', schema: closed(format.schema) }
+  }
   return []
 }
 

@@ -1,6 +1,7 @@
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import type { JsonObject } from '../wire/json.ts'
 import type { Traits } from './bedrock-converse-models.ts'
 import { wantsThinking } from './bedrock-converse-thinking.ts'
+import { closed, isClosable, isLimited, LIMITS_IN_WORDS } from './bound-schema.ts'
 import type { Losses } from './losses.ts'
 import type { Format, NeutralRequest } from './neutral.ts'
 
@@ -17,22 +18,6 @@ export type FormatPlan = {
   readonly toolConfig?: JsonObject
   /** To stand behind the system prompt. */
   readonly words?: string
-}
-
-/** Objects that hold anything cannot be told: every object has to say that it holds nothing but its properties. */
-const isClosable = (schema: Json): boolean => {
-  if (Array.isArray(schema)) return schema.every(isClosable)
-  if (!isObject(schema)) return true
-  const { type, properties, additionalProperties: more } = schema
-  if (type === 'object' && more !== false && (more !== undefined || !isObject(properties))) return false
-  return Object.values(schema).every(isClosable)
-}
-
-const closed = (value: Json): Json => {
-  if (Array.isArray(value)) return value.map(closed)
-  if (!isObject(value)) return value
-  const inner = Object.fromEntries(Object.entries(value).map(([key, each]) => [key, closed(each)]))
-  return value.type === 'object' ? { ...inner, additionalProperties: false } : inner
 }
 
 const native = ({ name, schema, description }: Format & { kind: 'schema' }): JsonObject => ({
@@ -70,8 +55,10 @@ export const formatPlan = (
 ): FormatPlan => {
   const { format } = request
   if (format === undefined || format.kind === 'text') return {}
-  if (format.kind === 'schema' && traits.structured && isClosable(format.schema))
+  if (format.kind === 'schema' && traits.structured && isClosable(format.schema)) {
+    if (isLimited(format.schema)) losses.warn('response_format', LIMITS_IN_WORDS)
     return { outputConfig: native(format) }
+  }
   if (format.kind === 'schema' && traits.forced && toolConfig === undefined && !wantsThinking(request)) {
     if (format.schema.type === 'object') return { toolConfig: asTool(format) }
   }

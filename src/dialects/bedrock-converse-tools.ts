@@ -1,5 +1,6 @@
 import type { JsonObject } from '../wire/json.ts'
 import type { Traits } from './bedrock-converse-models.ts'
+import { closed, isClosable, isLimited, LIMITS_IN_WORDS } from './bound-schema.ts'
 import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
@@ -19,15 +20,17 @@ const toolSpec = (tool: Tool, traits: Traits, losses: Losses): JsonObject => {
   const { name, description, schema, strict } = asFunction(tool)
   if (tool.schema === undefined && tool.format !== undefined)
     losses.warn('tools[].custom.format', 'the grammar is told in words')
-  if (strict === true && !traits.structured)
-    losses.warn('tools[].function.strict', 'Converse does not promise it for every model')
+  const bound = strict === true && traits.structured && isClosable(schema)
+  if (strict === true && !bound)
+    losses.warn('tools[].function.strict', 'Converse does not promise it for every model and schema')
+  if (bound && isLimited(schema)) losses.warn('tools[].function.strict', LIMITS_IN_WORDS)
   return {
     toolSpec: {
       name,
       // An empty description is refused.
       ...(description === undefined || description === '' ? {} : { description }),
-      inputSchema: { json: inputSchema(schema) },
-      ...(strict === true && traits.structured ? { strict: true } : {}),
+      inputSchema: { json: inputSchema(bound ? closed(schema) : schema) },
+      ...(bound ? { strict: true } : {}),
     },
   }
 }
