@@ -81,7 +81,7 @@ test('a call without a result gets one, and a result without its call is told as
     {
       role: 'user',
       content: [
-        { type: 'tool_result', tool_use_id: 'a', content: 'aborted', is_error: true },
+        { type: 'tool_result', tool_use_id: 'a', content: [text('aborted')], is_error: true },
         text('never mind'),
       ],
     },
@@ -218,4 +218,30 @@ test('a call id that is used again in a later turn becomes another one, and its 
   assert.deepEqual(ids.slice(1, 3), ['call_0', 'call_0'])
   assert.match(String(ids[3]), /^toolu_/)
   assert.equal(ids[4], ids[3])
+})
+
+test('images are of a type that Claude sees; one that is written in two ways is written in its own', () => {
+  const image = (mime: string, kind: 'image' | 'file' = 'image'): Part => ({
+    kind,
+    source: { kind: 'bytes', mime, base64: 'AAAA' },
+  })
+  const block = { type: 'image', source: { type: 'base64', media_type: 'image/jpeg', data: 'AAAA' } }
+  assert.deepEqual(messages(user(image('image/jpg'), image('image/JPEG'), image('image/jpeg', 'file'))), [
+    { role: 'user', content: [block, block, block] },
+  ])
+  for (const kind of ['image', 'file'] as const)
+    assert.throws(() => messages(user(image('image/heic', kind))), /'image\/heic' cannot be/)
+})
+
+test('the seal that another provider put on a call stays behind, and is told', () => {
+  const sealed: Part = {
+    kind: 'call',
+    id: 'a',
+    name: 'look',
+    input: '{}',
+    sealed: { issuer: 'gemini', payload: 'x' },
+  }
+  assert.deepEqual(write({ turns: [user('go'), assistant(sealed), user(result('a'))] }).warned, [
+    'seal of a call',
+  ])
 })

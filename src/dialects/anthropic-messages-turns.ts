@@ -11,9 +11,11 @@ import type {
   Part,
   ReasoningPart,
   ResultPart,
+  Source,
   TextPart,
   Turn,
 } from './neutral.ts'
+import { paired } from './open-calls.ts'
 
 /**
  * Neutral turns as `system` and `messages`. What the API refuses is not written: empty texts, two messages of one role
@@ -40,12 +42,31 @@ const foreign = (): never => {
   throw new Unsupported('a file that was uploaded to one provider cannot be read by another', 'file_id')
 }
 
-const imageBlock = ({ source, cache }: Extract<MediaPart, { kind: 'image' }>): JsonObject => {
+/** Types of images that can be seen; one is written in two ways. */
+const IMAGES: Readonly<Record<string, string>> = {
+  'image/jpeg': 'image/jpeg',
+  'image/jpg': 'image/jpeg',
+  'image/png': 'image/png',
+  'image/gif': 'image/gif',
+  'image/webp': 'image/webp',
+}
+
+const bytesOfImage = ({ mime, base64 }: Extract<Source, { kind: 'bytes' }>): JsonObject => {
+  const type = IMAGES[mime.toLowerCase()]
+  if (type === undefined)
+    throw new Unsupported(
+      `an image of type '${mime.slice(0, 100)}' cannot be seen: JPEG, PNG, GIF and WebP can`,
+      'image_url',
+    )
+  return { type: 'base64', media_type: type, data: base64 }
+}
+
+const imageBlock = ({
+  source,
+  cache,
+}: Pick<Extract<MediaPart, { kind: 'image' }>, 'source' | 'cache'>): JsonObject => {
   if (source.kind === 'id') return foreign()
-  const from =
-    source.kind === 'url'
-      ? { type: 'url', url: source.url }
-      : { type: 'base64', media_type: source.mime, data: source.base64 }
+  const from = source.kind === 'url' ? { type: 'url', url: source.url } : bytesOfImage(source)
   return { type: 'image', source: from, ...marked(cache) }
 }
 
@@ -54,6 +75,9 @@ const fileBlock = ({ source, name, cache }: Extract<MediaPart, { kind: 'file' }>
   if (source.kind === 'id') return foreign()
   if (source.kind === 'url') return { type: 'document', source: { type: 'url', url: source.url }, ...more }
   const { mime, base64 } = source
+  // Pictures are no documents, wherever they stand.
+  if (IMAGES[mime.toLowerCase()] !== undefined)
+    return imageBlock({ source, ...(cache === undefined ? {} : { cache }) })
   if (mime === 'application/pdf')
     return { type: 'document', source: { type: 'base64', media_type: mime, data: base64 }, ...more }
   if (/^text\/|^application\/(?:json|xml)\b/.test(mime))
@@ -90,10 +114,11 @@ const resultBlock = (id: string, { content, failed, cache }: ResultPart): JsonOb
 }
 
 /** A text that a custom tool was called with stands under `input`, as its schema says. */
-const callBlock = (id: string, { name, input, custom }: CallPart, losses: Losses): JsonObject => {
+const callBlock = (id: string, { name, input, custom, sealed }: CallPart, losses: Losses): JsonObject => {
   const object = custom === true ? inputObject(input) : inputOf(input)
   if (custom !== true && RAW_ARGUMENTS in object)
     losses.warn('arguments of an earlier call', `no JSON object: sent as text under ${RAW_ARGUMENTS}`)
+  if (sealed !== undefined) losses.warn('seal of a call', 'only its issuer reads it')
   return { type: 'tool_use', id, name, input: object }
 }
 
@@ -126,7 +151,7 @@ class Writer {
   readonly #losses: Losses
   readonly #messages: Message[] = []
   /** Calls of the last assistant's message that have no result yet: their ids as written, by the ids they came with. */
-  #open = new Map<string, string[]>()
+  readonly #open = new Map<string, string[]>()
   /** How often an id has been used: some models count their calls anew in every turn, and the API wants each id once. */
   readonly #used = new Map<string, number>()
 
@@ -139,7 +164,6 @@ class Writer {
     for (const part of parts) this.#part(role, part)
   }
   done(): readonly JsonObject[] {
-    this.#answerOpenCalls()
     const messages = this.#messages.filter(message => !isBlank(message))
     const [first] = messages
     if (first?.role !== 'user') messages.unshift({ role: 'user', results: [], content: this.#beginning() })
@@ -162,7 +186,6 @@ class Writer {
   #message(role: Message['role']): Message {
     const last = this.#messages.at(-1)
     if (last?.role === role) return last
-    if (role === 'assistant') this.#answerOpenCalls()
     const message: Message = { role, results: [], content: [] }
     this.#messages.push(message)
     return message
@@ -197,28 +220,8 @@ class Writer {
     this.#open.set(part.id, [...(this.#open.get(part.id) ?? []), id])
   }
   #result(part: ResultPart): void {
-    const id = this.#open.get(part.id)?.shift()
-    if (id !== undefined) return void this.#message('user').results.push(resultBlock(id, part))
-    this.#losses.warn('a tool result without its call', 'it is told as text')
-    this.#put('user', textBlocks(part.name === '' ? 'Result of a tool:' : `Result of ${part.name}:`))
-    this.#put('user', part.content.flatMap(contentBlocks))
-  }
-  /** Every call needs a result in the very next message. */
-  #answerOpenCalls(): void {
-    const open = [...this.#open.values()].flat()
-    this.#open = new Map()
-    if (open.length === 0) return
-    this.#losses.warn('a tool call without its result', 'it is told as one that was aborted')
-    const last = this.#messages.at(-1)
-    const message: Message = last?.role === 'user' ? last : { role: 'user', results: [], content: [] }
-    if (message !== last) this.#messages.push(message)
-    for (const id of open)
-      message.results.push({
-        type: 'tool_result',
-        tool_use_id: id,
-        content: 'aborted',
-        is_error: true,
-      })
+    const id = this.#open.get(part.id)?.shift() ?? fittingId(part.id, CALL_ID)
+    this.#message('user').results.push(resultBlock(id, part))
   }
 }
 
@@ -238,7 +241,7 @@ export const conversationOf = (turns: readonly Turn[], losses: Losses): Conversa
   const found = turns.findIndex(({ role }) => role !== 'system')
   const begins = found === -1 ? turns.length : found
   const writer = new Writer(losses)
-  for (const turn of turns.slice(begins)) writer.add(turn)
+  for (const turn of paired(turns.slice(begins), losses)) writer.add(turn)
   return { system: turns.slice(0, begins).flatMap(systemBlocks), messages: writer.done() }
 }
 

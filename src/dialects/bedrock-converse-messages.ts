@@ -15,6 +15,7 @@ import type {
   TextPart,
   Turn,
 } from './neutral.ts'
+import { paired } from './open-calls.ts'
 import { objectOf, parseJson } from './read-json.ts'
 
 /** One Converse message under construction. Results of tools stand before everything else in a user turn. */
@@ -146,6 +147,10 @@ const systemBlocks = ({ parts }: Turn, path: string, telling: Telling): JsonObje
     return said(part, path, telling)
   })
 
+/** A later word of the system stands where it was said. */
+const asNote = (block: JsonObject): JsonObject =>
+  typeof block.text === 'string' ? { text: `<system>\n${block.text}\n</system>` } : block
+
 /** Adds to the last message when it is of the same role: Converse wants user and assistant to alternate. */
 const messageFor = (messages: Message[], role: Message['role']): Message => {
   const last = messages.at(-1)
@@ -195,13 +200,16 @@ export const toMessages = (
   }
   const system: JsonObject[] = []
   const messages: Message[] = []
-  turns.forEach((turn, index) => {
+  paired(turns, losses).forEach((turn, index) => {
     const path = `messages[${index}]`
     const placed = (at: number): string => `${path}.content[${at}]`
     if (turn.role === 'system') {
-      if (messages.length > 0)
-        losses.warn('position of a later system message', 'Converse has one system prompt')
-      system.push(...systemBlocks(turn, path, telling))
+      const said = systemBlocks(turn, path, telling)
+      if (messages.length === 0) system.push(...said)
+      else if (said.length > 0) {
+        losses.warn('position of a later system message', 'it is told within the user’s turn')
+        messageFor(messages, 'user').content.push(...said.map(asNote))
+      }
       return
     }
     const message = messageFor(messages, turn.role)

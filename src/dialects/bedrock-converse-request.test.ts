@@ -301,9 +301,12 @@ describe('requests', () => {
     assert.deepEqual([found.lost, found.body.additionalModelRequestFields], [[], { seed: 1 }])
   })
 
-  test('a later system message keeps its text and says that its place is lost', () => {
+  test('a later system message is told where it was said, within the user’s turn', () => {
     const found = translate({ messages: [...hello.messages, { role: 'system', content: 'Stop.' }] })
-    assert.deepEqual(found.body.system, [{ text: 'Stop.' }])
+    assert.equal(found.body.system, undefined)
+    assert.deepEqual(found.body.messages, [
+      { role: 'user', content: [{ text: 'hi' }, { text: '<system>\nStop.\n</system>' }] },
+    ])
     assert.equal(found.warnings.length, 1)
   })
 

@@ -240,8 +240,8 @@ describe('a request of a Gemini client', () => {
     assert.deepEqual(
       value.turns.map(({ parts }) => parts),
       [
-        [{ kind: 'text', text: '```python\nprint(1)\n```' }],
-        [{ kind: 'text', text: '```\n1\n```' }],
+        [{ kind: 'text', text: '```python\nprint(1)\n```\n' }],
+        [{ kind: 'text', text: '```\n1\n```\n' }],
         [],
         [{ kind: 'image', source: { kind: 'id', id: 'gs://b/a.png' } }],
         [{ kind: 'file', source: { kind: 'url', url: 'https://stage.example/a.pdf' } }],

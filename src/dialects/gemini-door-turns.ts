@@ -111,9 +111,9 @@ const resultOf = (response: JsonObject, path: string, reader: Reader): ResultPar
 const codeOf = (part: JsonObject): string | undefined => {
   const code = objectAt(part, 'executableCode')
   if (code !== undefined)
-    return `\`\`\`${(textAt(code, 'language') ?? '').toLowerCase()}\n${textAt(code, 'code') ?? ''}\n\`\`\``
+    return `\`\`\`${(textAt(code, 'language') ?? '').toLowerCase()}\n${textAt(code, 'code') ?? ''}\n\`\`\`\n`
   const result = objectAt(part, 'codeExecutionResult')
-  return result === undefined ? undefined : `\`\`\`\n${textAt(result, 'output') ?? ''}\n\`\`\``
+  return result === undefined ? undefined : `\`\`\`\n${textAt(result, 'output') ?? ''}\n\`\`\`\n`
 }
 
 const textParts = (part: JsonObject, text: string): Part[] => {

@@ -125,11 +125,29 @@ describe('a request for Gemini', () => {
       role: 'user',
       parts: [
         { functionResponse: { name: 'look', response: { error: 'aborted' } } },
-        { text: 'Result of an earlier tool call: {"output":"a tree"}' },
+        { text: 'Result of a tool:' },
+        { text: 'a tree' },
         { text: 'And?' },
       ],
     })
-    assert.deepEqual(warned, ['tool results'])
+    assert.deepEqual(warned, ['a tool result without its call', 'a tool call without its result'])
+  })
+
+  test('what has no place is told: names of files, one call at a time, who asks', () => {
+    const file = { kind: 'bytes', mime: 'application/pdf', base64: 'AAAA' } as const
+    const jpeg = { kind: 'bytes', mime: 'image/jpg', base64: 'AAAA' } as const
+    const { value, lost, warned } = write(
+      request(
+        [turn('user', { kind: 'file', source: file, name: 'a.pdf' }, { kind: 'image', source: jpeg })],
+        {
+          tools: [LOOK],
+          parallelCalls: false,
+          rest: { safety_identifier: 'u' },
+        },
+      ),
+    )
+    assert.deepEqual([lost, warned], [[], ['filename', 'parallel_tool_calls', 'safety_identifier']])
+    assert.match(JSON.stringify(value.contents), /"mimeType":"image\/jpeg"/)
   })
 
   test('the user speaks first, whatever the history begins with', () => {

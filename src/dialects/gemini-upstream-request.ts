@@ -46,7 +46,10 @@ const callingConfig = (choice: ToolChoice): JsonObject => {
 const toolMembers = (request: NeutralRequest, losses: Losses): JsonObject => {
   const { tools = [], toolChoice } = request
   if (tools.length === 0) return {}
-  if (request.parallelCalls === false && tools.length > 1) losses.lose('parallel_tool_calls')
+  if (request.parallelCalls === false) {
+    if (tools.length > 1) losses.lose('parallel_tool_calls')
+    else losses.warn('parallel_tool_calls', 'nothing keeps Gemini from calling its one tool twice')
+  }
   return {
     tools: [{ functionDeclarations: tools.map(tool => declarationOf(tool, losses)) }],
     ...(toolChoice === undefined ? {} : { toolConfig: { functionCallingConfig: callingConfig(toolChoice) } }),
@@ -188,6 +191,7 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'client_metadata',
   'context_management',
   'service_tier',
+  'safety_identifier',
 ])
 
 /** Parameters that change the answer, but not with these values. */

@@ -4,6 +4,7 @@ import { inputObject } from './custom-tools.ts'
 import { isThird, NO_SIGNATURE } from './gemini-words.ts'
 import type { Losses } from './losses.ts'
 import type { CallPart, MediaPart, Part, ResultPart, Sealed, Source, TextPart, Turn } from './neutral.ts'
+import { paired } from './open-calls.ts'
 
 /** Neutral turns as `contents`: user and model in turn, the user first, no content without parts. */
 
@@ -45,8 +46,11 @@ const TYPES: Readonly<Record<string, string>> = {
 const typeOfUrl = (url: string): string | undefined =>
   TYPES[/\.([a-z0-9]+)$/i.exec(URL.parse(url)?.pathname ?? '')?.[1]?.toLowerCase() ?? '']
 
+/** One type of images is written in two ways, and only one of them is known here. */
+const typeOf = (mime: string): string => (mime === 'image/jpg' ? 'image/jpeg' : mime)
+
 const sourcePart = (source: Source, kind: 'image' | 'file', { model }: Writer): JsonObject => {
-  if (source.kind === 'bytes') return { inlineData: { mimeType: source.mime, data: source.base64 } }
+  if (source.kind === 'bytes') return { inlineData: { mimeType: typeOf(source.mime), data: source.base64 } }
   if (source.kind === 'id')
     throw new Unsupported(`Gemini cannot read the file '${source.id}' of another account`, `${kind}.file_id`)
   // Addresses of anybody's are fetched by the provider since January 2026, for models after 2.0.
@@ -66,6 +70,8 @@ const noteMarks = (part: Part, { losses }: Writer): void => {
     losses.warn('cache_control', 'Gemini caches prompts by itself')
   if ('detail' in part && part.detail !== undefined && part.detail !== 'auto')
     losses.warn('detail', 'Gemini looks at all images in the same way')
+  if (part.kind === 'file' && part.name !== undefined)
+    losses.warn('filename', 'Gemini knows no names of files')
 }
 
 const own = (sealed: Sealed | undefined): JsonObject =>
@@ -169,28 +175,16 @@ const callsIn = (content: Content | undefined): readonly JsonObject[] =>
     isObject(functionCall) ? [functionCall] : [],
   )
 
-/**
- * Responses in the order of their calls, one for each: the API counts them. A call that a cut history has left
- * unanswered is told to be aborted.
- */
-const answering = (content: Content, before: Content | undefined, losses: Losses): Content => {
-  const calls = callsIn(before)
+/** Responses in the order of their calls: the API pairs them by it. */
+const answering = (content: Content, before: Content | undefined): Content => {
   const left = [...content.responses]
-  const responses = calls.map(({ id, name }): JsonObject => {
+  const responses = callsIn(before).flatMap(({ id }) => {
     const place = left.findIndex(
       ({ functionResponse }) => isObject(functionResponse) && functionResponse.id === id,
     )
-    const [found] = place === -1 ? [] : left.splice(place, 1)
-    if (found !== undefined) return found
-    losses.warn('tool results', 'a call without a result is told to be aborted')
-    return { functionResponse: { id: id ?? '', name: name ?? '', response: { error: 'aborted' } } }
+    return place === -1 ? [] : left.splice(place, 1)
   })
-  if (left.length > 0) losses.warn('tool results', 'a result without its call is told as text')
-  const orphans = left.map(({ functionResponse }): JsonObject => {
-    const { response = {} } = isObject(functionResponse) ? functionResponse : {}
-    return { text: `Result of an earlier tool call: ${JSON.stringify(response)}` }
-  })
-  return { ...content, responses, parts: [...orphans, ...content.parts] }
+  return { ...content, responses: [...responses, ...left] }
 }
 
 /** Ids have paired calls and responses here; Vertex AI refuses them, and everybody else goes by the order. */
@@ -237,7 +231,7 @@ const finished = (contents: readonly Content[], { losses, model }: Writer): Json
   }
   return whole.map((content, index) => {
     const { role, responses, parts } =
-      content.role === 'user' ? answering(content, whole[index - 1], losses) : content
+      content.role === 'user' ? answering(content, whole[index - 1]) : content
     const said = role === 'model' ? signed(parts, model) : parts
     return { role, parts: [...responses, ...said].map(withoutIds) }
   })
@@ -259,7 +253,7 @@ export const contentsOf = (turns: readonly Turn[], writer: Writer): Contents => 
   const names = namesIn(turns)
   const system: JsonObject[] = []
   const contents: Content[] = []
-  for (const turn of turns) {
+  for (const turn of paired(turns, writer.losses)) {
     const plain = turn.parts.filter(part => part.kind !== 'result').flatMap(part => plainPart(part, writer))
     if (turn.role === 'system') {
       if (contents.length === 0) system.push(...plain)
