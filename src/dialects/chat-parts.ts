@@ -1,6 +1,7 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { CacheMark, MediaPart, Part, Source, TextPart } from './neutral.ts'
+import { fileName } from './openai-limits.ts'
 import { objectOf, textOf } from './read-json.ts'
 
 /** Content parts of Chat Completions, both ways. */
@@ -141,10 +142,9 @@ const writeFile = ({ source, name }: MediaPart & { kind: 'file' }, path: string)
     const what = source.kind === 'id' ? 'a file id of another account' : 'files by address'
     throw new Unsupported(`chat cannot take ${what} (${path})`, `${path}.file`)
   }
-  const extension = source.mime.split('/').at(-1) ?? 'bin'
   return {
     type: 'file',
-    file: { filename: name ?? `file.${extension}`, file_data: dataUrl(source.mime, source.base64) },
+    file: { filename: fileName(name, source.mime), file_data: dataUrl(source.mime, source.base64) },
   }
 }
 

@@ -74,9 +74,11 @@ const readCount: Reader = (value, losses) => {
   return {}
 }
 
-/** The newer name of `user`; where both are given, each goes on under its own. */
-const readSafety: Reader = (value, _, body) =>
-  typeof value !== 'string' || present(body.user) ? undefined : { user: value }
+/** The newer name of `user`; where they differ, each goes on under its own. */
+const readSafety: Reader = (value, _, body) => {
+  if (typeof value !== 'string') return undefined
+  return present(body.user) && body.user !== value ? undefined : { user: value }
+}
 
 const limitOf: Reader = value => (typeof value === 'number' ? { maxTokens: value } : undefined)
 

@@ -4,6 +4,7 @@ import { cacheIn } from './chat-parts.ts'
 import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
+import { strictness } from './openai-limits.ts'
 import { listOf, objectOf, textOf } from './read-json.ts'
 
 /** Tools of Chat Completions and the choice among them, both ways. */
@@ -91,14 +92,14 @@ const grammarOf = (format: JsonObject): JsonObject => {
   }
 }
 
-const writeFunction = (tool: Tool & { readonly schema: JsonObject }): JsonObject => ({
+const writeFunction = (tool: Tool & { readonly schema: JsonObject }, losses: Losses): JsonObject => ({
   type: 'function',
   function: {
     name: tool.name,
     ...(tool.description === undefined ? {} : { description: tool.description }),
     parameters: tool.schema,
     // Off is what nothing says, and what servers that do not know it are spared.
-    ...(tool.strict === true ? { strict: true } : {}),
+    ...(tool.strict === true ? strictness(tool.strict, tool.schema, 'tools[].function.strict', losses) : {}),
   },
 })
 
@@ -140,7 +141,9 @@ export const writeTools = (request: NeutralRequest, custom: CustomTools, losses:
   if (custom === 'functions' && tools.some(({ format }) => format !== undefined))
     losses.warn('tools[].custom.format', 'the grammar is told in words')
   return {
-    tools: tools.map(tool => (isCustom(tool, custom) ? writeCustom(tool) : writeFunction(asFunction(tool)))),
+    tools: tools.map(tool =>
+      isCustom(tool, custom) ? writeCustom(tool) : writeFunction(asFunction(tool), losses),
+    ),
     ...(toolChoice === undefined ? {} : { tool_choice: writeChoice(toolChoice, tools, custom) }),
     ...(parallelCalls === undefined ? {} : { parallel_tool_calls: parallelCalls }),
   }

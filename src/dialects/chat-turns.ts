@@ -5,6 +5,7 @@ import { writePart } from './chat-parts.ts'
 import { inputObject } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { CallPart, MediaPart, Part, ReasoningPart, ResultPart, TextPart, Turn } from './neutral.ts'
+import { paired } from './open-calls.ts'
 
 /** Turns as messages that any server of Chat Completions takes: texts where texts do, results right behind their calls. */
 
@@ -15,7 +16,7 @@ export type TurnOptions = {
   readonly losses: Losses
 }
 
-type Placed = { readonly part: Part; readonly path: string }
+type Placed = { readonly part: Part; readonly path: string; readonly turn: number }
 
 /** Neighbours of one role, and their parts with the place they have in the client's request. */
 type Block = { readonly role: Turn['role']; readonly parts: Placed[] }
@@ -40,15 +41,24 @@ const asContent = ({ part }: Placed): TextPart | MediaPart | undefined => {
   }
 }
 
-/** A text where all is text: servers without eyes refuse lists. */
-const contentOf = (parts: readonly Placed[], between: string): string | readonly JsonObject[] => {
+type Between = (before: Placed, after: Placed) => string
+
+/** What stands between pieces of one answer, and between two answers. */
+const inAnswers: Between = (before, after) => (before.turn === after.turn ? '' : '\n\n')
+
+/** A text where all is text: servers without eyes refuse lists. Nothing is written of a text that says nothing. */
+const contentOf = (parts: readonly Placed[], between: Between): string | readonly JsonObject[] => {
   const contents = parts.flatMap(placed => {
     const content = asContent(placed)
-    return content === undefined ? [] : [{ content, path: placed.path }]
+    return content === undefined || (isText(content) && content.text === '') ? [] : [{ content, placed }]
   })
-  const texts = contents.flatMap(({ content }) => (isText(content) ? [content.text] : []))
-  if (texts.length === contents.length) return texts.join(between)
-  return contents.map(({ content, path }) => writePart(content, path))
+  if (!contents.every(({ content }) => isText(content)))
+    return contents.map(({ content, placed }) => writePart(content, placed.path))
+  return contents.reduce((text, { content, placed }, index) => {
+    const before = contents[index - 1]?.placed
+    const said = isText(content) ? content.text : ''
+    return text + (before === undefined ? '' : between(before, placed)) + said
+  }, '')
 }
 
 const writeCall = (call: CallPart, { callIds, customTools }: TurnOptions): JsonObject => {
@@ -68,7 +78,7 @@ const writeAssistant = ({ parts }: Block, options: TurnOptions): readonly JsonOb
     parts.filter(({ part }) => part.kind !== 'refusal').length
   )
     options.losses.warn('messages[].content', 'chat shows no model the pictures it made')
-  const said = contentOf(words, '')
+  const said = contentOf(words, inAnswers)
   const refusal = parts.flatMap(({ part }) => (part.kind === 'refusal' ? [part.text] : [])).join('')
   const reasoning = thoughts.map(({ text }) => text).join('')
   const back = options.wantsReasoning && reasoning !== ''
@@ -110,9 +120,9 @@ const showing = ({ result, media }: Shown): readonly JsonObject[] => [
 /** Results stand first, one message each, and what they show in a user's message behind all of them. */
 const writeResults = (parts: readonly Placed[], { callIds }: TurnOptions): readonly JsonObject[] => {
   const shown: Shown[] = []
-  const messages = parts.flatMap(({ part, path }): JsonObject[] => {
+  const messages = parts.flatMap(({ part, ...place }): JsonObject[] => {
     if (part.kind !== 'result') return []
-    const media = part.content.flatMap((each): Placed[] => (isText(each) ? [] : [{ part: each, path }]))
+    const media = part.content.flatMap((each): Placed[] => (isText(each) ? [] : [{ part: each, ...place }]))
     if (media.length > 0) shown.push({ result: part, media })
     return [
       {
@@ -131,7 +141,7 @@ const writeSpoken = (turn: Placed[], role: 'system' | 'user'): readonly JsonObje
   const odd = spoken.find(({ part }) => 'source' in part || part.kind === 'audio')
   if (role === 'system' && odd !== undefined)
     throw new Unsupported(`a system message holds text only (${odd.path})`, odd.path)
-  const content = contentOf(spoken, '\n')
+  const content = contentOf(spoken, () => '\n')
   return content === '' || content.length === 0 ? [] : [{ role, content }]
 }
 
@@ -146,16 +156,10 @@ const writeHeard = (turns: readonly Block[], options: TurnOptions): readonly Jso
 
 const placedIn = ({ role, parts }: Turn, index: number): Block => ({
   role,
-  parts: parts.map((part, at) => ({ part, path: `messages[${index}].content[${at}]` })),
+  parts: parts.map((part, at) => ({ part, path: `messages[${index}].content[${at}]`, turn: index })),
 })
 
-const tellMarks = (turns: readonly Turn[], losses: Losses): void => {
-  const marked = turns.some(({ parts }) => parts.some(part => 'cache' in part && part.cache !== undefined))
-  if (marked) losses.warn('cache_control', 'chat has no marks for a prompt cache')
-}
-
 export const writeMessages = (turns: readonly Turn[], options: TurnOptions): readonly JsonObject[] => {
-  tellMarks(turns, options.losses)
   const messages: JsonObject[] = []
   let heard: Block[] = []
   let said: Block | undefined
@@ -165,7 +169,7 @@ export const writeMessages = (turns: readonly Turn[], options: TurnOptions): rea
     heard = []
     said = undefined
   }
-  for (const [index, turn] of turns.entries()) {
+  for (const [index, turn] of paired(turns, options.losses).entries()) {
     const block = placedIn(turn, index)
     if (turn.role !== 'assistant') heard.push(block)
     else if (said !== undefined && heard.length === 0) said.parts.push(...block.parts)

@@ -4,6 +4,7 @@ import { writeTools } from './chat-tools.ts'
 import { writeMessages } from './chat-turns.ts'
 import type { Losses } from './losses.ts'
 import type { Format, NeutralRequest, Target } from './neutral.ts'
+import { shortUser, strictness, withJsonSaid } from './openai-limits.ts'
 import { PARAMETERS } from './openai-parameters.ts'
 
 /** A request as Chat Completions, in the words that most servers of it know. */
@@ -25,7 +26,7 @@ const NOT_FROM_REST = new Set([
 ])
 const PUBLISHED = new Set(Object.keys(PARAMETERS['POST /chat/completions']?.parameters ?? {}))
 
-const formatOf = (format: Format): JsonObject => {
+const formatOf = (format: Format, losses: Losses): JsonObject => {
   if (format.kind !== 'schema') return { type: format.kind === 'json' ? 'json_object' : 'text' }
   const { name, schema, strict, description } = format
   return {
@@ -34,7 +35,7 @@ const formatOf = (format: Format): JsonObject => {
       name,
       ...(description === undefined ? {} : { description }),
       schema,
-      ...(strict === undefined ? {} : { strict }),
+      ...strictness(strict, schema, 'response_format.strict', losses),
     },
   }
 }
@@ -57,17 +58,16 @@ const effort = ({ effort: asked, thinkingTokens }: NeutralRequest, losses: Losse
 type Pair = readonly [name: string, value: Json | undefined]
 
 /** Members that chat has as they are. */
-const same = (request: NeutralRequest): readonly Pair[] => [
+const same = (request: NeutralRequest, losses: Losses): readonly Pair[] => [
   ['temperature', request.temperature],
   ['top_p', request.topP],
-  ['stop', request.stop],
   ['seed', request.seed],
   ['presence_penalty', request.presencePenalty],
   ['frequency_penalty', request.frequencyPenalty],
   ['logit_bias', request.logitBias],
   ['verbosity', request.verbosity],
   ['metadata', request.metadata],
-  ['user', request.user],
+  ['user', shortUser(request.user, losses)],
   ['service_tier', request.serviceTier],
   ['prompt_cache_key', request.cacheKey],
 ]
@@ -94,6 +94,13 @@ const fromRest = ({ rest }: NeutralRequest, target: Target, losses: Losses): Jso
   return taken
 }
 
+const stops = ({ stop }: NeutralRequest, { mostStops }: Target, losses: Losses): JsonObject => {
+  if (stop === undefined) return {}
+  if (stop.length > (mostStops ?? stop.length))
+    losses.lose('stop', `Of the stop sequences ${mostStops} can be sent.`)
+  return { stop: stop.slice(0, mostStops) }
+}
+
 const topK = ({ topK: count }: NeutralRequest, target: Target, losses: Losses): JsonObject => {
   if (count === undefined) return {}
   if (target.allowedParams.includes('top_k')) return { top_k: count }
@@ -101,13 +108,20 @@ const topK = ({ topK: count }: NeutralRequest, target: Target, losses: Losses): 
   return {}
 }
 
+const tellMarks = ({ turns, tools = [] }: NeutralRequest, losses: Losses): void => {
+  const marks = [...turns.flatMap(({ parts }) => parts), ...tools]
+  if (marks.some(one => 'cache' in one && one.cache !== undefined))
+    losses.warn('cache_control', 'chat has no marks for a prompt cache')
+}
+
 /** Throws Unsupported, naming the part, for content that no chat request can hold. */
 export const writeChat = (request: NeutralRequest, target: Target, losses: Losses): JsonObject => {
+  tellMarks(request, losses)
   if (request.thoughts === 'shown') losses.warn('reasoning.summary', 'chat cannot ask for thoughts')
   const { format, stream, streamUsage } = request
   return {
     model: target.model,
-    messages: writeMessages(request.turns, {
+    messages: writeMessages(withJsonSaid(request, losses), {
       callIds: target.callIds ?? idRuleFor(target.model, CALL_ID),
       customTools: target.customTools === true,
       wantsReasoning: target.wantsReasoning === true,
@@ -116,11 +130,12 @@ export const writeChat = (request: NeutralRequest, target: Target, losses: Losse
     ...writeTools(request, target.customTools === true ? 'custom' : 'functions', losses),
     ...limit(request, target),
     ...Object.fromEntries(
-      same(request).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+      same(request, losses).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
     ),
+    ...stops(request, target, losses),
     ...logprobs(request.logprobs),
     ...topK(request, target, losses),
-    ...(format === undefined ? {} : { response_format: formatOf(format) }),
+    ...(format === undefined ? {} : { response_format: formatOf(format, losses) }),
     ...effort(request, losses),
     ...fromRest(request, target, losses),
     ...(stream ? { stream: true } : {}),

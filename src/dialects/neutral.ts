@@ -248,6 +248,8 @@ export type Target = {
   readonly limitName?: 'max_tokens'
   /** Chat: custom tools are taken as such; elsewhere they are told as functions. */
   readonly customTools?: true
+  /** Chat: how many stop sequences the server takes; undefined: nobody says. */
+  readonly mostStops?: number
   /** Chat: thoughts of earlier turns go back as reasoning_content, which some servers demand. */
   readonly wantsReasoning?: true
 }

@@ -167,7 +167,8 @@ const hosted = (item: JsonObject, path: string, story: Story): void => {
   const type = String(item.type)
   if (DROPPED.has(type)) return story.losses.warn(`input[].type=${type}`, 'it lists tools of the provider')
   story.losses.warn(`input[].type=${type}`, 'told as text')
-  if (DEEDS.has(type)) speak(story, [{ kind: 'text', text: told(item) }], false)
+  // A message of its own: what is said next is not its end.
+  if (DEEDS.has(type)) speak(story, [{ kind: 'text', text: told(item) }], true)
   else if (isObject(item.output) && item.output.type === 'computer_screenshot')
     story.turns.push({ role: 'user', parts: [...screenshot(item, path, story.losses)], spoke: false })
   else story.turns.push({ role: 'user', parts: [{ kind: 'text', text: told(item) }], spoke: false })

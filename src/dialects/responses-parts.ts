@@ -2,6 +2,7 @@ import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { Losses } from './losses.ts'
 import type { CacheMark, MediaPart, Part, Source, TextPart } from './neutral.ts'
+import { fileName, mimeOf } from './openai-limits.ts'
 
 /** Content parts of Responses messages and tool outputs, both ways. */
 
@@ -42,21 +43,6 @@ const imageOf = (part: JsonObject, path: string): MediaPart => {
   if (typeof id === 'string') return { kind: 'image', source: { kind: 'id', id }, ...more }
   throw new Unsupported(`'${path}' has neither image_url nor file_id`, path)
 }
-
-const MIMES: Readonly<Record<string, string>> = {
-  pdf: 'application/pdf',
-  txt: 'text/plain',
-  md: 'text/markdown',
-  csv: 'text/csv',
-  html: 'text/html',
-  json: 'application/json',
-  docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
-  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-}
-
-const mimeOf = (name: Json | undefined): string =>
-  MIMES[typeof name === 'string' ? (name.split('.').at(-1)?.toLowerCase() ?? '') : ''] ??
-  'application/octet-stream'
 
 const fileSource = (part: JsonObject, path: string): Source => {
   const { file_data: data, file_url: url, file_id: id } = part
@@ -150,31 +136,35 @@ const breakpoint = (cache: CacheMark | undefined): JsonObject =>
 
 const dataUrl = (mime: string, base64: string): string => `data:${mime};base64,${base64}`
 
+/** Ids of OpenAI's own files, which may belong to this account. Throws Unsupported for another provider's. */
+const ownId = (id: string): string => {
+  if (!/^(?:files\/|[a-z]+:\/\/)/i.test(id)) return id
+  throw new Unsupported('a file that was uploaded to one provider cannot be read by another', 'file_id')
+}
+
 const writeImage = (part: Extract<MediaPart, { kind: 'image' }>): JsonObject => {
   const { source, detail } = part
   const place =
     source.kind === 'id'
-      ? { file_id: source.id }
+      ? { file_id: ownId(source.id) }
       : { image_url: source.kind === 'url' ? source.url : dataUrl(source.mime, source.base64) }
   return { type: 'input_image', detail: detail ?? 'auto', ...place, ...breakpoint(part.cache) }
 }
 
 const writeFile = (part: Extract<MediaPart, { kind: 'file' }>): JsonObject => {
   const { source, name } = part
-  if (source.kind === 'id') return { type: 'input_file', file_id: source.id, ...breakpoint(part.cache) }
+  if (source.kind === 'id')
+    return { type: 'input_file', file_id: ownId(source.id), ...breakpoint(part.cache) }
   if (source.kind === 'url') return { type: 'input_file', file_url: source.url, ...breakpoint(part.cache) }
   return {
     type: 'input_file',
-    // The API wants a name beside the bytes.
-    filename: name ?? `file.${Object.keys(MIMES).find(end => MIMES[end] === source.mime) ?? 'bin'}`,
+    filename: fileName(name, source.mime),
     file_data: dataUrl(source.mime, source.base64),
     ...breakpoint(part.cache),
   }
 }
 
-const formatOf = (mime: string): string => mime.replace(/^audio\/(?:x-)?/, '').replace(/^mpeg$/, 'mp3')
-
-/** One part of a user's or the system's message, or of a tool's output. */
+/** One part of a user's or the system's message, or of a tool's output. Throws Unsupported for audio. */
 export const writePart = (part: TextPart | MediaPart): JsonObject => {
   switch (part.kind) {
     case 'text':
@@ -184,9 +174,9 @@ export const writePart = (part: TextPart | MediaPart): JsonObject => {
     case 'file':
       return writeFile(part)
     case 'audio':
-      return {
-        type: 'input_audio',
-        input_audio: { data: part.base64, format: formatOf(part.mime) },
-      }
+      throw new Unsupported(
+        'the Responses dialect cannot hear: it takes text, images and files',
+        'input_audio',
+      )
   }
 }

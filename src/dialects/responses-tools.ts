@@ -3,6 +3,7 @@ import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
+import { strictness } from './openai-limits.ts'
 
 /** Tools and the choice among them, both ways. */
 
@@ -138,7 +139,7 @@ const formatOf = (format: JsonObject): JsonObject => {
 }
 
 /** Chat's `strict` is off when nobody says so; here it would be tried first. */
-export const writeTool = (tool: Tool): JsonObject => {
+export const writeTool = (tool: Tool, losses: Losses): JsonObject => {
   const description = tool.description === undefined ? {} : { description: tool.description }
   if (tool.schema === undefined)
     return {
@@ -152,7 +153,8 @@ export const writeTool = (tool: Tool): JsonObject => {
     name: tool.name,
     ...description,
     parameters: tool.schema,
-    strict: tool.strict ?? false,
+    strict: false,
+    ...strictness(tool.strict, tool.schema, 'tools[].strict', losses),
   }
 }
 

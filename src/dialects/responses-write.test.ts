@@ -38,7 +38,6 @@ describe('what a provider of the Responses API is sent', () => {
             { kind: 'image', source: { kind: 'id', id: 'file-1' }, detail: 'low' },
             { kind: 'file', source: { kind: 'bytes', mime: 'application/pdf', base64: 'BBBB' } },
             { kind: 'file', source: { kind: 'url', url: 'https://x.test/a' } },
-            { kind: 'audio', mime: 'audio/wav', base64: 'CCCC' },
           ],
         },
         {
@@ -76,7 +75,6 @@ describe('what a provider of the Responses API is sent', () => {
           { type: 'input_image', detail: 'low', file_id: 'file-1' },
           { type: 'input_file', filename: 'file.pdf', file_data: 'data:application/pdf;base64,BBBB' },
           { type: 'input_file', file_url: 'https://x.test/a' },
-          { type: 'input_audio', input_audio: { data: 'CCCC', format: 'wav' } },
         ],
       },
       { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'gAAA' },
@@ -107,7 +105,15 @@ describe('what a provider of the Responses API is sent', () => {
       content: [{ kind: 'text', text: 'dark' }],
       failed: true,
     }
-    assert.deepEqual(write({ turns: [{ role: 'user', parts: [failed] }] }).input, [
+    const call: Part = { kind: 'call', id: 'call_a', name: 'look', input: '' }
+    const { input } = write({
+      turns: [
+        { role: 'assistant', parts: [call] },
+        { role: 'user', parts: [failed] },
+      ],
+    })
+    assert.deepEqual(input, [
+      { type: 'function_call', call_id: 'call_a', name: 'look', arguments: '{}' },
       {
         type: 'function_call_output',
         call_id: 'call_a',
@@ -120,7 +126,7 @@ describe('what a provider of the Responses API is sent', () => {
   })
 
   test('every parameter has its name here', () => {
-    const schema = { type: 'object' }
+    const schema = { type: 'object', properties: {}, additionalProperties: false }
     const { input: _, ...rest } = write({
       turns: [hi],
       tools: [

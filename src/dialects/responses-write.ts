@@ -14,6 +14,8 @@ import type {
   TextPart,
   Turn,
 } from './neutral.ts'
+import { paired } from './open-calls.ts'
+import { shortUser, strictness, withJsonSaid } from './openai-limits.ts'
 import { writePart } from './responses-parts.ts'
 import { nativeParts } from './responses-seal.ts'
 import { writeTool, writeToolChoice } from './responses-tools.ts'
@@ -39,7 +41,7 @@ const writeCall = (part: CallPart, losses: Losses): JsonObject => {
   const place = { call_id: fittingId(part.id, CALL_ID), name: part.name }
   return part.custom
     ? { type: 'custom_tool_call', ...place, input: part.input }
-    : { type: 'function_call', ...place, arguments: part.input }
+    : { type: 'function_call', ...place, arguments: part.input === '' ? '{}' : part.input }
 }
 
 /** There is no other place to say it. */
@@ -95,28 +97,30 @@ const writeTurn = ({ role, parts }: Turn, losses: Losses): readonly JsonObject[]
     else if (part.kind === 'result') apart([writeResult(part)])
     else if (part.kind === 'summary') apart([summaryItem(part.text)])
     else if (part.kind === 'reasoning') apart(writeReasoning(part, losses))
-    else content.push(role === 'assistant' ? spoken(part) : asked(part))
+    // A text that says nothing is refused by some servers, and missed by nobody.
+    else if (part.kind !== 'text' || part.text !== '')
+      content.push(role === 'assistant' ? spoken(part) : asked(part))
   }
   flush()
   return items
 }
 
-const writeFormat = (format: Format): JsonObject => {
+const writeFormat = (format: Format, losses: Losses): JsonObject => {
   if (format.kind !== 'schema') return { type: format.kind === 'json' ? 'json_object' : 'text' }
   return {
     type: 'json_schema',
     name: format.name,
     schema: format.schema,
-    ...(format.strict === undefined ? {} : { strict: format.strict }),
+    ...strictness(format.strict, format.schema, 'response_format.strict', losses),
     ...(format.description === undefined ? {} : { description: format.description }),
   }
 }
 
-const writeText = ({ format, verbosity }: NeutralRequest): JsonObject | undefined =>
+const writeText = ({ format, verbosity }: NeutralRequest, losses: Losses): JsonObject | undefined =>
   format === undefined && verbosity === undefined
     ? undefined
     : {
-        ...(format === undefined ? {} : { format: writeFormat(format) }),
+        ...(format === undefined ? {} : { format: writeFormat(format, losses) }),
         ...(verbosity === undefined ? {} : { verbosity }),
       }
 
@@ -165,6 +169,16 @@ const losing = (request: NeutralRequest, losses: Losses): void => {
   if (frequencyPenalty !== undefined && frequencyPenalty !== 0) losses.lose('frequency_penalty')
 }
 
+/** Marks stand on parts of messages; those of tools, of their results and of a time to live have no place. */
+const tellMarks = ({ turns, tools = [] }: NeutralRequest, losses: Losses): void => {
+  const parts = turns.flatMap(turn => turn.parts)
+  const marked = [...tools, ...parts.filter(part => part.kind === 'result')].some(
+    one => one.cache !== undefined,
+  )
+  const timed = parts.some(part => 'cache' in part && part.cache?.ttl !== undefined)
+  if (marked || timed) losses.warn('cache_control', 'only parts of messages are marked here, without a ttl')
+}
+
 /** Names that mean here what they mean in the dialect they came from. */
 const SHARED: ReadonlySet<string> = new Set([
   'safety_identifier',
@@ -176,10 +190,23 @@ const SHARED: ReadonlySet<string> = new Set([
   'context_management',
 ])
 
+/** Members of other dialects that no answer depends on here. */
+const ASIDE: Readonly<Record<string, string>> = {
+  store: 'an answer that is translated is not kept',
+  prediction: 'it saves time only',
+}
+
+const isDefault = (name: string, value: Json): boolean =>
+  value === null ||
+  (name === 'store' && value === false) ||
+  (name === 'modalities' && Array.isArray(value) && value.every(one => one === 'text'))
+
 const writeRest = ({ rest }: NeutralRequest, target: Target, losses: Losses): JsonObject => {
   const taken: Record<string, Json> = {}
   for (const [name, value] of Object.entries(rest)) {
-    if (SHARED.has(name) || target.allowedParams.includes(name)) taken[name] = value
+    if (isDefault(name, value)) continue
+    if (Object.hasOwn(ASIDE, name)) losses.warn(name, ASIDE[name] ?? '')
+    else if (SHARED.has(name) || target.allowedParams.includes(name)) taken[name] = value
     else losses.lose(name)
   }
   return taken
@@ -196,22 +223,23 @@ export const writeResponsesRequest = (
   losses: Losses,
 ): JsonObject => {
   losing(request, losses)
+  tellMarks(request, losses)
   const reasoning = writeThinking(request, losses)
   return {
     model: target.model,
-    input: request.turns.flatMap(turn => writeTurn(turn, losses)),
+    input: paired(withJsonSaid(request, losses), losses).flatMap(turn => writeTurn(turn, losses)),
     ...defined({
-      tools: request.tools?.map(writeTool),
+      tools: request.tools?.map(tool => writeTool(tool, losses)),
       tool_choice: writeToolChoice(request),
       parallel_tool_calls: request.parallelCalls,
       max_output_tokens: writeLimit(request.maxTokens, losses),
       temperature: request.temperature,
       top_p: request.topP,
       top_logprobs: request.logprobs,
-      text: writeText(request),
+      text: writeText(request, losses),
       reasoning,
       metadata: request.metadata,
-      user: request.user,
+      user: shortUser(request.user, losses),
       service_tier: request.serviceTier,
       prompt_cache_key: request.cacheKey,
       include: writeInclude(request, reasoning),

@@ -170,7 +170,7 @@ const connect = (params: ProviderParams): Connection => {
 const APIS: KnownApis = {
   responses: true,
   compaction: ['endpoint', 'trigger'],
-  chat: { customTools: true },
+  chat: { customTools: true, mostStops: 4 },
 }
 
 export const azure: Provider = {

@@ -200,7 +200,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'https://api.openai.com/v1',
     baseEnv: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
     keyEnv: ['OPENAI_API_KEY'],
-    apis: { ...native, compaction: ['endpoint', 'trigger'], chat: { customTools: true } },
+    apis: { ...native, compaction: ['endpoint', 'trigger'], chat: { customTools: true, mostStops: 4 } },
     original: true,
   },
   {

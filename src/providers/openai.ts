@@ -10,7 +10,7 @@ export const openai = openAiCompatible({
     responses: true,
     compaction: ['endpoint', 'trigger'],
     allChatToResponses: true,
-    chat: { customTools: true },
+    chat: { customTools: true, mostStops: 4 },
   },
   original: true,
 })

@@ -31,7 +31,7 @@ export type KnownApis = {
   readonly chat?: ChatTraits
 }
 
-export type ChatTraits = Pick<Target, 'limitName' | 'customTools' | 'wantsReasoning'>
+export type ChatTraits = Pick<Target, 'limitName' | 'customTools' | 'mostStops' | 'wantsReasoning'>
 
 /** Every server of chat completions knows the older name of the limit; the newer one is OpenAI's. */
 const USUAL: ChatTraits = { limitName: 'max_tokens' }
