@@ -188,7 +188,7 @@ describe('what carries meaning', () => {
   const full = chat('second', {
     tools: [{ type: 'function', function: { name: 'f', parameters: {} } }],
     tool_choice: 'auto',
-    response_format: { type: 'json_object' },
+    response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'object' } } },
     stream: false,
     n: 1,
     stop: ['x'],

@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { checkBlock, listAt, objectAt, onlyKeys, refused } from './anthropic-shape.ts'
+import { notClosed } from './schema-rules.ts'
 
 /** What the Messages API accepts, by its published shape and its published errors. The first breach is thrown as StageRefusal. */
 
@@ -193,6 +194,8 @@ const checkToolList = (body: JsonObject, messages: readonly Message[]): void => 
       throw refused(`tools.${at}.custom.name: String should match pattern '${TOOL_NAME.source}'`)
     if (objectAt(tool.input_schema, `tools.${at}.custom.input_schema`).type !== 'object')
       throw refused(`tools.${at}.custom.input_schema.type: Input should be 'object'`)
+    const open = tool.strict === true ? notClosed(tool.input_schema ?? null) : undefined
+    if (open !== undefined) throw refused(`tools.${at}.custom: ${open}`)
     return tool.name
   })
   if (new Set(names).size !== names.length) throw refused('tools: Tool names must be unique.')
@@ -228,8 +231,21 @@ const checkOutput = (value: Json | undefined): void => {
     !['low', 'medium', 'high', 'xhigh', 'max'].includes(String(output.effort))
   )
     throw refused("output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'")
-  if (output.format !== undefined)
-    onlyKeys(objectAt(output.format, 'output_config.format'), ['type', 'schema'], 'output_config.format')
+  if (output.format === undefined) return
+  const format = objectAt(output.format, 'output_config.format')
+  onlyKeys(format, ['type', 'schema'], 'output_config.format')
+  const open = notClosed(objectAt(format.schema, 'output_config.format.schema'))
+  if (open !== undefined) throw refused(`output_config.format.schema: ${open}`)
+}
+
+const LONGEST_USER = 256
+
+const checkMetadata = (value: Json | undefined): void => {
+  if (value === undefined) return
+  const metadata = objectAt(value, 'metadata')
+  onlyKeys(metadata, ['user_id'], 'metadata')
+  if (typeof metadata.user_id === 'string' && metadata.user_id.length > LONGEST_USER)
+    throw refused(`metadata.user_id: String should have at most ${LONGEST_USER} characters`)
 }
 
 /** Throws StageRefusal with the API's kind of message; the top-level names are checked before. */
@@ -246,5 +262,5 @@ export const checkMessages = (body: JsonObject, rules: ModelRules = LAX): void =
   checkThinking(body, spoken, rules)
   checkClearing(body)
   checkOutput(body.output_config)
-  if (body.metadata !== undefined) onlyKeys(objectAt(body.metadata, 'metadata'), ['user_id'], 'metadata')
+  checkMetadata(body.metadata)
 }

@@ -1,20 +1,10 @@
 import { isObject, type Json, type JsonObject } from '../../wire/json.ts'
 import { type Answer, DONE, dataEvent, type Event, json, stream } from '../answer.ts'
 import { type Cue, dueCall, newestWish } from '../calls.ts'
+import { checkChat } from '../chat-rules.ts'
 import { countTokens, type Direction, directionOf, sample, textOf, tokensOf } from '../lines.ts'
-import { invalidType, missingParameter, refuse, unknownParameter } from '../refusal.ts'
+import { refuse } from '../refusal.ts'
 import { type Ask, type Handler, snapshot } from '../scene.ts'
-
-const MESSAGE_KEYS = new Set([
-  'role',
-  'content',
-  'name',
-  'refusal',
-  'audio',
-  'function_call',
-  'tool_calls',
-  'tool_call_id',
-])
 
 type ToolCall = { readonly id: string; readonly name: string; readonly args: string }
 
@@ -29,7 +19,7 @@ type Play = {
 }
 
 export const chat: Handler = ask => {
-  const messages = messagesOf(ask)
+  const messages = checkChat(ask.body)
   if (ask.body.stream_options !== undefined && ask.body.stream_options !== null && ask.body.stream !== true) {
     throw refuse(400, "The 'stream_options' parameter is only allowed when 'stream' is enabled.", {
       param: 'stream_options',
@@ -37,23 +27,6 @@ export const chat: Handler = ask => {
   }
   const play = playOf(ask, messages)
   return ask.body.stream === true ? stream(eventsOf(ask, play)) : json(completionOf(ask, play))
-}
-
-const messagesOf = (ask: Ask): readonly JsonObject[] => {
-  const given = Array.isArray(ask.body.messages) ? ask.body.messages : []
-  if (given.length === 0) {
-    throw refuse(400, "Invalid 'messages': empty array. Expected an array with minimum length 1.", {
-      param: 'messages',
-      code: 'empty_array',
-    })
-  }
-  return given.map((message: Json, index) => {
-    const at = `messages[${index}]`
-    if (!isObject(message)) throw invalidType(at, 'an object', 'another type')
-    for (const key of Object.keys(message)) if (!MESSAGE_KEYS.has(key)) throw unknownParameter(`${at}.${key}`)
-    if (typeof message.role !== 'string') throw missingParameter(`${at}.role`)
-    return message
-  })
 }
 
 const playOf = (ask: Ask, messages: readonly JsonObject[]): Play => {

@@ -4,6 +4,7 @@ import { checkItems } from '../check-body.ts'
 import { page } from '../lists.ts'
 import type { StoredResponse } from '../memory.ts'
 import { invalidValue, refuse } from '../refusal.ts'
+import { checkResponses } from '../responses-rules.ts'
 import { type Ask, type Handler, param } from '../scene.ts'
 import { checkReferences } from './references.ts'
 import { eventsOf } from './response-events.ts'
@@ -62,6 +63,7 @@ const textOrIndex = (id: Json | undefined, index: number): string =>
 
 const checked = (ask: Ask): readonly JsonObject[] => {
   checkItems(ask.body.input, ask.scene.flavour)
+  checkResponses(ask.body, typeof ask.body.previous_response_id !== 'string' && !ask.body.conversation)
   checkSeals(ask)
   checkReferences(ask)
   return historyOf(ask)
