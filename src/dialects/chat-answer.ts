@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { FailedAnswer } from './bridge.ts'
+import { readCitation, writeCitation } from './chat-citations.ts'
 import { readReasoning, sealOfCall, writeCallSeal, writeReasoning } from './chat-thoughts.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop } from './neutral.ts'
 import { chat } from './openai-chat.ts'
@@ -87,7 +88,7 @@ const writeMessage = (parts: readonly Part[], older: boolean): JsonObject => {
     ...(refusal === '' ? {} : { refusal }),
     ...writeReasoning(reasoning),
     ...writeCalls(calls, older),
-    ...(annotations.length === 0 ? {} : { annotations }),
+    ...(annotations.length === 0 ? {} : { annotations: annotations.map(writeCitation) }),
   }
 }
 
@@ -196,7 +197,7 @@ const readCalls = (message: JsonObject, id: string | undefined): readonly CallPa
 const readParts = (message: JsonObject, id: string | undefined): readonly Part[] => {
   const { text, thought } = saidIn(message.content)
   const refusal = textOf(message.refusal)
-  const annotations = (listOf(message.annotations) ?? []).filter(isObject)
+  const annotations = (listOf(message.annotations) ?? []).filter(isObject).map(readCitation)
   const parts: Part[] = [...readReasoning(message)]
   if (thought !== '') parts.push({ kind: 'reasoning', text: thought })
   if (text !== '') parts.push({ kind: 'text', text, ...(annotations.length === 0 ? {} : { annotations }) })

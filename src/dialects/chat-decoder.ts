@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { idFor, inputOf, readFinish, saidIn } from './chat-answer.ts'
+import { readCitation } from './chat-citations.ts'
 import { readableIn, sealIn, sealOfCall } from './chat-thoughts.ts'
 import type { NeutralDecoder, NeutralEvent, Sealed } from './neutral.ts'
 import { chat } from './openai-chat.ts'
@@ -180,7 +181,12 @@ const hearDelta = (state: State, delta: JsonObject): void => {
   if (textOf(delta.refusal) !== undefined) state.refused = true
   say(state, 'refusal', textOf(delta.refusal) ?? '')
   for (const annotation of listOf(delta.annotations) ?? [])
-    if (isObject(annotation)) state.out.push({ kind: 'annotation', part: flowOf(state, 'text'), annotation })
+    if (isObject(annotation))
+      state.out.push({
+        kind: 'annotation',
+        part: flowOf(state, 'text'),
+        annotation: readCitation(annotation),
+      })
   for (const piece of listOf(delta.tool_calls) ?? []) if (isObject(piece)) hearCall(state, piece)
   // The older form has one call and no index.
   const older = objectOf(delta.function_call)

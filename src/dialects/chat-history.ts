@@ -1,5 +1,6 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { readCitation } from './chat-citations.ts'
 import { cacheIn, present, readContent } from './chat-parts.ts'
 import { readReasoning, sealOfCall } from './chat-thoughts.ts'
 import type { Losses } from './losses.ts'
@@ -77,7 +78,7 @@ const readLegacyCall = (call: JsonObject, index: number): CallPart => ({
 })
 
 const withAnnotations = (parts: readonly Part[], annotations: Json | undefined): readonly Part[] => {
-  const known = Array.isArray(annotations) ? annotations.filter(isObject) : []
+  const known = Array.isArray(annotations) ? annotations.filter(isObject).map(readCitation) : []
   const at = known.length === 0 ? -1 : parts.findIndex(part => part.kind === 'text')
   return parts.map((part, index) =>
     index === at && part.kind === 'text' ? { ...part, annotations: known } : part,

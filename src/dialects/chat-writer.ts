@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../wire/json.ts'
 import { asksOlderForm, finishOf, logprobsOf, writeUsage } from './chat-answer.ts'
+import { writeCitation } from './chat-citations.ts'
 import { thinkingBlock, writeCallSeal } from './chat-thoughts.ts'
 import type { Asked, NeutralEvent, StreamWriter } from './neutral.ts'
 import type { StreamEvent, Usage } from './shape.ts'
@@ -144,7 +145,7 @@ const write = (state: State, event: NeutralEvent): readonly StreamEvent[] => {
     case 'seal':
       return onSeal(state, event)
     case 'annotation':
-      return delta(state, { annotations: [event.annotation] })
+      return delta(state, { annotations: [writeCitation(event.annotation)] })
     case 'close':
       return onClose(state, event.part)
     case 'stop': {

@@ -41,8 +41,7 @@ export const annotationsIn = (candidate: JsonObject, text: string): readonly Jso
 export type Cited = { readonly text: string; readonly annotations: readonly JsonObject[] }
 
 const citationOf = (annotation: JsonObject): JsonObject | undefined => {
-  const inner = isObject(annotation.url_citation) ? annotation.url_citation : annotation
-  return annotation.type === 'url_citation' && typeof inner.url === 'string' ? inner : undefined
+  return annotation.type === 'url_citation' && typeof annotation.url === 'string' ? annotation : undefined
 }
 
 /** Citations of texts as grounding; undefined when there is none. */

@@ -36,7 +36,7 @@ export type TextPart = {
   readonly kind: 'text'
   readonly text: string
   readonly cache?: CacheMark
-  /** Citations, as chat and responses write annotations: `[{ type: 'url_citation', url, title, … }]`. */
+  /** Citations, as responses write annotations: `[{ type: 'url_citation', url, title, … }]`. */
   readonly annotations?: readonly JsonObject[]
 }
 

@@ -58,9 +58,14 @@ const writeResult = (part: ResultPart): JsonObject => {
   }
 }
 
+/** A citation that does not say which words it is about is refused; for what was said it changes nothing. */
+const isWhole = ({ type, title, start_index: start, end_index: end }: JsonObject): boolean =>
+  type !== 'url_citation' ||
+  (typeof title === 'string' && typeof start === 'number' && typeof end === 'number')
+
 const spoken = (part: Part): JsonObject => {
   if (part.kind === 'text') {
-    const annotations: Json = part.annotations ?? []
+    const annotations: Json = (part.annotations ?? []).filter(isWhole)
     return { type: 'output_text', text: part.text, annotations }
   }
   if (part.kind === 'refusal') return { type: 'refusal', refusal: part.text }
