@@ -4,6 +4,7 @@
  *        npm run golden -- --write  writes them: read what changed before you commit it
  */
 import { parseArgs } from 'node:util'
+import { fromUpstream } from './answers.ts'
 import { type Case, casesIn, type Make, rewrite, written } from './golden.ts'
 import { toAll } from './targets.ts'
 
@@ -11,6 +12,7 @@ const { values: flags } = parseArgs({ options: { write: { type: 'boolean', defau
 
 const KINDS: readonly (readonly [cases: readonly Case[], make: Make])[] = [
   [casesIn('requests'), ({ content }) => toAll(content)],
+  [casesIn('answers'), ({ content }) => fromUpstream(content)],
 ]
 
 let changed = 0

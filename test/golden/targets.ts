@@ -18,7 +18,7 @@ const AWS = {
   aws_region_name: 'us-east-1',
 }
 
-const TARGETS: Readonly<Record<Dialect, Target>> = {
+export const TARGETS: Readonly<Record<Dialect, Target>> = {
   chat: {
     connection: connectTo(providers.openai, { key: 'golden', extra: { use_chat_completions_api: true } }),
     model: 'gpt-5.1',
@@ -49,7 +49,8 @@ const routeOf = (from: Json | undefined, stream: boolean): string => {
   }
 }
 
-const askOf = (content: JsonObject, model: string, dropParams: boolean): Ask => {
+/** What the gateway asks of a provider, for a case with a client's body in it. */
+export const askOf = (content: JsonObject, model: string, dropParams: boolean): Ask => {
   const { from, client = {}, stream } = content as { from: Json; client: JsonObject; stream?: boolean }
   const streams = stream ?? client.stream === true
   return askFor(routeOf(from, streams), {
