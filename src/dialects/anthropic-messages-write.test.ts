@@ -148,7 +148,8 @@ test('sampling as far as the model takes it', () => {
 test('the form of the answer', () => {
   const schema = { type: 'object', properties: {} }
   const format = { kind: 'schema', name: 'x', schema } as const
-  assert.deepEqual(write({ format }).body.output_config, { format: { type: 'json_schema', schema } })
+  const closed = { ...schema, additionalProperties: false }
+  assert.deepEqual(write({ format }).body.output_config, { format: { type: 'json_schema', schema: closed } })
   assert.deepEqual(write({ format }, OLD).lost, ['response_format'])
   const json = write({ format: { kind: 'json' }, turns: [system('Be brief.'), user('Hello')] })
   assert.deepEqual(json.body.system, [
