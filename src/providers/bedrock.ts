@@ -155,7 +155,7 @@ const signed = async (
 }
 
 /** Headers that clients mean for the providers of their own dialect. */
-const FOREIGN = /^(?:openai|anthropic)-/
+const FOREIGN = /^(?:openai|anthropic|x-goog)-/
 
 const withAccept = (headers: readonly HeaderPair[], accept: string): readonly HeaderPair[] =>
   headers
@@ -167,13 +167,8 @@ const NAME = 'bedrock'
 /** One request as one of the two APIs takes it: the last piece of its path, and everything that is not the address. */
 type Spoken = Pick<Draft, 'headers' | 'body' | 'edits' | 'warnings'> & { readonly verb: string }
 
-/** Headers that clients mean for the providers of their own dialect. */
-const FOREIGN = /^(?:openai|anthropic|x-goog)-/
-
 const accepting = (ask: Ask, type: string): readonly HeaderPair[] =>
-  withAccept(draftHeaders(ask, 'application/json'), ask.stream ? type : 'application/json').filter(
-    ([name]) => !FOREIGN.test(name),
-  )
+  withAccept(draftHeaders(ask, 'application/json'), ask.stream ? type : 'application/json')
 
 const byConverse = (ask: Ask, id: string): Spoken => {
   const target = { model: id, allowedParams: ask.allowedParams }
