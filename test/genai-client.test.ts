@@ -230,10 +230,16 @@ test('errors have their status and Google’s name for it', async t => {
   await refused(503, 'UNAVAILABLE', () => ask('flash'))
 })
 
-test('a stream that breaks raises in the middle, and never looks whole', async t => {
+test('a stream that breaks is gone on with, or raises in the middle, and never looks whole', async t => {
   const { door, client } = await cast(t)
-  door.stages.lead.script([{ kind: 'cut', how: 'clean-chunk-end', afterContent: 2 }])
-  const stream = await client.models.generateContentStream({ model: 'flash', contents: 'Your line?' })
+  const cut = { kind: 'cut', how: 'clean-chunk-end', afterContent: 2 } as const
+  door.stages.lead.script([cut, cut])
+  const whole = await client.models.generateContentStream({ model: 'flash', contents: 'Your line?' })
+  let heard = ''
+  for await (const chunk of whole) heard += chunk.text ?? ''
+  assert.deepEqual([heard, door.stages.backup.requests.length], [LINE, 1])
+  const alone = { model: 'group/with/slashes', contents: 'Your line?' }
+  const stream = await client.models.generateContentStream(alone)
   let text = ''
   await assert.rejects(
     async () => {

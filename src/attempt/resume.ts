@@ -30,7 +30,7 @@ export type Approach = {
 
 /** Values of a fallback entry or of the deployment that would take the place of the conversation. */
 const replacesConversation = ({ overrides, deployment }: Hop): boolean =>
-  ['messages', 'prompt'].some(key => key in overrides || key in deployment.extraBody)
+  ['messages', 'prompt', 'contents'].some(key => key in overrides || key in deployment.extraBody)
 
 /**
  * By prefill where the deployment declares it and the body has room for it, else by saying it all again. Undefined:

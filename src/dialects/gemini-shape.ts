@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { Peek } from './continuation.ts'
+import { geminiContinuation } from './gemini-continuation.ts'
 import { NO_CANDIDATE, NO_TOKEN, speaks, withoutToken } from './gemini-empty.ts'
 import { errorIn, geminiErrorFrame, tellGemini } from './gemini-error.ts'
 import { at, blockOf, candidatesIn, FILTERED, failureOf, finishOf, usageOfMetadata } from './gemini-words.ts'
@@ -73,6 +74,7 @@ export const gemini: Shape = {
     // A candidate that has said why it ended is whole; nothing follows in this dialect.
     // Not speaksSoon: these models think before their first word without being asked to, and show none of it.
     endsWithoutTerminal: true,
+    continuation: geminiContinuation,
   },
 }
 

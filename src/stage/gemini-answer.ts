@@ -88,6 +88,14 @@ const structured = (config: JsonObject, text: string): string => {
   return JSON.stringify(isObject(schema) ? sample(lowered(schema), text) : { answer: text })
 }
 
+/** What a conversation begins for the model is not said again, where this stage goes on from it. */
+const continued = (scene: Scene, request: JsonObject, text: string): string => {
+  const last = listIn(request, 'contents').at(-1)
+  if (last?.role !== 'model' || scene.prefill !== 'continue') return text
+  const begun = textsIn(last)
+  return text.startsWith(begun) ? text.slice(begun.length) : text
+}
+
 export const playOf = (scene: Scene, model: string, request: JsonObject): Play => {
   const config = objectIn(request, 'generationConfig')
   const cues = listIn(request, 'contents')
@@ -95,7 +103,10 @@ export const playOf = (scene: Scene, model: string, request: JsonObject): Play =
     .flatMap(cuesOf)
   const direction = directionOf(newestWish(cues).prompt, scene.says)
   const calls = direction.refuse ? [] : callsOf(request, { direction, cues }, scene)
-  const all = calls.length > 0 || direction.refuse ? [] : tokensOf(structured(config, direction.text))
+  const all =
+    calls.length > 0 || direction.refuse
+      ? []
+      : tokensOf(continued(scene, request, structured(config, direction.text)))
   const limit = member(config, 'maxOutputTokens')
   const short = typeof limit === 'number' && limit < all.length
   const words = short ? all.slice(0, limit) : all
