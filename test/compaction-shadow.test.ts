@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Stage } from '../src/stage/stage.ts'
 import type { Json, JsonObject } from '../src/wire/json.ts'
+import { again } from './support/again.ts'
 import { deployment, type Play, play, type Reply } from './support/harness.ts'
 import { always } from './support/proofs.ts'
 
@@ -126,4 +127,15 @@ test('a copy is there for the one whose conversation it was', async t => {
   assert.ok(theirs.status >= 400, theirs.text)
   assert.ok(!lastText(theatre.stages.chat).includes('bridge'))
   assert.equal((await theatre.ask('/v1/responses', body)).status, 200)
+})
+
+test('a copy outlives the process that made it', async t => {
+  const theatre = await started(t, { compaction_shadow: true })
+  const item = itemIn(await compactedBy.streamed(theatre, 'other'))
+  await theatre.close()
+  const restarted = await again(t, theatre)
+  down(theatre.stages.lead)
+  const reply = await goOn({ ...theatre, ...restarted }, 'other', item)
+  assert.equal(reply.status, 200, reply.text)
+  assert.ok(lastText(theatre.stages.chat).includes('Build me a bridge of oak.'))
 })

@@ -249,6 +249,8 @@ export type GeneralSettings = {
   readonly enforceFallbackModelAccess: boolean
   readonly maxRequestBytes: number
   readonly maxResponseBytes: number
+  /** Bytes of texts that the store in the data directory holds at most. */
+  readonly storeMaxBytes: number
   readonly maxInFlight: number | undefined
   /** What a client may take its time with; 0 = no limit. Its head, its whole request, each silence while it reads. */
   readonly clientHeadMs: number

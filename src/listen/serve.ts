@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { totalmem } from 'node:os'
+import { join } from 'node:path'
 import { undiciTransport } from '../attempt/undici-transport.ts'
 import type { Config, Notice } from '../config/config.ts'
 import { watchConfig } from '../config/reload.ts'
@@ -12,7 +13,8 @@ import { Seal } from '../seal.ts'
 import { createBoard } from '../shared/board.ts'
 import type { Channel } from '../shared/channel-way.ts'
 import { systemClock, systemDice } from '../shared/clock.ts'
-import { memoryKeep } from '../shared/keep.ts'
+import { layered, memoryKeep } from '../shared/keep.ts'
+import { openStore } from '../store/store.ts'
 import { keepLimits, listener } from './listen.ts'
 import { meetNeighbours } from './neighbours.ts'
 import { type Prepared, type PrepareOptions, prepare } from './prepare.ts'
@@ -52,10 +54,13 @@ export type Served = {
 /** Error events of the streams that did not finish leave within this. */
 const CURTAIN_MS = 500
 const MEMORY_BYTES = 1024 * 1024 * 1024
-/** Copies of compacted conversations, of 300 KB at most each. */
+/** What is kept of conversations, beside what the store has of it. */
 const KEPT_BYTES = 64 * 1024 * 1024
 /** Copies of items that clients may name: a letter takes one byte, or two. */
 const COPIED_LETTERS = 16 * 1024 * 1024
+const STORE_FILE = 'store.db'
+/** What is to be written at the end gets this long. */
+const STORE_CLOSE_MS = 2_000
 
 /** 1 GiB, but never more than a quarter of what the container or the machine has. */
 export const usualMemory = (): number => {
@@ -64,15 +69,20 @@ export const usualMemory = (): number => {
   return Math.min(MEMORY_BYTES, Math.floor(Math.min(limit, totalmem()) / 4))
 }
 
+type Sealing = Pick<House, 'seal' | 'keep' | 'copies'> & { readonly closeStore: () => Promise<void> }
+
 /** What seals, and where sealed things are kept. */
-const sealing = (config: Config, clock: Clock): Pick<House, 'seal' | 'keep' | 'copies'> => {
+const sealing = (config: Config, dataDir: string, desk: Pick<House, 'clock' | 'event'>): Sealing => {
   const material = config.general.saltKey ?? config.general.masterKey
   if (material === undefined) throw new Error('A gateway has a master key before it has a house.')
   const previous = config.general.previousSaltKeys.map(key => key.reveal())
+  const mostBytes = config.general.storeMaxBytes
+  const store = openStore({ ...desk, path: join(dataDir, STORE_FILE), mostBytes })
   return {
     seal: new Seal(material.reveal(), previous),
-    keep: memoryKeep(clock, KEPT_BYTES),
-    copies: memoryKeep(clock, COPIED_LETTERS),
+    keep: layered(memoryKeep(desk.clock, KEPT_BYTES), store),
+    copies: memoryKeep(desk.clock, COPIED_LETTERS),
+    closeStore: () => store.close(STORE_CLOSE_MS),
   }
 }
 
@@ -103,6 +113,11 @@ const empty = async (
   await closed
 }
 
+const urlOf = (server: Server, host: string): string => {
+  const { port } = server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 /** Starts one gateway process: configuration, house, door. Throws ConfigRefused before anything listens. */
 export const serve = async (options: ServeOptions): Promise<Served> => {
   const prepared = await prepare(options)
@@ -126,6 +141,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   const neighbours = await meetNeighbours({ clock, dice, config, siblings: options.siblings, event })
   const board = createBoard({ clock, dice, config, exchange: neighbours.exchange })
   const transport = undiciTransport({ clock })
+  const { closeStore, ...sealed } = sealing(loaded.config, options.dataDir, { clock, event })
   const vault = openVault({ clock, dice, event, transport, board, config })
   const house: House = {
     config,
@@ -134,7 +150,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     board,
     transport,
     vault,
-    ...sealing(loaded.config, clock),
+    ...sealed,
     memory: new MemoryBudget(options.memoryBytes ?? usualMemory()),
     journal,
     event,
@@ -154,18 +170,17 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   server.listen({ port: options.port, host, ...(options.reusePort === true ? { reusePort: true } : {}) })
   await once(server, 'listening')
   vault.follow()
-  const { port } = server.address() as AddressInfo
   const close = async (graceMs = 10_000): Promise<void> => {
     watch.close()
     await empty({ server, traffic, clock }, { noticeMs: options.noticeMs ?? 0, graceMs })
     board.leave()
     neighbours.close()
     vault.close()
-    await house.transport.close()
+    await Promise.all([house.transport.close(), closeStore()])
     await journal.close()
   }
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: urlOf(server, host),
     house,
     traffic,
     notices: prepared.notices,

@@ -145,6 +145,7 @@ const GENERAL: GeneralSettings = {
   alwaysIncludeStreamUsage: false,
   enforceFallbackModelAccess: true,
   maxRequestBytes: 1_000_000,
+  storeMaxBytes: 1_000_000,
   maxResponseBytes: 1_000_000,
   maxInFlight: undefined,
   clientHeadMs: 30_000,

@@ -47,3 +47,12 @@ export const memoryKeep = (clock: Clock, mostBytes: number): MemoryKeep => {
     bytes: () => held,
   }
 }
+
+/** What is kept in both is found in the first, without a way to the disk; the second one has it after a restart. */
+export const layered = (first: Keep, second: Keep): Keep => ({
+  get: async key => (await first.get(key)) ?? (await second.get(key)),
+  put: (key, text, ttlMs) => {
+    first.put(key, text, ttlMs)
+    second.put(key, text, ttlMs)
+  },
+})

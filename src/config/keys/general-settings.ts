@@ -35,6 +35,10 @@ export const GENERAL_SETTINGS: readonly KeyRow[] = [
   honoured('max_request_size_mb', 'Largest request body; 100 when absent.'),
   honoured('max_response_size_mb', 'Largest whole answer held in memory; 256 when absent.'),
   honoured(
+    'store_max_size_mb',
+    'Understudy only: most that transcripts and copies of compactions take in the data directory; 1024 when absent.',
+  ),
+  honoured(
     'max_in_flight_requests_per_worker',
     'More than this many calls at once get 503 with `retry-after: 1`.',
   ),

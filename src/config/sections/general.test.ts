@@ -80,7 +80,7 @@ test('the salt key is kept apart from the master key', async () => {
 test('settings are read; 0 and false are kept', async () => {
   const own =
     await general(`completion_model: a, litellm_key_header_name: X-My-Key, enforce_fallback_model_access: false,
-    max_request_size_mb: 0.5, max_response_size_mb: 1, max_in_flight_requests_per_worker: 0, pass_through_request_timeout: 0,
+    max_request_size_mb: 0.5, max_response_size_mb: 1, store_max_size_mb: 2, max_in_flight_requests_per_worker: 0, pass_through_request_timeout: 0,
     client_head_timeout_seconds: 1.5, client_request_timeout_seconds: 0, client_stall_timeout_seconds: 2,
     public_routes: [/x], include_call_id_in_error_body: true, dangerously_allow_mock_testing_request_params: yes,
     disable_responses_id_security: true, allow_unmanaged_response_ids: true, forward_client_headers_to_llm_api: true,
@@ -103,6 +103,7 @@ test('settings are read; 0 and false are kept', async () => {
       enforceFallbackModelAccess: false,
       maxRequestBytes: 524_288,
       maxResponseBytes: 1_048_576,
+      storeMaxBytes: 2_097_152,
       maxInFlight: 0,
       clientHeadMs: 1500,
       clientRequestMs: 0,

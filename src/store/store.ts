@@ -1,0 +1,141 @@
+import { Worker } from 'node:worker_threads'
+import type { House } from '../house.ts'
+import type { Keep } from '../shared/keep.ts'
+import type { Numbered, Order, StoreData, Word } from './protocol.ts'
+
+/** A Keep that outlives the process. */
+export type Store = Keep & {
+  /** What was put is written; waits `withinMs` at most. */
+  readonly close: (withinMs: number) => Promise<void>
+}
+
+export type StoreOptions = Pick<House, 'clock' | 'event'> & {
+  /** The database file; made when something is put for the first time. */
+  readonly path: string
+  /** Bytes of texts that are kept at most; what was kept first goes first. */
+  readonly mostBytes: number
+}
+
+/** A call waits this long for what is kept, opening the file included, and then goes on without. */
+const PATIENCE_MS = 2_000
+/** Bytes on their way to a thread that is behind; more are not kept. */
+const MOST_WAITING_BYTES = 64 * 1024 * 1024
+/** A store that failed is left alone for so long. */
+const REST_MS = 10_000
+const THREAD = new URL(`./thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+
+type Waiting = { readonly bytes: number; readonly hear: (word: Word | undefined) => void }
+
+/**
+ * Texts in a SQLite file, on a thread that is started by the first use. Nothing waits for the disk but whoever asks for
+ * a text, and that one for a bounded time. A store that fails is told of once, is left alone for a while, and is tried
+ * again; until then nothing is found and nothing is kept.
+ */
+class ThreadStore implements Store {
+  readonly #options: StoreOptions
+  readonly #waiting = new Map<number, Waiting>()
+  #thread: Worker | undefined
+  #ids = 0
+  #heldBytes = 0
+  /** clock.now() until which it is left alone. */
+  #restsUntil = 0
+  #lost = false
+  #closed = false
+
+  constructor(options: StoreOptions) {
+    this.#options = options
+  }
+
+  readonly get: Keep['get'] = key =>
+    new Promise(resolve => {
+      if (this.#isAway()) return resolve(undefined)
+      const { clock } = this.#options
+      const now = clock.wall()
+      const id = this.#send({ kind: 'get', key, now }, 0, word => {
+        cancel()
+        resolve(word?.ok === true ? word.text : undefined)
+      })
+      const cancel = clock.after(PATIENCE_MS, () => {
+        this.#fail('no answer in time')
+        this.#settle(id, undefined)
+      })
+    })
+
+  readonly put: Keep['put'] = (key, text, ttlMs) => {
+    if (this.#isAway() || !(ttlMs > 0)) return
+    if (this.#heldBytes + text.length > MOST_WAITING_BYTES) return this.#fail('it is too slow')
+    const now = this.#options.clock.wall()
+    this.#send({ kind: 'put', key, text, until: now + ttlMs, now }, text.length, () => {})
+  }
+
+  readonly close: Store['close'] = async withinMs => {
+    this.#closed = true
+    const leaving = this.#thread
+    if (leaving === undefined) return
+    await new Promise<void>(resolve => {
+      const cancel = this.#options.clock.after(withinMs, resolve)
+      this.#send({ kind: 'close' }, 0, () => {
+        cancel()
+        resolve()
+      })
+    })
+    await leaving.terminate()
+  }
+
+  #isAway(): boolean {
+    return this.#closed || (this.#lost && this.#options.clock.now() < this.#restsUntil)
+  }
+
+  #send(order: Order, bytes: number, hear: Waiting['hear']): number {
+    this.#ids += 1
+    this.#waiting.set(this.#ids, { bytes, hear })
+    this.#heldBytes += bytes
+    this.#thread ??= this.#start()
+    this.#thread.postMessage({ ...order, id: this.#ids } satisfies Numbered)
+    return this.#ids
+  }
+
+  #start(): Worker {
+    const { path, mostBytes } = this.#options
+    const workerData: StoreData = { path, mostBytes }
+    const started = new Worker(THREAD, { workerData, stdout: true, stderr: true })
+    const ended = (reason: string): void => {
+      if (this.#thread !== started) return
+      this.#thread = undefined
+      this.#fail(reason)
+      for (const id of [...this.#waiting.keys()]) this.#settle(id, undefined)
+    }
+    started.unref()
+    started.on('message', (word: Word) => this.#hear(word))
+    started.on('error', error => ended(error instanceof Error ? error.message : 'the thread failed'))
+    started.on('exit', () => ended('the thread ended'))
+    return started
+  }
+
+  #hear(word: Word): void {
+    if (!word.ok) this.#fail(word.reason)
+    else if (this.#lost) {
+      this.#lost = false
+      this.#options.event('info', 'The store is back.', { file: this.#options.path })
+    }
+    this.#settle(word.id, word)
+  }
+
+  #settle(id: number, word: Word | undefined): void {
+    const one = this.#waiting.get(id)
+    if (one === undefined) return
+    this.#waiting.delete(id)
+    this.#heldBytes -= one.bytes
+    one.hear(word)
+  }
+
+  #fail(reason: string): void {
+    const { clock, event, path } = this.#options
+    this.#restsUntil = clock.now() + REST_MS
+    if (!this.#lost && !this.#closed)
+      event('warn', 'The store is lost; calls go on without what is kept.', { file: path, reason })
+    this.#lost = true
+  }
+}
+
+export const openStore = (options: StoreOptions): Store => new ThreadStore(options)
