@@ -60,6 +60,19 @@ export type Mock = {
   readonly response: string | undefined
 }
 
+/** What was put in the place of an id that only its provider can read. */
+export type Rehydrated = {
+  /** How the body of the call came from the client's. */
+  readonly edits: readonly Edit[]
+  /** Earlier responses, and the items that they are now. */
+  readonly responses: number
+  readonly items: number
+  /** Of the body that was made. */
+  readonly bytes: number
+  /** Of whom nobody is asked: the owner, when it is out. undefined: it is asked like the others. */
+  readonly without: string | undefined
+}
+
 export type Call = {
   readonly route: Route
   readonly method: string
@@ -96,6 +109,8 @@ export type Call = {
   readonly shadows: readonly Shadowed[] | undefined
   /** How the call asks for a compaction; undefined: it does not. */
   readonly compaction: CompactionWire | undefined
+  /** The conversation stands in it in the place of an id that nobody can read who is asked from here on. */
+  readonly rehydrated: Rehydrated | undefined
   readonly config: Config
   readonly context: Context
 }

@@ -20,6 +20,20 @@ export type Shadow = {
   readonly boundary: string
 }
 
+/** One response: what was asked, what was answered, and what it went on from. */
+export type Transcript = {
+  /** The provider's own id of the response: nothing that is kept stands in for something else. */
+  readonly id: string
+  /** The client's `input` and the provider's `output`, as they were written. */
+  readonly input: string
+  readonly output: string
+  /** The provider's own id of the response before it; '': it is the first. */
+  readonly previous: string
+  /** Who made it: Deployment.id and its boundary. */
+  readonly deployment: string
+  readonly boundary: string
+}
+
 /** unknown: sealed with a key that is not known here. broken: changed, cut, or another tenant's. */
 export type Opened<Content> =
   | { readonly kind: 'opened'; readonly content: Content }
@@ -118,6 +132,18 @@ const readCapsule = ({ summary, created, model, transcript }: JsonObject): Capsu
 const readShadow = ({ text, boundary }: JsonObject): Shadow | undefined =>
   typeof text === 'string' && typeof boundary === 'string' ? { text, boundary } : undefined
 
+const readTranscript = (value: JsonObject): Transcript | undefined => {
+  const { id, input, output, previous, deployment, boundary } = value
+  return typeof id === 'string' &&
+    typeof input === 'string' &&
+    typeof output === 'string' &&
+    typeof previous === 'string' &&
+    typeof deployment === 'string' &&
+    typeof boundary === 'string'
+    ? { id, input, output, previous, deployment, boundary }
+    : undefined
+}
+
 /** Summaries that travel with their client. */
 export class Capsules extends Vault<Capsule> {
   constructor(material: string, previous: readonly string[] = []) {
@@ -129,6 +155,13 @@ export class Capsules extends Vault<Capsule> {
 export class Shadows extends Vault<Shadow> {
   constructor(material: string, previous: readonly string[] = []) {
     super({ name: 'shadow', read: readShadow }, material, previous)
+  }
+}
+
+/** Responses that are kept here. */
+export class Transcripts extends Vault<Transcript> {
+  constructor(material: string, previous: readonly string[] = []) {
+    super({ name: 'transcript', read: readTranscript }, material, previous)
   }
 }
 

@@ -43,6 +43,7 @@ export const gateway =
       intake?.release()
       // The reply has settled it, unless the gateway itself failed: even then nothing is held for ever.
       if (settled?.kind === 'answered') settled.answered.lease.release()
+      if (settled?.trail.rehydrated !== undefined) house.memory.give(settled.trail.rehydrated.bytes)
     }
     record({ received, call, settled, finish }, house)
   }

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
-import { Capsules, Shadows } from './capsule.ts'
+import { Capsules, Shadows, Transcripts } from './capsule.ts'
 import type { Config, Deployment } from './config/config.ts'
 
 /** What a sealed id carries. */
@@ -49,6 +49,7 @@ export class Seal {
   readonly capsules: Capsules
   /** Conversations that are kept here, sealed with it, too. */
   readonly shadows: Shadows
+  readonly transcripts: Transcripts
   readonly #key: Buffer
   readonly #nonceKey: Buffer
   /** What ids may have been sealed with, the key in force first. */
@@ -65,6 +66,7 @@ export class Seal {
     this.#keys = [this.#key, ...previous.map(encryptionKey)]
     this.capsules = new Capsules(material, previous)
     this.shadows = new Shadows(material, previous)
+    this.transcripts = new Transcripts(material, previous)
   }
 
   seal(upstreamId: string, deployment: Deployment, owner: string): string {

@@ -135,6 +135,7 @@ const parcelOf = (route: Route, client: JsonObject, more: Partial<Parcel>): Parc
     allowedParams: [],
     askUsage: false,
     shadows: undefined,
+    rehydrated: undefined,
     ...more,
   }
 }

@@ -13,7 +13,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 /** What adapt needs of a call: values of the wire, nothing of the Context. */
 export type Parcel = Pick<
   Call,
-  'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits' | 'shadows'
+  'route' | 'method' | 'params' | 'query' | 'body' | 'headers' | 'stream' | 'edits' | 'shadows' | 'rehydrated'
 > & {
   /** What the request says of drop_params; undefined: it says nothing. */
   readonly dropParams: boolean | undefined
@@ -24,6 +24,24 @@ export type Parcel = Pick<
   /** always_include_stream_usage */
   readonly askUsage: boolean
 }
+
+export const parcelOf = (call: Call): Parcel => ({
+  route: call.route,
+  method: call.method,
+  params: call.params,
+  query: call.query,
+  body: call.body,
+  headers: call.headers,
+  stream: call.stream,
+  edits: call.edits,
+  shadows: call.shadows,
+  rehydrated: call.rehydrated,
+  dropParams: call.controls.dropParams,
+  dropParamsOtherwise: call.config.litellm.dropParams,
+  additionalDropParams: call.controls.additionalDropParams,
+  allowedParams: call.controls.allowedOpenaiParams,
+  askUsage: call.config.general.alwaysIncludeStreamUsage,
+})
 
 export type Hop = {
   readonly deployment: Deployment
@@ -138,7 +156,13 @@ export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
         : [...deployment.allowedOpenaiParams, ...parcel.allowedParams],
     compaction: hop.wanted === undefined ? undefined : compactingBy(hop, hop.wanted),
   }
-  return { ask, draft: deployment.connection.draft(ask) }
+  const draft = deployment.connection.draft(ask)
+  const { rehydrated } = parcel
+  // The body that the other edits are about was made by these.
+  return {
+    ask,
+    draft: rehydrated === undefined ? draft : { ...draft, edits: [...rehydrated.edits, ...draft.edits] },
+  }
 }
 
 /** extra_headers are the operator's and win over the client's of the same name. */

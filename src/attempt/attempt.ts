@@ -6,7 +6,7 @@ import { waysOf } from '../plan/compaction.ts'
 import { type Following, makePlan, type Plan, type Stop } from '../plan/plan.ts'
 import type { Wish } from '../plan/wish.ts'
 import { decorate } from '../reply/error-text.ts'
-import type { Parcel } from './adapt.ts'
+import { type Parcel, parcelOf } from './adapt.ts'
 import { Allowance } from './allowance.ts'
 import { classify } from './classify.ts'
 import { playGroup } from './group.ts'
@@ -14,11 +14,12 @@ import { heldBack, keptStop } from './kept.ts'
 import { deskFor, type Play } from './level.ts'
 import { lostResponse } from './lost.ts'
 import { mockFailure, mockFirstAttempt } from './mock.ts'
-import type { Failed, Outcome } from './outcome.ts'
+import type { Answered, Failed, Outcome } from './outcome.ts'
 import { PromptSize } from './prompt-size.ts'
 import type { Resumption } from './resume.ts'
 import { note } from './run.ts'
 import type { Settled, Trail } from './settled.ts'
+import { type Freed, hasStandIns, isJudged, leadsOn, withoutOwner } from './stand-in.ts'
 import { wishOf } from './wish-of.ts'
 
 /** One request on its way through the groups: the only place that decides "again". */
@@ -33,29 +34,13 @@ export type Walk = {
   readonly visited: Set<string>
   /** The walk goes on from an answer that broke. */
   readonly resumption?: Resumption
+  /** There may be a transcript, and others who would serve the call with it when this one fails. */
+  readonly standsIn?: true
   /** No group stands by for another: every one of them has been looked at, and none had anybody to ask. */
   readonly forlorn?: true
 }
 
-const parcelOf = (call: Call): Parcel => ({
-  route: call.route,
-  method: call.method,
-  params: call.params,
-  query: call.query,
-  body: call.body,
-  headers: call.headers,
-  stream: call.stream,
-  edits: call.edits,
-  shadows: call.shadows,
-  dropParams: call.controls.dropParams,
-  dropParamsOtherwise: call.config.litellm.dropParams,
-  additionalDropParams: call.controls.additionalDropParams,
-  allowedParams: call.controls.allowedOpenaiParams,
-  askUsage: call.config.general.alwaysIncludeStreamUsage,
-})
-
-/** Call → Settled: attempts, retries and fallbacks until one answers or the way ends. */
-export const attempt = async (call: Call, house: House): Promise<Settled> => {
+const beginWalk = (call: Call, house: House): Walk => {
   const plan = makePlan(call)
   const trail: Trail = {
     steps: [],
@@ -66,24 +51,31 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
     timeoutMs: undefined,
   }
   const allowance = new Allowance(call, house.clock)
-  let walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, allowance, visited: new Set() }
-  let end = await visit(walk, plan.first, FIRST)
-  // Each group left its guesses standing because another one was there, and that one had nobody either; and whoever
-  // waited in a queue for nothing may find somebody who is back.
-  if (foundNobody(walk, end)) {
-    walk = { ...walk, visited: new Set(), forlorn: true }
-    trail.fallbacks = 0
-    trail.skipped.length = 0
-    end = await visit(walk, plan.first, FIRST)
-  }
-  if (end.outcome.kind === 'answered')
-    return { kind: 'answered', answered: end.outcome, trail, way: { walk, at: end } }
+  const walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, allowance, visited: new Set() }
+  return hasStandIns(call, plan) ? { ...walk, standsIn: true } : walk
+}
+
+/** Call → Settled: attempts, retries and fallbacks until one answers or the way ends. */
+export const attempt = async (call: Call, house: House): Promise<Settled> => {
+  const begun = beginWalk(call, house)
+  const first = await fromFirst(begun)
+  if (first.outcome.kind === 'answered') return answeredAt(begun, first, first.outcome)
+  const freed = await withoutOwner(begun, first.outcome)
+  const { walk, end } = freed === undefined ? await insist(begun, first, fromFirst) : await standIn(freed)
+  const { trail } = walk
+  const { outcome } = end
+  if (outcome.kind === 'answered') return answeredAt(walk, end, outcome)
   // Whatever failed before, and wherever the client left meanwhile: nobody is there to be told of it.
   if (call.context.departed.aborted) {
     const failure = classify({ kind: 'client_gone' })
     return { kind: 'failed', failure, message: failure.message, trail }
   }
-  return toldAs(walk, end.outcome.failure, end.message)
+  if (freed === undefined) return toldAs(begun, outcome.failure, end.message)
+  const told = toldOf(freed, outcome.failure, end.message)
+  // Whoever has judged the conversation saw what was made here of it: the client can say it in its own words.
+  return isJudged(outcome.failure)
+    ? toldAs(begun, told.failure, told.message)
+    : { kind: 'failed', ...told, trail }
 }
 
 /** The failure as the client hears it: where state kept others from being asked, it says so. */
@@ -98,6 +90,76 @@ const toldAs = ({ call, plan, trail }: Walk, failure: Failure, message: string):
   note(trail, `end: ${held.field} binds the call to one account`)
   const told = { ...failure, param: failure.param ?? held.field }
   return { kind: 'failed', failure: told, message: `${message} ${held.text}`, trail }
+}
+
+const answeredAt = (walk: Walk, at: End, answered: Answered): Settled => ({
+  kind: 'answered',
+  answered,
+  trail: walk.trail,
+  way: { walk, at },
+})
+
+/** One way along the plan. */
+type Start = (walk: Walk) => Promise<End>
+
+const fromFirst: Start = walk => visit(walk, walk.plan.first, FIRST)
+
+const fallFrom = ({ plan }: Walk, { failure }: Failed): Fall => ({
+  ...FIRST,
+  stop: plan.first,
+  failure,
+  following: plan.follow(plan.first, failure.class),
+})
+
+/** Who is left of the first group, then who follows it. */
+const fromOwner =
+  ({ owner }: Freed): Start =>
+  async walk => {
+    const { first } = walk.plan
+    if (first.candidates.length > 0) {
+      note(walk.trail, `without its owner: ${owner.failure.class}`)
+      return visit(walk, first, FIRST)
+    }
+    walk.visited.add(keyOf(first))
+    const message = owner.failure.message
+    return (await fall(walk, fallFrom(walk, owner))) ?? { outcome: owner, message, stop: first, spot: FIRST }
+  }
+
+const standIn = async (freed: Freed): Promise<{ readonly walk: Walk; readonly end: End }> => {
+  const start = fromOwner(freed)
+  try {
+    return await insist(freed.walk, await start(freed.walk), start)
+  } catch (error) {
+    // Nothing of it throws; if it does all the same, the memory is not lost.
+    freed.walk.house.memory.give(freed.walk.trail.rehydrated?.bytes ?? 0)
+    throw error
+  }
+}
+
+/** Of an owner that is out its own failure is told, for it may be back when the others are not. */
+const toldOf = (
+  { walk, owner }: Freed,
+  failure: Failure,
+  message: string,
+): { readonly failure: Failure; readonly message: string } =>
+  walk.call.rehydrated?.without === undefined
+    ? { failure, message }
+    : { failure: owner.failure, message: accountOf(walk, fallFrom(walk, owner), message) }
+
+/**
+ * Each group left its guesses standing because another one was there, and that one had nobody either; and whoever waited
+ * in a queue for nothing may find somebody who is back.
+ */
+const insist = async (
+  walk: Walk,
+  end: End,
+  start: Start,
+): Promise<{ readonly walk: Walk; readonly end: End }> => {
+  if (!foundNobody(walk, end)) return { walk, end }
+  const forlorn: Walk = { ...walk, visited: new Set(), forlorn: true }
+  walk.trail.fallbacks = 0
+  walk.trail.skipped.length = 0
+  return { walk: forlorn, end: await start(forlorn) }
 }
 
 /** The whole way was gone without one attempt, although somebody rests who might have been asked. */
@@ -141,10 +203,14 @@ const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
   const hasFallback = (failure: FailureClass): boolean =>
     walk.forlorn !== true &&
     !walk.allowance.spent &&
-    (more || (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets)))
-  const pretended = depth === 0 && walk.resumption === undefined ? mockFirstAttempt(call, stop) : undefined
+    (more ||
+      (walk.standsIn === true && leadsOn(failure)) ||
+      (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets)))
+  // Whoever stands in for an owner is one more that is asked, be it of the same group.
+  const isFirst = depth === 0 && call.rehydrated === undefined
+  const pretended = isFirst && walk.resumption === undefined ? mockFirstAttempt(call, stop) : undefined
   const desk = deskFor(call, walk.house)
-  return { ...walk, call, stop, wish, desk, hop: depth > 0, hasFallback, pretended }
+  return { ...walk, call, stop, wish, desk, hop: !isFirst, hasFallback, pretended }
 }
 
 const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {

@@ -2,6 +2,8 @@ import type { Call } from '../call.ts'
 import { type Failure, VERDICTS } from '../failure.ts'
 import type { Plan } from '../plan/plan.ts'
 
+const LOST = 'previous_response_not_found'
+
 /** Somebody else's turn comes as soon as the client sends everything itself. */
 export const isOut = (failure: Failure): boolean =>
   VERDICTS[failure.class].fallback === 'generic' &&
@@ -22,10 +24,12 @@ const isAway = (call: Call, plan: Plan, failure: Failure): boolean =>
  * A stored response that cannot be read now: the client sends its whole input when it is told so in the words that it
  * knows, and whoever is left serves it; nobody else ever sees the id. undefined: the failure is told as it is.
  *
- * Whoever has the transcript can put it in the place of the id before this is told.
+ * Where there is a transcript it takes the place of the id before this is told: see stand-in.ts.
  */
 export const lostResponse = (call: Call, plan: Plan, failure: Failure): Failure | undefined => {
-  if (!isKeptByNobody(failure) && !isAway(call, plan, failure)) return undefined
+  // Of an owner that does not know it any more the client hears in the words of the id that it knows itself.
+  const isUnknown = call.pin?.because === 'previous_response_id' && failure.code === LOST
+  if (!isUnknown && !isKeptByNobody(failure) && !isAway(call, plan, failure)) return undefined
   const [written = ''] = call.echoes.values()
   return {
     ...failure,
@@ -34,7 +38,7 @@ export const lostResponse = (call: Call, plan: Plan, failure: Failure): Failure 
     message: `Previous response with id '${written}' not found.`,
     type: 'invalid_request_error',
     param: 'previous_response_id',
-    code: 'previous_response_not_found',
+    code: LOST,
     retryAfterMs: undefined,
     detail: undefined,
   }

@@ -1,3 +1,4 @@
+import type { Rehydrated } from '../call.ts'
 import type { Usage } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
 import type { Candidate } from '../plan/wish.ts'
@@ -26,6 +27,8 @@ export type Trail = {
   outrun?: { readonly candidate: Candidate; readonly usage: Usage | undefined }
   /** What deployments have refused of this request, by their ids; there from the first repair on. */
   repairs?: Map<string, Repairs>
+  /** The conversation was put in the place of an id that only its provider can read. */
+  rehydrated?: Rehydrated
   /** The request's own timeout in force for the last attempt, milliseconds. */
   timeoutMs: number | undefined
 }

@@ -178,6 +178,9 @@ export type Learning = {
   readonly ttlMs: number
 }
 
+/** Something is kept of the conversations of these groups, '*' being all, for so long. */
+export type KeptFor = { readonly groups: ReadonlySet<string>; readonly ttlMs: number }
+
 export type RouterSettings = {
   readonly strategy: RoutingStrategy
   readonly strategyArgs: JsonObject
@@ -212,7 +215,9 @@ export type RouterSettings = {
   /** compaction_model: who summarises a conversation that nobody else could compact, by group; '*': any group. */
   readonly compactionModels: FallbackTable | undefined
   /** compaction_shadow: groups of whose native compactions a readable copy is kept, and for how long; '*': all. */
-  readonly compactionShadows: { readonly groups: ReadonlySet<string>; readonly ttlMs: number } | undefined
+  readonly compactionShadows: KeptFor | undefined
+  /** transcripts: groups of whose responses input and output are kept, and for how long; '*': all. */
+  readonly transcripts: KeptFor | undefined
   readonly enablePreCallChecks: boolean
   readonly optionalPreCallChecks: ReadonlySet<PreCallCheck>
   readonly affinityTtlMs: number

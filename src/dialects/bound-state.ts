@@ -59,8 +59,8 @@ export const BOUND_STATE: readonly BoundKind[] = [
     name: 'a stored response',
     shown: '`previous_response_id`',
     readers: OWN,
-    away: 'stays',
-    how: '400 `previous_response_not_found`, on which clients send their whole input',
+    away: 'in words',
+    how: 'the conversation takes its place where a transcript is kept; else it stays, and is told as 400 `previous_response_not_found`, on which clients send their whole input',
   },
   {
     name: 'a conversation',

@@ -140,7 +140,8 @@ const firstStop = (call: Call): Stop => {
   const found = resolveGroup(name, config) ?? resolveDefault(config)
   if (found === undefined) throw unknownModel(name)
   if (!call.context.caller.mayUse(found.group)) throw denied(name)
-  const candidates = pin === undefined ? found.candidates : reachable(found.candidates, pin)
+  const asked = stillAsked(found.candidates, call)
+  const candidates = pin === undefined ? asked : reachable(asked, pin)
   if (pin !== undefined && candidates.length === 0) {
     const home = homeOf(call, found.group, pin)
     if (home === undefined) throw lostState(pin, call)
@@ -148,6 +149,12 @@ const firstStop = (call: Call): Stop => {
   }
   return { group: found.group, named: name, candidates, overrides: NO_OVERRIDES, byId: found.byId }
 }
+
+/** Who has failed as the owner of what the call went on from is not asked again, now that anybody can serve it. */
+const stillAsked = (candidates: readonly Candidate[], { rehydrated }: Call): readonly Candidate[] =>
+  rehydrated?.without === undefined
+    ? candidates
+    : candidates.filter(one => one.deployment.boundary !== rehydrated.without)
 
 /** Every group that the fallbacks of `group` may lead to. */
 const fallbackGroups = (call: Call, group: string): ReadonlySet<string> => {
@@ -281,13 +288,15 @@ export const makePlan = (call: Call): Plan => {
     // Every hop is authorised again: a fallback is no way around the key's models.
     if (config.general.enforceFallbackModelAccess && !context.caller.mayUse(found.group))
       return { skipped: `the key may not use ${target.group}` }
-    let candidates = found.candidates.filter(one => modeFits(one.deployment, route))
+    let candidates: readonly Candidate[] = found.candidates.filter(one => modeFits(one.deployment, route))
     if (candidates.length === 0) return { skipped: `${target.group} does not serve ${route.name}` }
     const [lead] = first.candidates
     if (route.crossing === 'same-model' && lead !== undefined)
       candidates = candidates.filter(one => sameModel(lead, one))
     if (candidates.length === 0) return { skipped: `${target.group} is another embedding model` }
-    if (call.pin !== undefined) candidates = [...reachable(candidates, call.pin)]
+    candidates = stillAsked(candidates, call)
+    if (candidates.length === 0) return { skipped: `${target.group} is the owner, and is out` }
+    if (call.pin !== undefined) candidates = reachable(candidates, call.pin)
     else if (call.unowned) candidates = candidates.filter(one => sharesBoundary(one, first.candidates))
     if (candidates.length === 0)
       return { skipped: `${target.group} cannot read the state this call refers to` }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Call } from '../call.ts'
 import type { Edit } from '../wire/edit.ts'
-import { resolveGroup } from './resolve.ts'
+import { isKeptFor } from './transcripts.ts'
 
 /** An item that only its maker can read or find, and what stands in for it elsewhere. */
 export type Shadowed = {
@@ -17,12 +17,8 @@ export const shadowKey = (encrypted: string, tenant: string): string =>
   `shadow:${createHash('sha256').update(`${tenant}\u0000${encrypted}`).digest('hex')}`
 
 /** The operator wants copies of what this group compacts. */
-export const isShadowed = ({ config, model }: Pick<Call, 'config' | 'model'>): boolean => {
-  const shadows = config.router.compactionShadows
-  if (shadows === undefined) return false
-  const { groups } = shadows
-  return groups.has('*') || groups.has(model) || groups.has(resolveGroup(model, config)?.group ?? model)
-}
+export const isShadowed = (call: Pick<Call, 'config' | 'model'>): boolean =>
+  isKeptFor(call.config.router.compactionShadows, call)
 
 const NO_EDITS: readonly Edit[] = []
 

@@ -122,6 +122,7 @@ const ROUTER: RouterSettings = {
   fallbackOnContentPolicy: false,
   compactionModels: undefined,
   compactionShadows: undefined,
+  transcripts: undefined,
   enablePreCallChecks: false,
   optionalPreCallChecks: new Set(),
   affinityTtlMs: 3_600_000,

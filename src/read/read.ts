@@ -4,7 +4,7 @@ import { Context } from '../context.ts'
 import type { Reference } from '../dialects/bound-state.ts'
 import { Refusal } from '../failure.ts'
 import { type NamedItem, namedItemsIn } from '../plan/copies.ts'
-import { carriesCiphertext, type Home, homeOfItems, NO_HOME } from '../plan/encrypted.ts'
+import { carriesCiphertext, homeOfItems, NO_HOME } from '../plan/encrypted.ts'
 import { keeperOf, readReferences } from '../plan/references.ts'
 import type { Pin } from '../plan/wish.ts'
 import type { Route } from '../routes.ts'
@@ -178,18 +178,31 @@ const forwardingOf = ({ route, config: { general } }: Received): Forwarding => (
 /** What the house remembers that an id or a ciphertext of the request may refer to. */
 export type Memory = { readonly seal: Seal; readonly board: Pick<Board, 'origins'> }
 
-const homeOf = ({ route, config }: Received, body: ClientBody, { board }: Memory): Home =>
-  body.kind === 'json' && carriesCiphertext(route.shape) ? homeOfItems(body.index, config, board) : NO_HOME
+type Bonds = Pick<Call, 'pin' | 'origin' | 'unowned' | 'references' | 'named'>
 
 const NO_NAMES: readonly NamedItem[] = []
-
-const namedItemsOf = (body: ClientBody, { shape }: Route): readonly NamedItem[] =>
-  body.kind === 'json' && carriesCiphertext(shape) ? namedItemsIn(body.index) : NO_NAMES
-
 const NO_KEPT: readonly Reference[] = []
 
-const referencesOf = ({ route, config }: Received, body: ClientBody): readonly Reference[] =>
-  body.kind === 'json' ? readReferences(body.index, config, route.shape) : NO_KEPT
+/** What the items and ids of a body bind its call to. `opened`: what its sealed ids do. Throws Refusal for two accounts. */
+export const bondsOf = (
+  body: ClientBody,
+  { route, config }: Pick<Call, 'route' | 'config'>,
+  { board }: Pick<Memory, 'board'>,
+  opened: Pick<References, 'pin' | 'unowned'>,
+): Bonds => {
+  const index = body.kind === 'json' ? body.index : undefined
+  const bearing = index !== undefined && carriesCiphertext(route.shape) ? index : undefined
+  const home = bearing === undefined ? NO_HOME : homeOfItems(bearing, config, board)
+  const references = index === undefined ? NO_KEPT : readReferences(index, config, route.shape)
+  const keeping = keeperOf(references, config, board)
+  return {
+    pin: onePin(opened.pin ?? home.pin, keeping.pin),
+    origin: home.origin,
+    unowned: opened.unowned || home.unowned || keeping.unowned,
+    references,
+    named: bearing === undefined ? NO_NAMES : namedItemsIn(bearing),
+  }
+}
 
 /** Throws Refusal where what the call refers to is kept by two accounts. */
 const onePin = (one: Pin | undefined, other: Pin | undefined): Pin | undefined => {
@@ -231,9 +244,6 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
   refuseCredentials(plain ? NOTHING : looked.keys, looked.peek, steering)
   const model = modelOf(received, looked, query.get)
   const controls = plain ? NO_CONTROLS : readControls(sources)
-  const home = homeOf(received, looked.body, memory)
-  const references = referencesOf(received, looked.body)
-  const keeping = keeperOf(references, config, memory.board)
   const opened = openReferences(received, looked, { seal: memory.seal, config, caller })
   const compaction = readCompaction(looked.body, route, memory.seal.capsules, caller.owner)
   return {
@@ -248,16 +258,13 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
     stream: wantsStream(received, looked, query.get),
     controls,
     edits: editsOf(plain && route.model !== 'owner' ? NO_EDITS : dropsOf(looked, route), opened, compaction),
-    pin: onePin(opened.pin ?? home.pin, keeping.pin),
-    origin: home.origin,
+    ...bondsOf(looked.body, received, memory, opened),
     echoes: opened.echoes,
-    unowned: opened.unowned || home.unowned || keeping.unowned,
-    references,
     asides: opened.asides,
     compaction: compaction.wire,
     natives: compaction.natives,
-    named: namedItemsOf(looked.body, route),
     shadows: undefined,
+    rehydrated: undefined,
     config,
     context: contextOf(received, caller, looked, plain ? NOTHING : readTags(sources)),
   }

@@ -98,6 +98,7 @@ export const lineOf = (record: RequestRecord, level: Level, wallMs: number): str
       'skipped',
       skipped?.map(why => clip(why, MESSAGE_LIMIT)),
     )
+    .text('rehydrated', record.rehydrated)
     .json('usage', record.usage)
     .number('costUsd', record.costUsd)
     .written('steps', `[${record.steps.map(stepOf).join()}]`)

@@ -3,7 +3,7 @@ import type { Call, Received } from '../call.ts'
 import type { House } from '../house.ts'
 import type { Finish } from '../reply/reply.ts'
 import { costOf, priceOf } from './price.ts'
-import { awayMs, type RequestRecord, type Step } from './trail.ts'
+import { awayMs, type RequestRecord, rehydratedText, type Step } from './trail.ts'
 
 /** Everything that is known when the last byte has left. */
 export type Ending = {
@@ -120,6 +120,7 @@ export const record = (ending: Ending, house: House): void => {
   const costUsd = outrun === undefined ? finish.costUsd : costWith(finish.costUsd, steps)
   if (costUsd !== undefined) line.costUsd = costUsd
   if (settled !== undefined && settled.trail.skipped.length > 0) line.skipped = settled.trail.skipped
+  if (settled?.trail.rehydrated !== undefined) line.rehydrated = rehydratedText(settled.trail.rehydrated)
   const error = errorOf(ending)
   if (error !== undefined) line.error = error
   house.journal.request(received.config.litellm.turnOffMessageLogging ? wordless(line) : line)

@@ -65,6 +65,10 @@ const sharedMs = (one: Step, other: Step): number =>
     Math.min(one.startedMs + one.ms, other.startedMs + other.ms) - Math.max(one.startedMs, other.startedMs),
   )
 
+/** What took the place of an id that nobody could read any more, as headers and the log tell it. */
+export const rehydratedText = (of: { readonly responses: number; readonly items: number }): string =>
+  `previous_response_id; responses=${of.responses}; items=${of.items}`
+
 /** How the exchange with the client ended. */
 export type RequestEnd = 'complete' | 'client_left' | 'upstream_broke' | 'refused' | 'error'
 
@@ -99,6 +103,8 @@ export type RequestRecord = {
   readonly fallbacks: number
   /** Fallback targets that were passed over, and why; absent when there was none. */
   readonly skipped?: readonly string[]
+  /** What took the place of an id whose owner was out. */
+  readonly rehydrated?: string
   readonly usage?: Usage
   /** USD over all attempts; absent when any price is unknown. */
   readonly costUsd?: number

@@ -21,6 +21,7 @@ import {
 import { keepShadow, keepsShadow } from './shadow.ts'
 import { streamReply } from './stream-reply.ts'
 import { toldOn, withCallId } from './told.ts'
+import { keepsTranscript, keepTranscript } from './transcript.ts'
 
 export type { Finish } from './served.ts'
 
@@ -114,7 +115,9 @@ const documentReply = (
     failure: undefined,
     firstTokenMs: undefined,
   }
-  return writeWhole({ served, segments, length, finish })
+  const written = writeWhole({ served, segments, length, finish })
+  if (content.index !== undefined && keepsTranscript(served)) keepTranscript(served, content.index)
+  return written
 }
 
 /** Up to this size the head and the body leave in one write. */

@@ -12,7 +12,7 @@ import {
 } from '../plan/encrypted.ts'
 import { rememberContainers, rememberMade } from '../plan/references.ts'
 import { costOf, priceOf } from '../record/price.ts'
-import { awayMs, type RequestEnd } from '../record/trail.ts'
+import { awayMs, type RequestEnd, rehydratedText } from '../record/trail.ts'
 import { addClientHeaders } from '../wire/headers.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import { compactionHeader } from './compaction.ts'
@@ -62,6 +62,8 @@ export const headFor = (served: Served, costUsd: number | undefined): HeaderList
   const compaction = compactionHeader(answered)
   if (compaction !== undefined) head.push('x-understudy-compaction', compaction)
   if (answered.dropped !== undefined) addDropped(head, answered.dropped)
+  const { rehydrated } = settled.trail
+  if (rehydrated !== undefined) head.push('x-understudy-rehydrated', rehydratedText(rehydrated))
   addClientHeaders(head, answered.headers)
   return head
 }

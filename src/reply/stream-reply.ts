@@ -24,6 +24,7 @@ import { relay, type StreamEnd } from './relay.ts'
 import { type Rewriter, rewriterFor } from './rewrite.ts'
 import { type Finish, headFor, learnCiphertext, learnItems, type Served, type Stage } from './served.ts'
 import { keepShadowOfEvent, keepsShadow } from './shadow.ts'
+import { keepsTranscript, keepTranscriptOfEvent } from './transcript.ts'
 
 type StreamContent = Extract<Content, { kind: 'stream' }>
 type AnsweredSettled = Extract<Settled, { kind: 'answered' }>
@@ -106,7 +107,9 @@ const editsOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array | 
       : (event: StreamEvent) => rewriter.event(withEarlierUsage(play, part, event))
   const binds = bindsCiphertext(call.config, call.route.shape)
   const copies = keepsCopies(play.stage)
-  if (!binds && !copies && call.compaction === undefined) return named
+  // What two providers have said together is kept by neither.
+  const keeps = part.resumed === undefined && keepsTranscript(play.stage)
+  if (!binds && !copies && !keeps && call.compaction === undefined) return named
   const served: Served = { ...play.stage, answered: part.settled.answered, rewriter }
   const shadows = keepsShadow(served)
   return event => {
@@ -114,6 +117,7 @@ const editsOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array | 
     if (binds && event.event === ITEM_DONE) learnItem(served, event)
     if (copies && event.event === ITEM_DONE) copyItem(served, event)
     if (shadows) keepShadowOfEvent(served, event)
+    if (keeps) keepTranscriptOfEvent(served, event)
     return named(event)
   }
 }

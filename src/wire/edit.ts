@@ -24,6 +24,7 @@ export const EDIT_NAMES = [
   'missing-thinking', // a turn that another provider began has no thoughts: it goes on without thinking
   'expand-capsule', // a compacted conversation that we sealed becomes a message that every model can read
   'expand-reference', // the name of an item becomes the item, where nobody else could find it
+  'rehydrate', // an id that only its provider can read becomes the conversation that it stands for
   'expand-shadow', // a compaction that only another provider can read becomes what it was made of, in words
   'seal-capsule', // a summary that was made here is sealed for its owner
   'compaction-wire', // a compaction is asked for by the wire that the deployment has

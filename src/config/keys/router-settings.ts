@@ -120,6 +120,12 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     false,
   ),
   honoured('compaction_shadow_ttl', 'Understudy only: seconds a copy is kept.', 604800),
+  honoured(
+    'transcripts',
+    'Understudy only: true, or a list of groups: input and output of responses are kept, sealed, so that others can go on from a `previous_response_id` whose owner is out. See [responses-state.md](responses-state.md#transcripts).',
+    false,
+  ),
+  honoured('transcripts_ttl', 'Understudy only: seconds a transcript is kept.', 2592000),
   honoured('enable_pre_call_checks', 'Leaves out deployments that cannot take the call.', false),
   honoured('optional_pre_call_checks', 'Further checks and affinities by name.'),
   honoured('deployment_affinity_ttl_seconds', 'How long an affinity lasts.', 3600),

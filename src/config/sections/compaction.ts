@@ -1,7 +1,7 @@
 import type { FallbackTable, FallbackTarget, RouterSettings } from '../config.ts'
 import { didYouMean, join, type Report } from '../report.ts'
-import { toFlag } from '../shapes.ts'
-import { child, type Entry, isUnset, type MapNode, type Node, text } from '../tree.ts'
+import { type Entry, type MapNode, type Node, text } from '../tree.ts'
+import { readKept } from './kept.ts'
 import { isLookedUp, type Names } from './names.ts'
 
 const PATH = ['router_settings', 'compaction_model'] as const
@@ -59,30 +59,8 @@ export const readCompactionModels = (
   return table.size === 0 ? undefined : table
 }
 
-const SHADOW = ['router_settings', 'compaction_shadow'] as const
 /** Seven days. */
 const SHADOW_TTL_MS = 7 * 24 * 3_600_000
-
-const groupsIn = (node: Node, { names, report }: Reading): readonly string[] => {
-  const switched = node.kind === 'scalar' ? toFlag(node.value) : undefined
-  if (switched === true) return ['*']
-  if (switched === false) return []
-  if (node.kind !== 'list') {
-    report.error(join(...SHADOW), node.place, 'must be true, false or a list of groups')
-    return []
-  }
-  return node.items.flatMap((item, index) => {
-    const group = text(item)?.trim() ?? ''
-    if (group === '*' || names.serves(group)) return [group]
-    const hint = didYouMean(group, names.groups)
-    report.error(
-      join(...SHADOW, index),
-      item.place,
-      `must be the name of a group, and none is called so.${hint}`,
-    )
-    return []
-  })
-}
 
 /** `compaction_shadow: true`, or a list of groups; with it, how long a copy is kept. */
 export const readShadows = (
@@ -90,9 +68,5 @@ export const readShadows = (
   ttlMs: number | undefined,
   names: Names,
   report: Report,
-): RouterSettings['compactionShadows'] => {
-  const node = child(router, 'compaction_shadow')
-  if (node === undefined || isUnset(node)) return undefined
-  const groups = new Set(groupsIn(node, { names, report }))
-  return groups.size === 0 ? undefined : { groups, ttlMs: ttlMs ?? SHADOW_TTL_MS }
-}
+): RouterSettings['compactionShadows'] =>
+  readKept({ router, key: 'compaction_shadow', names, report }, ttlMs ?? SHADOW_TTL_MS)

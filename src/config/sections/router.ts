@@ -9,6 +9,7 @@ import { readCompactionModels, readShadows } from './compaction.ts'
 import { readFailover, warnOfCap } from './failover.ts'
 import { readDefaultFallbacks, readFallbacks, type Written, withDefaults } from './fallbacks.ts'
 import { readHedges } from './hedging.ts'
+import { readKept } from './kept.ts'
 import type { Names } from './names.ts'
 import { PHASE_KEYS, readPhases } from './phases.ts'
 import { ALLOWED_FAILS_FIELDS, RETRY_FIELDS, readGroupPolicies, readPolicy } from './policies.ts'
@@ -36,6 +37,8 @@ const CHECKS: ReadonlySet<string> = new Set<PreCallCheck>([
 
 /** A day: a provider that takes the parameter now is found out by the next one. */
 const LEARNED_FOR_MS = 86_400_000
+/** As long as OpenAI keeps a response. */
+const TRANSCRIPT_TTL_MS = 30 * 24 * 3_600_000
 
 const isStrategy = (word: string): word is RoutingStrategy => STRATEGIES.has(word)
 const isCheck = (word: string): word is PreCallCheck => CHECKS.has(word)
@@ -61,6 +64,7 @@ const ROUTER = SHARED.extend({
   max_fallbacks: count.optional(),
   fallback_on_content_policy: flag.optional(),
   compaction_shadow_ttl: seconds.optional(),
+  transcripts_ttl: seconds.optional(),
   enable_pre_call_checks: flag.optional(),
   optional_pre_call_checks: texts.optional(),
   deployment_affinity_ttl_seconds: seconds.optional(),
@@ -165,6 +169,10 @@ export const readRouter = (sources: RouterSources): RouterSettings => {
     fallbackOnContentPolicy: own.fallback_on_content_policy ?? false,
     compactionModels: readCompactionModels(entry(router, 'compaction_model'), sources.names, report),
     compactionShadows: readShadows(router, own.compaction_shadow_ttl, sources.names, report),
+    transcripts: readKept(
+      { router, key: 'transcripts', names: sources.names, report },
+      own.transcripts_ttl ?? TRANSCRIPT_TTL_MS,
+    ),
     enablePreCallChecks: own.enable_pre_call_checks ?? false,
     optionalPreCallChecks: readChecks(own.optional_pre_call_checks ?? [], router, report),
     affinityTtlMs: own.deployment_affinity_ttl_seconds ?? 3_600_000,

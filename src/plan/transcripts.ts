@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto'
+import type { Call } from '../call.ts'
+import type { KeptFor } from '../config/config.ts'
+import { valueAt } from '../wire/index.ts'
+import { resolveGroup } from './resolve.ts'
+
+/** A conversation is kept for this group. */
+export const isKeptFor = (
+  kept: KeptFor | undefined,
+  { config, model }: Pick<Call, 'config' | 'model'>,
+): kept is KeptFor => {
+  if (kept === undefined) return false
+  const { groups } = kept
+  return groups.has('*') || groups.has(model) || groups.has(resolveGroup(model, config)?.group ?? model)
+}
+
+/** Whose it is is part of the key: nobody else's call can even name it. */
+export const transcriptKey = (upstreamId: string, tenant: string): string =>
+  `transcript:${createHash('sha256').update(`${tenant}\u0000${upstreamId}`).digest('hex')}`
+
+/** The provider's own id of the response that the call goes on from; undefined: it begins something. */
+export const previousOf = ({ body, echoes }: Pick<Call, 'body' | 'echoes'>): string | undefined => {
+  const written = body.kind === 'json' ? valueAt(body.index, 'previous_response_id') : undefined
+  return typeof written === 'string' && written !== '' ? echoes.keys().next().value : undefined
+}

@@ -1,0 +1,79 @@
+import type { Call } from '../call.ts'
+import type { House } from '../house.ts'
+import { rememberCiphertext } from '../plan/encrypted.ts'
+import { asBuffer } from '../wire/bytes.ts'
+import { inputOf } from '../wire/chain.ts'
+import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
+import { indexObject, type JsonIndex } from '../wire/index.ts'
+import { writtenAt } from '../wire/items.ts'
+import type { ClientBody } from './body.ts'
+import type { Chain } from './chain.ts'
+import { readCompaction } from './compaction.ts'
+import { withCopies } from './copies.ts'
+import { bondsOf } from './read.ts'
+import { withShadows } from './shadows.ts'
+
+const EDITS: readonly Edit[] = [
+  { op: 'set', path: ['input'], value: [], why: 'rehydrate' },
+  { op: 'drop', path: ['previous_response_id'], why: 'rehydrate' },
+]
+
+/** The body with these items as its input, byte for byte the client's beside it. */
+const withInput = (index: JsonIndex, items: readonly string[]): JsonIndex | undefined => {
+  const emptied = indexObject(joinSegments(applyEdits(index, EDITS)))
+  const input = emptied.members.get('input')
+  if (input === undefined) return undefined
+  const bytes = asBuffer(emptied.bytes)
+  const list = Buffer.from(`[${items.join(',')}]`)
+  return indexObject(Buffer.concat([bytes.subarray(0, input.start), list, bytes.subarray(input.end)]))
+}
+
+const bodyWith = ({ body, config }: Call, chain: Chain): { body: ClientBody; items: number } | undefined => {
+  if (body.kind !== 'json') return undefined
+  const items = inputOf(chain, writtenAt(body.index, ['input']) ?? '[]')
+  const index = withInput(body.index, items)
+  if (index === undefined || index.bytes.length > config.general.maxRequestBytes) return undefined
+  return { body: { ...body, bytes: index.bytes, index }, items: items.length }
+}
+
+/** Of the edits that were about the client's body those that are about this one as well: items stand elsewhere now. */
+const isStillTrue = ({ path, why }: Edit): boolean =>
+  why !== 'expand-capsule' && path[0] !== 'previous_response_id'
+
+/** Who can read what of the conversation: as it was when it was answered, a restart before or after. */
+const recall = (chain: Chain, { board }: Pick<House, 'board'>): void => {
+  for (const { output, deployment, boundary } of chain)
+    rememberCiphertext(Buffer.from(output), { id: deployment, boundary }, board)
+}
+
+/**
+ * The call with its conversation in the place of previous_response_id: what its client would have sent if it had kept
+ * everything itself. Nothing in it refers to its owner any more; `without` names the boundary that is not asked again.
+ * undefined: it cannot be done without leaving out what somebody would miss.
+ */
+export const rehydrated = async (
+  call: Call,
+  chain: Chain,
+  without: string | undefined,
+  house: Pick<House, 'board' | 'keep' | 'seal' | 'copies'>,
+): Promise<Call | undefined> => {
+  const made = bodyWith(call, chain)
+  if (made === undefined || made.body.kind !== 'json') return undefined
+  recall(chain, house)
+  const { body, items } = made
+  const compaction = readCompaction(body, call.route, house.seal.capsules, call.context.caller.owner)
+  const free: Call = {
+    ...call,
+    body,
+    edits: [...call.edits.filter(isStillTrue), ...compaction.edits],
+    ...bondsOf(body, call, house, { pin: undefined, unowned: false }),
+    natives: compaction.natives,
+    shadows: undefined,
+    rehydrated: { edits: EDITS, responses: chain.length, items, bytes: body.bytes.length, without },
+  }
+  const named = free.named.length > 0 ? await withCopies(free, house) : free
+  if ((named.shadows?.length ?? 0) < named.named.length) return undefined
+  const copied = compaction.natives.length > 0 ? await withShadows(named, house) : named
+  // What still binds it keeps the whole conversation at its owner's.
+  return copied.pin !== undefined && copied.pin.boundary === without ? undefined : copied
+}

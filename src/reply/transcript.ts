@@ -1,0 +1,67 @@
+import type { StreamEvent } from '../dialects/shape.ts'
+import { isKeptFor, previousOf, transcriptKey } from '../plan/transcripts.ts'
+import { indexObject, type JsonIndex, valueAt } from '../wire/index.ts'
+import { writtenAt } from '../wire/items.ts'
+import type { Served } from './served.ts'
+
+/**
+ * Transcripts: input and output of a response, kept for its owner. When its maker is out, the conversation stands in for
+ * the id wherever else it goes on.
+ */
+
+/** The operator wants transcripts of this group, and the client has not said that nothing is to be kept. */
+export const keepsTranscript = ({ call }: Pick<Served, 'call'>): boolean =>
+  call.config.router.transcripts !== undefined &&
+  call.route.shape === 'responses' &&
+  call.body.kind === 'json' &&
+  isKeptFor(call.config.router.transcripts, call) &&
+  valueAt(call.body.index, 'store') !== false &&
+  // The turns of a conversation are kept at its provider's as a whole, and have no response before them.
+  !call.body.index.members.has('conversation')
+
+/** What others can go on from. */
+const WHOLE: ReadonlySet<string | undefined> = new Set(['"completed"', '"incomplete"'])
+
+/** `at`: where the response stands in what was answered. */
+const keep = ({ call, answered, house }: Served, index: JsonIndex, at: readonly string[]): void => {
+  const { transcripts } = call.config.router
+  const said = (name: string): string | undefined => writtenAt(index, [...at, name])
+  const [written, output] = [said('id'), said('output')]
+  if (transcripts === undefined || call.body.kind !== 'json' || !WHOLE.has(said('status'))) return
+  if (written === undefined || output?.startsWith('[') !== true) return
+  const { owner } = call.context.caller
+  const { id: deployment, boundary } = answered.deployment
+  try {
+    const id = String(JSON.parse(written))
+    const transcript = {
+      id,
+      input: writtenAt(call.body.index, ['input']) ?? '[]',
+      output,
+      previous: previousOf(call) ?? '',
+      deployment,
+      boundary,
+    }
+    const sealed = house.seal.transcripts.seal(transcript, owner)
+    house.keep.put(transcriptKey(id, owner), sealed, transcripts.ttlMs)
+  } catch {
+    // Too long to be sealed, or no id: the response itself is whole, and its owner has it.
+    house.event('warn', 'There is no transcript of a response.', { callId: call.context.callId })
+  }
+}
+
+/** Keeps what this document answers. */
+export const keepTranscript = (served: Served, index: JsonIndex): void => keep(served, index, [])
+
+/** What a client or a model has written holds no quotation mark that is not escaped. */
+const isLast = (data: string): boolean =>
+  data.includes('"response.completed"') || data.includes('"response.incomplete"')
+
+/** The same, of the event that ends a stream. */
+export const keepTranscriptOfEvent = (served: Served, { data }: StreamEvent): void => {
+  if (data === undefined || !isLast(data)) return
+  try {
+    keep(served, indexObject(Buffer.from(data)), ['response'])
+  } catch {
+    // What cannot be read cannot be gone on from either.
+  }
+}
