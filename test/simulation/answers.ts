@@ -119,6 +119,11 @@ export const documentOf = (speech: Speech): JsonObject => {
       }
     case 'responses':
       return responseOf(speech, 'completed', text)
+    case 'trigger':
+      return {
+        ...responseOf(speech, 'completed', ''),
+        output: [{ type: 'compaction', id: `cmp_h${hit}`, encrypted_content: text }],
+      }
     default:
       return { object: 'response.input_tokens', input_tokens: 7, note: text }
   }

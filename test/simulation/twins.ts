@@ -164,8 +164,11 @@ const endpointsApart: Twin = {
   plays: seed => {
     const chance = chanceOf(seed + 0.25)
     const chats = bare(seed, ABOUT_ENDPOINTS)
+    // Where a route is missing a compaction has another way.
+    const lacks = JSON.stringify(chats.upstreams).includes('"no_route"')
+    const free = lacks ? FREE.filter(endpoint => endpoint !== 'compact') : FREE
     const others = withClients(chats, client => {
-      const endpoint = chance.pick(FREE)
+      const endpoint = chance.pick(free)
       return {
         ...client,
         endpoint,

@@ -19,13 +19,15 @@ import type { Act } from './scenario.ts'
 const ANSWER: Act = { act: 'answer' }
 const HEAD_MS = 40
 
-const shapeOf = (method: string, path: string): ShapeName => {
+const shapeOf = ({ method, path, body }: Hit): ShapeName => {
   const bare = path.split('?', 1)[0]?.replace(/^\/v1/, '') ?? ''
   const found = ROUTES.find(
     route =>
       route.method === method && new RegExp(`^${route.upstream.replace(/:[a-z]+/g, '[^/]+')}$`).test(bare),
   )
-  return found?.shape ?? 'raw'
+  return found?.shape === 'responses' && body.includes('"compaction_trigger"')
+    ? 'trigger'
+    : (found?.shape ?? 'raw')
 }
 
 const jsonOf = (text: string): JsonObject => {
@@ -278,7 +280,7 @@ const exchange = (sending: Sending): void => {
   const head = (): void => {
     for (const cancel of timers) cancel()
     const speech: Speech = {
-      shape: shapeOf(hit.method, hit.path),
+      shape: shapeOf(hit),
       hit: hit.index,
       host: hit.host,
       model: hit.upstream.split('/')[1] ?? '',

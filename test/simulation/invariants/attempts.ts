@@ -97,14 +97,19 @@ export const attemptsAreBounded: Invariant = {
 export const barredDeploymentsAreNotAskedAgain: Invariant = {
   name: 'barredDeploymentsAreNotAskedAgain',
   sentence:
-    'A deployment that failed in a way that bars it (a timeout, a wrong key, a model that is gone) is not asked again by the same visit.',
+    'A deployment that failed in a way that bars it (a timeout, a wrong key, a model that is gone) is not asked again by the same visit, unless it lacked a way to compact and is asked in another.',
   end: world =>
     world.clients.flatMap(client =>
       retriesOf(world, client).flatMap(([attempt, , level]) => {
         const { deployment } = attempt.step
         const barred = level
           .slice(0, level.indexOf(attempt))
-          .find(one => one.step.deployment === deployment && ruleOf(client, one) !== 'any')
+          .find(
+            one =>
+              one.step.deployment === deployment &&
+              one.step.compaction === attempt.step.compaction &&
+              ruleOf(client, one) !== 'any',
+          )
         return barred === undefined
           ? []
           : [`client ${client.index}: ${deployment} was asked again after ${barred.step.outcome}`]

@@ -101,15 +101,25 @@ export const bodiesAreTheClients: Invariant = {
     }),
 }
 
+/** A call of the compact endpoint as it goes to a deployment that has the other wire. */
+const triggered = (body: JsonObject): JsonObject => {
+  const { input = [] } = body
+  const said = typeof input === 'string' ? [{ role: 'user', content: input }] : (input as readonly Json[])
+  return { ...body, input: [...said, { type: 'compaction_trigger' }], store: false }
+}
+
 export const failoverChangesNothing: Invariant = {
   name: 'failoverChangesNothing',
   sentence:
-    'A body after a failover is, but for the values of its fallback entry, the one that a direct request would send.',
+    'A body after a failover is, but for the values of its fallback entry, the one that a direct request would send; a compaction by the other wire, the same with its trigger.',
   end: world =>
     world.clients.flatMap(client =>
       attemptsOf(world, client).flatMap(({ hit, deployment, step }) => {
         if (deployment === undefined || hit.method === 'GET') return []
-        const expected = expectedOf(client, deployment, ownPrior(world, client))
+        // The question for a summary is no body of the client's.
+        if (step.compaction === 'emulated') return []
+        const direct = expectedOf(client, deployment, ownPrior(world, client))
+        const expected = step.compaction === 'native-other-wire' ? triggered(direct) : direct
         const values = overridden(client, client.config as Config, step.group)
         // Whoever is asked to go on gets what was delivered behind the conversation.
         const prefilled = hit.prefill === '' ? [] : ['messages', 'prompt']
