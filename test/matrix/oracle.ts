@@ -81,6 +81,13 @@ const afterFailure = (situation: Situation, verdict: Verdict, status: number): E
   return { asked: [...first, ...more], end: { kind: 'error', status } }
 }
 
+/** Whoever lacks the endpoint of a compaction may have the other wire: asking by it is a retry like any other. */
+const verdictFor = ({ route }: Row, failure: FailureClass): Verdict | undefined => {
+  const verdict = verdicts[failure]
+  const hasOtherWay = failure === 'unsupported' && route.compacts !== undefined
+  return hasOtherWay && verdict !== undefined ? { ...verdict, retry: 'any' } : verdict
+}
+
 /**
  * `failure` is the class that the engine gave the first attempt; the caller has seen that it is one of those which the
  * fault may be called.
@@ -95,7 +102,7 @@ export const expect = (
     const mayContinue = recoveryOf(situation.config) !== 'off'
     return { asked: [LEAD], end: { kind: 'broken', mayContinue } }
   }
-  const verdict = failure === undefined ? undefined : verdicts[failure]
+  const verdict = failure === undefined ? undefined : verdictFor(situation.row, failure)
   if (verdict === undefined) return { asked: [LEAD], end: { kind: 'error', status: meaning.status } }
   return afterFailure(situation, verdict, meaning.status)
 }

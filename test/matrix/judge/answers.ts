@@ -61,10 +61,21 @@ export const servedAnswer = (of: Case, group: string): readonly string[] => {
   const named = headerOf(heard, 'x-litellm-model-group')
   return [
     // Asked by its own id a deployment goes by that name.
-    ...like(heard, own, body => body.replaceAll(`"${id}"`, `"${group}"`)),
+    ...(headerOf(heard, 'x-understudy-compaction')?.startsWith('native-other-wire') === true
+      ? compacted(heard)
+      : like(heard, own, body => body.replaceAll(`"${id}"`, `"${group}"`))),
     ...recorded(of, id),
     ...(of.row.route.verbatim === true || named === group ? [] : [`the answer names ${named}`]),
   ]
+}
+
+/** By the other wire the messages beside the item are the gateway's own words for the client's. */
+const compacted = (heard: Heard): readonly string[] => {
+  const body = textOf(heard.body)
+  const items = body.match(/"type":"compaction"/g)?.length
+  return heard.status === 200 && body.includes('"response.compaction"') && items === 1
+    ? []
+    : [`no compaction: ${body.slice(0, 300)}`]
 }
 
 const same = (body: string): string => body

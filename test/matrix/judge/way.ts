@@ -1,5 +1,6 @@
 import { isObject, type Json } from '../../../src/wire/json.ts'
 import { type Expected, verdictOf } from '../oracle.ts'
+import type { Row } from '../rows.ts'
 import type { Asked, Request } from '../seen.ts'
 import { FOREIGN, LEAD, mayCross, playersFor } from '../targets.ts'
 import type { Case } from './case.ts'
@@ -26,10 +27,17 @@ export const goesOn = (body: Buffer): boolean => {
   }
 }
 
-/** Every provider got what a direct request would have brought it, and nothing else. */
-export const requests = ({ seen, direct }: Case): readonly string[] =>
+/** The call of the compact endpoint by the other wire: its trigger is in the body. */
+const byOtherWire = ({ route }: Row, { path, body }: Request): boolean =>
+  route.compacts === 'endpoint' && path.endsWith('/responses') && body.includes('"compaction_trigger"')
+
+/**
+ * Every provider got what a direct request would have brought it, and nothing else; but whoever has said that it has no
+ * endpoint for compactions may be asked by the other wire.
+ */
+export const requests = ({ seen, direct, row }: Case): readonly string[] =>
   seen.asked.flatMap(({ id, request }) => {
-    if (request === undefined) return []
+    if (request === undefined || byOtherWire(row, request)) return []
     const own = direct.get(id)?.request
     if (own === undefined) return [`${id} was asked, which has no such endpoint`]
     const difference = sameRequest(request, own)
