@@ -214,3 +214,36 @@ describe('a compaction that codex asks for', () => {
     assert.deepEqual([house.stages.openai.requests.length, house.stages.anthropic.requests.length], [2, 2])
   })
 })
+
+describe('a compaction that claude-code asks for', () => {
+  const asked = async (): Promise<readonly [summarise: AgentRequest, next: AgentRequest]> => {
+    const requests = await requestsOf('claude-code-compaction')
+    const [summarise, next] = requests.slice(LINES.length + 1)
+    assert.ok(summarise !== undefined && next !== undefined)
+    assert.match(JSON.stringify(next.body.messages), /being continued from a previous conversation/)
+    return [summarise, next]
+  }
+  const LINE = 'The understudy knows every line.'
+  const said = async (request: AgentRequest, group: string): Promise<string> =>
+    saidByMessages(eventsOf(await send(request, group))).text
+
+  test('is a summary in words, from its own provider, from the other one, and where its provider fails', async () => {
+    const [summarise] = await asked()
+    for (const group of Object.values(GROUPS)) assert.equal(await said(summarise, group), LINE, group)
+    for (const fault of [
+      { kind: 'status', status: 529 },
+      { kind: 'cut', how: 'rst', afterContent: 0 },
+    ] as const) {
+      house.stages.anthropic.script([fault])
+      assert.equal(await said(summarise, GROUPS.anthropic), LINE, fault.kind)
+    }
+    assertNothingRefused(house.stages.openai.requests)
+    assert.deepEqual([house.stages.openai.requests.length, house.stages.anthropic.requests.length], [3, 3])
+  })
+
+  test('is gone on from at either provider', async () => {
+    const [, next] = await asked()
+    for (const group of Object.values(GROUPS)) assert.equal(await said(next, group), 'after it', group)
+    assertNothingRefused([...house.stages.openai.requests, ...house.stages.anthropic.requests])
+  })
+})

@@ -11,8 +11,8 @@ export type Desk = {
   readonly url: string
   readonly key: string
   readonly group: string
-  /** Tokens after which the agent compacts by itself. Codex only. */
-  readonly compactAt?: number
+  /** The session is to be compacted: who does so by himself is told when. */
+  readonly compacts: boolean
 }
 
 /** One of the programs, as its users run it. */
@@ -24,17 +24,25 @@ export type Agent = {
   readonly own: 'openai' | 'anthropic'
   /** Its tool for a command line, and the name of the argument. */
   readonly shell: readonly [tool: string, argument: string]
+  /** What the user types to have the session compacted; undefined: the agent does so by itself, between two turns. */
+  readonly compact?: string
   /** One turn; `goOn` continues the session before. */
   readonly turn: (desk: Desk, prompt: string, goOn: boolean) => Promise<Ran>
 }
 
 const TURN_MS = 90_000
 
+/**
+ * Tokens: less than a task with a long end takes, and more than a task without it, the agent's own tools and instructions
+ * included. An agent whose limit is below those compacts after each call, for ever.
+ */
+const COMPACT_AT = 24_000
+
 const codexSettings = (desk: Desk): string =>
   [
     `model = "${desk.group}"`,
     'model_provider = "gateway"',
-    ...(desk.compactAt === undefined ? [] : [`model_auto_compact_token_limit = ${desk.compactAt}`]),
+    ...(desk.compacts ? [`model_auto_compact_token_limit = ${COMPACT_AT}`] : []),
     '[analytics]',
     'enabled = false',
     '[model_providers.gateway]',
@@ -77,6 +85,7 @@ const claude: Agent = {
   file: 'claude-code',
   own: 'anthropic',
   shell: ['Bash', 'command'],
+  compact: '/compact',
   turn: (desk, prompt, goOn) =>
     runProgram({
       program: join(

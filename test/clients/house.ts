@@ -74,6 +74,8 @@ const configOf = (openai: Far, anthropic: Far): object => ({
         model: `anthropic/${GROUPS.anthropic}`,
         api_base: anthropic.origin,
         api_key: 'sk-stage',
+        // Codex leaves it to the provider how long an answer may be; Anthropic wants to be told.
+        max_output_tokens: 64_000,
       },
     },
   ],

@@ -1,10 +1,13 @@
 import type { Fault } from '../../src/stage/faults.ts'
 
 /** One turn that the user asks for. */
-export type Turn = {
+export type Turn = Asked | 'compact'
+
+export type Asked = {
   /** A command a call, each made by a call of its own. */
   readonly calls?: readonly string[]
-  readonly more?: string
+  /** It ends with so many words that an agent which compacts by itself does so before its next turn. */
+  readonly long?: true
   readonly says: string
 }
 
@@ -19,25 +22,29 @@ export type Row = {
   readonly crosses: boolean
   /** The primary's last request has to have been a right one: it is served by it again. */
   readonly returns?: boolean
-  readonly compactAt?: number
+  /** The other provider makes the compaction. */
+  readonly compactedElsewhere?: boolean
   /** What was sent is kept under this name. */
   readonly keep?: string
-  /** Only the agent that compacts by the provider. */
-  readonly only?: 'openai'
 }
 
 const OK: Fault = { kind: 'ok' }
 const DOWN: Fault = { kind: 'status', status: 503 }
+/** In the middle of what it says, and before the first of it. */
 const CUT: Fault = { kind: 'cut', how: 'rst', afterContent: 1 }
+const DUMB: Fault = { kind: 'cut', how: 'rst', afterContent: 0 }
+const several = (times: number, fault: Fault): readonly Fault[] => Array.from({ length: times }, () => fault)
 
 /** What the task leaves behind, and is judged by. */
 export const NOTE = 'the understudy went on'
 
-const TASK: Turn = {
+const TASK: Asked = {
   calls: [`printf '%s' '${NOTE}' > note.txt`, 'cat note.txt > copy.txt', 'rm note.txt && cat copy.txt'],
   says: 'the task is done',
 }
-const hello = (says: string): Turn => ({ says })
+const hello = (says: string): Asked => ({ says })
+export const MANY = 20_000
+const LONG: Asked = { ...TASK, long: true }
 
 export const ROWS: readonly Row[] = [
   { name: 'a plain turn', turns: [hello('good evening')], crosses: false },
@@ -47,7 +54,7 @@ export const ROWS: readonly Row[] = [
   {
     name: 'it is gone for the whole task',
     turns: [TASK],
-    faults: Array.from({ length: 12 }, () => DOWN),
+    faults: several(12, DOWN),
     crosses: true,
   },
   {
@@ -61,6 +68,18 @@ export const ROWS: readonly Row[] = [
     turns: [TASK],
     faults: [OK, OK, OK, CUT],
     crosses: false,
+  },
+  {
+    name: 'it breaks off in the middle of a call and is gone for the rest of the turn',
+    turns: [TASK],
+    faults: [OK, CUT, ...several(12, DOWN)],
+    crosses: true,
+  },
+  {
+    name: 'it accepts each call and breaks off before its first word',
+    turns: [TASK],
+    faults: several(12, DUMB),
+    crosses: true,
   },
   {
     name: 'it fails between calls and comes back',
@@ -78,20 +97,42 @@ export const ROWS: readonly Row[] = [
     returns: true,
   },
   {
+    name: 'it is gone after the first turn, for the rest of the session',
+    turns: [TASK, hello('second act'), TASK],
+    faults: [...several(4, OK), ...several(12, DOWN)],
+    crosses: true,
+  },
+  {
     name: 'a compaction that the primary makes',
     keep: 'compaction',
-    turns: [{ ...TASK, more: '[stage:words 4000]', says: '' }, hello('after it')],
+    turns: [LONG, 'compact', hello('after it')],
     crosses: false,
-    compactAt: 8000,
-    only: 'openai',
   },
   {
     name: 'a compaction that it fails is made elsewhere, and the session goes on',
-    turns: [{ ...TASK, more: '[stage:words 4000]', says: '' }, hello('after it'), hello('and further')],
-    faults: [OK, OK, OK, OK, DOWN],
+    turns: [LONG, 'compact', hello('after it'), hello('and further')],
+    faults: [...several(4, OK), DOWN],
     crosses: true,
+    compactedElsewhere: true,
     returns: true,
-    compactAt: 8000,
-    only: 'openai',
+  },
+  {
+    name: 'a compaction at the other provider alone',
+    turns: [LONG, 'compact', hello('after it')],
+    foreign: true,
+    crosses: false,
+  },
+  {
+    name: 'all of it: it fails before, during and after a turn, and the compaction',
+    turns: [LONG, 'compact', TASK, hello('the last act')],
+    faults: [
+      // Before the turn; then in the middle of its second call, and at the agent's next try.
+      ...[DOWN, OK, CUT, DOWN, OK],
+      // The compaction, and the first call of the turn after it.
+      ...[DOWN, DOWN],
+    ],
+    crosses: true,
+    compactedElsewhere: true,
+    returns: true,
   },
 ]

@@ -32,7 +32,7 @@ const tell = (agent: Agent, row: Row, verdict: Verdict, seconds: number): void =
   const { complaints, asked } = verdict
   const mark = complaints.length === 0 ? 'pass' : 'FAIL'
   say(
-    `${mark}  ${agent.name.padEnd(12)}${row.name.padEnd(74)}${asked.join(' + ').padEnd(9)}${seconds.toFixed(1)} s`,
+    `${mark}  ${agent.name.padEnd(12)}${row.name.padEnd(77)}${asked.join(' + ').padEnd(9)}${seconds.toFixed(1)} s`,
   )
   for (const complaint of complaints) say(`      ${complaint}`)
   if (values.loud) say(verdict.said)
@@ -51,17 +51,13 @@ const playAll = async (owner: Owner, house: House, packages: string): Promise<nu
   let failed = 0
   for (const agent of AGENTS.filter(({ name }) => name.includes(values.only)))
     for (const row of ROWS.filter(({ name }) => name.includes(values.row))) {
-      if (row.only !== undefined && row.only !== agent.own) continue
       const folder = await temporaryDirectory(owner)
       const [home, work] = [join(folder, 'home'), join(folder, 'work')]
       await Promise.all([mkdir(home), mkdir(work)])
       const { tap, key } = house
-      const desk = { packages, home, work, url: tap.url, key, group: '' }
+      const desk = { packages, home, work, url: tap.url, key, group: '', compacts: false }
       const begun = performance.now()
-      const verdict = await playRow(agent, row, house, {
-        ...desk,
-        ...(row.compactAt === undefined ? {} : { compactAt: row.compactAt }),
-      })
+      const verdict = await playRow(agent, row, house, desk)
       if (verdict.complaints.length > 0) failed++
       else if (values.keep && row.keep !== undefined) await keep(agent, row.keep, verdict, [folder, tap.url])
       tell(agent, row, verdict, (performance.now() - begun) / 1000)
