@@ -136,7 +136,7 @@ const message = ({ text, model, unique }: CannedAsk, whole: boolean): { [key: st
   type: 'message',
   role: 'assistant',
   model,
-  content: whole ? [{ type: 'text', text, citations: null }] : [],
+  content: whole ? [{ type: 'text', text }] : [],
   stop_reason: whole ? 'end_turn' : null,
   stop_sequence: null,
   usage: {
@@ -150,7 +150,7 @@ const message = ({ text, model, unique }: CannedAsk, whole: boolean): { [key: st
 const messageStream = (ask: CannedAsk): string => {
   const events: readonly { readonly type: string; readonly [key: string]: Json }[] = [
     { type: 'message_start', message: message(ask, false) },
-    { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '', citations: null } },
+    { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
     { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: ask.text } },
     { type: 'content_block_stop', index: 0 },
     {

@@ -91,7 +91,7 @@ test('an answer is written: foreign thoughts stay out, ids and inputs have the d
     model: 'star',
     content: [
       { type: 'thinking', thinking: 'Hm.', signature: 'sig' },
-      { type: 'text', text: 'Said.', citations: null },
+      { type: 'text', text: 'Said.' },
       { type: 'tool_use', id: 'call_1', name: 'look', input: { at: 1 } },
       {
         type: 'tool_use',

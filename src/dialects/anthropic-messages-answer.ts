@@ -129,7 +129,7 @@ const blocksOf = (part: Part): JsonObject[] => {
   switch (part.kind) {
     case 'text':
     case 'refusal':
-      return part.text === '' ? [] : [{ type: 'text', text: part.text, citations: null }]
+      return part.text === '' ? [] : [{ type: 'text', text: part.text }]
     case 'call':
       return [callBlock(part, part.custom === true ? inputObject(part.input) : inputOf(part.input))]
     case 'reasoning':

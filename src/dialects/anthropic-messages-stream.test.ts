@@ -176,7 +176,7 @@ test('events are written in the dialect’s order: a start, deltas and a stop fo
     ]),
     [
       { type: 'message_start', message },
-      block(0, { type: 'text', text: '', citations: null }),
+      block(0, { type: 'text', text: '' }),
       delta(0, { type: 'text_delta', text: 'Hi' }),
       { type: 'ping' },
       stop(0),

@@ -59,7 +59,7 @@ class Pending {
 
 const startOf = ({ opening, sealed }: Pending): JsonObject => {
   if (opening.of === 'call') return callBlock(opening, {})
-  if (opening.of !== 'reasoning') return { type: 'text', text: '', citations: null }
+  if (opening.of !== 'reasoning') return { type: 'text', text: '' }
   return sealed?.redacted === true
     ? { type: 'redacted_thinking', data: sealed.payload }
     : { type: 'thinking', thinking: '', signature: '' }

@@ -100,7 +100,7 @@ export const playOf = (ask: Ask): Play => {
   const short = limit < tokens.length
   const text = (short ? tokens.slice(0, limit) : tokens).join('')
   const thinking = thinkingBlock(ask, direction)
-  const said: readonly JsonObject[] = call === undefined ? [{ type: 'text', text, citations: null }] : [call]
+  const said: readonly JsonObject[] = call === undefined ? [{ type: 'text', text }] : [call]
   const reason =
     call !== undefined ? 'tool_use' : direction.refuse ? 'refusal' : short ? 'max_tokens' : 'end_turn'
   const output = countTokens(JSON.stringify(said)) + (thinking.length > 0 ? 6 : 0)
