@@ -56,7 +56,7 @@ const LINE = 'to be or not to be'
 for (const stream of [false, true]) {
   test(`what a translation made is named and goes on at either provider, stream: ${stream}`, async () => {
     const items = named(await outputOf('claude', { stream, reasoning: { effort: 'low' } }))
-    assert.ok(items.every(({ id }) => /^(?:msg|rs)_understudy_/.test(String(id))))
+    assert.ok(items.every(({ id }) => /^(?:msg|rs|fc)_understudy_/.test(String(id))))
     assert.equal((await goOn('claude', items)).status, 200)
     assert.ok(anthropic.requests[0]?.text.includes(LINE))
     assert.equal((await goOn('gpt', items)).status, 200)
@@ -83,6 +83,28 @@ for (const stream of [false, true]) {
     assert.match(second.headers['x-understudy-dropped'] ?? '', /input\[1\]/)
   })
 }
+
+test('a call of a tool is named, too, and its result goes with it', async () => {
+  const tools = [
+    {
+      type: 'function',
+      name: 'look',
+      parameters: { type: 'object', properties: { at: { type: 'string' } } },
+    },
+  ]
+  const asked = question('[stage:call look {"at":"left"}] [stage:say it is a tree]')
+  for (const model of ['claude', 'gpt'])
+    for (const next of ['claude', 'gpt']) {
+      const first = await house.ask(RESPONSES, { model, input: [asked], tools })
+      const [call = {}] = first.json().output as JsonObject[]
+      const result = { type: 'function_call_output', call_id: call.call_id ?? '', output: 'green' }
+      const input = [asked, ...named([call]), result]
+      if (model === 'gpt' && next === 'claude') openai.script([{ kind: 'status', status: 503 }])
+      const second = await house.ask(RESPONSES, { model: model === 'gpt' ? 'gpt' : next, input, tools })
+      assert.equal(second.status, 200, `${model}, then ${next}: ${second.text}`)
+      assert.match(second.text, /it is a tree/)
+    }
+})
 
 test('nothing is kept of a call that says store: false', async () => {
   const [message] = (await outputOf('claude', { store: false })).slice(-1)

@@ -123,7 +123,7 @@ describe('the response that a client gets', () => {
     )
     assert.deepEqual([open?.namespace, open?.name, String(open?.call_id).length], ['files', 'open', 48])
     assert.deepEqual(patch, {
-      id: 'ctc_u1_3',
+      id: 'ctc_understudy_u1_3',
       type: 'custom_tool_call',
       call_id: 'call_u1_3',
       name: 'patch',
@@ -136,7 +136,7 @@ describe('the response that a client gets', () => {
       parts: [{ kind: 'image', source: { kind: 'bytes', mime: 'image/png', base64: 'AAAA' } }],
     })
     assert.deepEqual(output, [
-      { id: 'ig_u1_0', type: 'image_generation_call', status: 'completed', result: 'AAAA' },
+      { id: 'ig_understudy_u1_0', type: 'image_generation_call', status: 'completed', result: 'AAAA' },
     ])
   })
 

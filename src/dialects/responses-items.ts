@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../wire/json.ts'
 import { fittingId } from './call-ids.ts'
 import type { Asked, Sealed } from './neutral.ts'
-import { FOREIGN_MESSAGE, FOREIGN_REASONING, nativeParts, type Parcel, sealText } from './responses-seal.ts'
+import { FOREIGN_ITEM, nativeParts, type Parcel, sealText } from './responses-seal.ts'
 import { type Split, splitNames } from './responses-tools.ts'
 import { CALL_ID } from './responses-write.ts'
 
@@ -60,9 +60,10 @@ export const itemMaker = ({ body, unique }: Asked): Maker => {
     const found = split.get(flat)
     return found === undefined ? { name: flat } : { name: found.name, namespace: found.namespace }
   }
+  const idOf = (kind: string, index: number): string => `${kind}_${FOREIGN_ITEM}${unique}_${index}`
   return {
     message: (index, status, content) => ({
-      id: `${FOREIGN_MESSAGE}${unique}_${index}`,
+      id: idOf('msg', index),
       type: 'message',
       status,
       role: 'assistant',
@@ -72,7 +73,7 @@ export const itemMaker = ({ body, unique }: Asked): Maker => {
       const custom = call.custom === true
       const callId = call.id === '' ? `call_${unique}_${index}` : fittingId(call.id, CALL_ID)
       return {
-        id: `${custom ? 'ctc' : 'fc'}_${unique}_${index}`,
+        id: idOf(custom ? 'ctc' : 'fc', index),
         callId,
         custom,
         members: { call_id: callId, ...named(call.name) },
@@ -84,13 +85,13 @@ export const itemMaker = ({ body, unique }: Asked): Maker => {
         ? { id, type: 'custom_tool_call', ...members, input }
         : { id, type: 'function_call', status, ...members, arguments: input },
     reasoning: (index, text, seal) => ({
-      id: nativeId(seal) ?? `${FOREIGN_REASONING}${unique}_${index}`,
+      id: nativeId(seal) ?? idOf('rs', index),
       type: 'reasoning',
       summary: text === '' ? [] : [summaryPart(text)],
       ...ciphertext(seal, wanted),
     }),
     image: (index, base64) => ({
-      id: `ig_${unique}_${index}`,
+      id: idOf('ig', index),
       type: 'image_generation_call',
       status: 'completed',
       result: base64,

@@ -10,7 +10,8 @@ export const FOREIGN_SEAL = 'understudy.r1.'
 
 /** Ids of items that were made here: nobody has them stored, so they go to nobody as references. */
 export const FOREIGN_REASONING = 'rs_understudy_'
-export const FOREIGN_MESSAGE = 'msg_understudy_'
+/** What stands behind the kind in all of them. */
+export const FOREIGN_ITEM = 'understudy_'
 
 /** What one reasoning item holds for its issuer. */
 export type Parcel = Sealed & {

@@ -40,8 +40,8 @@ describe('the stream that a client hears', () => {
     ])
     const data = dataOf(events)
     const response = checkGrammar(data)
-    const a = { item_id: 'fc_u1_1', output_index: 1 }
-    const b = { item_id: 'fc_u1_2', output_index: 2 }
+    const a = { item_id: 'fc_understudy_u1_1', output_index: 1 }
+    const b = { item_id: 'fc_understudy_u1_2', output_index: 2 }
     const say = { item_id: 'msg_understudy_u1_0', output_index: 0, content_index: 0 }
     const empty = { type: 'output_text', text: '', annotations: [], logprobs: [] }
     const whole = { ...empty, text: 'I look.' }
@@ -52,8 +52,8 @@ describe('the stream that a client hears', () => {
       role: 'assistant',
       content: [whole],
     }
-    const callA = { id: 'fc_u1_1', type: 'function_call', call_id: 'call_a', name: 'look' }
-    const callB = { id: 'fc_u1_2', type: 'function_call', call_id: 'call_b', name: 'wait' }
+    const callA = { id: 'fc_understudy_u1_1', type: 'function_call', call_id: 'call_a', name: 'look' }
+    const callB = { id: 'fc_understudy_u1_2', type: 'function_call', call_id: 'call_b', name: 'wait' }
     const begun = { status: 'in_progress', arguments: '' }
     const done = { status: 'completed', arguments: '{}' }
     assert.deepEqual(

@@ -31,8 +31,8 @@ export const keptAs = (id: string): string => `item ${id.slice(0, 256)}`
 /** What a seal of this gateway's own begins with: a version follows. */
 const OURS = /^(?:understudy\.|gwc)/
 
-/** Ids of messages and reasoning in answers that were made here, out of another dialect's: no provider keeps them. */
-const MADE_HERE = /^(?:msg|rs)_understudy_/
+/** Ids of items in answers that were made here, out of another dialect's: no provider keeps them. */
+const MADE_HERE = /^[a-z]{1,8}_understudy_/
 
 export const isMadeHere = (id: string): boolean => MADE_HERE.test(id)
 
