@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { BedrockAnswer } from './bedrock-answer.ts'
 import { type Cue, dueCall, newestWish } from './calls.ts'
-import { directionOf } from './lines.ts'
+import { directionOf, sample } from './lines.ts'
 
 /** What a model behind Converse says when nothing is scripted: what the prompt directs, or a greeting. */
 
@@ -21,8 +21,14 @@ const cuesOf = ({ content }: JsonObject): readonly Cue[] => {
   ]
 }
 
-const namesIn = (config: JsonObject): readonly string[] =>
-  objectsIn(config.tools).flatMap(({ toolSpec }) => (isObject(toolSpec) ? [String(toolSpec.name)] : []))
+const specsIn = (config: JsonObject): readonly JsonObject[] =>
+  objectsIn(config.tools).flatMap(({ toolSpec }) => (isObject(toolSpec) ? [toolSpec] : []))
+
+/** Arguments that the tool's schema accepts. */
+const argumentsOf = (spec: JsonObject | undefined): JsonObject => {
+  const made = sample(isObject(spec?.inputSchema) ? spec.inputSchema.json : undefined, 'enter')
+  return isObject(made) ? made : {}
+}
 
 /** The tool that a request forces. */
 const forcedTool = ({ toolChoice }: JsonObject, [first]: readonly string[]): string | undefined => {
@@ -35,12 +41,13 @@ type Call = { readonly name: string; readonly input: JsonObject }
 
 const callOf = (request: JsonObject, cues: readonly Cue[], wantsTool: boolean): Call | undefined => {
   const config = isObject(request.toolConfig) ? request.toolConfig : {}
-  const names = namesIn(config)
+  const specs = specsIn(config)
+  const names = specs.map(({ name }) => String(name))
   const due = dueCall(cues, names)
   if (due !== undefined) return { name: due.name, input: due.args }
   const asked = wantsTool && cues.at(-1) !== 'result' ? names[0] : undefined
   const name = forcedTool(config, names) ?? asked
-  return name === undefined ? undefined : { name, input: { cue: 'enter' } }
+  return name === undefined ? undefined : { name, input: argumentsOf(specs.find(spec => spec.name === name)) }
 }
 
 const THOUGHT = { reasoningText: { text: 'The lead has forgotten it.', signature: 'c3RhZ2U=' } }
