@@ -98,7 +98,7 @@ type StageFlags = {
   port: number
   host: string
   key: string
-  flavour: 'openai' | 'azure' | 'anthropic' | 'gemini' | 'cohere'
+  flavour: 'openai' | 'azure' | 'anthropic' | 'gemini' | 'cohere' | 'mistral'
   models?: string[]
   scriptFile?: string
 }
@@ -111,7 +111,7 @@ program
   .option('--key <key>', 'the key it accepts', 'sk-stage')
   .addOption(
     new Option('--flavour <name>', 'whose dialect')
-      .choices(['openai', 'azure', 'anthropic', 'gemini', 'cohere'])
+      .choices(['openai', 'azure', 'anthropic', 'gemini', 'cohere', 'mistral'])
       .default('openai'),
   )
   .option('--models <names...>', 'the models (Azure: deployments) it has (default: any)')

@@ -25,6 +25,7 @@ const MODELS: Readonly<Record<Flavour, string>> = {
   anthropic: 'claude-sonnet-4-5',
   gemini: 'gemini-3-flash',
   cohere: 'command-a-03-2025',
+  mistral: 'mistral-large-latest',
 }
 
 const DEFAULT_KEY = 'sk-stage'

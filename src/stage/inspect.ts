@@ -7,6 +7,7 @@ import { inspectCohere } from './cohere.ts'
 import { parametersOf } from './columns.ts'
 import type { Field } from './form.ts'
 import { inspectGemini } from './gemini.ts'
+import { inspectMistral } from './mistral.ts'
 import type { Hit } from './recorder.ts'
 import { missingParameter, noSuchModel, noSuchPath, refuse } from './refusal.ts'
 import { type Found, findRoute } from './routing.ts'
@@ -20,6 +21,7 @@ export const inspect = (scene: Scene, head: Head, hit: Hit): Inspected => {
   if (scene.flavour === 'anthropic') return inspectMessages(scene, head, hit)
   if (scene.flavour === 'gemini') return inspectGemini(scene, head, hit)
   if (scene.flavour === 'cohere') return inspectCohere(scene, head, hit)
+  if (scene.flavour === 'mistral') return inspectMistral(scene, head, hit)
   checkHeaders(head, scene.flavour)
   checkCredential(head, scene)
   const found = locate(scene, hit)

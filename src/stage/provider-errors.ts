@@ -3,6 +3,7 @@ import { messagesErrorBody, messagesErrorFor } from './anthropic.ts'
 import { cohereErrorBody, cohereErrorFor } from './cohere.ts'
 import type { Flavour } from './columns.ts'
 import { geminiErrorBody } from './gemini.ts'
+import { mistralErrorFor } from './mistral.ts'
 
 type Row = readonly [message: string, type: string | null, code: string | null]
 
@@ -85,6 +86,7 @@ export const errorBody = (flavour: Flavour, status: number, wait?: string): Json
   if (flavour === 'anthropic') return messagesErrorFor(status)
   if (flavour === 'gemini') return geminiErrorBody(status, wait)
   if (flavour === 'cohere') return cohereErrorFor(status)
+  if (flavour === 'mistral') return mistralErrorFor(status)
   const [message, type, code] = (flavour === 'azure' ? AZURE[status] : undefined) ??
     OPENAI[status] ?? [
       `The provider answered ${status}.`,
@@ -97,5 +99,6 @@ export const errorBody = (flavour: Flavour, status: number, wait?: string): Json
 /** A refusal in the envelope of its provider. */
 export const refusalBody = (flavour: Flavour, error: JsonObject): JsonObject => {
   if (flavour === 'cohere') return cohereErrorBody(error)
+  if (flavour === 'mistral') return error
   return flavour === 'anthropic' ? messagesErrorBody(error) : { error }
 }

@@ -71,6 +71,7 @@ const BASES: Readonly<Record<Flavour, string>> = {
   anthropic: '',
   gemini: '',
   cohere: '',
+  mistral: '/v1',
 }
 
 let stages = 0
@@ -280,6 +281,7 @@ const commonHeaders = (scene: Scene): Headers => {
   const date = new Date(scene.now() * 1000).toUTCString()
   if (scene.flavour === 'gemini') return { date, 'server-timing': 'gfet4t7; dur=12' }
   if (scene.flavour === 'cohere') return { date, 'x-debug-trace-id': scene.id('') }
+  if (scene.flavour === 'mistral') return { date, 'mistral-correlation-id': scene.id('') }
   if (scene.flavour !== 'anthropic') return { date, ...openaiHeaders(scene) }
   return {
     date,
