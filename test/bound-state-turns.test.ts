@@ -22,7 +22,7 @@ const house = await play(
         deployment('openai', openai, 'gpt-4.1'),
         deployment('azure', azure, 'prod'),
         deployment('deepseek', openai, 'deepseek-chat', { model: 'deepseek/gpt-4.1' }),
-        deployment('mistral', openai, 'gpt-4.1', { model: 'mistral/gpt-4.1' }),
+        deployment('hosted', openai, 'gpt-4.1', { model: 'together_ai/gpt-4.1' }),
         deployment('claude', claude, 'claude-sonnet-4-5'),
         deployment('other', other, 'claude-sonnet-4-5'),
         deployment('google', google, 'gemini-3-pro'),
@@ -254,7 +254,7 @@ test('Mistral’s nine letters and digits, for whoever asks for them', async () 
     },
     { role: 'tool', tool_call_id: 'call_1', content: 'x' },
   ]
-  const reply = await house.ask(CHAT, { model: 'mistral', messages })
+  const reply = await house.ask(CHAT, { model: 'hosted', messages })
   assert.equal(reply.status, 200, reply.text)
   const [, call, result] = list(last(openai).messages)
   const id = list(call?.tool_calls)[0]?.id

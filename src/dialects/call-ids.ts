@@ -23,5 +23,8 @@ const MISTRAL = /(?:mistral|mixtral|codestral|devstral|magistral|ministral|pixtr
 /** Models of this family take exactly nine letters and digits, whoever hosts them: their chat templates check it. */
 const NINE: IdRule = { accepts: /^[a-zA-Z0-9]{9}$/, prefix: '', length: 9 }
 
+/** A model of the family, whoever hosts it. */
+export const isOfMistral = (model: string): boolean => MISTRAL.test(model)
+
 /** What ids a model takes where its dialect's rule is `rule`. */
-export const idRuleFor = (model: string, rule: IdRule): IdRule => (MISTRAL.test(model) ? NINE : rule)
+export const idRuleFor = (model: string, rule: IdRule): IdRule => (isOfMistral(model) ? NINE : rule)

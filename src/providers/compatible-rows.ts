@@ -1,34 +1,43 @@
 import type { Prefill } from '../dialects/continuation.ts'
-import type { Edit } from '../wire/edit.ts'
-import { valueAt as readValue } from '../wire/index.ts'
 import type { Base } from './address.ts'
+import { CEREBRAS, DEEPSEEK, GROQ, MISTRAL, NO_DEVELOPER, OLDER_LIMIT, VLLM, XAI } from './chat-rows.ts'
 import type { OpenAiCompatible } from './openai-compatible.ts'
 import type { Ask } from './provider.ts'
-import { hasKey } from './same-dialect.ts'
 import type { ChatTraits, KnownApis } from './text-apis.ts'
 
 /** Ollama's native API is at the root, its OpenAI-compatible one under /v1. */
 const underV1 = (base: Base): Base => (base.path === '' ? { ...base, path: '/v1' } : base)
 
-/** Moves one top-level chat parameter to the name this provider has for it; a value that is there stays. */
-const rename = (ask: Ask, from: string, to: string): readonly Edit[] => {
-  if (ask.body.kind !== 'json' || !hasKey(ask, from) || hasKey(ask, to)) return []
-  const set = ask.edits.findLast(edit => edit.op === 'set' && edit.path.length === 1 && edit.path[0] === from)
-  const value = set?.op === 'set' ? set.value : readValue(ask.body.index, from)
-  // A number that JavaScript cannot hold exactly stays where it is: better refused than changed.
-  if (typeof value === 'number' && !Number.isSafeInteger(value)) return []
-  if (value === undefined) return []
-  return [
-    { op: 'drop', path: [from], why: 'provider-rename' },
-    { op: 'set', path: [to], value, why: 'provider-rename' },
-  ]
+/** What Mistral has not published of OpenAI's parameters, the ones aside that have a name of their own there. */
+const NOT_AT_MISTRAL = [
+  'logit_bias',
+  'user',
+  'store',
+  'logprobs',
+  'top_logprobs',
+  'service_tier',
+  'verbosity',
+  'modalities',
+  'audio',
+  'web_search_options',
+  'functions',
+  'function_call',
+  'safety_identifier',
+] as const
+
+/** Short names are of its own account; a name with a deployment behind `#` is whole. */
+const fireworksName = (model: string, { route }: Ask): string => {
+  const named = route.name === 'chat.completions' || route.name === 'completions'
+  if (!named || model === '' || model.startsWith('accounts/') || model.includes('#')) return model
+  return `accounts/fireworks/${model.endsWith('-fast') ? 'routers' : 'models'}/${model}`
 }
 
-/** Mistral refuses every parameter it does not know (422 extra_forbidden); two have another name there. */
-const mistralNames = (ask: Ask): readonly Edit[] =>
-  ask.route.name === 'chat.completions'
-    ? [...rename(ask, 'max_completion_tokens', 'max_tokens'), ...rename(ask, 'seed', 'random_seed')]
-    : []
+/** Models that think refuse what steers each word (xAI's guide, LiteLLM's lists). */
+const refusedByGrok = (model: string): readonly string[] => {
+  if (model.includes('non-reasoning')) return []
+  if (/grok-4|grok-code-fast/.test(model)) return ['stop', 'frequency_penalty']
+  return model.includes('grok-3-mini') ? ['stop'] : []
+}
 
 const local = { keyOptional: true } as const
 
@@ -53,28 +62,30 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'https://api.groq.com/openai/v1',
     keyEnv: ['GROQ_API_KEY'],
     unsupported: ['logit_bias', 'logprobs', 'top_logprobs'],
+    chat: GROQ,
     apis: { chat: likeOpenAi },
   },
   {
     name: 'mistral',
     baseUrl: 'https://api.mistral.ai/v1',
     keyEnv: ['MISTRAL_API_KEY'],
-    unsupported: ['logit_bias', 'user', 'store'],
-    edits: mistralNames,
+    unsupported: NOT_AT_MISTRAL,
+    chat: MISTRAL,
     prefill: marked,
   },
   {
     name: 'codestral',
     baseUrl: 'https://codestral.mistral.ai/v1',
     keyEnv: ['CODESTRAL_API_KEY'],
-    unsupported: ['logit_bias', 'user', 'store'],
-    edits: mistralNames,
+    unsupported: NOT_AT_MISTRAL,
+    chat: MISTRAL,
     prefill: marked,
   },
   {
     name: 'deepseek',
     baseUrl: 'https://api.deepseek.com/beta',
     keyEnv: ['DEEPSEEK_API_KEY'],
+    chat: DEEPSEEK,
     prefill: marked,
     apis: { chat: thinking },
   },
@@ -87,13 +98,21 @@ export const ROWS: readonly OpenAiCompatible[] = [
     name: 'fireworks_ai',
     baseUrl: 'https://api.fireworks.ai/inference/v1',
     keyEnv: ['FIREWORKS_API_KEY', 'FIREWORKS_AI_API_KEY', 'FIREWORKSAI_API_KEY', 'FIREWORKS_AI_TOKEN'],
+    modelName: fireworksName,
   },
   {
     name: 'perplexity',
     baseUrl: 'https://api.perplexity.ai',
     keyEnv: ['PERPLEXITYAI_API_KEY', 'PERPLEXITY_API_KEY'],
   },
-  { name: 'xai', baseUrl: 'https://api.x.ai/v1', keyEnv: ['XAI_API_KEY'], apis: atEndpoint },
+  {
+    name: 'xai',
+    baseUrl: 'https://api.x.ai/v1',
+    keyEnv: ['XAI_API_KEY'],
+    unsupportedBy: refusedByGrok,
+    chat: XAI,
+    apis: atEndpoint,
+  },
   {
     name: 'openrouter',
     baseUrl: 'https://openrouter.ai/api/v1',
@@ -109,6 +128,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'https://api.cerebras.ai/v1',
     keyEnv: ['CEREBRAS_API_KEY'],
     unsupported: ['logit_bias'],
+    chat: CEREBRAS,
   },
   { name: 'nvidia_nim', baseUrl: 'https://integrate.api.nvidia.com/v1', keyEnv: ['NVIDIA_NIM_API_KEY'] },
   { name: 'sambanova', baseUrl: 'https://api.sambanova.ai/v1', keyEnv: ['SAMBANOVA_API_KEY'] },
@@ -149,12 +169,14 @@ export const ROWS: readonly OpenAiCompatible[] = [
     name: 'moonshot',
     baseUrl: 'https://api.moonshot.ai/v1',
     keyEnv: ['MOONSHOT_API_KEY'],
+    chat: NO_DEVELOPER,
     apis: { chat: thinking },
   },
   {
     name: 'dashscope',
     baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     keyEnv: ['DASHSCOPE_API_KEY'],
+    chat: NO_DEVELOPER,
     apis: native,
   },
   { name: 'featherless_ai', baseUrl: 'https://api.featherless.ai/v1', keyEnv: ['FEATHERLESS_AI_API_KEY'] },
@@ -207,6 +229,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     name: 'ollama',
     baseUrl: 'http://localhost:11434',
     keyEnv: ['OLLAMA_API_KEY'],
+    chat: OLDER_LIMIT,
     root: underV1,
     ...local,
   },
@@ -215,12 +238,14 @@ export const ROWS: readonly OpenAiCompatible[] = [
     baseUrl: 'http://localhost:11434',
     baseEnv: ['OLLAMA_API_BASE'],
     keyEnv: ['OLLAMA_API_KEY'],
+    chat: OLDER_LIMIT,
     root: underV1,
     ...local,
   },
   {
     name: 'hosted_vllm',
     keyEnv: ['HOSTED_VLLM_API_KEY'],
+    chat: VLLM,
     placeholderKey: 'fake-api-key',
     prefill: openEnded,
     ...local,

@@ -40,3 +40,10 @@ test('the providers that serve responses are those that the page lists', () => {
     ['openai', 'azure', ...ROWS.filter(row => row.apis?.responses).map(row => row.name)].sort(),
   )
 })
+
+test('what is changed for a provider is in the table of changes', () => {
+  const [, table = ''] = /### What is changed\n(.*?)\n## /s.exec(text) ?? []
+  const first = [...table.matchAll(/^\| (`[^|]+) \|/gm)].map(match => match[1] ?? '')
+  const listed = first.flatMap(cell => [...cell.matchAll(/`([^`]+)`/g)].map(match => match[1] ?? ''))
+  assert.deepEqual(listed.sort(), ROWS.flatMap(row => (row.chat === undefined ? [] : [row.name])).sort())
+})

@@ -1,7 +1,8 @@
 import { FOREIGN_REASONING, FOREIGN_SEAL, isForeignReasoning } from '../dialects/responses-seal.ts'
 import { asBuffer } from '../wire/bytes.ts'
-import { applyEdits, type Edit, joinSegments, printPath } from '../wire/edit.ts'
-import { indexObject, type JsonIndex, valueAt } from '../wire/index.ts'
+import { type Edit, printPath } from '../wire/edit.ts'
+import { type JsonIndex, valueAt } from '../wire/index.ts'
+import { indexInForce } from './in-force.ts'
 import type { Ask } from './provider.ts'
 
 const NO_EDITS: readonly Edit[] = []
@@ -26,11 +27,7 @@ export const foreignReasoning = (ask: Ask): readonly Edit[] => {
   if (ask.body.kind !== 'json' || !ask.route.upstream.startsWith('/responses')) return NO_EDITS
   const { index } = ask.body
   if (!isMarked(index)) return NO_EDITS
-  // Places in the list are those after the edits before this one.
-  const edited = ask.edits.some(edit => edit.path[0] === 'input')
-    ? indexObject(joinSegments(applyEdits(index, ask.edits)))
-    : index
-  const input = valueAt(edited, 'input')
+  const input = valueAt(indexInForce(ask, index, ['input']), 'input')
   if (!Array.isArray(input)) return NO_EDITS
   const places = input.flatMap((item, at) => (isForeignReasoning(item) ? [at] : []))
   // From the end: a place moves when one before it goes.

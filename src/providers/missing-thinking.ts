@@ -1,7 +1,8 @@
 import { lacksThinking } from '../dialects/anthropic-messages-turns.ts'
-import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
-import { indexObject, type JsonIndex, valueAt } from '../wire/index.ts'
+import type { Edit } from '../wire/edit.ts'
+import { valueAt } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { indexInForce } from './in-force.ts'
 import type { Ask } from './provider.ts'
 
 const NO_EDITS: readonly Edit[] = []
@@ -24,13 +25,6 @@ const clearingEdits = (management: Json | undefined): readonly Edit[] => {
   }))
 }
 
-const inForce = (ask: Ask, index: JsonIndex): JsonIndex =>
-  ask.edits.some(
-    ({ path: [key] }) => key === 'thinking' || key === 'messages' || key === 'context_management',
-  )
-    ? indexObject(joinSegments(applyEdits(index, ask.edits)))
-    : index
-
 const wellFormed = (messages: Json | undefined): messages is readonly JsonObject[] & Json[] =>
   Array.isArray(messages) && messages.every(isObject)
 
@@ -42,7 +36,7 @@ export const missingThinking = (ask: Ask): readonly Edit[] => {
   if (ask.body.kind !== 'json') return NO_EDITS
   if (!ask.body.index.members.has('thinking') && !ask.edits.some(({ path: [key] }) => key === 'thinking'))
     return NO_EDITS
-  const index = inForce(ask, ask.body.index)
+  const index = indexInForce(ask, ask.body.index, ['thinking', 'messages', 'context_management'])
   const thinking = valueAt(index, 'thinking')
   if (!isObject(thinking) || thinking.type !== 'enabled') return NO_EDITS
   const messages = valueAt(index, 'messages')

@@ -1,6 +1,8 @@
 import type { Prefill } from '../dialects/continuation.ts'
 import type { Edit } from '../wire/edit.ts'
 import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
+import { type ChatDifferences, chatDifferences } from './chat-differences.ts'
+import type { Differing } from './chat-messages.ts'
 import { type Env, findKey, firstOf, fitsHeader } from './credential.ts'
 import { foreignKeys } from './foreign-keys.ts'
 import { foreignReasoning, foreignThoughts } from './foreign-reasoning.ts'
@@ -25,9 +27,13 @@ export type OpenAiCompatible = {
   readonly placeholderKey?: string
   /** Chat parameters it is known to refuse. Only what is certain: everything else passes untouched. */
   readonly unsupported?: readonly string[]
+  /** More of them that only some of its models refuse. */
+  readonly unsupportedBy?: (model: string) => readonly string[]
   readonly headers?: (env: Env) => readonly HeaderPair[]
-  /** The provider's own edits, made after the model. */
-  readonly edits?: (ask: Ask) => readonly Edit[]
+  /** How its chat completions differ from OpenAI's: edits, made after the model. */
+  readonly chat?: ChatDifferences
+  /** A model's whole name, where people write a part of it. */
+  readonly modelName?: (model: string, ask: Ask) => string
   /** Keys that clients write for the provider whose dialect this is are for this one, or for somebody behind it. */
   readonly original?: true
   /** It passes on to others, and reads what gateways write for them. */
@@ -65,20 +71,25 @@ const findBase = (row: OpenAiCompatible, params: ProviderParams): Base => {
 /** OpenAI itself, and its regions: a server of one's own behind the same dialect may want what it has thought. */
 const OPENAI = /^https:\/\/(?:\w{1,8}\.)?api\.openai\.com$/
 
-/** What this provider changes in the client's body, the model aside. */
-const editsOf = (row: OpenAiCompatible, ask: Ask, base: Base): readonly Edit[] => {
-  const dropped = dropUnsupported(ask, row.name, row.unsupported ?? NOTHING)
-  const own = row.edits === undefined ? NO_EDITS : row.edits(ask)
-  const keys = row.original === true ? NO_EDITS : foreignKeys(ask)
-  const reasoning = foreignReasoning(ask)
-  const thoughts = row.relays === true ? NO_EDITS : foreignThoughts(ask, OPENAI.test(base.origin))
-  return own.length + keys.length + reasoning.length + thoughts.length === 0
-    ? dropped
-    : [...dropped, ...own, ...keys, ...reasoning, ...thoughts]
-}
-
 const NO_EDITS: readonly Edit[] = []
 const NOTHING: readonly string[] = []
+const AS_IT_IS: Differing = { edits: NO_EDITS, warnings: [] }
+
+const refusedBy = ({ unsupported = NOTHING, unsupportedBy }: OpenAiCompatible, model: string) =>
+  unsupportedBy === undefined ? unsupported : [...unsupported, ...unsupportedBy(model)]
+
+/** What this provider changes in the client's body, the model aside. */
+const changesOf = (row: OpenAiCompatible, ask: Ask, base: Base): Differing => {
+  const dropped = dropUnsupported(ask, row.name, refusedBy(row, ask.model))
+  const own = row.chat === undefined ? AS_IT_IS : chatDifferences(ask, row.chat)
+  const keys = row.original === true ? NO_EDITS : foreignKeys(ask)
+  const reasoning = foreignReasoning(ask)
+  const readable = row.chat?.refusesThoughts === true || OPENAI.test(base.origin)
+  const thoughts = row.relays === true ? NO_EDITS : foreignThoughts(ask, readable)
+  return own.edits.length + keys.length + reasoning.length + thoughts.length === 0
+    ? { edits: dropped, warnings: own.warnings }
+    : { edits: [...dropped, ...own.edits, ...keys, ...reasoning, ...thoughts], warnings: own.warnings }
+}
 
 const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
   const base = findBase(row, params)
@@ -93,7 +104,10 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
   if (bearer !== undefined) credential.push(['authorization', `Bearer ${bearer}`])
   if (organization !== undefined) credential.push(['openai-organization', organization])
   const plain = (ask: Ask): Draft => {
-    const { body, edits, contentType } = encodeBody(ask, plainModel(ask.model), editsOf(row, ask, base))
+    const named = plainModel(ask.model)
+    const model = row.modelName === undefined ? named : row.modelName(named, ask)
+    const changes = changesOf(row, ask, base)
+    const { body, edits, contentType } = encodeBody(ask, model, changes.edits)
     return {
       method: ask.method,
       origin: base.origin,
@@ -101,7 +115,7 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
       headers: draftHeaders(ask, contentType, own),
       body,
       edits,
-      warnings: [],
+      warnings: changes.warnings,
     }
   }
   return {

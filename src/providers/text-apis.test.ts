@@ -113,7 +113,7 @@ describe('what is sent', () => {
     assert.equal(sent.user, undefined)
     assert.deepEqual(
       draft.edits.map(edit => `${edit.path.join('.')} ${edit.why}`),
-      ['user drop-params'],
+      ['user drop-params', 'logprobs drop-params', 'top_logprobs drop-params'],
     )
   })
 

@@ -28,7 +28,7 @@ const asChat = ({ scene, body, ...ask }: Ask): Ask => {
     scene: { ...scene, id: prefix => (prefix === 'call_' ? nine(scene.id(prefix)) : scene.id('')) },
     body: {
       ...body,
-      tool_choice: body.tool_choice === 'any' ? 'required' : (body.tool_choice ?? 'auto'),
+      ...(body.tool_choice === 'any' ? { tool_choice: 'required' } : {}),
       messages: messages.map(message => {
         if (!isObject(message)) return message
         const { prefix: _, ...rest } = message

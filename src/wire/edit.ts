@@ -18,7 +18,7 @@ export const EDIT_NAMES = [
   'fallback-override', // a dict fallback carries its own values
   'sealed-id', // a response id we issued becomes the upstream's own
   'stream-usage', // always_include_stream_usage asks for the usage chunk
-  'provider-rename', // one provider's name for the same parameter
+  'provider-rename', // one provider's name for the same parameter, role or word
   'foreign-reasoning', // reasoning items that only another account, or another dialect, can read
   'call-history', // calls of earlier turns get what this provider asks for, and lose what it refuses
   'missing-thinking', // a turn that another provider began has no thoughts: it goes on without thinking

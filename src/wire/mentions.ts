@@ -12,3 +12,9 @@ export const mayMention = (bytes: Uint8Array, { start, end }: Span, name: string
   const within = asBuffer(bytes).subarray(start, end)
   return within.includes(`"${name}"`) || within.includes(ESCAPE)
 }
+
+/** The same for several names at once: true where any of them may be there. */
+export const mayMentionAny = (bytes: Uint8Array, { start, end }: Span, names: readonly string[]): boolean => {
+  const within = asBuffer(bytes).subarray(start, end)
+  return within.includes(ESCAPE) || names.some(name => within.includes(`"${name}"`))
+}
