@@ -98,7 +98,7 @@ type StageFlags = {
   port: number
   host: string
   key: string
-  flavour: 'openai' | 'azure' | 'anthropic' | 'gemini' | 'cohere' | 'mistral'
+  flavour: 'openai' | 'azure' | 'anthropic' | 'gemini' | 'cohere' | 'mistral' | 'azure_ai'
   models?: string[]
   scriptFile?: string
 }
@@ -111,7 +111,7 @@ program
   .option('--key <key>', 'the key it accepts', 'sk-stage')
   .addOption(
     new Option('--flavour <name>', 'whose dialect')
-      .choices(['openai', 'azure', 'anthropic', 'gemini', 'cohere', 'mistral'])
+      .choices(['openai', 'azure', 'anthropic', 'gemini', 'cohere', 'mistral', 'azure_ai'])
       .default('openai'),
   )
   .option('--models <names...>', 'the models (Azure: deployments) it has (default: any)')

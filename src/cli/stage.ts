@@ -26,6 +26,7 @@ const MODELS: Readonly<Record<Flavour, string>> = {
   gemini: 'gemini-3-flash',
   cohere: 'command-a-03-2025',
   mistral: 'mistral-large-latest',
+  azure_ai: 'claude-sonnet-4-5',
 }
 
 const DEFAULT_KEY = 'sk-stage'

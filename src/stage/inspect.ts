@@ -6,6 +6,7 @@ import { checkCredential, checkHeaders, checkQuery } from './check-head.ts'
 import { inspectCohere } from './cohere.ts'
 import { parametersOf } from './columns.ts'
 import type { Field } from './form.ts'
+import { inspectFoundry } from './foundry.ts'
 import { inspectGemini } from './gemini.ts'
 import { inspectMistral } from './mistral.ts'
 import type { Hit } from './recorder.ts'
@@ -22,6 +23,12 @@ export const inspect = (scene: Scene, head: Head, hit: Hit): Inspected => {
   if (scene.flavour === 'gemini') return inspectGemini(scene, head, hit)
   if (scene.flavour === 'cohere') return inspectCohere(scene, head, hit)
   if (scene.flavour === 'mistral') return inspectMistral(scene, head, hit)
+  if (scene.flavour === 'azure_ai') return inspectFoundry(inspectOpenAi)(scene, head, hit)
+  return inspectOpenAi(scene, head, hit)
+}
+
+/** OpenAI's API, and Azure's forms of it. */
+const inspectOpenAi = (scene: Scene, head: Head, hit: Hit): Inspected => {
   checkHeaders(head, scene.flavour)
   checkCredential(head, scene)
   const found = locate(scene, hit)

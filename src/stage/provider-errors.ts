@@ -2,6 +2,7 @@ import type { JsonObject } from '../wire/json.ts'
 import { messagesErrorBody, messagesErrorFor } from './anthropic.ts'
 import { cohereErrorBody, cohereErrorFor } from './cohere.ts'
 import type { Flavour } from './columns.ts'
+import { foundryErrorBody } from './foundry.ts'
 import { geminiErrorBody } from './gemini.ts'
 import { mistralErrorFor } from './mistral.ts'
 
@@ -87,7 +88,7 @@ export const errorBody = (flavour: Flavour, status: number, wait?: string): Json
   if (flavour === 'gemini') return geminiErrorBody(status, wait)
   if (flavour === 'cohere') return cohereErrorFor(status)
   if (flavour === 'mistral') return mistralErrorFor(status)
-  const [message, type, code] = (flavour === 'azure' ? AZURE[status] : undefined) ??
+  const [message, type, code] = (flavour.startsWith('azure') ? AZURE[status] : undefined) ??
     OPENAI[status] ?? [
       `The provider answered ${status}.`,
       status >= 500 ? 'server_error' : 'invalid_request_error',
@@ -100,5 +101,6 @@ export const errorBody = (flavour: Flavour, status: number, wait?: string): Json
 export const refusalBody = (flavour: Flavour, error: JsonObject): JsonObject => {
   if (flavour === 'cohere') return cohereErrorBody(error)
   if (flavour === 'mistral') return error
+  if (flavour === 'azure_ai') return foundryErrorBody(error)
   return flavour === 'anthropic' ? messagesErrorBody(error) : { error }
 }

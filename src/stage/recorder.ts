@@ -73,6 +73,14 @@ export class Hit {
     return this.#line.peerClosed
   }
 
+  /** The same request as if it had come to another path: for a provider that serves somebody's API under its own. */
+  under(path: string): Hit {
+    const query = this.target.slice(this.path.length)
+    const hit = new Hit(this.index, { ...this.#head, target: path + query }, this.#line)
+    hit.body = this.body
+    return hit
+  }
+
   /** First value of a header, by lower-case name. */
   header(name: string): string | undefined {
     return headerOf(this.#head, name)

@@ -72,6 +72,7 @@ const BASES: Readonly<Record<Flavour, string>> = {
   gemini: '',
   cohere: '',
   mistral: '/v1',
+  azure_ai: '',
 }
 
 let stages = 0
@@ -294,7 +295,7 @@ const commonHeaders = (scene: Scene): Headers => {
 
 const openaiHeaders = (scene: Scene): Headers => ({
   'x-request-id': scene.id('req_'),
-  ...(scene.flavour === 'azure'
+  ...(scene.flavour.startsWith('azure')
     ? { 'apim-request-id': scene.id('apim-'), 'x-ms-region': 'Stage Left' }
     : { 'openai-version': '2020-10-01', 'openai-organization': 'org-stage', 'openai-processing-ms': '12' }),
   'x-ratelimit-limit-requests': '10000',
