@@ -146,14 +146,20 @@ const ambient = (params: ProviderParams): AzureCredential | undefined => {
   return hasAll(params.env, secret) ? withSecret(params) : undefined
 }
 
-/** What the deployment itself says comes first, then the environment; a key before a token, a token before a sign-in. */
-export const azureCredential = (params: ProviderParams): AzureCredential => {
+/**
+ * What the deployment itself says comes first, then the environment; a key before a token, a token before a sign-in.
+ * `keyEnv`: the variables that may hold a key, in their order.
+ */
+export const azureCredential = (
+  params: ProviderParams,
+  keyEnv: readonly string[] = KEY_ENV,
+): AzureCredential => {
   const token = textOf(params, 'azure_ad_token')
   if (params.apiKey === undefined && token !== undefined)
     return isOidc(token) ? federated(params, token) : bearer(token)
   const own = params.apiKey === undefined ? ownSignIn(params) : undefined
   if (own !== undefined) return own
-  const found = findKey(params.apiKey, params.env, KEY_ENV)
+  const found = findKey(params.apiKey, params.env, keyEnv)
   if (found.key !== undefined) return keyed(['api-key', found.key.reveal()], found.key.id)
   // A key of its own that cannot be sent is no reason to sign in as somebody else.
   return (params.apiKey === undefined ? ambient(params) : undefined) ?? nothing(params, found.missing)

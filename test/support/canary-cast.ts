@@ -24,6 +24,7 @@ export const KINDS = [
   'anthropic',
   'gemini',
   'cohere',
+  'foundry',
 ] as const
 export type Kind = (typeof KINDS)[number]
 type StageKind = Exclude<Kind, 'bedrock'>
@@ -66,7 +67,7 @@ const CONVERSATIONS = [
 export const serves = (kind: Kind, route: Route): boolean => {
   if (kind === 'bedrock') return CONVERSATIONS.includes(route.name) || route.name.startsWith('messages.')
   if (kind === 'anthropic') return CONVERSATIONS.includes(route.name) || route.name.startsWith('messages.')
-  if (kind === 'cohere')
+  if (kind === 'cohere' || kind === 'foundry')
     return CONVERSATIONS.includes(route.name) || /^(?:embeddings|rerank)/.test(route.name)
   if (kind === 'gemini') return CONVERSATIONS.includes(route.name) || route.name.startsWith('gemini.')
   // Where the provider counts no prompts the gateway does, and nobody is asked.
@@ -117,6 +118,12 @@ const connectionOf = ({ stages, bedrock, aviary }: Raised, kind: Kind, model: st
     return { model: `azure/${model}`, api_base: stage.origin, api_key: stage.key, api_version: '2024-10-21' }
   if (kind === 'anthropic' || kind === 'gemini' || kind === 'cohere')
     return { model: `${kind}/${model}`, api_base: stage.baseUrl, api_key: stage.key }
+  if (kind === 'foundry')
+    return {
+      model: `azure_ai/${model}`,
+      api_base: `${stage.origin}/models?api-version=2024-05-01-preview`,
+      api_key: stage.key,
+    }
   const provider = kind === 'compatible' ? 'hosted_vllm' : 'openai'
   return { model: `${provider}/${model}`, api_base: stage.baseUrl, api_key: stage.key }
 }
@@ -203,6 +210,7 @@ const stageOptions = (aviary: Aviary) => {
     anthropic: { flavour: 'anthropic', models: ['*'], key: key('anthropic') },
     gemini: { flavour: 'gemini', models: ['*'], key: key('gemini') },
     cohere: { flavour: 'cohere', models: ['*'], key: key('cohere') },
+    foundry: { flavour: 'azure_ai', models: ['*'], key: key('foundry') },
   } as const
 }
 
@@ -323,6 +331,8 @@ const CREDENTIAL_HEADERS: Readonly<Record<Kind, readonly string[]>> = {
   anthropic: ['x-api-key'],
   gemini: ['x-goog-api-key'],
   cohere: ['authorization'],
+  // Claude's API has a header of its own.
+  foundry: ['authorization', 'x-api-key'],
   bedrock: ['authorization', 'x-amz-security-token'],
 }
 
