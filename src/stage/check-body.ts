@@ -3,7 +3,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Flavour, ITEM_KEYS, NEWER_ITEM_KEYS, UNPUBLISHED_ITEM_KEYS } from './columns.ts'
 import type { Field } from './form.ts'
 import { parseForm } from './form.ts'
-import { invalidType, missingParameter, refuse, unknownParameter } from './refusal.ts'
+import { invalidType, invalidValue, missingParameter, refuse, unknownParameter } from './refusal.ts'
 import { duplicateKey } from './strict-json.ts'
 
 const NOT_JSON =
@@ -82,7 +82,39 @@ const checkMetadata = (metadata: Json): void => {
   }
 }
 
-/** Unknown keys inside Responses input items: `Unknown parameter: 'input[3].metadata'.` */
+/** What the ids of items begin with that clients send back; for the other kinds nothing is known of a check. */
+const ITEM_PREFIXES: Readonly<Record<string, string>> = {
+  message: 'msg',
+  reasoning: 'rs',
+  function_call: 'fc',
+  custom_tool_call: 'ctc',
+}
+const LONGEST_ID = 64
+
+const checkId = (item: JsonObject, type: string, at: string): void => {
+  for (const key of ['id', 'call_id']) {
+    const id = item[key]
+    if (typeof id !== 'string') continue
+    const path = `${at}.${key}`
+    if (id.length > LONGEST_ID)
+      throw refuse(
+        400,
+        `Invalid '${path}': string too long. Expected a string with maximum length ${LONGEST_ID}, but got a string with length ${id.length} instead.`,
+        { param: path, code: 'string_above_max_length' },
+      )
+    if (key !== 'id') continue
+    const said = `Invalid '${path}': '${id}'. Expected an ID that`
+    if (!/^[\w-]+$/.test(id))
+      throw invalidValue(
+        path,
+        `${said} contains letters, numbers, underscores, or dashes, but this value contained additional characters.`,
+      )
+    const prefix = ITEM_PREFIXES[type] ?? ''
+    if (!id.startsWith(prefix)) throw invalidValue(path, `${said} begins with '${prefix}'.`)
+  }
+}
+
+/** Ids, and unknown keys, inside Responses input items: `Unknown parameter: 'input[3].metadata'.` */
 export const checkItems = (input: Json | undefined, flavour: Flavour): void => {
   if (!Array.isArray(input)) return
   const items: readonly Json[] = input
@@ -100,6 +132,7 @@ export const checkItems = (input: Json | undefined, flavour: Flavour): void => {
     const more = flavour === 'openai' ? UNPUBLISHED_ITEM_KEYS : []
     for (const key of Object.keys(item))
       if (key !== 'type' && !keys.includes(key) && !more.includes(key)) throw unknownParameter(`${at}.${key}`)
+    checkId(item, type, at)
     if (type === 'message' && item.role === undefined) throw missingParameter(`${at}.role`)
     if (type === 'message' && item.content === undefined) throw missingParameter(`${at}.content`)
   })

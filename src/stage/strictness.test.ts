@@ -41,6 +41,27 @@ test('a key inside an input item is refused with its place', async t => {
   assert.equal((await create({ type: 'compaction_trigger' }, user)).code, 'invalid_value')
 })
 
+test('an item whose id is not of its kind, or is too long, is refused with its place', async t => {
+  const stage = await open(t)
+  const call = { type: 'function_call', call_id: 'call_1', name: 'look', arguments: '{}' }
+  const result = { type: 'function_call_output', call_id: 'call_1', output: 'seen' }
+  const create = (item: object) => errorOf(stage, '/responses', { model: 'gpt-4.1', input: [item, result] })
+  assert.deepEqual(await create({ ...call, id: 'fc_1' }), {})
+  assert.deepEqual(await create(call), {})
+  for (const [item, says] of [
+    [{ ...call, id: 'toolu_1' }, "Invalid 'input[0].id': 'toolu_1'. Expected an ID that begins with 'fc'."],
+    [
+      { type: 'message', role: 'assistant', content: 'a', id: 'chatcmpl-1' },
+      "Invalid 'input[0].id': 'chatcmpl-1'. Expected an ID that begins with 'msg'.",
+    ],
+    [
+      { ...call, call_id: 'x'.repeat(65) },
+      "Invalid 'input[0].call_id': string too long. Expected a string with maximum length 64, but got a string with length 65 instead.",
+    ],
+  ] as const)
+    assert.equal((await create(item)).message, says)
+})
+
 test('a key inside a message, or in the query, is refused', async t => {
   const stage = await open(t)
   const chat = (message: object) =>
