@@ -187,6 +187,35 @@ for (const [name, request] of KINDS) {
   })
 }
 
+test('M-161 a key in the query opens Google’s doors as a header does, no other door, and never beside a key that differs', async t => {
+  const gateway = await start(t)
+  const { lead } = gateway.stages
+  const ask = asker(gateway)
+  const google = requestFor(routeNamed('gemini.generate'), { group: 'star' })
+  const other = requestFor(chat, { group: 'star' })
+  const queried = (request: RawRequest, key: string): RawRequest => ({
+    ...request,
+    path: `${request.path}?key=${key}`,
+  })
+  const opened = await ask(queried(google, MASTER_KEY))
+  assert.equal(opened.status, 200, opened.text)
+  for (const hit of lead.requests) assert.ok(!hit.headText.includes(MASTER_KEY))
+  lead.clear()
+  for (const [first, second] of [
+    [MASTER_KEY, WRONG_KEY],
+    [WRONG_KEY, MASTER_KEY],
+  ] as const)
+    for (const [carrier, value] of [
+      ['authorization', `Bearer ${second}`],
+      ['x-goog-api-key', second],
+      ['x-api-key', second],
+    ] as const)
+      assertGoogleError(replyOf(await ask(withHeaders(queried(google, first), [[carrier, value]]))), 401)
+  assertGoogleError(replyOf(await ask(queried(google, WRONG_KEY))), 401)
+  assertErrorShape(replyOf(await ask(queried(other, MASTER_KEY))), 401)
+  assert.equal(lead.requests.length, 0)
+})
+
 test('M-164 the key is judged before the body: 50 MB are announced, none is sent, and the answer is there', async t => {
   const gateway = await start(t)
   const posts = doors().filter(door => door.startsWith('POST '))

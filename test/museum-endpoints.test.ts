@@ -243,11 +243,19 @@ const startBedrock = async (t: TestContext, now: () => Date): Promise<BedrockSta
 test('M-032 before the first byte a stream takes the way of the same call without one, at every kind of provider', async t => {
   const bedrock = await startBedrock(t, () => new Date(hall.served().house.clock.wall()))
   const hall = await openHall(t, {
-    stages: { openai: any, azure: { flavour: 'azure', models: ['*'] }, backup: any },
-    config: ({ openai, azure, backup }) => ({
+    stages: {
+      openai: any,
+      azure: { flavour: 'azure', models: ['*'] },
+      anthropic: { flavour: 'anthropic', models: ['*'] },
+      gemini: { flavour: 'gemini', models: ['*'] },
+      backup: any,
+    },
+    config: ({ openai, azure, anthropic, gemini, backup }) => ({
       model_list: [
         named('plain', openai, 'plain-model', { timeout: 0.2 }),
         named('blue', azure, 'blue-model', { timeout: 0.2 }),
+        named('claude', anthropic, 'claude-sonnet-4-5', { timeout: 0.2 }),
+        named('flash', gemini, 'gemini-2.5-flash', { timeout: 0.2 }),
         {
           model_name: 'signed',
           litellm_params: {
@@ -264,20 +272,20 @@ test('M-032 before the first byte a stream takes the way of the same call withou
       router_settings: {
         num_retries: 0,
         disable_cooldowns: true,
-        fallbacks: [{ plain: ['second'] }, { blue: ['second'] }, { signed: ['second'] }],
+        fallbacks: [{ '*': ['second'] }],
       },
     }),
   })
-  const { openai, azure } = hall.stages
+  const { openai, azure, anthropic, gemini } = hall.stages
+  const kinds = { plain: openai, blue: azure, claude: anthropic, flash: gemini, signed: undefined }
   let calls = 0
   for (const { name, fault, bedrock: cue } of EARLY)
-    for (const group of ['plain', 'blue', 'signed']) {
+    for (const [group, stage] of Object.entries(kinds)) {
       if (group === 'signed' && cue === undefined) continue
       const traces = []
       for (const stream of [false, true]) {
-        if (group === 'signed') cue?.(bedrock)
+        if (stage === undefined) cue?.(bedrock)
         else {
-          const stage = group === 'plain' ? openai : azure
           stage.clear()
           // Twice: a request that meets the end of a kept connection may be sent once more without being counted.
           stage.script([fault, fault])

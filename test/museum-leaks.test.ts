@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type BedrockStage, startBedrockStage } from '../src/stage/bedrock.ts'
 import type { Hit } from '../src/stage/recorder.ts'
-import type { JsonObject } from '../src/wire/json.ts'
+import type { Json, JsonObject } from '../src/wire/json.ts'
 import { assertNothingRefused } from './support/canary.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
 import { chat, failing, message, steady } from './support/steady.ts'
@@ -57,6 +57,55 @@ test('M-001 the backup of a compaction and of a response gets the client’s byt
     assertNothingRefused(backup.requests)
     assert.equal(reply.headers['x-litellm-model-group'], 'second')
     assert.equal(reply.headers['x-litellm-attempted-fallbacks'], '1')
+  }
+})
+
+test('M-001 a compaction that falls to a provider of another kind brings the conversation there, and nothing of ours', async t => {
+  const bedrock = await bedrockStage(t)
+  const any = { models: ['*'] } as const
+  const theatre = await play(t, {
+    stages: {
+      lead: {},
+      claude: { ...any, flavour: 'anthropic' },
+      gemini: { ...any, flavour: 'gemini' },
+      plain: any,
+    },
+    start: steady().start,
+    config: ({ lead, claude, gemini, plain }) => ({
+      model_list: [
+        deployment('star', lead, 'gpt-4.1'),
+        deployment('claude', claude, 'claude-sonnet-4-5'),
+        deployment('flash', gemini, 'gemini-2.5-flash'),
+        deployment('chatty', plain, 'gpt-oss', { model: 'groq/gpt-oss' }),
+        onBedrock('signed', bedrock),
+      ],
+      router_settings: { num_retries: 0, disable_cooldowns: true },
+    }),
+  })
+  const { lead, claude, gemini, plain } = theatre.stages
+  failing(lead, 'gpt-4.1', 503)
+  const input: Json = [{ role: 'user', content: 'Line, please.' }]
+  for (const group of ['claude', 'flash', 'chatty', 'signed'])
+    for (const [path, body] of [
+      ['/v1/responses/compact', { model: 'star', input }],
+      ['/v1/responses', { model: 'star', input: [...input, { type: 'compaction_trigger' }], store: false }],
+    ] as const) {
+      const reply = await theatre.ask(path, { ...body, metadata: { scene: 'one' }, fallbacks: [group] })
+      assert.equal(reply.status, 200, `${group} ${path}: ${reply.text}`)
+      assert.equal(reply.headers['x-litellm-model-group'], group)
+      assert.match(reply.text, /"type": ?"compaction"/)
+    }
+  const hits = [claude, gemini, plain].flatMap(({ requests }) => requests)
+  assert.equal(hits.length, 6)
+  assertNothingRefused(hits)
+  assert.ok(bedrock.requests.every(({ refused }) => refused === undefined))
+  const bodies = [
+    ...hits.map(({ text }) => text),
+    ...bedrock.requests.map(({ json }) => JSON.stringify(json)),
+  ]
+  for (const text of bodies) {
+    assert.match(text, /Line, please\./)
+    assert.doesNotMatch(text, /litellm|model_group|understudy_|"star"|scene|fallbacks/)
   }
 })
 

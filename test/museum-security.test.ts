@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { openHall } from './support/hall.ts'
+import { requestLogPath } from '../src/record/log.ts'
+import type { Fault } from '../src/stage/faults.ts'
+import { plant } from './support/canary.ts'
+import { errorOf, openHall } from './support/hall.ts'
 import { deployment, MASTER_KEY } from './support/harness.ts'
 import { headerIn } from './support/raw.ts'
-import { chat } from './support/steady.ts'
+import { chat, message, response } from './support/steady.ts'
 import { formOf } from './support/stream-kinds.ts'
 
 /** What a hostile or careless client sends, and what must come of it. Each number has its row in docs/museum.md. */
@@ -58,6 +61,93 @@ test('M-133 whatever a client accepts and a provider compresses, the bytes are w
           assert.equal(headerIn(head, name), undefined, name)
         client.leave()
       }
+})
+
+test('M-158 what was asked and said is in no log line, and with turn_off_message_logging not even where a provider repeats it', async t => {
+  for (const silent of [false, true]) {
+    const prompt = plant('the prompt').text
+    const hall = await openHall(t, {
+      stages: {
+        lead: { models: ['*'], says: `${prompt} is said.` },
+        claude: { models: ['*'], flavour: 'anthropic', says: `${prompt} is said.` },
+      },
+      config: ({ lead, claude }) => ({
+        model_list: [
+          deployment('star', lead, 'm', { timeout: 0.3 }),
+          deployment('chatty', lead, 'c', { model: 'groq/c' }),
+          deployment('claude', claude, 'claude-sonnet-4-5'),
+        ],
+        router_settings: { num_retries: 1, disable_cooldowns: true },
+        litellm_settings: { turn_off_message_logging: silent },
+      }),
+    })
+    const { lead, claude } = hall.stages
+    const messages = [{ role: 'user', content: prompt }]
+    const body = chat('star', { messages })
+    const echo = (status: number): Fault => ({
+      kind: 'status',
+      status,
+      body: {
+        error: { message: `Input should be an image: input_value='${prompt}'`, type: null, code: null },
+      },
+    })
+    const faults: readonly Fault[] = [
+      { kind: 'ok' },
+      { kind: 'status', status: 500 },
+      { kind: 'stall', when: 'before-headers' },
+      { kind: 'cut', how: 'fin', afterContent: 1 },
+      { kind: 'bad-json' },
+      ...(silent ? [echo(400), echo(500), echo(429)] : []),
+    ]
+    for (const fault of faults)
+      for (const stream of [false, true]) {
+        lead.clear()
+        lead.script([fault, fault])
+        await hall.ask(CHAT, { ...body, stream })
+      }
+    const doors = [
+      ['/v1/messages', message('claude', { messages })],
+      ['/v1/messages', message('star', { messages })],
+      ['/v1/responses', response('chatty', { input: messages })],
+      ['/v1/responses/compact', response('chatty', { input: messages })],
+      ['/v1beta/models/star:generateContent', { contents: [{ role: 'user', parts: [{ text: prompt }] }] }],
+    ] as const
+    const others: readonly Fault[] = [
+      { kind: 'ok' },
+      { kind: 'bad-json' },
+      ...(silent ? [echo(400), echo(429)] : []),
+    ]
+    for (const [path, asking] of doors)
+      for (const fault of others) {
+        for (const stage of [lead, claude]) {
+          stage.clear()
+          stage.script([fault, fault])
+        }
+        await hall.ask(path, asking)
+      }
+    lead.clear()
+    lead.script([{ kind: 'stall', when: 'mid-stream' }])
+    const client = await hall.send({ path: CHAT, body: { ...body, stream: true } })
+    await client.event()
+    client.leave()
+    const records = await hall.recorded(faults.length * 2 + doors.length * others.length + 1)
+    const log = await readFile(requestLogPath(hall.dataDir), 'utf8')
+    assert.ok(!log.includes(prompt), 'the log holds the prompt')
+    // What went wrong is told all the same.
+    const classes = new Set<string>(records.map(({ error }) => error?.class ?? 'none'))
+    for (const expected of silent ? ['caller_fault', 'rate_limit', 'transient'] : ['transient', 'transport'])
+      assert.ok(classes.has(expected), expected)
+    if (silent) {
+      lead.clear()
+      lead.script([echo(400)])
+      assert.match(
+        String(errorOf(await hall.ask(CHAT, body)).message),
+        /input_value/,
+        'the client reads its own words',
+      )
+    }
+    await hall.close()
+  }
 })
 
 test('M-160 the name of an uploaded file is a text for the provider and never a path here', async t => {

@@ -8,7 +8,7 @@ import type { Stage } from '../src/stage/stage.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { errorOf, openHall } from './support/hall.ts'
 import { deployment } from './support/harness.ts'
-import { asked, chat, failing, response } from './support/steady.ts'
+import { asked, chat, failing, message, response } from './support/steady.ts'
 
 /** Prompts that do not fit, refusals, and lists that lead in circles. Each number has its row in docs/museum.md. */
 
@@ -44,22 +44,43 @@ const TYPED = [
   },
 ] as const
 
+const CONTENTS: JsonObject = { contents: [{ role: 'user', parts: [{ text: 'Line, please.' }] }] }
+
+/** The group of a provider that does not speak OpenAI's dialect, and a call in its own. */
+const OWN_DOORS: Readonly<
+  Record<string, { group: string; own: (stream: boolean) => readonly [path: string, body: JsonObject] }>
+> = {
+  anthropic: { group: 'claude', own: stream => ['/v1/messages', message('claude', { stream })] },
+  gemini: {
+    group: 'flash',
+    own: stream => [`/v1beta/models/flash:${stream ? 'streamGenerateContent' : 'generateContent'}`, CONTENTS],
+  },
+}
+
 for (const { name, list, wanted, least } of TYPED)
   test(name, async t => {
     const hall = await openHall(t, {
-      stages,
-      config: ({ stage }) => ({
-        model_list: groups(stage, ['star', 'typed', 'general']),
+      stages: {
+        ...stages,
+        anthropic: { flavour: 'anthropic', models: ['*'] },
+        gemini: { flavour: 'gemini', models: ['*'] },
+      },
+      config: ({ stage, anthropic, gemini }) => ({
+        model_list: [
+          ...groups(stage, ['star', 'typed', 'general']),
+          deployment('claude', anthropic, 'claude-sonnet-4-5'),
+          deployment('flash', gemini, 'gemini-2.5-flash'),
+        ],
         router_settings: {
           num_retries: 3,
           allowed_fails: 0,
           cooldown_time: 60,
-          fallbacks: [{ star: ['general'] }],
-          [list]: [{ star: ['typed'] }],
+          fallbacks: ['star', 'claude', 'flash'].map(group => ({ [group]: ['general'] })),
+          [list]: ['star', 'claude', 'flash'].map(group => ({ [group]: ['typed'] })),
         },
       }),
     })
-    const { stage } = hall.stages
+    const { stage, anthropic, gemini } = hall.stages
     const rows = wordings(wanted)
     assert.ok(rows.length >= least, String(rows.length))
     for (const { who, status, body } of rows)
@@ -72,6 +93,23 @@ for (const { name, list, wanted, least } of TYPED)
         assert.deepEqual(asked(stage), ['star', 'typed'], `${who}: ${body}`)
         assert.deepEqual(hall.resting(), [])
       }
+    // The same from who really says it, heard by its own clients and by others.
+    for (const { who, status, body } of rows) {
+      const { group, own } = OWN_DOORS[who] ?? {}
+      if (group === undefined || own === undefined) continue
+      const native = who === 'anthropic' ? anthropic : gemini
+      // Behind a 200 a stream would say it in an event.
+      for (const stream of status === 200 ? [false] : [false, true])
+        for (const [path, asking] of [own(stream), [CHAT, chat(group, { stream })] as const]) {
+          native.clear()
+          stage.clear()
+          native.script([{ kind: 'status', status, body, headers: { 'content-type': 'application/json' } }])
+          const reply = await hall.ask(path, asking)
+          assert.equal(reply.headers['x-litellm-model-group'], 'typed', `${who} ${path}: ${body}`)
+          assert.deepEqual([native.requests.length, asked(stage)], [1, ['typed']], `${who} ${path}: ${body}`)
+          assert.deepEqual(hall.resting(), [])
+        }
+    }
   })
 
 test('M-109 when the prompt fits nowhere the client still gets the word that agents act on', async t => {
@@ -101,6 +139,8 @@ test('M-109 when the prompt fits nowhere the client still gets the word that age
       [CHAT, chat('general', { stream, context_window_fallbacks: [{ general: ['b', 'c'] }] })],
       ['/v1/responses', response('a', { stream })],
       ['/v1/responses/compact', response('a')],
+      ['/v1/messages', message('a', { stream })],
+      [`/v1beta/models/a:${stream ? 'streamGenerateContent' : 'generateContent'}`, CONTENTS],
     ] as const) {
       stage.clear()
       for (const [model, message] of Object.entries(words))
@@ -109,7 +149,14 @@ test('M-109 when the prompt fits nowhere the client still gets the word that age
         })
       const reply = await hall.ask(path, body)
       assert.equal(reply.status, 400, reply.text)
-      assert.equal(errorOf(reply).code, 'context_length_exceeded', path)
+      // Where the dialect has a word of its own for it, that is what its agents read; the code stands in the details.
+      const { code, message: said, details } = errorOf(reply)
+      if (path.startsWith('/v1beta'))
+        assert.match(JSON.stringify(details), /"reason":"CONTEXT_LENGTH_EXCEEDED"/, path)
+      else if (path === '/v1/messages') {
+        assert.match(String(said), /prompt is too long/, path)
+        assert.deepEqual(details, { error_code: 'context_length_exceeded' }, path)
+      } else assert.equal(code, 'context_length_exceeded', path)
       assert.equal(asked(stage).length, 3, 'each group once')
     }
 })
