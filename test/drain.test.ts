@@ -8,7 +8,7 @@ import { MASTER_KEY } from './support/harness.ts'
 import { type Served, served } from './support/process.ts'
 import { type Puppet, type PuppetCall, startPuppet } from './support/puppet.ts'
 import { headerIn, openRaw, type RawClient } from './support/raw.ts'
-import { chat, response } from './support/steady.ts'
+import { chat, message, response } from './support/steady.ts'
 
 /** One gateway process in front of one provider on strings. */
 const onStrings = async (t: TestContext, args: readonly string[] = []) => {
@@ -190,6 +190,12 @@ test('M-154 at the end of --grace every open call gets its error in its own dial
     }),
   )
   assert.equal((await responses.head()).status, 200)
+  const messages = await openRaw(gateway.url, 20_000)
+  await ask(messages, '/v1/messages', message('star', { stream: true }))
+  const translated = await puppet.next()
+  translated.events()
+  await translated.write(chunk('To be'))
+  assert.equal((await messages.head()).status, 200)
   const silent = await openRaw(gateway.url, 20_000)
   await ask(silent, '/v1/chat/completions', chat('star'))
   await puppet.next()
@@ -201,12 +207,16 @@ test('M-154 at the end of --grace every open call gets its error in its own dial
   const failed = await responses.events()
   assert.match(failed.at(-1)?.data ?? '', /"type":"(response\.failed|error)".*shutting down/)
   assert.ok(!failed.some(one => one.event === 'response.completed'))
+  const broken = (await messages.events()).filter(({ data }) => data !== undefined)
+  assert.equal(broken.at(-1)?.event, 'error')
+  assert.match(broken.at(-1)?.data ?? '', /^\{"type":"error","error":\{.*shutting down/)
+  assert.ok(!broken.some(one => one.event === 'message_stop'))
   const refused = await silent.head()
   assert.equal(refused.status, 503)
   assert.match((await silent.body()).toString(), /^\{"error":\{"message":".*shutting down/)
   assert.deepEqual(await gateway.ended, { code: 0, signal: null })
   const records = await recordsOf(gateway)
-  assert.equal(records.length, 3)
+  assert.equal(records.length, 4)
   assert.ok(
     records.every(
       ({ end, error, level }) => end === 'error' && error?.class === 'shutdown' && level === 'error',

@@ -151,17 +151,19 @@ const counted = (deltas: readonly JsonObject[]): string => {
   return events.map(one => `event: ${String(one.type)}\ndata: ${JSON.stringify(one)}\n\n`).join('')
 }
 
-/** Input and output tokens as the last event of a dialect that has them says. */
+/** Input and output tokens as a stream tells them, the later word over the earlier. */
 const toldIn = (path: string, text: string): readonly [Json | undefined, Json | undefined] => {
-  const values = framesOf(text).flatMap(({ data }) => {
+  const usages = framesOf(text).flatMap(({ data }) => {
     const value: Json = data.startsWith('{') ? JSON.parse(data) : null
-    return isObject(value) ? [value] : []
+    if (!isObject(value)) return []
+    const { usage, message: begun, response: made } = value
+    return [usage, isObject(begun) ? begun.usage : null, isObject(made) ? made.usage : null].filter(isObject)
   })
-  const usages = values.flatMap(value => {
-    const usage = path === '/v1/responses' ? (value.response as JsonObject | undefined)?.usage : value.usage
-    return isObject(usage) ? [usage] : []
-  })
-  const usage = usages.at(-1) ?? {}
+  return toldBy(path, Object.assign({}, ...usages))
+}
+
+const toldBy = (path: string, usage: Json | undefined): readonly [Json | undefined, Json | undefined] => {
+  if (!isObject(usage)) return [undefined, undefined]
   return path === CHAT
     ? [usage.prompt_tokens, usage.completion_tokens]
     : [usage.input_tokens, usage.output_tokens]
@@ -194,8 +196,7 @@ test('M-088 the usage of a message comes in two events or more: the last word co
       const reply = await hall.ask(path, body)
       const [toldInput, toldOutput] = toldIn(path, reply.text)
       assert.equal(toldOutput, output, what)
-      // The client of the provider's own dialect reads the provider's own events.
-      if (path !== '/v1/messages') assert.equal(toldInput, input, what)
+      assert.equal(toldInput, input, what)
       calls += 1
       const usage = (await hall.recorded(calls)).at(-1)?.usage
       assert.deepEqual([usage?.inputTokens, usage?.outputTokens], [input, output], what)
@@ -296,6 +297,61 @@ test('M-121 M-122 who served a fallback is who is paid: one record with both gro
     )
     if (!stream) assert.ok(Math.abs(Number(reply.headers['x-litellm-response-cost']) - due) < 1e-9)
   }
+})
+
+test('M-121 M-122 and so it is where the one who served speaks another dialect: what the client is told is what is charged', async t => {
+  const dear = price(9, 9)
+  const hall = await openHall(t, {
+    stages: {
+      lead: any,
+      plain: any,
+      claude: { ...any, flavour: 'anthropic' },
+      gemini: { ...any, flavour: 'gemini' },
+    },
+    config: ({ lead, plain, claude, gemini }) => ({
+      model_list: [
+        named('A', lead, 'a', dear),
+        named('claude', claude, 'claude-sonnet-4-5', price(0.001, 0.01)),
+        named('flash', gemini, 'gemini-2.5-flash', price(0.001, 0.01)),
+        named('chatty', plain, 'c', { ...price(0.001, 0.01), model: 'groq/c' }),
+      ],
+      router_settings: { num_retries: 0, disable_cooldowns: true },
+    }),
+  })
+  failing(hall.stages.lead, 'a', 500)
+  let calls = 0
+  for (const [target, id] of [
+    ['claude', 'claude-sonnet-4-5'],
+    ['flash', 'gemini-2.5-flash'],
+    ['chatty', 'c'],
+  ] as const)
+    for (const [path, body] of STREAMED)
+      for (const stream of [true, false]) {
+        const what = `${path} to ${target}, stream ${stream}`
+        const { stream_options: options, ...rest } = body
+        const more = stream && options !== undefined ? { stream_options: options } : {}
+        const reply = await hall.ask(path, { ...rest, ...more, model: 'A', stream, fallbacks: [target] })
+        assert.equal(reply.status, 200, `${what}: ${reply.text}`)
+        calls += 1
+        const records = await hall.recorded(calls)
+        assert.equal(records.length, calls, what)
+        const record = records.at(-1)
+        assert.deepEqual([record?.group, record?.servedGroup, record?.fallbacks], ['A', target, 1], what)
+        assert.deepEqual(
+          record?.steps.map(step => [step.deployment, step.costUsd !== undefined]),
+          [
+            ['a', false],
+            [id, true],
+          ],
+          what,
+        )
+        const { inputTokens = 0, outputTokens = 0 } = record?.usage ?? {}
+        const due = inputTokens * 0.001 + outputTokens * 0.01
+        assert.ok(inputTokens > 0 && outputTokens > 0, what)
+        assert.ok(Math.abs((record?.costUsd ?? 0) - due) < 1e-9, what)
+        const told = stream ? toldIn(path, reply.text) : toldBy(path, reply.json().usage)
+        assert.deepEqual(told, [inputTokens, outputTokens], what)
+      }
 })
 
 test('M-125 the words of an error are no completion: nothing is counted and nothing is charged for them', async t => {

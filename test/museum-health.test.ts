@@ -7,7 +7,7 @@ import type { Stage } from '../src/stage/stage.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { errorOf, openHall } from './support/hall.ts'
 import { deployment } from './support/harness.ts'
-import { asked, chat, failing, response } from './support/steady.ts'
+import { asked, chat, failing, message, response } from './support/steady.ts'
 
 /** What may put a deployment to rest, what may not, and what is left behind. Each number has its row in docs/museum.md. */
 
@@ -172,10 +172,11 @@ test('M-131 after a crowd of faults and leaving clients nothing is counted, held
     if (dice.random() < 0.2) lead.script([pick(FAULTS) ?? { kind: 'ok' }])
     const stream = dice.random() < 0.5
     const leaves = dice.random() < 0.15
-    const [path, body] =
-      dice.random() < 0.5
-        ? [CHAT, chat('star', { stream })]
-        : (['/v1/responses', response('star', { stream })] as const)
+    const [path, body] = pick([
+      [CHAT, chat('star', { stream })],
+      ['/v1/responses', response('star', { stream })],
+      ['/v1/messages', message('star', { stream })],
+    ] as const) ?? [CHAT, chat('star')]
     const client = await hall.send({ path, body })
     if (!leaves) {
       await client.head()

@@ -201,17 +201,18 @@ const SPELLINGS: readonly (readonly [headers: Readonly<Record<string, string>>, 
 
 test('M-172 every spelling of a wait means the same wait; garbage is silence, and what is too far is not slept through', async t => {
   const hall = await openHall(t, {
-    stages,
-    config: ({ stage }) => ({
+    stages: { ...stages, gemini: { flavour: 'gemini', models: ['*'] } },
+    config: ({ stage, gemini }) => ({
       // A limit is kept by address, key and model: each spelling has a model of its own.
       model_list: [
         ...SPELLINGS.map((_, index) => deployment(`g${index}`, stage, `m${index}`)),
+        deployment('flash', gemini, 'gemini-2.5-flash'),
         deployment('far', stage, 'far'),
       ],
       router_settings: { num_retries: 1, disable_cooldowns: true },
     }),
   })
-  const { stage } = hall.stages
+  const { stage, gemini } = hall.stages
   const limited = (headers: Readonly<Record<string, string>>): Fault => ({
     kind: 'status',
     status: 429,
@@ -220,7 +221,16 @@ test('M-172 every spelling of a wait means the same wait; garbage is silence, an
   })
   for (const [index, [headers]] of SPELLINGS.entries())
     stage.script([limited(headers)], { model: `m${index}` })
-  const replies = await Promise.all(SPELLINGS.map((_, index) => hall.ask(CHAT, chat(`g${index}`))))
+  // Google says it in the body, and in no header.
+  const retryInfo = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '1.2s' }
+  const exhausted = { code: 429, message: 'Resource exhausted.', status: 'RESOURCE_EXHAUSTED' }
+  gemini.script([{ kind: 'status', status: 429, body: { error: { ...exhausted, details: [retryInfo] } } }])
+  const [replies, flash] = await Promise.all([
+    Promise.all(SPELLINGS.map((_, index) => hall.ask(CHAT, chat(`g${index}`)))),
+    hall.ask(CHAT, chat('flash')),
+  ])
+  assert.equal(flash.status, 200)
+  assert.ok(gap(gemini) >= 1198 && gap(gemini) < 1700, `RetryInfo: ${gap(gemini)} ms`)
   for (const [index, [headers, from, to]] of SPELLINGS.entries()) {
     assert.equal(replies[index]?.status, 200)
     const times = stage.requests

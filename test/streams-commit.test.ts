@@ -146,7 +146,7 @@ test('of several answers each must have ended: one that had not when the connect
   assert.match(await ends(0, 1), /"finish_reason":"stop"/)
 })
 
-test('a pulse: the status goes out with the first comment, and what follows is events', async t => {
+test('M-086 a pulse: the status goes out with the first comment, and what follows is events', async t => {
   const house = hurried(20)
   const on = await playPair(t, {
     start: house.start,
