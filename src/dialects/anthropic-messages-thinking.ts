@@ -54,8 +54,14 @@ const adaptive = (request: NeutralRequest, traits: Traits): Thinking => {
   }
 }
 
-const budgeted = ({ effort, thinkingTokens }: NeutralRequest, traits: Traits): Thinking => {
-  if (effort === 'none' || (effort === undefined && thinkingTokens === undefined)) return {}
+const budgeted = (request: NeutralRequest, traits: Traits, losses: Losses): Thinking => {
+  const { effort, thinkingTokens, thoughts } = request
+  if (effort === 'none' || (effort === undefined && thinkingTokens === undefined)) {
+    if (thoughts === 'shown' && effort !== 'none')
+      losses.warn('reasoning.summary', 'this model thinks only when it is told how much')
+    return {}
+  }
+  if (thoughts === 'hidden') losses.warn('reasoning.summary', 'this model shows what it thinks')
   const budget = Math.max(LEAST_BUDGET, thinkingTokens ?? BUDGETS[effort ?? 'medium'])
   const word = effort !== undefined && traits.effort ? { effort: wordFor(effort, traits) } : {}
   return { thinking: { type: 'enabled', budget_tokens: budget }, budget, ...word }
@@ -65,7 +71,7 @@ const budgeted = ({ effort, thinkingTokens }: NeutralRequest, traits: Traits): T
 export const thinkingFor = (request: NeutralRequest, traits: Traits, losses: Losses): Thinking => {
   const { effort, thinkingTokens } = request
   if (traits.adaptive) return adaptive(request, traits)
-  if (traits.budget) return budgeted(request, traits)
+  if (traits.budget) return budgeted(request, traits, losses)
   const asked =
     thinkingTokens !== undefined || (effort !== undefined && effort !== 'none' && effort !== 'minimal')
   if (asked) losses.lose('reasoning_effort')

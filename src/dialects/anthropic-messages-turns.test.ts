@@ -88,7 +88,7 @@ test('a call without a result gets one, and a result without its call is told as
     { role: 'assistant', content: [text('ok')] },
     { role: 'user', content: [text('Result of look:'), text('dark')] },
   ])
-  assert.deepEqual(warned, ['a tool call without its result', 'a tool result without its call'])
+  assert.deepEqual(warned, ['a tool call without its result', 'a tool result without its call', 'tools'])
   // The history calls a tool that the request does not declare.
   assert.deepEqual(body.tools, [{ name: 'look', input_schema: { type: 'object', properties: {} } }])
   assert.deepEqual(body.tool_choice, { type: 'none' })
@@ -243,5 +243,6 @@ test('the seal that another provider put on a call stays behind, and is told', (
   }
   assert.deepEqual(write({ turns: [user('go'), assistant(sealed), user(result('a'))] }).warned, [
     'seal of a call',
+    'tools',
   ])
 })

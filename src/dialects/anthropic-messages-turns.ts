@@ -196,6 +196,7 @@ class Writer {
       case 'image':
       case 'file':
       case 'audio':
+        this.#tellDetail(part)
         return this.#put(role, contentBlocks(part))
       case 'refusal':
       case 'summary':
@@ -207,6 +208,10 @@ class Writer {
       case 'result':
         return this.#result(part)
     }
+  }
+  #tellDetail(part: Part): void {
+    if ('detail' in part && part.detail !== undefined && part.detail !== 'auto')
+      this.#losses.warn('detail', 'Claude looks at all images in the same way')
   }
   #put(role: 'user' | 'assistant', blocks: readonly JsonObject[]): void {
     if (blocks.length > 0) this.#message(role).content.push(...blocks)
@@ -220,6 +225,7 @@ class Writer {
     this.#open.set(part.id, [...(this.#open.get(part.id) ?? []), id])
   }
   #result(part: ResultPart): void {
+    for (const one of part.content) this.#tellDetail(one)
     const id = this.#open.get(part.id)?.shift() ?? fittingId(part.id, CALL_ID)
     this.#message('user').results.push(resultBlock(id, part))
   }

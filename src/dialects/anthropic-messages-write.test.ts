@@ -216,3 +216,19 @@ test('what was written is read back as it was meant, as far as it is in the orde
   } as const
   assert.deepEqual(readMessagesRequest(write(request).body, collectLosses()), request)
 })
+
+test('what is not looked at, described or hidden here is told', () => {
+  const image = {
+    kind: 'image',
+    source: { kind: 'url', url: 'https://stage.example/a.png' },
+    detail: 'low',
+  } as const
+  const schema = { type: 'object', properties: {} }
+  const { warned } = write({
+    turns: [user(image)],
+    format: { kind: 'schema', name: 'x', schema, description: 'Where.' },
+    thinkingTokens: 2000,
+    thoughts: 'hidden',
+  })
+  assert.deepEqual(warned, ['detail', 'reasoning.summary', 'response_format.description'])
+})

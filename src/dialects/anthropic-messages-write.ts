@@ -52,6 +52,7 @@ const putTools = (request: NeutralRequest, into: Body, traits: Traits, losses: L
     // A history with calls in it is refused where no tool is declared.
     const names = calledTools(into.messages as readonly JsonObject[])
     if (names.length === 0) return
+    losses.warn('tools', 'none were given: the tools of earlier turns are declared with an open schema')
     into.tools = names.map(name => ({ name, input_schema: { type: 'object', properties: {} } }))
     into.tool_choice = { type: 'none' }
     return
@@ -139,6 +140,8 @@ const putFormat = (
   else if (!isClosable(format.schema)) losses.lose('response_format', OPEN_SCHEMA)
   else {
     if (isLimited(format.schema)) losses.warn('response_format', LIMITS_IN_WORDS)
+    if (format.description !== undefined)
+      losses.warn('response_format.description', 'a schema has no description of its own here')
     output.format = { type: 'json_schema', schema: closed(format.schema) }
   }
   return []

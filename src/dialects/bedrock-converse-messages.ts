@@ -55,8 +55,12 @@ const cachePoint = (cache: CacheMark | undefined, { traits, losses }: Telling): 
   return [{ cachePoint: { type: 'default', ...(ttl === undefined ? {} : { ttl }) } }]
 }
 
-const blocksOf = (part: TextPart | MediaPart, path: string, { names }: Telling): JsonObject[] =>
-  part.kind === 'text' ? textBlocks(part.text) : [mediaBlock(part, path, names)]
+const blocksOf = (part: TextPart | MediaPart, path: string, { names, losses }: Telling): JsonObject[] => {
+  if (part.kind === 'text') return textBlocks(part.text)
+  if (part.kind === 'image' && part.detail !== undefined && part.detail !== 'auto')
+    losses.warn('detail', 'Converse knows one way to look at images')
+  return [mediaBlock(part, path, names)]
+}
 
 const said = (part: TextPart | MediaPart, path: string, telling: Telling): JsonObject[] => {
   const blocks = blocksOf(part, path, telling)

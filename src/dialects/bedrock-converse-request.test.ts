@@ -118,7 +118,7 @@ describe('requests', () => {
             role: 'user',
             content: [
               { type: 'text', text: 'See.', cache_control: { type: 'ephemeral', ttl: '1h' } },
-              { type: 'image_url', image_url: { url: 'data:image/jpg;base64,AAAA', detail: 'low' } },
+              { type: 'image_url', image_url: { url: 'data:image/jpg;base64,AAAA', detail: 'auto' } },
               {
                 type: 'file',
                 file: { filename: 'my/report_1.pdf', file_data: 'data:application/pdf;base64,BBBB' },

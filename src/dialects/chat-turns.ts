@@ -159,6 +159,10 @@ const placedIn = ({ role, parts }: Turn, index: number): Block => ({
   parts: parts.map((part, at) => ({ part, path: `messages[${index}].content[${at}]`, turn: index })),
 })
 
+/** A message has its refusal behind its words: what is said after one is a message of its own. */
+const isRefusal = ({ parts }: Block): boolean =>
+  parts.some(({ part }) => part.kind === 'refusal') && !parts.some(({ part }) => part.kind === 'call')
+
 export const writeMessages = (turns: readonly Turn[], options: TurnOptions): readonly JsonObject[] => {
   const messages: JsonObject[] = []
   let heard: Block[] = []
@@ -172,7 +176,7 @@ export const writeMessages = (turns: readonly Turn[], options: TurnOptions): rea
   for (const [index, turn] of paired(turns, options.losses).entries()) {
     const block = placedIn(turn, index)
     if (turn.role !== 'assistant') heard.push(block)
-    else if (said !== undefined && heard.length === 0) said.parts.push(...block.parts)
+    else if (said !== undefined && heard.length === 0 && !isRefusal(said)) said.parts.push(...block.parts)
     else {
       flush()
       said = block

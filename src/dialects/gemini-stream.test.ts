@@ -196,6 +196,13 @@ describe('a stream for a Gemini client', () => {
       }
   })
 
+  test('has calls in the order in which they began, whichever is whole first', () => {
+    const writer = geminiDoor.writer(asking())
+    const events = (STREAMS['calls that are spoken in turns'] ?? []).flatMap(event => writer.write(event))
+    const ids = events.flatMap(({ data = '' }) => /"functionCall":{"id":"(\w+)"/.exec(data)?.[1] ?? [])
+    assert.deepEqual(ids, ['call_1', 'call_2'])
+  })
+
   test('keeps thoughts from who did not ask for them', () => {
     const thoughtful = STREAMS['thoughts without a seal'] ?? []
     const texts = (asked = asking()) =>

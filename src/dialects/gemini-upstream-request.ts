@@ -117,6 +117,8 @@ const formatMembers = (request: NeutralRequest, model: string, losses: Losses): 
     losses.lose('response_format')
     return {}
   }
+  if (format.kind === 'schema' && format.description !== undefined)
+    losses.warn('response_format.description', 'a schema has no description of its own here')
   return {
     responseMimeType: 'application/json',
     ...(format.kind === 'schema' ? { responseJsonSchema: format.schema } : {}),

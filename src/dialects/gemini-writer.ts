@@ -20,6 +20,7 @@ type Open =
       readonly custom: boolean
       input: string
       sealed: Sealed | undefined
+      whole: boolean
     }
 
 type State = {
@@ -59,7 +60,7 @@ const onOpen = (event: Extract<NeutralEvent, { kind: 'open' }>, state: State): v
   }
   const { id, name } = event
   const custom = event.custom === true
-  state.open.set(event.part, { of: 'call', id, name, custom, input: '', sealed: undefined })
+  state.open.set(event.part, { of: 'call', id, name, custom, input: '', sealed: undefined, whole: false })
 }
 
 const onDelta = (
@@ -95,19 +96,31 @@ const onSeal = (
   return [chunkOf(state, asked, [{ text: '', thoughtSignature: event.sealed.payload }])]
 }
 
-const onClose = (part: number, state: State, asked: Asked): readonly StreamEvent[] => {
-  const open = state.open.get(part)
-  state.open.delete(part)
-  if (open?.of !== 'call') return []
-  const { id, name, input, custom, sealed } = open
-  const call = {
+const callOf = ({ id, name, input, custom, sealed }: Open & { of: 'call' }): JsonObject =>
+  functionCall({
     id,
     name,
     input,
     ...(custom ? { custom: true as const } : {}),
     ...(sealed === undefined ? {} : { sealed }),
+  })
+
+/** Calls are paired with their responses by their order: one that is whole waits for those that began before it. */
+const onClose = (part: number, state: State, asked: Asked): readonly StreamEvent[] => {
+  const closed = state.open.get(part)
+  if (closed?.of !== 'call') {
+    state.open.delete(part)
+    return []
   }
-  return [chunkOf(state, asked, [functionCall(call)])]
+  closed.whole = true
+  const said: StreamEvent[] = []
+  for (const [place, open] of state.open) {
+    if (open.of !== 'call') continue
+    if (!open.whole) break
+    state.open.delete(place)
+    said.push(chunkOf(state, asked, [callOf(open)]))
+  }
+  return said
 }
 
 const lastChunk = (state: State, asked: Asked): StreamEvent => {

@@ -149,6 +149,12 @@ test('answers that were two do not run into each other', () => {
   const { chat } = write({}, turns)
   const messages = chat.made.messages as { content: string }[]
   assert.equal(messages[1]?.content, '[web_search_call] {"action":{"query":"a"}}\n\nI look.\n\nFound it.')
+  // A message has its refusal behind its words.
+  const refused = [HELLO, turn('assistant', { kind: 'refusal', text: 'No.' }), turn('assistant', 'Well.')]
+  assert.deepEqual(
+    (write({}, refused).chat.made.messages as { content: unknown }[]).map(one => one.content),
+    ['Who is there?', null, 'Well.'],
+  )
   const pieces = write({}, [HELLO, turn('assistant', 'One answer ', 'in pieces.')]).chat.made.messages
   assert.equal((pieces as { content: string }[])[1]?.content, 'One answer in pieces.')
 })
