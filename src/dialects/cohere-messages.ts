@@ -24,6 +24,10 @@ const assistant = ({ content, refusal, tool_calls: calls }: JsonObject): JsonObj
   return { role: 'assistant', ...(said === '' ? {} : { tool_plan: said }), tool_calls: calls }
 }
 
+/** "message must not be empty in a turn"; a result may be. */
+const isBlank = ({ role, content, tool_calls: calls }: JsonObject): boolean =>
+  role !== 'tool' && calls === undefined && typeof content === 'string' && content.trim() === ''
+
 /** Throws Unsupported at a part that is neither text nor a picture. */
 const refuseOthers = (turns: readonly Turn[]): void => {
   for (const [index, { parts }] of turns.entries())
@@ -55,9 +59,9 @@ export const toCohereMessages = (turns: readonly Turn[], losses: Losses): readon
     wantsReasoning: false,
     losses,
   })
-  const messages = atHead(written, losses).map(message => {
-    return message.role === 'assistant' ? assistant(message) : message
-  })
+  const messages = atHead(written, losses)
+    .map(message => (message.role === 'assistant' ? assistant(message) : message))
+    .filter(message => !isBlank(message))
   if (!messages.some(({ role }) => role === 'user' || role === 'tool'))
     throw new Unsupported('Cohere needs a message from the user that is not empty', 'messages')
   return messages

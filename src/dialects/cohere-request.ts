@@ -59,6 +59,8 @@ const formatOf = (format: Format | undefined, beside: boolean, losses: Losses): 
     losses.lose('response_format', 'Cohere takes it neither beside tools nor beside documents.')
     return undefined
   }
+  if (format.kind === 'schema' && format.description !== undefined)
+    losses.warn('response_format.description', 'a schema has no description of its own here')
   return { type: 'json_object', ...(format.kind === 'schema' ? { json_schema: format.schema } : {}) }
 }
 
@@ -133,6 +135,8 @@ const noteOthers = (request: NeutralRequest, losses: Losses): void => {
   const { logitBias, verbosity, serviceTier } = request
   if (logitBias !== undefined && Object.keys(logitBias).length > 0) losses.lose('logit_bias')
   if (verbosity !== undefined && verbosity !== 'medium') losses.lose('verbosity')
+  if (request.turns.some(({ parts }) => parts.some(part => 'cache' in part && part.cache !== undefined)))
+    losses.warn('cache_control', 'Cohere caches prompts by itself')
   if (request.user !== undefined) losses.warn('user', 'Cohere has no end-user id')
   if (request.metadata !== undefined) losses.warn('metadata', 'Cohere keeps no metadata')
   if (request.cacheKey !== undefined) losses.warn('prompt_cache_key', 'Cohere caches prompts by itself')
