@@ -68,6 +68,7 @@ const PATTERNS: readonly (readonly [name: string, far: Far, accepts: RegExp])[] 
   ['responses', FAR.responses, /^[\s\S]{1,64}$/],
   ['messages', FAR.messages, /^[a-zA-Z0-9_-]{1,64}$/],
   ['converse', FAR.converse, /^[a-zA-Z0-9_-]{1,64}$/],
+  ['cohere', FAR.cohere, /^[a-zA-Z0-9_-]{1,64}$/],
 ]
 
 const withoutMedia = (turns: readonly Turn[]): readonly Turn[] =>

@@ -134,42 +134,44 @@ const whole = (text: string): string => text.toWellFormed()
 
 const anyText: fc.Arbitrary<Part> = anyWords.map(text => ({ kind: 'text', text: whole(text) }))
 
-/** What providers say, and a refusal now and then. */
-const anySaid: fc.Arbitrary<NeutralAnswer> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: anyAnswer
-      .map(answer => ({
-        ...answer,
-        parts: answer.parts.map((part): Part => {
-          if (part.kind === 'call')
-            return {
-              ...part,
-              input: part.custom === true ? JSON.stringify({ input: whole(part.input) }) : part.input,
-            }
-          return 'text' in part ? { ...part, text: whole(part.text) } : part
-        }),
-      }))
-      .map(({ parts, ...answer }) => ({
-        ...answer,
-        parts: parts.map((part): Part => {
-          if (part.kind !== 'call') return part
-          const { custom: _, ...call } = part
-          return call
-        }),
+/** What providers say, and a refusal now and then. An answer without a word is a failure. */
+const anySaid: fc.Arbitrary<NeutralAnswer> = fc
+  .oneof(
+    {
+      weight: 6,
+      arbitrary: anyAnswer
+        .map(answer => ({
+          ...answer,
+          parts: answer.parts.map((part): Part => {
+            if (part.kind === 'call')
+              return {
+                ...part,
+                input: part.custom === true ? JSON.stringify({ input: whole(part.input) }) : part.input,
+              }
+            return 'text' in part ? { ...part, text: whole(part.text) } : part
+          }),
+        }))
+        .map(({ parts, ...answer }) => ({
+          ...answer,
+          parts: parts.map((part): Part => {
+            if (part.kind !== 'call') return part
+            const { custom: _, ...call } = part
+            return call
+          }),
+        })),
+    },
+    {
+      weight: 1,
+      arbitrary: anyText.map(part => ({
+        id: 'answer-1',
+        model: 'm',
+        parts: [{ ...part, kind: 'refusal' } as Part],
+        stop: { kind: 'refusal' } as const,
+        usage: { inputTokens: 3, outputTokens: 2 },
       })),
-  },
-  {
-    weight: 1,
-    arbitrary: anyText.map(part => ({
-      id: 'answer-1',
-      model: 'm',
-      parts: [{ ...part, kind: 'refusal' } as Part],
-      stop: { kind: 'refusal' } as const,
-      usage: { inputTokens: 3, outputTokens: 2 },
-    })),
-  },
-)
+    },
+  )
+  .filter(({ parts }) => parts.some(({ kind }) => kind !== 'reasoning'))
 
 const sameInput = (input: string): Json => {
   const value = inputOf(input)

@@ -5,6 +5,9 @@ import { checkMessages, LAX } from '../../src/stage/anthropic-rules.ts'
 import { checkConverse } from '../../src/stage/bedrock-rules.ts'
 import { checkChat } from '../../src/stage/chat-rules.ts'
 import { checkItems, checkJson } from '../../src/stage/check-body.ts'
+import { CHAT as COHERE_CHAT } from '../../src/stage/cohere-columns.ts'
+import { checkChat as checkCohere } from '../../src/stage/cohere-rules.ts'
+import { checkFields } from '../../src/stage/cohere-shape.ts'
 import { parametersOf } from '../../src/stage/columns.ts'
 import { generateMessage } from '../../src/stage/gemini-columns.ts'
 import { checkGenerate } from '../../src/stage/gemini-rules.ts'
@@ -38,4 +41,8 @@ export const accept: Readonly<Record<Dialect, (body: JsonObject, model: string) 
     checkGenerate(body, model)
   },
   converse: body => void checkConverse(body),
+  cohere: body => {
+    checkFields(body, COHERE_CHAT)
+    checkCohere(body)
+  },
 }

@@ -14,7 +14,7 @@ const WEATHER: JsonObject = {
 }
 
 /** Who asks: everything is shown that can be shown, and two tools may be called. */
-const QUESTIONS: Readonly<Record<Exclude<Dialect, 'converse'>, JsonObject>> = {
+const QUESTIONS: Readonly<Record<Exclude<Dialect, 'converse' | 'cohere'>, JsonObject>> = {
   chat: {
     messages: [{ role: 'user', content: 'Go.' }],
     tools: [

@@ -29,7 +29,12 @@ export const TARGETS: Readonly<Record<Dialect, Target>> = {
   },
   messages: { connection: connectTo(providers.anthropic, { key: 'golden' }), model: 'claude-sonnet-4-5' },
   gemini: { connection: connectTo(providers.gemini, { key: 'golden' }), model: 'gemini-3-flash' },
-  converse: { connection: connectTo(providers.bedrock, { extra: AWS }), model: CLAUDE_AT_BEDROCK },
+  // Claude's own dialect reaches Claude there by another API, where the model's name leaves the choice.
+  converse: {
+    connection: connectTo(providers.bedrock, { extra: AWS }),
+    model: `converse/${CLAUDE_AT_BEDROCK}`,
+  },
+  cohere: { connection: connectTo(providers.cohere, { key: 'golden' }), model: 'command-a-03-2025' },
 }
 
 export const DIALECTS = Object.keys(TARGETS) as readonly Dialect[]

@@ -1,6 +1,7 @@
 import { messagesDoor, messagesUpstream } from '../../../src/dialects/anthropic-messages.ts'
 import { converseUpstream } from '../../../src/dialects/bedrock-converse.ts'
 import { chatDoor, chatUpstream } from '../../../src/dialects/chat.ts'
+import { cohereUpstream } from '../../../src/dialects/cohere.ts'
 import { geminiDoor, geminiUpstream } from '../../../src/dialects/gemini.ts'
 import type { Losses } from '../../../src/dialects/losses.ts'
 import type { Door, NeutralRequest, Target, Upstream } from '../../../src/dialects/neutral.ts'
@@ -31,9 +32,10 @@ export const SIDES = {
 
 const CLAUDE = 'anthropic.claude-sonnet-4-5-20250929-v1:0'
 
-export const FAR: Readonly<Record<keyof typeof SIDES | 'converse', Far>> = {
+export const FAR: Readonly<Record<keyof typeof SIDES | 'converse' | 'cohere', Far>> = {
   ...SIDES,
   converse: { upstream: converseUpstream(CLAUDE), target: { model: CLAUDE, ...plain } },
+  cohere: { upstream: cohereUpstream, target: { model: 'command-a-03-2025', ...plain } },
 }
 
 /** The body as it comes out of the bytes on the wire. */
