@@ -367,3 +367,16 @@ test('what is broken for a moment teaches nothing, and nothing is learned where 
   for (let time = 0; time < 2; time += 1) assert.equal((await askFor(stern, 'endpoint')).status, 404)
   assert.deepEqual(pathsAt(stern.stages.lead), ['/responses/compact', '/responses/compact'])
 })
+
+test('a document where a stream was wanted is read in its provider’s dialect, and not taken for ignorance of the trigger', async t => {
+  const theatre = await withPuppet(t, {}, 'groq/gpt-4.1')
+  const reply = askFor(theatre, 'streamed')
+  const call = await theatre.puppet.next()
+  call.head({ 'content-type': 'application/json' })
+  call.end(completion({ content: 'They want a bridge.' }))
+  assertCompacted(await reply, 'emulated; target=backup')
+  await theatre.close()
+  const [line = {}] = await logged(theatre)
+  const outcomes = (line.steps as readonly JsonObject[]).map(step => step.outcome)
+  assert.deepEqual(outcomes, ['transient', 'answered'])
+})

@@ -142,12 +142,12 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
     return document(got.bytes)
   if (got.bytes.length === 0)
     return route.crossing === 'never' && !job.call.stream ? document(got.bytes) : unreadable('empty')
+  const bytes = reading.translate === undefined ? got.bytes : reading.translate(got.bytes)
   if (job.call.stream || type.startsWith('text/event-stream')) {
     // An error that came as plain JSON is worth more than the complaint about its type.
-    const hidden = errorIn(got.bytes, route.shape)
+    const hidden = errorIn(bytes, route.shape)
     return hidden === undefined ? unreadable('wrong_content_type') : fail(hiddenSignal(job, answer, hidden))
   }
-  const bytes = reading.translate === undefined ? got.bytes : reading.translate(got.bytes)
   let index: JsonIndex
   try {
     index = indexObject(bytes)
