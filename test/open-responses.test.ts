@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { checkGrammar } from '../src/dialects/responses.fixture.ts'
+import { checkGrammar } from '../src/dialects/responses-grammar.fixture.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { checkEvent, EmulatedResponse, ResponseObject } from './open-responses.schema.ts'
 import { type Bridge, bridge } from './responses-bridge.fixture.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { checkGrammar } from '../src/dialects/responses.fixture.ts'
+import { checkGrammar } from '../src/dialects/responses-grammar.fixture.ts'
 import { CANONICAL } from '../src/stage/lines.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { assertNothingRefused } from './support/canary.ts'

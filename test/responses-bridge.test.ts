@@ -8,7 +8,7 @@ import type {
   Tool,
 } from 'openai/resources/responses/responses'
 import { z } from 'zod'
-import { checkGrammar } from '../src/dialects/responses.fixture.ts'
+import { checkGrammar } from '../src/dialects/responses-grammar.fixture.ts'
 import { CANONICAL } from '../src/stage/lines.ts'
 import type { Stage } from '../src/stage/stage.ts'
 import type { JsonObject } from '../src/wire/json.ts'

@@ -5,8 +5,9 @@ import type { JsonObject } from '../wire/json.ts'
 import type { Asked, NeutralEvent } from './neutral.ts'
 import { answerOf, STREAMS } from './neutral-streams.fixture.ts'
 import { sightOfResponseEvent } from './openai-responses.ts'
-import { answers, askedOf, checkGrammar, told } from './responses.fixture.ts'
+import { answers, askedOf, told } from './responses.fixture.ts'
 import { responsesDoor, responsesUpstream } from './responses.ts'
+import { checkGrammar } from './responses-grammar.fixture.ts'
 import type { StreamEvent } from './shape.ts'
 
 const written = (events: readonly NeutralEvent[], asked: Asked = askedOf()): readonly StreamEvent[] => {
