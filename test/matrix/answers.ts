@@ -2,8 +2,6 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { Draft, HeaderPair } from '../../src/providers/provider.ts'
 import type { Answer } from '../../src/stage/answer.ts'
-import { answerFrames, wholeAnswer } from '../../src/stage/bedrock-answer.ts'
-import { checkConverse } from '../../src/stage/bedrock-rules.ts'
 import type { Flavour } from '../../src/stage/columns.ts'
 import { inspect } from '../../src/stage/inspect.ts'
 import { CANONICAL } from '../../src/stage/lines.ts'
@@ -14,8 +12,9 @@ import { StageRefusal } from '../../src/stage/refusal.ts'
 import type { Scene } from '../../src/stage/scene.ts'
 import { Line } from '../../src/stage/sockets.ts'
 import { spell } from '../../src/stage/step.ts'
-import type { JsonObject } from '../../src/wire/json.ts'
+import { bedrockProvider } from './bedrock.ts'
 import { halves, type Part, type Script, single } from './script.ts'
+import type { Player } from './targets.ts'
 
 /**
  * One healthy, strict provider without a socket: the rules and answers of the stage. What a real one would refuse is
@@ -62,7 +61,7 @@ const hitOf = (draft: Draft, headers: readonly HeaderPair[]): { readonly hit: Hi
 type Head = ConstructorParameters<typeof Hit>[1]
 
 /** One that speaks OpenAI's dialect, Azure's form of it, or Anthropic's. */
-export const openaiProvider = (name: string, key: string, flavour: Flavour): Provider => {
+const openaiProvider = (name: string, key: string, flavour: Flavour): Provider => {
   const scene: Scene = {
     flavour,
     key,
@@ -88,22 +87,6 @@ export const openaiProvider = (name: string, key: string, flavour: Flavour): Pro
   }
 }
 
-/** One that speaks Bedrock's Converse. */
-export const bedrockProvider: Provider = draft => {
-  const request = JSON.parse(Buffer.concat(draft.body).toString()) as JsonObject
-  checkConverse(request)
-  const usage = { inputTokens: 12, outputTokens: 5, totalTokens: 17 }
-  const answer = { content: [{ text: CANONICAL }], stopReason: 'end_turn', usage }
-  if (draft.path.endsWith('/converse-stream'))
-    return {
-      door: 'open',
-      head: {
-        status: 200,
-        headers: { 'content-type': 'application/vnd.amazon.eventstream' },
-        length: undefined,
-      },
-      parts: answerFrames(answer),
-      ending: 'end',
-    }
-  return single(200, { 'content-type': 'application/json' }, JSON.stringify(wholeAnswer(answer)))
-}
+/** The provider that a deployment stands for. */
+export const providerFor = ({ id, kind }: Player, key: string): Provider =>
+  kind.speaks === 'bedrock' ? bedrockProvider : openaiProvider(id, key, kind.speaks)

@@ -4,13 +4,13 @@ import { leaves, leavesForetold } from './leaves.ts'
 import type { Row } from './rows.ts'
 import type { Scene, Stayed } from './scene.ts'
 import { PHASES } from './seen.ts'
-import type { Sheet } from './sheet.ts'
+import type { Cell, Sheet } from './sheet.ts'
 import { stays, staysForetold } from './stays.ts'
 import { TARGETS, type Target } from './targets.ts'
 import { untrusted } from './tcp/certificate.ts'
 import { Lane } from './tcp/lane.ts'
 import { hasTcp, hasTcpLeaving, tcpScene } from './tcp/scene.ts'
-import { type Rehearsal, rehearse } from './virtual/rehearsal.ts'
+import { type Halves, type Rehearsal, rehearse } from './virtual/rehearsal.ts'
 import { virtualScene } from './virtual/scene.ts'
 
 /** Gateways that play at the same time over TCP: more of them only wait for each other. */
@@ -20,6 +20,8 @@ export type Wanted = {
   /** Cells of clients that leave, too. */
   readonly leaving: boolean
   readonly sabotage?: Sabotage
+  /** Which cells are played, of clients that stay; the others are foretold. Default: all. */
+  readonly plays?: (cell: Cell) => boolean
 }
 
 /** Plays every cell of one row in virtual time; what only a wire can show is foretold. */
@@ -27,13 +29,14 @@ export const conductRow = async (sheet: Sheet, rehearsal: Rehearsal, wanted: Wan
   const { row } = rehearsal
   const scene = virtualScene(rehearsal, { sabotage: wanted.sabotage })
   for (const fault of sheet.faults) {
-    for (const target of TARGETS) {
-      if (fault.wire === 'only') {
+    for (const target of sheet.targets) {
+      const cell: Cell = { row, fault, target, client: 'stays' }
+      if (fault.wire === 'only' || wanted.plays?.(cell) === false) {
         foretell(sheet, scene, fault, target)
         continue
       }
       const stayed = await stays(scene, fault, target)
-      sheet.put({ row, fault, target, client: 'stays' }, 'virtual time', stayed.result)
+      sheet.put(cell, 'virtual time', stayed.result)
       if (!wanted.leaving) continue
       for (const phase of PHASES) {
         const result = await leaves(scene, { fault, target, phase }, stayed)
@@ -47,7 +50,7 @@ const foretell = (sheet: Sheet, scene: Scene, fault: Fault, target: Target): voi
   const { row } = scene
   const stayed = staysForetold(scene, fault, target)
   sheet.foretell({ row, fault, target, client: 'stays' }, stayed.result)
-  for (const phase of PHASES)
+  for (const phase of PHASES.filter(one => sheet.clients.includes(one)))
     sheet.foretell(
       { row, fault, target, client: phase },
       leavesForetold(scene, { fault, target, phase }, stayed),
@@ -131,6 +134,7 @@ export const conductWire = (
 
 export const rehearseAll = async (rows: readonly Row[]): Promise<readonly Rehearsal[]> => {
   const rehearsals: Rehearsal[] = []
-  for (const row of rows) rehearsals.push(await rehearse(row))
+  const halves: Halves = new Map()
+  for (const row of rows) rehearsals.push(await rehearse(row, halves))
   return rehearsals
 }

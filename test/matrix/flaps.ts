@@ -3,9 +3,18 @@ import { errorAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
 import type { Case } from './judge/case.ts'
 import { always, requests } from './judge/way.ts'
 import { type Expected, expect, isFailureClass } from './oracle.ts'
-import { caseOf, partsFor, type Result, type Scene, type Stayed, unreachable } from './scene.ts'
+import {
+  caseOf,
+  meaningFor,
+  partsFor,
+  type Result,
+  type Scene,
+  type Stayed,
+  situationOf,
+  unreachable,
+} from './scene.ts'
 import type { Seen } from './seen.ts'
-import { LEAD, type Target } from './targets.ts'
+import { FIRST, FOREIGN, LEAD, type Target } from './targets.ts'
 
 /** After an outage the first deployment is used again within this. */
 const BACK_MS = 30_000
@@ -16,11 +25,10 @@ type Outage = { readonly downMs: number; readonly calls: number; readonly everyM
 
 /** What a call in the outage comes to. The same deployment is down for the second attempt as well. */
 const duringOutage = (scene: Scene, fault: Fault, target: Target): Expected => {
-  const meaning = fault.meaning(scene.row)
+  const meaning = meaningFor(scene, fault, FIRST)
   if (meaning.kind === 'cannot') throw new Error('an outage can be anywhere')
-  const spoken = target !== 'dialect' || unreachable(scene, target) === undefined
   const name = meaning.kind === 'fails' ? meaning.classes.find(isFailureClass) : undefined
-  const expected = expect({ row: scene.row, target, config: scene.configs[target], spoken }, meaning, name)
+  const expected = expect(situationOf(scene, fault, target), meaning, name)
   if (target !== 'again' || meaning.kind !== 'fails') return expected
   return { ...expected, end: { kind: 'error', status: meaning.status } }
 }
@@ -29,7 +37,8 @@ const duringOutage = (scene: Scene, fault: Fault, target: Target): Expected => {
 const oneCall = (of: Case, expected: Expected, isDown: boolean): readonly string[] => {
   const { seen } = of
   const complaints = [...always(of), ...requests(of)]
-  const group = of.groupOf.get(seen.asked.at(-1)?.id ?? '') ?? LEAD
+  const counted = of.row.pair === undefined ? LEAD : FOREIGN
+  const group = of.groupOf.get(seen.asked.at(-1)?.id ?? '') ?? counted
   if (!isDown) return [...complaints, ...servedAnswer(of, group)]
   if (expected.end.kind === 'served') return [...complaints, ...servedAnswer(of, expected.end.group)]
   if (expected.end.kind === 'passed') return [...complaints, ...passedAnswer(of)]
@@ -42,7 +51,7 @@ const isBack = (seen: Seen, first: string | undefined): boolean => seen.asked.at
 
 /** Everybody is served while the first deployment is down, and it is used again soon after. */
 export const flaps = async (scene: Scene, fault: Fault, target: Target): Promise<Stayed> => {
-  const meaning = fault.meaning(scene.row)
+  const meaning = meaningFor(scene, fault, FIRST)
   const outage: Outage | undefined = fault.flap
   if (outage === undefined || scene.playSeries === undefined)
     throw new Error('there is no time for an outage')

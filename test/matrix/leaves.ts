@@ -13,7 +13,7 @@ import {
 } from './scene.ts'
 import type { Script } from './script.ts'
 import type { Phase } from './seen.ts'
-import { LEAD, type Target } from './targets.ts'
+import { FIRST, LEAD, type Target } from './targets.ts'
 
 /** Why an attempt never comes to this moment; undefined: it does. */
 const missing = (
@@ -44,11 +44,11 @@ const departure = (
   if (why !== undefined) return { why }
   if (expected === undefined) throw new Error('nobody knows where the way leads')
   const arrives = expected.end.kind === 'served'
-  const id = expected.end.kind === 'served' ? leadOf(expected.end.group) : 'lead-1'
+  const id = expected.end.kind === 'served' ? leadOf(expected.end.group) : FIRST
   const healthy = scene.direct.get(id)?.healthy
   if (healthy === undefined) throw new Error(`nobody knows the part of ${id}`)
   const unread = arrives || meaning.kind === 'passes' ? undefined : fault.unread
-  const never = missing(arrives ? healthy : struckScript(scene.row, fault, healthy), phase, unread)
+  const never = missing(arrives ? healthy : struckScript(scene, fault, id), phase, unread)
   if (never !== undefined) return { why: never }
   const shown = arrives || meaning.kind === 'passes' || meaning.begun
   return {
@@ -79,4 +79,4 @@ export const leaves = async (scene: Scene, departing: Departing, stayed: Stayed)
 }
 
 /** The deployment that answers for a group. */
-const leadOf = (group: string): string => (group === LEAD ? 'lead-1' : group)
+const leadOf = (group: string): string => (group === LEAD ? FIRST : group)

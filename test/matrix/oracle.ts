@@ -2,7 +2,16 @@ import type { Config } from '../../src/config/config.ts'
 import { type FailureClass, VERDICTS, type Verdict } from '../../src/failure.ts'
 import type { Meaning } from './faults/fault.ts'
 import type { Row } from './rows.ts'
-import { LEAD, type ListName, listed, mayCross, playersFor, retriesOf, type Target } from './targets.ts'
+import {
+  FOREIGN,
+  LEAD,
+  type ListName,
+  listed,
+  mayCross,
+  playersFor,
+  retriesOf,
+  type Target,
+} from './targets.ts'
 
 /**
  * What must come to pass, from the table of verdicts, the row's rule about crossing and the public settings. It knows
@@ -11,6 +20,8 @@ import { LEAD, type ListName, listed, mayCross, playersFor, retriesOf, type Targ
 export type Expected = {
   /** The groups of the attempts, in order. */
   readonly asked: readonly string[]
+  /** The gateway answers in place of the last group, which is not asked. */
+  readonly local?: true
   readonly end:
     | { readonly kind: 'served'; readonly group: string }
     | { readonly kind: 'passed' }
@@ -33,12 +44,14 @@ export const recoveryOf = (config: Config): string => {
   return streamRecovery
 }
 
-type Situation = {
+export type Situation = {
   readonly row: Row
   readonly target: Target
   readonly config: Config
   /** The other dialect has this endpoint. */
   readonly spoken: boolean
+  /** Of a crossing: what the fault is to the provider that stands in, and whether the gateway counts in its place. */
+  readonly backup?: { readonly meaning: Meaning; readonly counts: boolean }
 }
 
 /** Attempts in a group of `size` that all fail. */
@@ -51,7 +64,7 @@ const attemptsIn = (size: number, { retry }: Verdict, retries: number): number =
 const inside = ({ row, target }: Situation, verdict: Verdict): { attempts: number; served: boolean } => {
   const owned = row.route.crossing === 'never'
   const size = owned ? 1 : playersFor(target, row).filter(({ group }) => group === LEAD).length
-  const attempts = attemptsIn(size, verdict, retriesOf(target))
+  const attempts = attemptsIn(size, verdict, retriesOf(target, row))
   const healthy = target === 'again' || (target === 'sibling' && size > 1)
   return { attempts, served: healthy && attempts > 1 }
 }
@@ -62,7 +75,7 @@ const isList = (name: Verdict['fallback']): name is ListName => name !== 'none'
 const elsewhere = ({ row, target, spoken }: Situation, { fallback }: Verdict): readonly string[] => {
   if (!isList(fallback) || (target === 'dialect' && !spoken)) return []
   const players = playersFor(target, row)
-  return listed(target, fallback).filter(group =>
+  return listed(target, fallback, row).filter(group =>
     players.some(player => player.group === group && mayCross(row, player)),
   )
 }
@@ -76,7 +89,7 @@ const afterFailure = (situation: Situation, verdict: Verdict, status: number): E
   if (next !== undefined && situation.target !== 'none')
     return { asked: [...first, next], end: { kind: 'served', group: next } }
   const more = groups.flatMap(group =>
-    Array.from({ length: attemptsIn(1, verdict, retriesOf(situation.target)) }, () => group),
+    Array.from({ length: attemptsIn(1, verdict, retriesOf(situation.target, situation.row)) }, () => group),
   )
   return { asked: [...first, ...more], end: { kind: 'error', status } }
 }
@@ -86,6 +99,23 @@ const verdictFor = ({ route }: Row, failure: FailureClass): Verdict | undefined 
   const verdict = verdicts[failure]
   const hasOtherWay = failure === 'unsupported' && route.compacts !== undefined
   return hasOtherWay && verdict !== undefined ? { ...verdict, retry: 'any' } : verdict
+}
+
+type Failed = { readonly verdict: Verdict; readonly status: number }
+
+/** From the one provider to the other: the second may be struck in its own way. */
+const afterCrossing = (
+  { target, spoken, config, backup }: Situation & { readonly backup: NonNullable<Situation['backup']> },
+  { verdict, status }: Failed,
+): Expected => {
+  if (!isList(verdict.fallback) || !spoken) return { asked: [LEAD], end: { kind: 'error', status } }
+  if (backup.counts) return { asked: [LEAD], local: true, end: { kind: 'served', group: FOREIGN } }
+  const asked = [LEAD, FOREIGN]
+  const { meaning } = backup
+  if (target !== 'none' || meaning.kind !== 'fails') return { asked, end: { kind: 'served', group: FOREIGN } }
+  if (meaning.begun) return { asked, end: { kind: 'broken', mayContinue: recoveryOf(config) !== 'off' } }
+  // Of two failures the first is told.
+  return { asked, end: { kind: 'error', status } }
 }
 
 /**
@@ -104,5 +134,9 @@ export const expect = (
   }
   const verdict = failure === undefined ? undefined : verdictFor(situation.row, failure)
   if (verdict === undefined) return { asked: [LEAD], end: { kind: 'error', status: meaning.status } }
-  return afterFailure(situation, verdict, meaning.status)
+  const { status } = meaning
+  const { backup } = situation
+  return backup === undefined
+    ? afterFailure(situation, verdict, status)
+    : afterCrossing({ ...situation, backup }, { verdict, status })
 }

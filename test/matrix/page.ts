@@ -1,3 +1,4 @@
+import { crossingsPage } from './crossings-page.ts'
 import {
   CLIENT_WORDS,
   MARK_WORDS,
@@ -26,7 +27,9 @@ Most cells are played in virtual time: the whole gateway, its clock and its tran
 
 In every cell, whatever its sign: one record for the call; each provider asked got byte for byte what a direct request to
 it would have brought; slots, counters, memory and timers are back; nobody rests whose failure says that it was not to
-blame. An answer is compared whole with that of an undisturbed call to whoever gave it, and has to name it.`
+blame. An answer is compared whole with that of an undisturbed call to whoever gave it, and has to name it.
+
+A second matrix, [from dialect to dialect](#from-dialect-to-dialect), has the dialects of three sides in it.`
 
 /** The rule about crossing, in the table's own words. */
 const crossings = (sheet: Sheet): string => {
@@ -73,7 +76,7 @@ const reasons = (print: Print): string =>
   )
 
 /** docs/matrix.md, whole. The same for the same cells, whoever makes it. */
-export const page = (sheet: Sheet): string => {
+export const page = (sheet: Sheet, across: Sheet): string => {
   const print = printOf(sheet)
   const members = print.families
     .filter(({ rows }) => rows.length > 1)
@@ -99,6 +102,7 @@ export const page = (sheet: Sheet): string => {
     reasons(print),
     '## Endpoints that say the same everywhere',
     members.join('\n'),
+    crossingsPage(across),
     ...tables,
   ].join('\n\n')}\n`
 }

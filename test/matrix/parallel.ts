@@ -1,12 +1,16 @@
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { conductRow, conductWire, conductWireOnce, rehearseAll } from './conduct.ts'
+import { conductRow, conductWire, conductWireOnce, rehearseAll, type Wanted } from './conduct.ts'
+import { crossingRows, crossingSheet, isCovering } from './crossings.ts'
 import { FAULTS } from './faults/index.ts'
-import { rowsOf } from './rows.ts'
+import { type Row, rowsOf } from './rows.ts'
 import { type Dump, Sheet } from './sheet.ts'
 
-/** virtual: every cell that needs no wire. wire: every cell that a wire can show. wire-once: one target for each fault of the wire. */
-export type Part = 'virtual' | 'wire' | 'wire-once'
+/**
+ * virtual: every cell that needs no wire. wire: every cell that a wire can show. wire-once: one target for each fault of
+ * the wire. crossings: every one from dialect to dialect. crossings-covering: any three of what they are made of.
+ */
+export type Part = 'virtual' | 'wire' | 'wire-once' | 'crossings' | 'crossings-covering'
 
 /** A part of the matrix for one thread; rows and faults by their labels and titles. */
 type Share = {
@@ -17,18 +21,25 @@ type Share = {
   readonly own: readonly string[]
 }
 
-const sheetFor = ({ rows, faults }: Share): Sheet =>
-  new Sheet(
-    rowsOf().filter(({ label }) => rows.includes(label)),
-    FAULTS.filter(({ title }) => faults.includes(title)),
-  )
+const crosses = (part: Part): boolean => part === 'crossings' || part === 'crossings-covering'
+
+const sheetFor = ({ part, rows, faults }: Share): Sheet => {
+  const [wanted, struck] = [new Set(rows), FAULTS.filter(({ title }) => faults.includes(title))]
+  const among = (all: readonly Row[]): readonly Row[] => all.filter(({ label }) => wanted.has(label))
+  return crosses(part) ? crossingSheet(among(crossingRows()), struck) : new Sheet(among(rowsOf()), struck)
+}
+
+const wantedOf = (part: Part): Wanted => ({
+  leaving: !crosses(part),
+  ...(part === 'crossings-covering' ? { plays: isCovering } : {}),
+})
 
 const play = async (share: Share): Promise<Dump> => {
   const sheet = sheetFor(share)
   const rehearsals = await rehearseAll(sheet.rows.filter(({ label }) => share.own.includes(label)))
   if (share.part === 'wire') await conductWire(sheet, rehearsals, { leaving: true })
   else if (share.part === 'wire-once') await conductWireOnce(sheet, rehearsals)
-  else for (const rehearsal of rehearsals) await conductRow(sheet, rehearsal, { leaving: true })
+  else for (const rehearsal of rehearsals) await conductRow(sheet, rehearsal, wantedOf(share.part))
   return sheet.dump
 }
 

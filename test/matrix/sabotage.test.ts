@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { classify } from '../../src/attempt/classify.ts'
-import type { Transport } from '../../src/attempt/transport.ts'
 import { SHAPES } from '../../src/dialects/index.ts'
 import type { StreamRules } from '../../src/dialects/shape.ts'
 import { type FailureClass, VERDICTS, type Verdict } from '../../src/failure.ts'
@@ -12,6 +11,7 @@ import { conductRow, conductWire } from './conduct.ts'
 import type { Sabotage } from './engine.ts'
 import { FAULTS } from './faults/index.ts'
 import { rowsOf } from './rows.ts'
+import { breaks, transported } from './sabotage.ts'
 import { type Client, Sheet } from './sheet.ts'
 import type { Target } from './targets.ts'
 import { rehearse } from './virtual/rehearsal.ts'
@@ -47,20 +47,6 @@ const redAt = (sheet: Sheet): readonly string[] =>
 const at = (row: string, fault: string, target: Target, client: Client = 'stays'): string =>
   `${row} · ${fault} · ${target} · ${client}`
 
-/** Changes one value of an engine's table until the test is over. */
-const breaks = <Table extends object, Key extends keyof Table>(
-  t: TestContext,
-  table: Table,
-  change: readonly [key: Key, value: Table[Key]],
-): void => {
-  const [key, value] = change
-  const sound = table[key]
-  table[key] = value
-  t.after(() => {
-    table[key] = sound
-  })
-}
-
 type Writable<Table> = { -readonly [Key in keyof Table]: Table[Key] }
 
 const routeNamed = (wanted: string): Writable<Route> => {
@@ -74,10 +60,6 @@ const streamOf = (shape: ShapeName): Writable<StreamRules> => {
   assert.ok(stream)
   return stream
 }
-
-const transported =
-  (change: (transport: Transport) => Transport['send']): Sabotage =>
-  house => ({ ...house, transport: { ...house.transport, send: change(house.transport) } })
 
 const CHAT = 'chat.completions (stream)'
 const RESPONSES = 'responses.create (stream)'
@@ -245,7 +227,7 @@ test('over TCP an upstream that is closed half a second after its client left is
     ROWS.filter(({ label }) => label === COMPACT),
     FAULTS.filter(({ title }) => title === CUT),
   )
-  const rehearsals = await Promise.all(sheet.rows.map(rehearse))
+  const rehearsals = await Promise.all(sheet.rows.map(row => rehearse(row)))
   await conductWire(sheet, rehearsals, { leaving: true, sabotage: late })
   const red = redAt(sheet)
   assert.ok(red.includes(at(COMPACT, CUT, 'group', 'waiting')), red.join('\n'))

@@ -1,13 +1,13 @@
 import type { Config } from '../../src/config/config.ts'
 import type { ClientRequest } from '../support/requests.ts'
-import type { Fault, Meaning } from './faults/fault.ts'
+import { cannot, type Fault, fails, type Meaning } from './faults/fault.ts'
 import type { Case, Direct } from './judge/case.ts'
 import { goesOn } from './judge/way.ts'
-import type { Expected } from './oracle.ts'
+import type { Expected, Situation } from './oracle.ts'
 import type { Row } from './rows.ts'
 import { type Script, single } from './script.ts'
 import type { Phase, Seen } from './seen.ts'
-import { FOREIGN, playersFor, type Target } from './targets.ts'
+import { FIRST, FOREIGN, playersFor, type Target } from './targets.ts'
 
 /** One call to play: who is there, what they do, and when the client goes. */
 export type Plan = {
@@ -87,23 +87,62 @@ const WILL_NOT_GO_ON = single(
 
 const written = new WeakMap<Script, Map<Fault, Script>>()
 
-/** What a provider with this healthy answer does when it is struck: written once, played many times. */
-export const struckScript = (row: Row, fault: Fault, healthy: Script): Script => {
+type Part = Pick<Scene, 'direct'>
+
+const healthyOf = ({ direct }: Part, id: string): { readonly asked: Row; readonly healthy: Script } => {
+  const found = direct.get(id)
+  if (found?.healthy === undefined) throw new Error(`nobody knows the part of ${id}`)
+  return { asked: found.asked, healthy: found.healthy }
+}
+
+/** What a provider does when it is struck: written once for each healthy answer, played many times. */
+export const struckScript = (scene: Part, fault: Fault, id: string): Script => {
+  const { asked, healthy } = healthyOf(scene, id)
   const known = written.get(healthy) ?? new Map<Fault, Script>()
   written.set(healthy, known)
-  const script = known.get(fault) ?? fault.script(row, healthy)
+  const script = known.get(fault) ?? fault.script(asked, healthy)
   known.set(fault, script)
   return script
 }
+
+/** Statuses of classes that break an answer, when the client has nothing of it. */
+const HELD: Readonly<Record<string, number>> = { timeout_idle: 408, timeout_attempt: 408, overloaded: 503 }
+const HELD_BROKEN = 500
+const LIMITS = ['timeout_headers', 'timeout_first_token']
+
+/** What an answer that is passed on as a whole makes of a break in its middle. */
+const held = (meaning: Meaning): Meaning => {
+  if (meaning.kind !== 'fails' || !meaning.begun) return meaning
+  const [first = ''] = meaning.classes
+  const classes = HELD[first] === 408 ? [...meaning.classes, ...LIMITS] : meaning.classes
+  return fails(classes, HELD[first] ?? HELD_BROKEN)
+}
+
+/** What a fault is to the answer of one deployment. */
+export const meaningFor = (
+  { row, direct }: Part & { readonly row: Row },
+  fault: Fault,
+  id: string,
+): Meaning => {
+  const found = direct.get(id)
+  if (found === undefined) return fault.meaning(row)
+  if (found.request === undefined) return cannot(notAsked(found))
+  const meaning = fault.meaning(found.asked)
+  return found.asked.held === true ? held(meaning) : meaning
+}
+
+/** Whoever stands in may speak a dialect in which there is no such fault. */
+const canStrike = (scene: Scene, fault: Fault, id: string): boolean =>
+  scene.row.pair === undefined || meaningFor(scene, fault, id).kind !== 'cannot'
 
 /** Every provider's part: the fault where it strikes, a healthy answer elsewhere. */
 export const partsFor = (scene: Scene, fault: Fault, target: Target): Plan['scriptFor'] => {
   let first: string | undefined
   return attempt => {
-    const healthy = scene.direct.get(attempt.id)?.healthy
-    if (healthy === undefined) throw new Error(`nobody knows the part of ${attempt.id}`)
+    const { healthy } = healthyOf(scene, attempt.id)
     first ??= attempt.id
-    if (isStruck(fault, target, { ...attempt, first })) return struckScript(scene.row, fault, healthy)
+    const struck = isStruck(fault, target, { ...attempt, first }) && canStrike(scene, fault, attempt.id)
+    if (struck) return struckScript(scene, fault, attempt.id)
     return fault.refusesPrefill === true && goesOn(attempt.body) ? WILL_NOT_GO_ON : healthy
   }
 }
@@ -113,14 +152,46 @@ export const COUNTED = 'a provider that counts no prompts is not asked: the gate
 
 /** Why this row has no such target; undefined: it has. */
 export const unreachable = ({ row, direct }: Scene, target: Target): string | undefined => {
+  if (row.pair !== undefined) return unreachablePair(direct.get(FOREIGN), target)
   if (target === 'again' || target === 'none') return undefined
   if (row.route.crossing === 'never') return row.route.because
   const foreign = target === 'dialect' ? direct.get(FOREIGN) : undefined
-  if (foreign === undefined || foreign.request !== undefined) return undefined
-  if (foreign.reply.status === 200) return COUNTED
-  const { error } = JSON.parse(foreign.reply.body.toString()) as { error: { message: string } }
+  return foreign === undefined || foreign.request !== undefined ? undefined : notAsked(foreign)
+}
+
+/** Why a direct request reaches nobody. */
+const notAsked = ({ reply }: Direct): string => {
+  if (reply.status === 200) return COUNTED
+  const { error } = JSON.parse(reply.body.toString()) as { error: { message: string } }
   // The provider's own sentence, as far as it is the same for every endpoint.
   return /Exception - (.*?)(?:, not |No fallback|$)/.exec(error.message)?.[1] ?? error.message
+}
+
+/** The gateway that counts in a provider's place stands in for another one, and has nothing that could fail. */
+const unreachablePair = (foreign: Direct | undefined, target: Target): string | undefined => {
+  if (foreign === undefined || foreign.request !== undefined) return undefined
+  const why = notAsked(foreign)
+  return why === COUNTED && target !== 'none' ? undefined : why
+}
+
+/** What is known before anything is played. */
+export const situationOf = (scene: Scene, fault: Fault, target: Target): Situation => {
+  const { row, direct, configs } = scene
+  const backup = row.pair === undefined ? undefined : direct.get(FOREIGN)
+  return {
+    row,
+    target,
+    config: configs[target],
+    spoken: target !== 'dialect' || unreachable(scene, target) === undefined,
+    ...(backup === undefined
+      ? {}
+      : {
+          backup: {
+            meaning: meaningFor(scene, fault, FOREIGN),
+            counts: backup.request === undefined && backup.reply.status === 200,
+          },
+        }),
+  }
 }
 
 export const caseOf = (
@@ -129,9 +200,8 @@ export const caseOf = (
 ): Case => {
   const { row, direct } = scene
   if (of.meaning.kind === 'cannot') throw new Error('there is nothing to judge')
-  const healthy = direct.get('lead-1')?.healthy
-  if (healthy === undefined) throw new Error('the first deployment has no part')
   const groupOf = new Map(playersFor(of.target, row).map(({ id, group }) => [id, group]))
-  const script = struckScript(row, of.fault, healthy)
-  return { ...of, meaning: of.meaning, row, script, direct, groupOf }
+  const script = struckScript(scene, of.fault, FIRST)
+  const known = (id: string): Meaning => meaningFor(scene, of.fault, id)
+  return { ...of, meaning: of.meaning, meaningFor: known, row, script, direct, groupOf }
 }

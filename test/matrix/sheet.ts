@@ -28,6 +28,9 @@ export type Dump = {
   readonly played: Readonly<Record<Staging, number>>
 }
 
+/** Default: all of them. */
+export type Breadth = { readonly targets?: readonly Target[]; readonly clients?: readonly Client[] }
+
 /** Every cell and what it shows. A cell that was played twice is red if either was. */
 export class Sheet {
   readonly rows: readonly Row[]
@@ -36,14 +39,22 @@ export class Sheet {
   readonly #cells: (Result | undefined)[] = []
   /** Places of cells that nobody has played. */
   readonly #foretold = new Set<number>()
+  readonly targets: readonly Target[]
+  readonly clients: readonly Client[]
   readonly #rowAt: ReadonlyMap<Row, number>
   readonly #faultAt: ReadonlyMap<Fault, number>
   /** Cells that were played, by staging. */
   readonly played: Record<Staging, number> = { 'virtual time': 0, TCP: 0 }
 
-  constructor(rows: readonly Row[], faults: readonly Fault[]) {
+  constructor(
+    rows: readonly Row[],
+    faults: readonly Fault[],
+    { targets = TARGETS, clients = CLIENTS }: Breadth = {},
+  ) {
     this.rows = rows
     this.faults = faults
+    this.targets = targets
+    this.clients = clients
     this.#rowAt = new Map(rows.map((row, place) => [row, place]))
     this.#faultAt = new Map(faults.map((fault, place) => [fault, place]))
   }
@@ -99,12 +110,13 @@ export class Sheet {
 
   #placeOf({ row, fault, target, client }: Cell): number {
     const line = (this.#rowAt.get(row) ?? -1) * this.faults.length + (this.#faultAt.get(fault) ?? -1)
-    return (line * TARGETS.length + TARGETS.indexOf(target)) * CLIENTS.length + CLIENTS.indexOf(client)
+    const { targets, clients } = this
+    return (line * targets.length + targets.indexOf(target)) * clients.length + clients.indexOf(client)
   }
 
   *cells(): Generator<Cell> {
-    for (const target of TARGETS)
-      for (const client of CLIENTS)
+    for (const target of this.targets)
+      for (const client of this.clients)
         for (const row of this.rows) for (const fault of this.faults) yield { row, fault, target, client }
   }
   /** Cells that say nothing. */

@@ -9,26 +9,26 @@ import {
   COUNTED,
   caseOf,
   type Mark,
+  meaningFor,
   partsFor,
   type Result,
   type Scene,
   type Stayed,
+  situationOf,
   unreachable,
 } from './scene.ts'
-import type { Target } from './targets.ts'
+import { FIRST, type Target } from './targets.ts'
 
 const judged = (of: Case, expected: Expected): { mark: Mark; complaints: readonly string[] } => {
   const { end } = expected
   if (end.kind === 'served') return { mark: 'served', complaints: servedAnswer(of, end.group) }
   if (end.kind === 'passed') return { mark: 'passed', complaints: passedAnswer(of) }
   if (end.kind === 'error') return { mark: 'error', complaints: errorAnswer(of, end.status) }
-  const { continued, complaints } = brokenAnswer(of, end.mayContinue)
+  const { continued, complaints } = brokenAnswer(of, {
+    attempts: expected.asked.length,
+    mayContinue: end.mayContinue,
+  })
   return { mark: continued ? 'continued' : 'broken', complaints }
-}
-
-const situationOf = (scene: Scene, target: Target) => {
-  const spoken = target !== 'dialect' || unreachable(scene, target) === undefined
-  return { row: scene.row, target, config: scene.configs[target], spoken }
 }
 
 const resultOf = (scene: Scene, target: Target, mark: Mark): Result => {
@@ -38,19 +38,19 @@ const resultOf = (scene: Scene, target: Target, mark: Mark): Result => {
 
 /** What the cell will be when nothing goes wrong with it, as far as the first of its fault's names says. */
 export const staysForetold = (scene: Scene, fault: Fault, target: Target): Stayed => {
-  const meaning = fault.meaning(scene.row)
+  const meaning = meaningFor(scene, fault, FIRST)
   if (meaning.kind === 'cannot')
     return { result: { kind: 'reason', why: meaning.why }, meaning, expected: undefined }
   if (unreachable(scene, target) === COUNTED)
     return { result: { kind: 'reason', why: COUNTED }, meaning, expected: undefined }
   const name = meaning.kind === 'fails' ? meaning.classes.find(isFailureClass) : undefined
-  const expected = expect(situationOf(scene, target), meaning, name)
+  const expected = expect(situationOf(scene, fault, target), meaning, name)
   return { result: resultOf(scene, target, expected.end.kind), meaning, expected }
 }
 
 /** A client that stays until it has its answer, or its error. */
 export const stays = async (scene: Scene, fault: Fault, target: Target): Promise<Stayed> => {
-  const meaning = fault.meaning(scene.row)
+  const meaning = meaningFor(scene, fault, FIRST)
   if (meaning.kind === 'cannot')
     return { result: { kind: 'reason', why: meaning.why }, meaning, expected: undefined }
   if (unreachable(scene, target) === COUNTED)
@@ -59,7 +59,7 @@ export const stays = async (scene: Scene, fault: Fault, target: Target): Promise
   const scriptFor = partsFor(scene, fault, target)
   const seen = await scene.play({ target, request: scene.request, scriptFor, leaves: undefined })
   const of = caseOf(scene, { fault, target, meaning, seen })
-  const situation = situationOf(scene, target)
+  const situation = situationOf(scene, fault, target)
   const expected = expect(situation, meaning, firstClass(seen))
   const { mark, complaints } = judged(of, expected)
   // A group that is asked for what it does not have counts as asked, and nobody sees it.

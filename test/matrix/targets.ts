@@ -1,5 +1,5 @@
-import type { Flavour } from '../../src/stage/columns.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
+import { type Kind, kindNamed } from './kinds.ts'
 import type { Row } from './rows.ts'
 
 /**
@@ -12,25 +12,26 @@ export const TARGETS: readonly Target[] = ['again', 'sibling', 'group', 'dialect
 
 /** The group that clients ask for. */
 export const LEAD = 'lead'
+/** The deployment of it that is asked first. */
+export const FIRST = 'lead-1'
 const SAME_MODEL = 'matrix-model'
-export const BEDROCK_MODEL = 'anthropic.claude-3-5-sonnet-20240620-v1:0'
 /** Where a deployment is, by its id. */
 export type Address = (id: string) => { readonly origin: string; readonly key: string }
 
-/** One deployment: its id, its group, what it speaks, and whether it has the model that was asked for. */
+/** One deployment: its id, its group, its kind, and whether it has the model that was asked for. */
 export type Player = {
   readonly id: string
   readonly group: string
-  readonly speaks: Flavour | 'bedrock'
+  readonly kind: Kind
   readonly sameModel: boolean
 }
 
 const player = (
   id: string,
   group: string,
-  speaks: Player['speaks'],
+  kind: string,
   more: { readonly sameModel?: true } = {},
-): Player => ({ id, group, speaks, sameModel: more.sameModel === true })
+): Player => ({ id, group, kind: kindNamed(kind), sameModel: more.sameModel === true })
 
 const same = { sameModel: true } as const
 
@@ -47,7 +48,7 @@ const LISTS = {
 export type ListName = keyof typeof LISTS
 
 /** Dialects that one vendor's own endpoints speak: their other groups speak it, too. */
-const hasOwn = (flavour: Flavour): boolean => flavour === 'anthropic' || flavour === 'gemini'
+const hasOwn = (flavour: Row['flavour']): boolean => flavour === 'anthropic' || flavour === 'gemini'
 
 const elsewhere = ({ flavour }: Row): readonly Player[] => {
   const [others, twins] = hasOwn(flavour) ? ([flavour, flavour] as const) : (['azure', 'openai'] as const)
@@ -59,11 +60,13 @@ const elsewhere = ({ flavour }: Row): readonly Player[] => {
 
 /** The deployment of another dialect, and its group. */
 export const FOREIGN = 'foreign'
-const foreign = ({ flavour }: Row): Player => player(FOREIGN, FOREIGN, hasOwn(flavour) ? 'openai' : 'bedrock')
+const foreign = ({ flavour, pair }: Row): Player =>
+  player(FOREIGN, FOREIGN, pair?.backup ?? (hasOwn(flavour) ? 'openai' : 'bedrock'))
 
 /** Every deployment that takes part. */
 export const playersFor = (target: Target, row: Row): readonly Player[] => {
-  const lead = player('lead-1', LEAD, row.flavour, same)
+  const lead = player(FIRST, LEAD, row.pair?.first ?? row.flavour, same)
+  if (row.pair !== undefined) return [lead, foreign(row)]
   const sibling = player('lead-2', LEAD, row.flavour, same)
   if (target === 'again') return [lead]
   if (target === 'sibling') return [lead, sibling]
@@ -72,13 +75,14 @@ export const playersFor = (target: Target, row: Row): readonly Player[] => {
 }
 
 /** The groups that a list names, in order. */
-export const listed = (target: Target, list: ListName): readonly string[] => {
-  if (target === 'dialect') return [FOREIGN]
+export const listed = (target: Target, list: ListName, { pair }: Row): readonly string[] => {
+  if (target === 'dialect' || pair !== undefined) return [FOREIGN]
   return target === 'group' || target === 'none' ? LISTS[list] : []
 }
 
 /** Attempts after the first in each group. A target of another group gets its turn at once. */
-export const retriesOf = (target: Target): number => (target === 'group' || target === 'dialect' ? 0 : 1)
+export const retriesOf = (target: Target, { pair }: Row): number =>
+  target === 'group' || target === 'dialect' || pair !== undefined ? 0 : 1
 
 /** Which deployments another group may have for this row: the table's own rule. */
 export const mayCross = (row: Row, { sameModel }: Player): boolean => {
@@ -86,22 +90,26 @@ export const mayCross = (row: Row, { sameModel }: Player): boolean => {
   return row.route.crossing === 'groups' || sameModel
 }
 
-const entryFor = ({ id, group, speaks, sameModel }: Player, model: string, address: Address): JsonObject => {
+/** The provider's own name of the model. */
+const modelFor = (row: Row, { kind, sameModel }: Player, model: string): string => {
+  if (row.pair !== undefined || kind.speaks === 'bedrock') return kind.model
+  return sameModel ? model : `prod-${model}`
+}
+
+const entryFor = (row: Row, one: Player, { model, address }: Setting): JsonObject => {
+  const { id, group, kind, sameModel } = one
   const { origin, key } = address(id)
-  const base = speaks === 'openai' ? '/v1' : speaks === 'azure' ? '/openai/v1' : ''
-  const name =
-    speaks === 'bedrock' ? `bedrock/${BEDROCK_MODEL}` : `${speaks}/${sameModel ? model : `prod-${model}`}`
   return {
     model_name: group,
     litellm_params: {
-      model: name,
-      api_base: `${origin}${base}`,
+      model: `${kind.prefix}/${modelFor(row, one, model)}`,
+      api_base: `${origin}${kind.base}`,
       api_key: key,
-      ...(speaks === 'azure' ? { api_version: 'v1' } : {}),
+      ...kind.params,
       // What the other dialect has no place for is left out instead of refused.
-      ...(id === FOREIGN ? { drop_params: true } : {}),
+      ...(id === FOREIGN || row.pair !== undefined ? { drop_params: true } : {}),
     },
-    model_info: { id, base_model: sameModel ? SAME_MODEL : `other-than-${SAME_MODEL}` },
+    model_info: { id, base_model: sameModel ? SAME_MODEL : `other-than-${SAME_MODEL}`, ...kind.info },
   }
 }
 
@@ -114,14 +122,11 @@ export type Setting = {
 }
 
 /** The gateway's file for a target. */
-export const configFor = (
-  target: Target,
-  row: Row,
-  { model, address, timeoutSeconds }: Setting,
-): JsonObject => {
-  const list = (name: ListName): JsonObject => ({ [LEAD]: [...listed(target, name)] })
+export const configFor = (target: Target, row: Row, setting: Setting): JsonObject => {
+  const { timeoutSeconds } = setting
+  const list = (name: ListName): JsonObject => ({ [LEAD]: [...listed(target, name, row)] })
   const lists =
-    listed(target, 'generic').length === 0
+    listed(target, 'generic', row).length === 0
       ? {}
       : {
           fallbacks: [list('generic')],
@@ -129,9 +134,9 @@ export const configFor = (
           content_policy_fallbacks: [list('content_policy')],
         }
   return {
-    model_list: playersFor(target, row).map(one => entryFor(one, model, address)),
+    model_list: playersFor(target, row).map(one => entryFor(row, one, setting)),
     router_settings: {
-      num_retries: retriesOf(target),
+      num_retries: retriesOf(target, row),
       timeout: timeoutSeconds,
       // Verdicts decide here, not whether a wait is worth its time.
       max_retry_wait_with_fallback: 2 * timeoutSeconds,

@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib'
-import type { ShapeName } from '../../../src/routes.ts'
-import { errorBody } from '../../../src/stage/provider-errors.ts'
+import { answerFrames } from '../../../src/stage/bedrock-answer.ts'
 import type { JsonObject } from '../../../src/wire/json.ts'
-import type { Row } from '../rows.ts'
+import { errorBodyOf } from '../kinds.ts'
+import { type Form, isFramed, type Row } from '../rows.ts'
 import { bodyOf, type Head, halves, type Part, type Script, single, upTo, withHead } from '../script.ts'
+import { tornFrame } from '../torn.ts'
 import {
   breaks,
   cannot,
@@ -37,8 +38,7 @@ const rebodied = (script: Script, body: Uint8Array): Script => ({
 
 const html: Fault = {
   title: '200 with a web page',
-  meaning: row =>
-    row.route.shape === 'raw' ? passes('bytes may be a web page') : unlessVerbatim(unreadable)(row),
+  meaning: row => (row.form === 'raw' ? passes('bytes may be a web page') : unlessVerbatim(unreadable)(row)),
   script: () => single(200, { 'content-type': 'text/html; charset=utf-8' }, PAGE),
   unread: 'a web page is given up at its head',
 }
@@ -49,8 +49,7 @@ const typed = (row: Row): Meaning => {
 }
 
 /** A transcript may be asked for as text: there events have to call themselves JSON to be of the wrong type. */
-const typeOfEvents = ({ route }: Row): Head['headers'] =>
-  route.shape === 'transcription' ? JSON_TYPE : EVENTS_TYPE
+const typeOfEvents = ({ form }: Row): Head['headers'] => (form === 'transcription' ? JSON_TYPE : EVENTS_TYPE)
 
 /** A document in which everybody finds what an answer has. */
 const ANYTHING: JsonObject = {
@@ -59,7 +58,10 @@ const ANYTHING: JsonObject = {
   text: 'one',
   choices: [{ index: 0, message: { role: 'assistant', content: 'one' }, finish_reason: 'stop' }],
   data: [{}],
-  output: [{}],
+  output: [
+    { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'one' }] },
+    { type: 'compaction', id: 'cmp_1', encrypted_content: 'one' },
+  ],
   content: [{ type: 'text', text: 'one' }],
   input_tokens: 1,
   candidates: [{ content: { parts: [{ text: 'one' }], role: 'model' }, finishReason: 'STOP' }],
@@ -83,6 +85,7 @@ const brokenJson: Fault = {
   },
   script: (row, healthy) => {
     if (row.kind !== 'events') return rebodied(healthy, halfOf(bodyOf(healthy)))
+    if (isFramed(row)) return { ...healthy, parts: [{ bytes: tornFrame(), content: false }] }
     const torn = Buffer.concat([halfOf(healthy.parts[0]?.bytes ?? new Uint8Array()), Buffer.from('\n\n')])
     return { ...healthy, parts: [{ bytes: torn, content: false }] }
   },
@@ -91,24 +94,25 @@ const brokenJson: Fault = {
 const errorInside: Fault = {
   title: '200 with an error object',
   meaning: unlessVerbatim(row => {
-    if (row.route.shape === 'raw') return passes('bytes may be an error object')
+    if (row.form === 'raw') return passes('bytes may be an error object')
     if (row.kind === 'document' && row.route.method === 'GET') return passes(READ_BACK)
-    return fails('overloaded', 503)
+    // Bedrock has no such thing: a document without an answer is none.
+    return row.flavour === 'bedrock' ? unreadable() : fails('overloaded', 503)
   }),
-  script: () => single(200, JSON_TYPE, JSON.stringify(errorBody('openai', 503))),
+  script: ({ flavour }) => single(200, JSON_TYPE, JSON.stringify(errorBodyOf(flavour, 503))),
 }
 
 const empty: Fault = {
   title: '200 with no byte in it',
   meaning: unlessVerbatim(row => {
-    if (row.route.shape === 'raw' || (row.kind === 'document' && isOwned(row))) return passes(MAY_BE_EMPTY)
+    if (row.form === 'raw' || (row.kind === 'document' && isOwned(row))) return passes(MAY_BE_EMPTY)
     return fails(['transient', 'transport', 'empty_answer'], 500)
   }),
   script: (_row, healthy) => rebodied(healthy, new Uint8Array()),
 }
 
 /** Well-formed answers with nothing in them, where the format makes that an answer to nothing. */
-const HOLLOW: Readonly<Partial<Record<ShapeName, JsonObject>>> = {
+const HOLLOW: Readonly<Partial<Record<Form, JsonObject>>> = {
   chat: { id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: 'm', choices: [] },
   completions: { id: 'cmpl-1', object: 'text_completion', created: 1, model: 'm', choices: [] },
   embeddings: { object: 'list', model: 'm', usage: { prompt_tokens: 1, total_tokens: 1 } },
@@ -121,32 +125,50 @@ const HOLLOW: Readonly<Partial<Record<ShapeName, JsonObject>>> = {
     stop_reason: 'end_turn',
     usage: { input_tokens: 1, output_tokens: 0 },
   },
+  invoke: {},
   message_tokens: {},
   gemini: { candidates: [], usageMetadata: { promptTokenCount: 1 }, modelVersion: 'm' },
   gemini_tokens: {},
   compaction: { id: 'resp_1', object: 'response.compaction', created_at: 1, output: [] },
+  converse: {
+    output: { message: { role: 'assistant', content: [] } },
+    stopReason: 'end_turn',
+    usage: { inputTokens: 1, outputTokens: 0, totalTokens: 1 },
+  },
 }
 
 const saidNothing = (): Meaning => fails('empty_answer', 502)
+
+const SILENT = {
+  content: [],
+  stopReason: 'end_turn',
+  usage: { inputTokens: 1, outputTokens: 0, totalTokens: 1 },
+}
+
+/** What ends a stream, and nothing that was said; Converse has no one frame for it. */
+const quiet = ({ form }: Row, parts: readonly Part[]): readonly Part[] =>
+  form === 'converse' ? answerFrames(SILENT) : parts.slice(-1)
 
 const hollow: Fault = {
   title: 'a well-formed answer with nothing in it',
   meaning: row => {
     if (isVerbatim(row)) return passes(VERBATIM)
-    if (HOLLOW[row.route.shape] === undefined || row.kind === 'bytes')
+    if (HOLLOW[row.form] === undefined || row.kind === 'bytes')
       return cannot('without content an answer of this kind is an answer all the same')
     if (row.kind === 'document') return saidNothing()
-    if (row.route.shape === 'images') return cannot('a stream of images ends with its content')
+    if (row.form === 'images') return cannot('a stream of images ends with its content')
     return saidNothing()
   },
   script: (row, healthy) =>
     row.kind === 'events'
-      ? { ...healthy, parts: healthy.parts.slice(-1) }
-      : single(200, JSON_TYPE, JSON.stringify(HOLLOW[row.route.shape] ?? {})),
+      ? { ...healthy, parts: quiet(row, healthy.parts) }
+      : single(200, JSON_TYPE, JSON.stringify(HOLLOW[row.form] ?? {})),
 }
 
 /** One member of the archive for each part: what has come of it can be read at once. */
-const compressed = (part: Part): Part => ({ ...part, bytes: gzipSync(part.bytes) })
+const compressed =
+  ({ held }: Row) =>
+  ({ bytes, content }: Part): Part => ({ bytes: gzipSync(bytes), content: content && held !== true })
 
 const gzipCut: Fault = {
   title: 'a gzip body that is cut, though HTTP says that it is whole',
@@ -155,7 +177,7 @@ const gzipCut: Fault = {
   script: (row, healthy) => {
     const parts = row.kind === 'document' ? [{ bytes: bodyOf(healthy), content: true }] : healthy.parts
     const kept = row.kind === 'document' ? 0 : upTo(parts, 1)
-    const archive = parts.map(compressed)
+    const archive = parts.map(compressed(row))
     const torn = archive[Math.min(kept, archive.length - 1)]
     const cut = torn === undefined ? [] : [{ bytes: halfOf(torn.bytes), content: false }]
     const sent = [...archive.slice(0, kept), ...cut]

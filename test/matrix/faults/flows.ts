@@ -1,8 +1,9 @@
-import type { ShapeName } from '../../../src/routes.ts'
-import { errorBody } from '../../../src/stage/provider-errors.ts'
+import { exceptionFrame } from '../../../src/stage/bedrock-answer.ts'
 import { isObject, type JsonObject } from '../../../src/wire/json.ts'
-import type { Row } from '../rows.ts'
+import { errorBodyOf } from '../kinds.ts'
+import { isFramed, type Row } from '../rows.ts'
 import { type Script, stopped, upTo } from '../script.ts'
+import { tornFrame } from '../torn.ts'
 import { breaks, cannot, type Fault, FORMLESS, fails, type Meaning, passes, WHOLE } from './fault.ts'
 
 const TIMEOUT = 408
@@ -23,33 +24,39 @@ const ofEvents =
   (row: Row): Meaning =>
     row.kind === 'events' ? meaning : cannot(otherwise(row))
 
-const overloaded = (): JsonObject => {
-  const { error } = errorBody('openai', 503)
+const overloaded = ({ flavour }: Row): JsonObject => {
+  const { error } = errorBodyOf(flavour, 503)
   return isObject(error) ? error : {}
 }
 
 /** An error as the dialects of this kind of stream spell it. */
-const errorEvent = (shape: ShapeName): Uint8Array => {
-  const error = overloaded()
-  const frame =
-    shape === 'chat' || shape === 'completions'
+const errorEvent = (row: Row): Uint8Array => {
+  if (isFramed(row)) return exceptionFrame('serviceUnavailableException', 'Too many connections.')
+  const error = overloaded(row)
+  const plain = row.form === 'chat' || row.form === 'completions' || row.form === 'gemini'
+  return Buffer.from(
+    plain
       ? `data: ${JSON.stringify({ error })}\n\n`
-      : `event: error\ndata: ${JSON.stringify({ type: 'error', error })}\n\n`
-  return Buffer.from(frame)
+      : `event: error\ndata: ${JSON.stringify({ type: 'error', error })}\n\n`,
+  )
 }
 
 const withError = (row: Row, healthy: Script, place: number): Script => ({
   ...healthy,
-  parts: [...healthy.parts.slice(0, place), { bytes: errorEvent(row.route.shape), content: false }],
+  parts: [...healthy.parts.slice(0, place), { bytes: errorEvent(row), content: false }],
 })
 
-const tornEvent = Buffer.from('data: {"id":"matrix","choices":[{"ind\n\n')
+const tornText = Buffer.from('data: {"id":"matrix","choices":[{"ind\n\n')
+
+/** An event that cannot be read: its JSON is cut, or its checksum wrong. */
+const tornEvent = (row: Row): Uint8Array => (isFramed(row) ? tornFrame() : tornText)
 
 const DONE = 'data: [DONE]\n\n'
 const isDone = (bytes: Uint8Array): boolean => Buffer.from(bytes).toString() === DONE
-const endsWithDone = ({ route }: Row): boolean => route.shape === 'chat' || route.shape === 'completions'
+const endsWithDone = ({ form }: Row): boolean => form === 'chat' || form === 'completions'
 
-const opensQuietly = ({ route }: Row): boolean => ['chat', 'responses', 'messages'].includes(route.shape)
+const opensQuietly = ({ form }: Row): boolean =>
+  ['chat', 'responses', 'messages', 'converse', 'invoke'].includes(form)
 
 /** An answer begins and does not go on as it should. */
 export const FLOWS: readonly Fault[] = [
@@ -109,9 +116,9 @@ export const FLOWS: readonly Fault[] = [
     title: 'a malformed event in the middle',
     bench: 'S10',
     meaning: ofEvents(breaks('transient')),
-    script: (_row, healthy) => {
+    script: (row, healthy) => {
       const place = upTo(healthy.parts, 1)
-      const torn = { bytes: tornEvent, content: false }
+      const torn = { bytes: tornEvent(row), content: false }
       return { ...healthy, parts: [...healthy.parts.slice(0, place), torn, ...healthy.parts.slice(place)] }
     },
   },

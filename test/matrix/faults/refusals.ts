@@ -1,6 +1,7 @@
 import type { FailureClass } from '../../../src/failure.ts'
-import { errorBody } from '../../../src/stage/provider-errors.ts'
 import type { JsonObject } from '../../../src/wire/json.ts'
+import { bedrockException } from '../bedrock-errors.ts'
+import { errorBodyOf, type Tongue } from '../kinds.ts'
 import { single } from '../script.ts'
 import { type Fault, fails, isOwned, unlessVerbatim } from './fault.ts'
 
@@ -9,8 +10,8 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 type Refused = {
   readonly status: number
   readonly class: FailureClass
-  /** Default: what the provider writes for this status. */
-  readonly error?: JsonObject
+  /** What a provider says in its own words. Default: what it writes for this status. */
+  readonly said?: Said
   /** What the client is told where it is not the status itself. */
   readonly shown?: number
   readonly retryAfterSeconds?: number
@@ -18,7 +19,22 @@ type Refused = {
   readonly aboutObject?: true
 }
 
+/** Default: the status of the fault, and what Bedrock calls it. */
+type Spoken = { readonly body: JsonObject; readonly status?: number; readonly exception?: string }
+
+/** One refusal in the words of each dialect; where one has none of its own, in OpenAI's. */
+type Said = { readonly openai: JsonObject } & Partial<Readonly<Record<Exclude<Tongue, 'openai'>, Spoken>>>
+
 type Told = Pick<Fault, 'title' | 'bench' | 'flap'>
+
+const spoken = ({ status, said }: Refused, flavour: Tongue): Spoken => {
+  if (said === undefined) return { body: errorBodyOf(flavour, status) }
+  return (flavour === 'openai' ? undefined : said[flavour]) ?? { body: { error: said.openai } }
+}
+
+/** Bedrock names its exceptions in a header. */
+const named = (flavour: Tongue, exception: string): Record<string, string> =>
+  flavour === 'bedrock' ? { 'x-amzn-errortype': exception } : {}
 
 const refused = (told: Told, of: Refused): Fault => {
   const wait: Record<string, string> =
@@ -30,8 +46,9 @@ const refused = (told: Told, of: Refused): Fault => {
       fails(of.aboutObject === true && isOwned(row) ? 'caller_fault' : of.class, of.shown ?? of.status),
     ),
     script: ({ flavour }) => {
-      const body = of.error === undefined ? errorBody(flavour, of.status) : { error: of.error }
-      return single(of.status, { ...JSON_TYPE, ...wait }, JSON.stringify(body))
+      const { body, status = of.status, exception = bedrockException(status) } = spoken(of, flavour)
+      const headers = { ...JSON_TYPE, ...wait, ...named(flavour, exception) }
+      return single(status, headers, JSON.stringify(body))
     },
   }
 }
@@ -43,18 +60,82 @@ const blamed = (message: string, code: string | null): JsonObject => ({
   code,
 })
 
-const TOO_LONG = blamed(
-  "This model's maximum context length is 8192 tokens, but the request has 9000 tokens.",
-  'context_length_exceeded',
-)
-const UNSAFE = blamed('The request was refused by the safety system.', 'content_policy_violation')
-const POOR = blamed('Your credit balance is too low to access the API.', null)
-const NO_MONEY: JsonObject = { message: 'Payment required.', type: 'billing', param: null, code: null }
-const NO_MODEL = blamed(
-  'The model `matrix` does not exist or you do not have access to it.',
-  'model_not_found',
-)
-const NO_ROUTE = blamed('Invalid URL (POST /v1/nowhere)', null)
+const anthropic = (type: string, message: string): Spoken => ({
+  body: { type: 'error', error: { type, message }, request_id: 'req_matrix' },
+})
+
+const google = (code: number, status: string, message: string): Spoken => ({
+  status: code,
+  body: { error: { code, message, status } },
+})
+
+const amazon = (message: string, exception?: string): Spoken => ({
+  body: { message },
+  ...(exception === undefined ? {} : { exception }),
+})
+
+const TOO_LONG: Said = {
+  openai: blamed(
+    "This model's maximum context length is 8192 tokens, but the request has 9000 tokens.",
+    'context_length_exceeded',
+  ),
+  anthropic: anthropic('invalid_request_error', 'prompt is too long: 210000 tokens > 200000 maximum'),
+  gemini: google(
+    400,
+    'INVALID_ARGUMENT',
+    'The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).',
+  ),
+  bedrock: amazon('Input is too long for requested model.'),
+}
+const UNSAFE: Said = {
+  openai: blamed('The request was refused by the safety system.', 'content_policy_violation'),
+  anthropic: anthropic('invalid_request_error', 'Output blocked by content filtering policy'),
+  gemini: google(400, 'INVALID_ARGUMENT', 'The prompt was blocked because it contains prohibited content.'),
+  bedrock: amazon('This request has been blocked by our content filters.'),
+}
+const POOR: Said = {
+  openai: blamed('Your credit balance is too low to access the API.', null),
+  anthropic: anthropic(
+    'invalid_request_error',
+    'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.',
+  ),
+  bedrock: amazon(
+    'Your request exceeds the service quota for your account.',
+    'ServiceQuotaExceededException',
+  ),
+}
+const NO_MONEY: Said = {
+  openai: { message: 'Payment required.', type: 'billing', param: null, code: null },
+  anthropic: anthropic('billing_error', 'Your payment method failed.'),
+  gemini: google(402, 'RESOURCE_EXHAUSTED', 'Billing account is not in good standing.'),
+}
+const NO_MODEL: Said = {
+  openai: blamed('The model `matrix` does not exist or you do not have access to it.', 'model_not_found'),
+  anthropic: anthropic('not_found_error', 'model: claude-0'),
+  gemini: google(404, 'NOT_FOUND', 'models/gemini-0 is not found for API version v1beta.'),
+  bedrock: amazon('The provided model identifier is invalid.'),
+}
+const NO_ROUTE: Said = {
+  openai: blamed('Invalid URL (POST /v1/nowhere)', null),
+  anthropic: anthropic('not_found_error', 'Not Found'),
+  gemini: google(404, 'NOT_FOUND', 'Not Found'),
+  bedrock: amazon('Unknown operation.', 'UnknownOperationException'),
+}
+/** Too much for now. */
+const BUSY: Said = {
+  openai: {
+    message: 'Too many requests for this model.',
+    type: 'rate_limit_error',
+    param: null,
+    code: 'rate_limit_exceeded',
+  },
+  anthropic: anthropic(
+    'rate_limit_error',
+    'This request would exceed your organization’s rate limit of 40,000 input tokens per minute.',
+  ),
+  gemini: google(429, 'RESOURCE_EXHAUSTED', 'Resource has been exhausted (e.g. check quota).'),
+  bedrock: amazon('Too many requests, please wait before trying again.'),
+}
 
 const DOWN: Refused = { status: 503, class: 'overloaded' }
 
@@ -63,23 +144,23 @@ export const REFUSALS: readonly Fault[] = [
   refused({ title: '400' }, { status: 400, class: 'caller_fault' }),
   refused(
     { title: '400 context_length_exceeded', bench: 'S12' },
-    { status: 400, class: 'context_window', error: TOO_LONG },
+    { status: 400, class: 'context_window', said: TOO_LONG },
   ),
   refused(
     { title: '400 content_policy_violation', bench: 'S13' },
-    { status: 400, class: 'content_policy', error: UNSAFE },
+    { status: 400, class: 'content_policy', said: UNSAFE },
   ),
-  refused({ title: '400, and it means money' }, { status: 400, class: 'quota', error: POOR }),
+  refused({ title: '400, and it means money' }, { status: 400, class: 'quota', said: POOR }),
   refused({ title: '401' }, { status: 401, class: 'credential' }),
-  refused({ title: '402' }, { status: 402, class: 'quota', error: NO_MONEY }),
+  refused({ title: '402' }, { status: 402, class: 'quota', said: NO_MONEY }),
   refused({ title: '403' }, { status: 403, class: 'credential' }),
   refused(
     { title: '404, the model is gone' },
-    { status: 404, class: 'model_gone', error: NO_MODEL, aboutObject: true },
+    { status: 404, class: 'model_gone', said: NO_MODEL, aboutObject: true },
   ),
   refused(
     { title: '404, no such endpoint' },
-    { status: 404, class: 'unsupported', error: NO_ROUTE, aboutObject: true },
+    { status: 404, class: 'unsupported', said: NO_ROUTE, aboutObject: true },
   ),
   refused({ title: '408' }, { status: 408, class: 'transient' }),
   refused({ title: '413' }, { status: 413, class: 'caller_fault' }),
@@ -89,16 +170,7 @@ export const REFUSALS: readonly Fault[] = [
   ),
   refused(
     { title: '429 without Retry-After', bench: 'S02' },
-    {
-      status: 429,
-      class: 'rate_limit',
-      error: {
-        message: 'Too many requests for this model.',
-        type: 'rate_limit_error',
-        param: null,
-        code: 'rate_limit_exceeded',
-      },
-    },
+    { status: 429, class: 'rate_limit', said: BUSY },
   ),
   refused({ title: '500', bench: 'S03' }, { status: 500, class: 'transient' }),
   refused({ title: '502' }, { status: 502, class: 'transient' }),

@@ -1,4 +1,4 @@
-import { errorBody } from '../../../src/stage/provider-errors.ts'
+import { errorBodyOf } from '../kinds.ts'
 import { single } from '../script.ts'
 import { cannot, type Fault, fails, passes, unlessVerbatim } from './fault.ts'
 
@@ -21,7 +21,7 @@ export const WIRE: readonly Fault[] = [
       ...single(
         503,
         { 'content-type': 'application/json', connection: 'close' },
-        JSON.stringify(errorBody(flavour, 503)),
+        JSON.stringify(errorBodyOf(flavour, 503)),
       ),
       wire: 'early-answer',
     }),

@@ -1,17 +1,20 @@
-import type { Flavour } from '../../../src/stage/columns.ts'
 import { isObject, type Json, type JsonObject } from '../../../src/wire/json.ts'
 import type { Heard } from '../../support/heard.ts'
+import type { Tongue } from '../kinds.ts'
 import type { Expected } from '../oracle.ts'
 import { bodyOf } from '../script.ts'
+import { FIRST } from '../targets.ts'
 import { type Case, firstClass, statusOf, textOf, unsealed } from './case.ts'
+import { formOfAnswer } from './dialects/index.ts'
 
 const headerOf = (heard: Heard, name: string): string => heard.headers[name] ?? ''
 
 /** The headers count what was tried, on an answer and on an error. */
-export const counted = ({ seen: { heard } }: Case, { asked }: Expected): readonly string[] => {
+export const counted = ({ seen: { heard } }: Case, { asked, local }: Expected): readonly string[] => {
   if (heard === undefined) return []
-  const fallbacks = new Set(asked).size - 1
-  const retries = asked.length - 1 - fallbacks
+  const groups = new Set(asked).size
+  const retries = asked.length - groups
+  const fallbacks = groups - 1 + (local === true ? 1 : 0)
   const told = ['retries', 'fallbacks'].map(what => headerOf(heard, `x-litellm-attempted-${what}`))
   return told.join() === `${retries},${fallbacks}`
     ? []
@@ -50,24 +53,34 @@ const recorded = ({ seen, direct, groupOf, row }: Case, id: string): readonly st
   return complaints
 }
 
+/** The deployment that served for a group; where nobody was asked the gateway counted in its place. */
+const whoOf = ({ seen, groupOf }: Case, group: string): string => {
+  const last = seen.asked.at(-1)?.id ?? ''
+  return groupOf.get(last) === group ? last : group
+}
+
 /** Whoever served is the one that is named. */
 export const servedAnswer = (of: Case, group: string): readonly string[] => {
   const { heard } = of.seen
   const cut = wholly(of)
   if (heard === undefined || cut.length > 0) return cut
-  const id = of.seen.asked.at(-1)?.id ?? ''
+  const id = whoOf(of, group)
   const own = of.direct.get(id)?.reply
   if (own === undefined) return [`nobody knows how ${id} answers`]
   const named = headerOf(heard, 'x-litellm-model-group')
   return [
     // Asked by its own id a deployment goes by that name.
-    ...(headerOf(heard, 'x-understudy-compaction')?.startsWith('native-other-wire') === true
+    ...(byOtherWire(heard)
       ? compacted(heard)
-      : like(heard, own, body => body.replaceAll(`"${id}"`, `"${group}"`))),
+      : [...like(heard, own, body => body.replaceAll(`"${id}"`, `"${group}"`)), ...truthful(of, heard, own)]),
+    ...formOfAnswer(of.row, heard, 'whole'),
     ...recorded(of, id),
     ...(of.row.route.verbatim === true || named === group ? [] : [`the answer names ${named}`]),
   ]
 }
+
+const byOtherWire = (heard: Heard): boolean =>
+  headerOf(heard, 'x-understudy-compaction').startsWith('native-other-wire')
 
 /** By the other wire the messages beside the item are the gateway's own words for the client's. */
 const compacted = (heard: Heard): readonly string[] => {
@@ -78,6 +91,23 @@ const compacted = (heard: Heard): readonly string[] => {
     : [`no compaction: ${body.slice(0, 300)}`]
 }
 
+/** Headers of one answer alone: its times, its name, and what it took. */
+const PASSING =
+  /^(?:date|connection|keep-alive|transfer-encoding|content-length|x-litellm-call-id|x-litellm-attempted-.*|x-litellm-max-.*|x-litellm-model-group|x-litellm-.*-duration-ms|x-litellm-response-cost|request-id|x-request-id)$/
+
+const lasting = ({ headers }: Heard): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !PASSING.test(name)))
+
+/** Of a crossing the headers say of whoever served what they say after a direct call, and nothing of anybody else. */
+const truthful = ({ row }: Case, heard: Heard, own: Heard): readonly string[] => {
+  if (row.pair === undefined) return []
+  const [given, wanted] = [lasting(heard), lasting(own)]
+  const names = new Set([...Object.keys(given), ...Object.keys(wanted)])
+  return [...names]
+    .filter(name => given[name] !== wanted[name])
+    .map(name => `header ${name}: ${given[name]}, not ${wanted[name]}`)
+}
+
 const same = (body: string): string => body
 
 /** What the first provider sent is what the client has. */
@@ -85,8 +115,12 @@ export const passedAnswer = (of: Case): readonly string[] => {
   const { heard } = of.seen
   const cut = wholly(of)
   if (heard === undefined || cut.length > 0) return cut
-  const own = of.direct.get('lead-1')?.reply
-  if (of.row.kind === 'events' && own !== undefined) return like(heard, own, of.fault.told ?? same)
+  const own = of.direct.get(FIRST)?.reply
+  if (of.row.kind === 'events' && own !== undefined) {
+    const cut =
+      of.fault.told !== undefined && of.row.form === 'chat' && of.direct.get(FIRST)?.asked.form === 'chat'
+    return [...like(heard, own, of.fault.told ?? same), ...formOfAnswer(of.row, heard, cut ? 'cut' : 'whole')]
+  }
   if (heard.status !== statusOf(of.script)) return [`status ${heard.status}`]
   const given = unsealed(textOf(heard.body))
   const wanted = [textOf(bodyOf(of.script)), ...(own === undefined ? [] : [textOf(own.body)])].map(unsealed)
@@ -111,7 +145,7 @@ const statusIn = ({ row, seen }: Case, status: number): number => {
   return status === 408 ? 504 : status
 }
 
-const MEMBERS: Readonly<Partial<Record<Flavour, readonly string[]>>> = {
+const MEMBERS: Readonly<Partial<Record<Tongue, readonly string[]>>> = {
   anthropic: ['message', 'type'],
   gemini: ['code', 'message', 'status'],
 }

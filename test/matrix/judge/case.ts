@@ -12,6 +12,8 @@ export type Direct = {
   /** undefined: the provider has no such thing, and nothing was sent. */
   readonly request: Request | undefined
   readonly healthy: Script | undefined
+  /** The row as its provider saw it. */
+  readonly asked: Row
   readonly reply: Heard
   /** What the record says was used. */
   readonly usage: Usage | undefined
@@ -22,7 +24,10 @@ export type Case = {
   readonly row: Row
   readonly target: Target
   readonly fault: Fault
+  /** What the fault is to the first deployment. */
   readonly meaning: Exclude<Meaning, { kind: 'cannot' }>
+  /** The same for each of them. */
+  readonly meaningFor: (id: string) => Meaning
   /** What the faulty provider does. */
   readonly script: Script
   readonly direct: ReadonlyMap<string, Direct>

@@ -2,7 +2,7 @@ import { isObject, type Json } from '../../../src/wire/json.ts'
 import { type Expected, verdictOf } from '../oracle.ts'
 import type { Row } from '../rows.ts'
 import type { Asked, Request } from '../seen.ts'
-import { FOREIGN, LEAD, mayCross, playersFor } from '../targets.ts'
+import { FIRST, FOREIGN, LEAD, mayCross, playersFor } from '../targets.ts'
 import type { Case } from './case.ts'
 
 const brief = (asked: readonly Asked[]): string =>
@@ -56,7 +56,7 @@ const distinct = ({ seen, groupOf }: Case): readonly string[] => {
 const recovery = (of: Case): readonly string[] => {
   const { seen, row, target } = of
   const allowed = playersFor(target, row).filter(player =>
-    player.group === LEAD ? row.route.crossing !== 'never' || player.id === 'lead-1' : mayCross(row, player),
+    player.group === LEAD ? row.route.crossing !== 'never' || player.id === FIRST : mayCross(row, player),
   )
   const strangers = seen.asked.filter(({ id }) => !allowed.some(player => player.id === id))
   const [first] = seen.asked
@@ -115,13 +115,16 @@ const isUnspoken = (deployment: string, outcome: string): boolean =>
   deployment === FOREIGN && outcome === 'unsupported'
 
 /** Every attempt that failed has one of the names that its fault may have. */
-export const names = ({ seen, meaning, fault }: Case, { end }: Expected): readonly string[] => {
+export const names = (of: Case, { end }: Expected): readonly string[] => {
+  const { seen, meaning, fault } = of
   if (meaning.kind === 'passes') return []
   const refuses = fault.refusesPrefill === true && end.kind === 'broken' && end.mayContinue
-  const allowed = refuses ? [...meaning.classes, 'caller_fault'] : meaning.classes
-  return (seen.records[0]?.steps ?? []).flatMap(({ outcome, deployment }) =>
-    outcome === 'answered' || allowed.includes(outcome) || isUnspoken(deployment, outcome)
+  return (seen.records[0]?.steps ?? []).flatMap(({ outcome, deployment }) => {
+    const own = of.meaningFor(deployment)
+    const classes = own.kind === 'fails' ? own.classes : meaning.classes
+    const allowed = refuses ? [...classes, 'caller_fault'] : classes
+    return outcome === 'answered' || allowed.includes(outcome) || isUnspoken(deployment, outcome)
       ? []
-      : [`${deployment} failed as ${outcome}; expected: ${allowed.join(' or ')}`],
-  )
+      : [`${deployment} failed as ${outcome}; expected: ${allowed.join(' or ')}`]
+  })
 }

@@ -1,14 +1,10 @@
 import type { Fault } from '../faults/fault.ts'
 import { type Plan, type Scene, struckScript } from '../scene.ts'
 import type { Script } from '../script.ts'
-import type { Target } from '../targets.ts'
+import { FIRST, type Target } from '../targets.ts'
 import type { Lane } from './lane.ts'
 
-const faulty = (rehearsal: Omit<Scene, 'play'>, fault: Fault): Script => {
-  const healthy = rehearsal.direct.get('lead-1')?.healthy
-  if (healthy === undefined) throw new Error('the first deployment has no part')
-  return struckScript(rehearsal.row, fault, healthy)
-}
+const faulty = (rehearsal: Omit<Scene, 'play'>, fault: Fault): Script => struckScript(rehearsal, fault, FIRST)
 
 /** A shut door is an address, and an address does not change between two attempts. */
 export const hasTcp = (rehearsal: Omit<Scene, 'play'>, fault: Fault, target: Target): boolean =>

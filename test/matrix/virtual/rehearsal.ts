@@ -3,7 +3,8 @@ import type { Reply } from '../../support/harness.ts'
 import type { Heard } from '../../support/heard.ts'
 import { nativeRequest } from '../../support/proofs-native.ts'
 import { type ClientRequest, modelOf, propsFor, requestFor } from '../../support/requests.ts'
-import { bedrockProvider, openaiProvider, type Provider } from '../answers.ts'
+import { type Provider, providerFor } from '../answers.ts'
+import { asAsked } from '../asked.ts'
 import { readConfig } from '../engine.ts'
 import type { Direct } from '../judge/case.ts'
 import type { Row } from '../rows.ts'
@@ -13,6 +14,7 @@ import type { Seen } from '../seen.ts'
 import {
   type Address,
   configFor,
+  FIRST,
   FOREIGN,
   LEAD,
   type Player,
@@ -27,9 +29,6 @@ export type Rehearsal = Omit<Scene, 'play'>
 
 const TIMEOUT_SECONDS = 30
 const VIRTUAL: Address = id => ({ origin: `http://${id}.matrix`, key: `sk-${id}` })
-
-const providerFor = ({ id, speaks }: Player): Provider =>
-  speaks === 'bedrock' ? bedrockProvider : openaiProvider(id, VIRTUAL(id).key, speaks)
 
 const replyOf = (heard: Heard | undefined): Reply => {
   if (heard === undefined) throw new Error('a rehearsal was not answered')
@@ -65,7 +64,7 @@ const requestOf = async (row: Row, group: string, house: House): Promise<ClientR
   const send = async (request: ClientRequest): Promise<Reply> =>
     replyOf((await ask(house, request)).seen.heard)
   const props = await propsFor(row.route, group, send)
-  return requestFor(row.route, { group, props, stream: row.stream })
+  return requestFor(row.route, { group, props, stream: row.stream, ...(row.more && { more: row.more }) })
 }
 
 const everybody = (row: Row): readonly Player[] => {
@@ -74,15 +73,17 @@ const everybody = (row: Row): readonly Player[] => {
 }
 
 /** Asks one deployment by its own name. Throws Error when it refuses what it should take. */
-const direct = async (house: House, row: Row, player: Player, request: ClientRequest): Promise<Direct> => {
-  const { seen, healthy } = await ask(house, request)
+const direct = async (house: House, row: Row, player: Player, sent: ClientRequest): Promise<Direct> => {
+  const { seen, healthy } = await ask(house, sent)
   const reply = replyOf(seen.heard)
   const fine = row.route.verbatim === true || reply.status === 200
-  if (!fine && (player.id !== FOREIGN || seen.asked.length > 0))
+  if (!fine && ((player.id !== FOREIGN && row.pair === undefined) || seen.asked.length > 0))
     throw new Error(`${row.label} at ${player.id}: ${reply.status} ${reply.text}`)
+  const request = seen.asked[0]?.request
   return {
-    request: seen.asked[0]?.request,
+    request,
     healthy,
+    asked: asAsked(row, player, { request, healthy, heard: seen.heard }),
     reply: seen.heard as Heard,
     usage: seen.records[0]?.usage,
   }
@@ -92,7 +93,9 @@ const configs = new Map<string, Promise<Config>>()
 
 const configOf = (target: Target, row: Row): Promise<Config> => {
   const model = row.route.verbatim === true ? 'gpt-4.1' : modelOf(row.route)
-  const key = `${target} ${row.flavour} ${model}`
+  // Who takes part in a crossing is the same for every target.
+  const cast = row.pair === undefined ? `${target} ${row.flavour}` : `${row.pair.first} ${row.pair.backup}`
+  const key = `${cast} ${model}`
   const known =
     configs.get(key) ??
     readConfig(configFor(target, row, { model, address: VIRTUAL, timeoutSeconds: TIMEOUT_SECONDS }))
@@ -100,20 +103,39 @@ const configOf = (target: Target, row: Row): Promise<Config> => {
   return known
 }
 
+type Played = { readonly request: ClientRequest; readonly direct: Direct }
+
+const playDirect = async (row: Row, player: Player, config: Config): Promise<Played> => {
+  const providers = new Map([[player.id, providerFor(player, VIRTUAL(player.id).key)]])
+  const house = { config, providers }
+  const request = await requestOf(row, player.id === FIRST ? LEAD : player.id, house)
+  return { request, direct: await direct(house, row, player, request) }
+}
+
+/** Halves of crossings that were played: each is the same, whatever the other one is. */
+export type Halves = Map<string, Promise<Played>>
+
+const playOnce = (row: Row, player: Player, of: { config: Config; halves: Halves }): Promise<Played> => {
+  if (row.pair === undefined) return playDirect(row, player, of.config)
+  const key = `${row.pair.source} ${player.id} ${player.kind.name}`
+  const known = of.halves.get(key) ?? playDirect(row, player, of.config)
+  of.halves.set(key, known)
+  return known
+}
+
 /** Plays the row once with each deployment that could be asked. */
-export const rehearse = async (row: Row): Promise<Rehearsal> => {
+export const rehearse = async (row: Row, halves: Halves = new Map()): Promise<Rehearsal> => {
   const files = await Promise.all(TARGETS.map(async target => [target, await configOf(target, row)] as const))
   const configs = Object.fromEntries(files) as Record<Target, Config>
   const found = new Map<string, Direct>()
   const owned = row.route.crossing === 'never'
   let request: ClientRequest | undefined
   for (const player of everybody(row)) {
-    if (owned && player.id !== 'lead-1') continue
+    if (owned && player.id !== FIRST) continue
     const target = TARGETS.find(one => playersFor(one, row).some(({ id }) => id === player.id)) ?? 'none'
-    const house = { config: configs[target], providers: new Map([[player.id, providerFor(player)]]) }
-    const asked = await requestOf(row, player.id === 'lead-1' ? LEAD : player.id, house)
-    request ??= asked
-    found.set(player.id, await direct(house, row, player, asked))
+    const played = await playOnce(row, player, { config: configs[target], halves })
+    request ??= played.request
+    found.set(player.id, played.direct)
   }
   if (request === undefined) throw new Error('nobody plays the lead')
   return { row, request, direct: found, configs }
