@@ -127,8 +127,8 @@ test('a response with its item comes back as the document of the endpoint', () =
 
 test('an answer without the item is no compaction, and leads on', () => {
   const ask = toTrigger('{"input":[{"role":"user","content":"Hello."}]}')
-  for (const output of [[], [{ type: 'message', role: 'assistant', content: [] }]])
-    assert.deepEqual((translated(ask, { id: 'r', output }).error as JsonObject).code, 'unsupported_endpoint')
+  const output = [{ type: 'message', role: 'assistant', content: [] }]
+  assert.deepEqual((translated(ask, { id: 'r', output }).error as JsonObject).code, 'unsupported_endpoint')
   assert.deepEqual(translated(ask, { id: 'r', status: 'failed', error: { code: 'server_error' } }), {
     error: { code: 'server_error' },
   })
@@ -196,5 +196,15 @@ test('a failure that comes as a document is a failure of the stream', () => {
     message: 'Busy.',
     code: 'slow_down',
   })
-  assert.equal((failed({ id: 'r', output: [] }) as JsonObject).code, 'unsupported_endpoint')
+  assert.equal((failed({ id: 'r', output: [] }) as JsonObject).code, 'empty_answer')
+})
+
+test('bytes that are no JSON stay what they are, and no item at all is an empty answer', () => {
+  for (const ask of [toEndpoint('{"input":[{"type":"compaction_trigger"}]}'), toTrigger('{"input":"x"}')]) {
+    const { translate } = otherWireReading(ask, undefined)
+    for (const text of ['', '{"id":"resp', 'data: {}\n\n', '[]'])
+      assert.equal(Buffer.from(translate?.(Buffer.from(text)) ?? []).toString(), text)
+    const made = JSON.parse(Buffer.from(translate?.(Buffer.from('{"output":[]}')) ?? []).toString())
+    assert.equal(made.error.code, 'empty_answer')
+  }
 })

@@ -109,7 +109,16 @@ export const lostOnWire = (ask: Ask): readonly Warning[] =>
 const itemIn = (answer: JsonObject): JsonObject => {
   const error = objectOf(answer.error)
   if (error !== undefined) throw new FailedAnswer(error)
-  const item = (listOf(answer.output) ?? []).find(isCompaction)
+  const items = listOf(answer.output)
+  const item = (items ?? []).find(isCompaction)
+  // Nothing at all is a failure of the moment: it does not tell what the provider has.
+  if (items?.length === 0)
+    throw new FailedAnswer({
+      message: 'The provider answered the compaction without any output item.',
+      type: 'server_error',
+      param: null,
+      code: 'empty_answer',
+    })
   if (item === undefined)
     throw new FailedAnswer({
       message: 'The provider answered the compaction without a compaction item.',
@@ -151,9 +160,16 @@ const asResponse = (answer: JsonObject, asked: Asked): JsonObject => {
   }
 }
 
+/** Bytes that are no JSON object stay what they are: whoever reads them says so. */
 const translated = (bytes: Uint8Array, make: (answer: JsonObject) => JsonObject): Uint8Array => {
+  let answer: JsonObject
   try {
-    return bytesOf(make(objectIn(bytes)))
+    answer = objectIn(bytes)
+  } catch {
+    return bytes
+  }
+  try {
+    return bytesOf(make(answer))
   } catch (error) {
     if (error instanceof FailedAnswer) return bytesOf({ error: error.error })
     throw error
