@@ -15,6 +15,7 @@ export const ENDS: readonly string[] = [
   'chat',
   'responses',
   'azure',
+  'xai',
   'anthropic',
   'gemini',
   'vertex-claude',

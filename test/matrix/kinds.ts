@@ -57,6 +57,11 @@ export const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries([
     model: 'gpt-4.1',
     params: { api_version: 'v1' },
   }),
+  kind('xai', 'xAI: chat completions, responses, and the compact endpoint without the trigger', {
+    speaks: 'openai',
+    base: '/v1',
+    model: 'grok-4',
+  }),
   kind('anthropic', 'Anthropic’s Messages', { speaks: 'anthropic', model: 'claude-sonnet-4-5' }),
   kind('gemini', 'Gemini’s generateContent', { speaks: 'gemini', model: 'gemini-2.5-flash' }),
   kind('vertex-claude', 'Claude at Vertex AI', {

@@ -128,7 +128,12 @@ export const meaningFor = (
   if (found === undefined) return fault.meaning(row)
   if (found.request === undefined) return cannot(notAsked(found))
   const meaning = fault.meaning(found.asked)
-  return found.asked.held === true ? held(meaning) : meaning
+  if (found.asked.held !== true) return meaning
+  // A document that is to become a stream is waited for like one.
+  const asEvents = row.kind === 'events' && found.asked.kind === 'document'
+  return asEvents && meaning.kind === 'fails' && meaning.classes.includes('timeout_attempt')
+    ? { ...meaning, classes: [...meaning.classes, 'timeout_idle'] }
+    : held(meaning)
 }
 
 /** Whoever stands in may speak a dialect in which there is no such fault. */

@@ -70,7 +70,7 @@ export const servedAnswer = (of: Case, group: string): readonly string[] => {
   const named = headerOf(heard, 'x-litellm-model-group')
   return [
     // Asked by its own id a deployment goes by that name.
-    ...(byOtherWire(heard)
+    ...(of.row.pair === undefined && byOtherWire(heard)
       ? compacted(heard)
       : [...like(heard, own, body => body.replaceAll(`"${id}"`, `"${group}"`)), ...truthful(of, heard, own)]),
     ...formOfAnswer(of.row, heard, 'whole'),

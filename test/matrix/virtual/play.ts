@@ -8,6 +8,7 @@ import type { Leaving } from '../scene.ts'
 import type { Seen } from '../seen.ts'
 import { VirtualClient } from './client.ts'
 import { type Director, scriptedTransport } from './transport.ts'
+import { isUnfolding } from './unfolding.ts'
 
 /** One call in virtual time. */
 export type Play = {
@@ -45,7 +46,6 @@ class Stage {
   #client: VirtualClient | undefined
   readonly #director: Director
   #atLeave: readonly string[] = []
-  #threaded: (() => boolean) | undefined
   /** Attempts of earlier calls. */
   #before = 0
 
@@ -59,9 +59,6 @@ class Stage {
         const { leaves } = play
         if (leaves?.attempt === attempt && leaves.phase === phase)
           this.#clock.after(REACTION_MS, () => this.#leave())
-      },
-      threaded: isDone => {
-        this.#threaded = isDone
       },
     }
     this.#engine = openEngine({
@@ -134,11 +131,9 @@ class Stage {
   }
   async #turn(): Promise<void> {
     await settle()
-    const isDone = this.#threaded
-    if (isDone === undefined) return
-    this.#threaded = undefined
+    if (!isUnfolding()) return
     const late = performance.now() + THREAD_MS
-    while (!isDone() && performance.now() < late) await settle()
+    while (isUnfolding() && performance.now() < late) await settle()
     await settle()
   }
   #leave(): void {

@@ -24,8 +24,6 @@ export type Director = {
   readonly scriptFor: (asked: Asked, place: number, wire: Wire) => Script
   /** An attempt has come so far. */
   readonly reached: (attempt: number, phase: Phase) => void
-  /** Bytes went to somebody who works on another thread: time stands still until it holds. */
-  readonly threaded: (isDone: () => boolean) => void
 }
 
 const FAULTS: Readonly<Record<Exclude<Script['door'], 'open'>, TransportFaultKind>> = {
@@ -67,8 +65,6 @@ class Exchange implements Answer {
   #cancelLimit: () => void = () => {}
   #sink: Sink | undefined
   #paused = false
-  /** What the reader of this answer did so far. */
-  #signs = 0
   #waiting: (() => void) | undefined
   #sent = false
   #headed = false
@@ -105,17 +101,14 @@ class Exchange implements Answer {
     this.#wake()
   }
   pause(): void {
-    this.#signs += 1
     this.#paused = true
   }
   resume(): void {
-    this.#signs += 1
     if (!this.#paused) return
     this.#paused = false
     queueMicrotask(() => this.#wake())
   }
   abort(): void {
-    this.#signs += 1
     this.#close('aborted')
   }
 
@@ -172,19 +165,11 @@ class Exchange implements Answer {
     this.#settle.resolve(this)
     this.#mark('head')
   }
-  /** Whoever unfolds a compressed answer shows that something came of it: content pauses it, a cut closes it. */
-  #unfolds(): void {
-    if (this.headers['content-encoding'] === undefined) return
-    const before = this.#signs
-    this.#director.threaded(() => this.#signs > before)
-  }
   #say(bytes: Uint8Array, content: boolean): void {
-    if (content) this.#unfolds()
     this.#sink?.data(bytes)
     if (content && this.#asked.over === undefined) this.#mark('middle')
   }
   #end(): void {
-    this.#unfolds()
     if (this.#close('ended')) this.#sink?.end()
   }
   #fail(fault: TransportFault, over: 'broke' | 'aborted'): void {
