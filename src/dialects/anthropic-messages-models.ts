@@ -17,6 +17,8 @@ export type Traits = {
   readonly bothSampling: boolean
   /** output_config.format and strict tools. */
   readonly structured: boolean
+  /** Tokens that an answer may have at most, where the client names no limit: other APIs have none by default. */
+  readonly longest: number
 }
 
 const NUMBERS =
@@ -41,6 +43,16 @@ const OTHER: Traits = {
   sampling: true,
   bothSampling: true,
   structured: false,
+  longest: 4096,
+}
+
+/**
+ * The API wants a limit and answers a larger one than the model's with 400: so the least that is published for a model
+ * of the generation. A Claude without a number is a new one.
+ */
+const longestOf = (generation: number): number => {
+  if (generation >= 3.7) return 32_000
+  return generation >= 3.5 ? 8192 : 4096
 }
 
 export const traitsOf = (model: string): Traits => {
@@ -55,5 +67,6 @@ export const traitsOf = (model: string): Traits => {
     sampling: generation < 4.7,
     bothSampling: generation < 4.1,
     structured: generation >= 4.5 || /claude-opus-4-1/.test(model),
+    longest: longestOf(generation),
   }
 }

@@ -17,13 +17,17 @@ import { readMessagesRequest } from './anthropic-messages-request.ts'
 import { collectLosses } from './losses.ts'
 import type { NeutralRequest } from './neutral.ts'
 
-test('a plain request: the limit that the API demands is 4096 where the client gave none', () => {
+test('a plain request: the limit that the API demands is what a model of its generation gives where the client gave none', () => {
   assert.deepEqual(write({}).body, {
     model: BUDGETED,
     messages: [{ role: 'user', content: [text('Hello')] }],
-    max_tokens: 4096,
+    max_tokens: 32_000,
   })
   assert.equal(write({ maxTokens: 7 }).body.max_tokens, 7)
+  assert.equal(write({}, OLD).body.max_tokens, 8192)
+  assert.equal(write({}, 'claude-3-haiku-20240307').body.max_tokens, 4096)
+  assert.equal(write({}, 'claude-next').body.max_tokens, 32_000)
+  assert.equal(write({ thinkingTokens: 30_000 }).body.max_tokens, 34_096)
 })
 
 test('tools and their choice', () => {
@@ -74,35 +78,35 @@ test('effort by the model’s generation', () => {
     const { thinking, output_config, max_tokens } = body
     return JSON.parse(JSON.stringify({ thinking, output_config, max_tokens, lost: lost.join() }))
   }
-  assert.deepEqual(of({ effort: 'low' }, OLD), { max_tokens: 4096, lost: 'reasoning_effort' })
-  assert.deepEqual(of({ effort: 'none' }, OLD), { max_tokens: 4096, lost: '' })
+  assert.deepEqual(of({ effort: 'low' }, OLD), { max_tokens: 8192, lost: 'reasoning_effort' })
+  assert.deepEqual(of({ effort: 'none' }, OLD), { max_tokens: 8192, lost: '' })
   assert.deepEqual(of({ effort: 'low' }, BUDGETED), {
     thinking: { type: 'enabled', budget_tokens: 2048 },
-    max_tokens: 6144,
+    max_tokens: 32_000,
     lost: '',
   })
-  assert.deepEqual(of({ effort: 'none' }, BUDGETED), { max_tokens: 4096, lost: '' })
+  assert.deepEqual(of({ effort: 'none' }, BUDGETED), { max_tokens: 32_000, lost: '' })
   assert.deepEqual(of({ effort: 'minimal', thoughts: 'shown' }, NEW), {
     thinking: { type: 'adaptive', display: 'summarized' },
     output_config: { effort: 'low' },
-    max_tokens: 4096,
+    max_tokens: 32_000,
     lost: '',
   })
   assert.deepEqual(of({ effort: 'none' }, NEW), {
     thinking: { type: 'disabled' },
-    max_tokens: 4096,
+    max_tokens: 32_000,
     lost: '',
   })
   assert.deepEqual(of({ effort: 'xhigh' }, 'claude-opus-4-6'), {
     thinking: { type: 'adaptive' },
     output_config: { effort: 'high' },
-    max_tokens: 4096,
+    max_tokens: 32_000,
     lost: '',
   })
   assert.deepEqual(of({ thinkingTokens: 5000, thoughts: 'hidden' }, NEW), {
     thinking: { type: 'adaptive', display: 'omitted' },
     output_config: { effort: 'medium' },
-    max_tokens: 4096,
+    max_tokens: 32_000,
     lost: '',
   })
 })
@@ -120,9 +124,9 @@ test('a budget stays below max_tokens, and gives way to forced tools and to a hi
   ])
   assert.deepEqual(thinking({ maxTokens: 800 }), [null, 800, 'reasoning_effort'])
   const tools = [{ name: 'look', schema: {} }]
-  assert.deepEqual(thinking({ tools, toolChoice: { kind: 'required' } }), [null, 4096, 'reasoning_effort'])
+  assert.deepEqual(thinking({ tools, toolChoice: { kind: 'required' } }), [null, 32_000, 'reasoning_effort'])
   const turns = [user('go'), assistant(call('a')), user(result('a'))]
-  assert.deepEqual(thinking({ tools, turns }), [null, 4096, 'reasoning_effort'])
+  assert.deepEqual(thinking({ tools, turns }), [null, 32_000, 'reasoning_effort'])
 })
 
 test('sampling as far as the model takes it', () => {

@@ -9,8 +9,8 @@ import type { Format, NeutralRequest, Target, Tool, ToolChoice } from './neutral
 
 /** A neutral request as one of the Messages dialect. */
 
-/** The API demands a limit; the dialects of most clients have none. */
-export const DEFAULT_MAX_TOKENS = 4096
+/** What is left for the answer at least, beside a budget for thinking. */
+const LEAST_ANSWER = 4096
 
 type Body = Record<string, Json>
 
@@ -83,15 +83,16 @@ const thinkingOf = (request: NeutralRequest, into: Body, traits: Traits, losses:
 
 /** A budget stays below the limit: of a limit that the client gave it takes what may be taken. */
 const putLimit = (request: NeutralRequest, target: Target, thinking: Thinking, losses: Losses): Body => {
+  const usual = target.maxTokens ?? traitsOf(target.model).longest
   const { budget } = thinking
   const given = request.maxTokens
   if (budget === undefined || thinking.thinking === undefined)
     return {
-      max_tokens: given ?? target.maxTokens ?? DEFAULT_MAX_TOKENS,
+      max_tokens: given ?? usual,
       ...(thinking.thinking === undefined ? {} : { thinking: thinking.thinking }),
     }
   if (given === undefined)
-    return { max_tokens: budget + (target.maxTokens ?? DEFAULT_MAX_TOKENS), thinking: thinking.thinking }
+    return { max_tokens: Math.max(usual, budget + LEAST_ANSWER), thinking: thinking.thinking }
   if (given > budget) return { max_tokens: given, thinking: thinking.thinking }
   losses.warn('reasoning_effort', 'max_tokens leaves less room for thinking')
   return given > LEAST_BUDGET

@@ -92,7 +92,7 @@ test('chat is translated, and what only other providers read stays behind', () =
   assert.deepEqual(bodyOf(draft), {
     model: 'claude-sonnet-4-5',
     messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }],
-    max_tokens: 4096,
+    max_tokens: 32_000,
     stream: true,
   })
   const headers = headersOf(draft.headers)
