@@ -231,7 +231,7 @@ test('a chat client, and a backup that is Claude: whole and streamed', async () 
   assert.deepEqual(claude.requests[0]?.json, {
     model: CLAUDE,
     messages: [{ role: 'user', content: [{ type: 'text', text: 'What is your line?' }] }],
-    max_tokens: 4096,
+    max_tokens: 32_000,
   })
   let text = ''
   const options = { include_usage: true }
