@@ -97,7 +97,7 @@ const afterFailure = (situation: Situation, verdict: Verdict, status: number): E
 /** Whoever lacks the endpoint of a compaction may have the other wire: asking by it is a retry like any other. */
 const verdictFor = ({ route }: Row, failure: FailureClass): Verdict | undefined => {
   const verdict = verdicts[failure]
-  const hasOtherWay = failure === 'unsupported' && route.compacts !== undefined
+  const hasOtherWay = failure === 'unsupported' && route.compacts === 'endpoint'
   return hasOtherWay && verdict !== undefined ? { ...verdict, retry: 'any' } : verdict
 }
 
