@@ -94,7 +94,10 @@ const afterFailure = (situation: Situation, verdict: Verdict, status: number): E
   return { asked: [...first, ...more], end: { kind: 'error', status } }
 }
 
-/** Whoever lacks the endpoint of a compaction may have the other wire: asking by it is a retry like any other. */
+/**
+ * Whoever lacks the endpoint of a compaction may have the other wire: asking by it is a retry like any other. An ordinary
+ * call of /responses has no such way.
+ */
 const verdictFor = ({ route }: Row, failure: FailureClass): Verdict | undefined => {
   const verdict = verdicts[failure]
   const hasOtherWay = failure === 'unsupported' && route.compacts === 'endpoint'
