@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Sink, type Target } from './sink.ts'
+import { RotatingFile } from './targets.ts'
 
 /** A target whose writes wait until they are let through. */
 const gated = () => {
@@ -70,4 +74,20 @@ test('a refused chunk is handed back whole and the next one is tried', async () 
   await sink.flush()
   assert.deepEqual(failed, ['a\nb\n'])
   assert.deepEqual(written, ['c\n'])
+})
+
+test('lines whose file is still being opened are written when the process ends, once and before the last ones', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'understudy-sink-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const path = join(folder, 'log', 'requests.jsonl')
+  const target = new RotatingFile({ path, maxBytes: 1000, keep: 1 })
+  const sink = new Sink({ target, maxPending: 1000, failed: () => {}, wrote: () => {} })
+  sink.add('first\n')
+  const flushed = sink.flush()
+  sink.add('second\n')
+  sink.flushSync()
+  assert.equal(await readFile(path, 'utf8'), 'first\nsecond\n')
+  await flushed
+  assert.equal(await readFile(path, 'utf8'), 'first\nsecond\n')
+  await sink.close()
 })

@@ -1,7 +1,7 @@
 /** Where lines end up. `write` takes the whole chunk or rejects. */
 export type Target = {
   readonly write: (chunk: Buffer) => Promise<void>
-  /** For the last lines of a dying process; throws. */
+  /** For the last lines of a dying process, behind what it was given before and has not begun to write; throws. */
   readonly writeSync: (chunk: Buffer) => void
   readonly close: () => Promise<void>
 }
@@ -96,7 +96,7 @@ export class Sink {
 
   /** Writes what waits, at once, because the process is about to end. Never throws. */
   flushSync(): void {
-    if (this.#pending.size === 0) return
+    if (this.#pending.size === 0 && this.#draining === undefined) return
     try {
       this.#options.target.writeSync(this.#pending.bytes)
     } catch {

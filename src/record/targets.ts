@@ -32,7 +32,7 @@ export const descriptorTarget = (fd: number): Target => {
   return {
     write,
     writeSync: chunk => {
-      if (!gone) fdWriteSync(fd, chunk)
+      if (!gone && chunk.length > 0) fdWriteSync(fd, chunk)
     },
     close: async () => {},
   }
@@ -60,21 +60,28 @@ export class RotatingFile implements Target {
   #bytes = 0
   /** A write failed half-way: the next line must not glue itself to the torn one. */
   #torn = false
+  /** The chunk that is waiting for the file to be opened: none of it is with the system yet. */
+  #waiting: Buffer | undefined
 
   constructor(options: FileTargetOptions) {
     this.#options = options
   }
 
   async write(chunk: Buffer): Promise<void> {
+    this.#waiting = chunk
     try {
       let handle = this.#handle ?? (await this.#open())
       if (this.#bytes > 0 && this.#bytes + chunk.length > this.#options.maxBytes)
         handle = await this.#rotate(handle)
       if (this.#torn) await handle.appendFile('\n')
+      // It was written meanwhile, because the process is about to end.
+      if (this.#waiting === undefined) return
+      this.#waiting = undefined
       await handle.appendFile(chunk)
       this.#torn = false
       this.#bytes += chunk.length
     } catch (error) {
+      this.#waiting = undefined
       this.#torn = true
       // The next write opens afresh: the folder may have been made again or remounted.
       await this.close().catch(() => {})
@@ -82,9 +89,12 @@ export class RotatingFile implements Target {
     }
   }
 
-  writeSync(chunk: Buffer): void {
+  writeSync(last: Buffer): void {
+    const chunk = this.#waiting === undefined ? last : Buffer.concat([this.#waiting, last])
+    this.#waiting = undefined
+    if (chunk.length === 0) return
     if (this.#handle !== undefined) return void fdWriteSync(this.#handle.fd, chunk)
-    // The process ends before its first batch was due.
+    // The process ends before its first batch was written.
     mkdirSync(dirname(this.#options.path), { recursive: true, mode: 0o700 })
     appendFileSync(this.#options.path, chunk, { mode: 0o600 })
   }
