@@ -75,7 +75,7 @@ test('an event that its dialect does not have is red, although a direct call bri
     'messages',
     rewritten(event => (event.event === 'message_delta' ? [extra, event] : [event])),
   )
-  const told = complaintsOf(await sheetOf('messages (stream): azure → bedrock', DOWN))
+  const told = complaintsOf(await sheetOf('messages (stream): azure → gemini', DOWN))
   assert.match(told, /an event message_heartbeat/)
 })
 
