@@ -67,6 +67,8 @@ export type Rehydrated = {
   /** Earlier responses, and the items that they are now. */
   readonly responses: number
   readonly items: number
+  /** Of these responses, those that their owner was asked for now. */
+  readonly fetched: number
   /** Of the body that was made. */
   readonly bytes: number
   /** Of whom nobody is asked: the owner, when it is out. undefined: it is asked like the others. */

@@ -52,6 +52,8 @@ export const configOf = (stages: Stages<Cast>, settings: Settings = {}): JsonObj
   router_settings: {
     num_retries: 0,
     disable_cooldowns: true,
+    // Nothing stands in for an id here: test/transcripts*.test.ts is about what does.
+    fetch_transcripts: false,
     fallbacks: [{ pair: ['abroad'] }, { mine: ['abroad', 'yours', 'cousin'] }, { ranked: ['abroad'] }],
     ...settings.router,
   },

@@ -19,7 +19,7 @@ import { PromptSize } from './prompt-size.ts'
 import type { Resumption } from './resume.ts'
 import { note } from './run.ts'
 import type { Settled, Trail } from './settled.ts'
-import { type Freed, hasStandIns, isJudged, leadsOn, withoutOwner } from './stand-in.ts'
+import { type Freed, isJudged, type StandsIn, standsInFor, withoutOwner } from './stand-in.ts'
 import { wishOf } from './wish-of.ts'
 
 /** One request on its way through the groups: the only place that decides "again". */
@@ -34,8 +34,8 @@ export type Walk = {
   readonly visited: Set<string>
   /** The walk goes on from an answer that broke. */
   readonly resumption?: Resumption
-  /** There may be a transcript, and others who would serve the call with it when this one fails. */
-  readonly standsIn?: true
+  /** Others may serve the call with its transcript, when the owner fails like this; absent: there is no such thing. */
+  readonly standsIn?: StandsIn
   /** No group stands by for another: every one of them has been looked at, and none had anybody to ask. */
   readonly forlorn?: true
 }
@@ -52,7 +52,8 @@ const beginWalk = (call: Call, house: House): Walk => {
   }
   const allowance = new Allowance(call, house.clock)
   const walk: Walk = { call, plan, parcel: parcelOf(call), house, trail, allowance, visited: new Set() }
-  return hasStandIns(call, plan) ? { ...walk, standsIn: true } : walk
+  const standsIn = standsInFor(call, plan, house)
+  return standsIn === undefined ? walk : { ...walk, standsIn }
 }
 
 /** Call → Settled: attempts, retries and fallbacks until one answers or the way ends. */
@@ -204,7 +205,7 @@ const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
     walk.forlorn !== true &&
     !walk.allowance.spent &&
     (more ||
-      (walk.standsIn === true && leadsOn(failure)) ||
+      walk.standsIn?.(failure) === true ||
       (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets)))
   // Whoever stands in for an owner is one more that is asked, be it of the same group.
   const isFirst = depth === 0 && call.rehydrated === undefined

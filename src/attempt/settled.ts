@@ -2,7 +2,7 @@ import type { Rehydrated } from '../call.ts'
 import type { Usage } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
 import type { Candidate } from '../plan/wish.ts'
-import type { Step } from '../record/trail.ts'
+import type { Fetched, Step } from '../record/trail.ts'
 import type { End, Walk } from './attempt.ts'
 import type { Answered } from './outcome.ts'
 import type { PromptSize } from './prompt-size.ts'
@@ -29,6 +29,8 @@ export type Trail = {
   repairs?: Map<string, Repairs>
   /** The conversation was put in the place of an id that only its provider can read. */
   rehydrated?: Rehydrated
+  /** A limited owner was asked for the conversation. */
+  fetched?: Fetched
   /** The request's own timeout in force for the last attempt, milliseconds. */
   timeoutMs: number | undefined
 }

@@ -3,12 +3,14 @@ import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
 import type { House } from '../house.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
 import { isKeptFor, previousOf } from '../plan/transcripts.ts'
+import type { Pin } from '../plan/wish.ts'
 import { keptChain } from '../read/chain.ts'
 import { rehydrated } from '../read/rehydrate.ts'
 import { parcelOf } from './adapt.ts'
 import type { Walk } from './attempt.ts'
 import { isOut } from './lost.ts'
 import type { Failed } from './outcome.ts'
+import { readerOf } from './owner-reads.ts'
 
 /**
  * What goes on when the owner of a previous_response_id does not: the conversation itself takes the place of the id, and
@@ -19,37 +21,68 @@ import type { Failed } from './outcome.ts'
 const isForgotten = ({ class: failure, code }: Failure): boolean =>
   failure === 'unsupported' || code === 'previous_response_not_found'
 
-/** There may be a transcript, and others who would serve the call with it. */
-export const hasStandIns = (call: Call, plan: Plan): boolean =>
-  isKeptFor(call.config.router.transcripts, call) &&
-  call.pin?.because === 'previous_response_id' &&
-  plan.hasStrangers(call.pin.boundary)
+/** With this failure of the owner the turn of others would come. */
+export type StandsIn = (failure: FailureClass) => boolean
 
-/** With this failure of the owner their turn would come. */
-export const leadsOn = (failure: FailureClass): boolean =>
+const leadsOn: StandsIn = failure =>
   VERDICTS[failure].fallback === 'generic' && failure !== 'caller_fault' && failure !== 'timeout_client'
+
+/** Its provider has asked for a pause. */
+const isLimited = ({ deploymentId }: Pin, { config }: Call, { board, clock }: Desk): boolean => {
+  const owner = config.byId.get(deploymentId)
+  if (owner === undefined) return false
+  const bound = board.domainNotBefore(owner.domain) ?? Number.NEGATIVE_INFINITY
+  return bound > clock.now() || board.cooling(owner.id)?.status === 429
+}
+
+type Desk = Pick<House, 'board' | 'clock'>
+
+/** There may be a transcript, and others who would serve the call with it; undefined: not both. */
+export const standsInFor = (call: Call, plan: Plan, desk: Desk): StandsIn | undefined => {
+  const { transcripts, fetchTranscripts } = call.config.router
+  const { pin } = call
+  if (pin?.because !== 'previous_response_id') return undefined
+  const kept = isKeptFor(transcripts, call)
+  if ((!kept && !fetchTranscripts) || !plan.hasStrangers(pin.boundary)) return undefined
+  if (kept) return leadsOn
+  // Who is limited can be asked for the conversation; whoever fails otherwise, and rests for it, is not even that well.
+  return failure => failure === 'rate_limit' || (failure === 'no_deployment' && isLimited(pin, call, desk))
+}
 
 type StandIn = { readonly call: Call; readonly plan: Plan; readonly rehydrated: Rehydrated }
 
+const NOTHING_KEPT: Pick<House['keep'], 'get'> = { get: async () => undefined }
+
 /** The same call as somebody else can serve it, and its plan; undefined: there is no such call, or nobody. */
-const standInFor = async (
-  call: Call,
-  plan: Plan,
-  failure: Failure,
-  house: House,
-): Promise<StandIn | undefined> => {
+const standInFor = async (walk: Walk, failure: Failure): Promise<StandIn | undefined> => {
+  const { call, plan, house } = walk
   const { pin, config, context } = call
-  if (pin?.because !== 'previous_response_id' || config.router.transcripts === undefined) return undefined
+  const { transcripts, fetchTranscripts } = config.router
+  if (pin?.because !== 'previous_response_id') return undefined
   const forgotten = isForgotten(failure)
   const waits = failure.status === 429 && VERDICTS[failure.class].fallback === 'generic'
   if (!forgotten && !((isOut(failure) || waits) && plan.hasStrangers(pin.boundary))) return undefined
   const id = previousOf(call)
   const mostBytes = config.general.maxRequestBytes
-  const chain = id === undefined ? undefined : await keptChain(id, context.caller.owner, { mostBytes, house })
+  // Who is only limited still tells what was said.
+  const reader = waits && !forgotten && fetchTranscripts ? readerOf(pin, walk) : undefined
+  if (transcripts === undefined && reader === undefined) return undefined
+  // Where nothing is kept no store is opened to find that out.
+  const { clock, seal } = house
+  const keep = transcripts === undefined ? NOTHING_KEPT : house.keep
+  const source = {
+    mostBytes,
+    house: { clock, seal, keep },
+    ...(reader === undefined ? {} : { otherwise: reader.read }),
+  }
+  const chain = id === undefined ? undefined : await keptChain(id, context.caller.owner, source)
+  if (reader !== undefined && reader.requests > 0) walk.trail.fetched = reader.told(chain)
   if (chain === undefined) return undefined
   try {
     const free = await rehydrated(call, chain, forgotten ? undefined : pin.boundary, house)
-    return free?.rehydrated && { call: free, plan: makePlan(free), rehydrated: free.rehydrated }
+    if (free?.rehydrated === undefined) return undefined
+    const remade = { ...free.rehydrated, fetched: Math.min(chain.length, reader?.responses ?? 0) }
+    return { call: { ...free, rehydrated: remade }, plan: makePlan(free), rehydrated: remade }
   } catch (error) {
     // What cannot be read here, or would be refused, is not the client's fault: it has sent none of it.
     const reason = error instanceof Error ? error.message : 'unknown'
@@ -69,9 +102,9 @@ export const withoutOwner = async (
   { standsIn: _, ...walk }: Walk,
   owner: Failed,
 ): Promise<Freed | undefined> => {
-  const { call, plan, house, trail, allowance } = walk
+  const { call, house, trail, allowance } = walk
   if (call.pin === undefined || allowance.spent) return undefined
-  const found = await standInFor(call, plan, owner.failure, house)
+  const found = await standInFor(walk, owner.failure)
   if (found === undefined || allowance.spent || call.context.departed.aborted) return undefined
   if (!house.memory.take(found.rehydrated.bytes)) return undefined
   // Who was passed over for the state is asked now.

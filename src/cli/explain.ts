@@ -92,6 +92,9 @@ const story = (record: Logged, count: number): string => {
     '',
     ...(record.steps.length === 0 ? ['No attempt was made.'] : record.steps.flatMap(stepLines)),
     ...(record.skipped ?? []).map(why => `    passed over: ${why}`),
+    ...(record.fetched === undefined
+      ? []
+      : [`    the owner was asked for the conversation: ${record.fetched}`]),
     ...(record.rehydrated === undefined
       ? []
       : [`    the conversation took the place of the id: ${record.rehydrated}`]),

@@ -218,6 +218,8 @@ export type RouterSettings = {
   readonly compactionShadows: KeptFor | undefined
   /** transcripts: groups of whose responses input and output are kept, and for how long; '*': all. */
   readonly transcripts: KeptFor | undefined
+  /** fetch_transcripts: what is not kept is fetched from an owner that is only rate limited. */
+  readonly fetchTranscripts: boolean
   readonly enablePreCallChecks: boolean
   readonly optionalPreCallChecks: ReadonlySet<PreCallCheck>
   readonly affinityTtlMs: number

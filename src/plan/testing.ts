@@ -123,6 +123,7 @@ const ROUTER: RouterSettings = {
   compactionModels: undefined,
   compactionShadows: undefined,
   transcripts: undefined,
+  fetchTranscripts: true,
   enablePreCallChecks: false,
   optionalPreCallChecks: new Set(),
   affinityTtlMs: 3_600_000,

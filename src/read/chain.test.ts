@@ -5,7 +5,7 @@ import { transcriptKey } from '../plan/transcripts.ts'
 import { Seal } from '../seal.ts'
 import { virtualClock } from '../shared/clock.ts'
 import { memoryKeep } from '../shared/keep.ts'
-import { keptChain } from './chain.ts'
+import { keptChain, type Told } from './chain.ts'
 
 const OWNER = 'owner'
 
@@ -25,8 +25,15 @@ const kept = (...transcripts: readonly Transcript[]) => {
   const put = (transcript: Transcript, under = transcript.id, tenant = OWNER): void =>
     keep.put(transcriptKey(under, OWNER), seal.transcripts.seal(transcript, tenant), 1000)
   for (const one of transcripts) put(one)
-  const chain = async (id: string, mostBytes = 1_000_000): Promise<readonly string[] | undefined> =>
-    (await keptChain(id, OWNER, { mostBytes, house: { keep, seal, clock } }))?.map(one => one.id)
+  const chain = async (
+    id: string,
+    mostBytes = 1_000_000,
+    told: Readonly<Record<string, Told>> = {},
+  ): Promise<readonly string[] | undefined> => {
+    const otherwise = async (asked: string): Promise<Told | undefined> => told[asked]
+    const sources = { mostBytes, house: { keep, seal, clock }, otherwise }
+    return (await keptChain(id, OWNER, sources))?.map(one => one.id)
+  }
   return { put, chain }
 }
 
@@ -54,4 +61,22 @@ test('what stands under another response’s key, or was sealed for somebody els
   assert.equal(await chain('b'), undefined)
   put(response('c', ''), 'c', 'somebody')
   assert.equal(await chain('c'), undefined)
+})
+
+const told = (id: string, previous: string, listed: readonly string[]): Told => ({
+  transcript: { ...response(id, previous), output: `[{"type":"message","id":"said-${id}"}]` },
+  listed: new Set(listed),
+})
+
+test('what is not kept is asked for, between what is kept as well', async () => {
+  const { chain } = kept(response('a', ''), response('c', 'b'))
+  assert.deepEqual(await chain('c', 1_000_000, { b: told('b', 'a', ['of-b']) }), ['a', 'b', 'c'])
+  assert.equal(await chain('c', 1_000_000, { b: told('b', 'z', []) }), undefined)
+})
+
+test('where a response lists everything that led to it, the one before it is not said twice', async () => {
+  const { chain } = kept()
+  const all = { a: told('a', '', ['of-a']), b: told('b', 'a', ['of-a', 'said-a', 'of-b']) }
+  assert.deepEqual(await chain('b', 1_000_000, all), ['b'])
+  assert.deepEqual(await chain('b', 1_000_000, { ...all, b: told('b', 'a', ['of-b']) }), ['a', 'b'])
 })

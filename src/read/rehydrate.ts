@@ -69,7 +69,14 @@ export const rehydrated = async (
     ...bondsOf(body, call, house, { pin: undefined, unowned: false }),
     natives: compaction.natives,
     shadows: undefined,
-    rehydrated: { edits: EDITS, responses: chain.length, items, bytes: body.bytes.length, without },
+    rehydrated: {
+      edits: EDITS,
+      responses: chain.length,
+      items,
+      fetched: 0,
+      bytes: body.bytes.length,
+      without,
+    },
   }
   const named = free.named.length > 0 ? await withCopies(free, house) : free
   if ((named.shadows?.length ?? 0) < named.named.length) return undefined

@@ -99,6 +99,7 @@ export const lineOf = (record: RequestRecord, level: Level, wallMs: number): str
       skipped?.map(why => clip(why, MESSAGE_LIMIT)),
     )
     .text('rehydrated', record.rehydrated)
+    .text('fetched', record.fetched === undefined ? undefined : clip(record.fetched, MESSAGE_LIMIT))
     .json('usage', record.usage)
     .number('costUsd', record.costUsd)
     .written('steps', `[${record.steps.map(stepOf).join()}]`)

@@ -3,7 +3,7 @@ import type { Call, Received } from '../call.ts'
 import type { House } from '../house.ts'
 import type { Finish } from '../reply/reply.ts'
 import { costOf, priceOf } from './price.ts'
-import { awayMs, type RequestRecord, rehydratedText, type Step } from './trail.ts'
+import { awayMs, fetchedText, type RequestRecord, rehydratedText, type Step } from './trail.ts'
 
 /** Everything that is known when the last byte has left. */
 export type Ending = {
@@ -104,7 +104,7 @@ export const record = (ending: Ending, house: House): void => {
     requestBytes: body === undefined || body.kind === 'none' ? 0 : body.bytes.length,
     responseBytes: finish.responseBytes,
     totalMs,
-    overheadMs: Math.max(0, totalMs - awayMs(steps)),
+    overheadMs: Math.max(0, totalMs - awayMs(steps) - (settled?.trail.fetched?.ms ?? 0)),
     retries: settled?.trail.retries ?? 0,
     fallbacks: settled?.trail.fallbacks ?? 0,
     steps,
@@ -121,6 +121,7 @@ export const record = (ending: Ending, house: House): void => {
   if (costUsd !== undefined) line.costUsd = costUsd
   if (settled !== undefined && settled.trail.skipped.length > 0) line.skipped = settled.trail.skipped
   if (settled?.trail.rehydrated !== undefined) line.rehydrated = rehydratedText(settled.trail.rehydrated)
+  if (settled?.trail.fetched !== undefined) line.fetched = fetchedText(settled.trail.fetched)
   const error = errorOf(ending)
   if (error !== undefined) line.error = error
   house.journal.request(received.config.litellm.turnOffMessageLogging ? wordless(line) : line)

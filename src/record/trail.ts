@@ -66,8 +66,32 @@ const sharedMs = (one: Step, other: Step): number =>
   )
 
 /** What took the place of an id that nobody could read any more, as headers and the log tell it. */
-export const rehydratedText = (of: { readonly responses: number; readonly items: number }): string =>
-  `previous_response_id; responses=${of.responses}; items=${of.items}`
+export const rehydratedText = (of: {
+  readonly responses: number
+  readonly items: number
+  readonly fetched: number
+}): string =>
+  [
+    'previous_response_id',
+    `responses=${of.responses}`,
+    `items=${of.items}`,
+    ...(of.fetched === 0 ? [] : [`fetched=${of.fetched}`]),
+  ].join('; ')
+
+/** What a limited owner was asked for, so that others could go on from it. */
+export type Fetched = {
+  readonly requests: number
+  readonly ms: number
+  /** Why it came to nothing; undefined: all of it is there. */
+  readonly failed: string | undefined
+}
+
+export const fetchedText = ({ requests, ms, failed }: Fetched): string =>
+  [
+    ...(failed === undefined ? [] : [`failed: ${failed}`]),
+    `requests=${requests}`,
+    `ms=${Math.round(ms)}`,
+  ].join('; ')
 
 /** How the exchange with the client ended. */
 export type RequestEnd = 'complete' | 'client_left' | 'upstream_broke' | 'refused' | 'error'
@@ -105,6 +129,8 @@ export type RequestRecord = {
   readonly skipped?: readonly string[]
   /** What took the place of an id whose owner was out. */
   readonly rehydrated?: string
+  /** What its owner was asked for, to be gone on from elsewhere. */
+  readonly fetched?: string
   readonly usage?: Usage
   /** USD over all attempts; absent when any price is unknown. */
   readonly costUsd?: number

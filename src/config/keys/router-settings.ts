@@ -126,6 +126,11 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     false,
   ),
   honoured('transcripts_ttl', 'Understudy only: seconds a transcript is kept.', 2592000),
+  honoured(
+    'fetch_transcripts',
+    'Understudy only: the conversation behind a `previous_response_id` is fetched from an owner that is only rate limited, for others to go on from. See [responses-state.md](responses-state.md#fetched-from-a-limited-owner).',
+    true,
+  ),
   honoured('enable_pre_call_checks', 'Leaves out deployments that cannot take the call.', false),
   honoured('optional_pre_call_checks', 'Further checks and affinities by name.'),
   honoured('deployment_affinity_ttl_seconds', 'How long an affinity lasts.', 3600),

@@ -173,7 +173,23 @@ export const cancelResponse: Handler = ask => {
   return json(response)
 }
 
-export const inputItems: Handler = ask => json(page(ask.query, found(ask).inputItems, 'desc'))
+const PICTURE = 'message.input_image.image_url'
+
+/** Pictures are not told to who has not asked for them by name. */
+const withoutPicture = (part: Json): Json => {
+  if (!isObject(part) || part.type !== 'input_image') return part
+  const { image_url: _, ...rest } = part
+  return rest
+}
+
+const withoutPictures = (item: JsonObject): JsonObject =>
+  Array.isArray(item.content) ? { ...item, content: item.content.map(withoutPicture) } : item
+
+export const inputItems: Handler = ask => {
+  const items = found(ask).inputItems
+  const wanted = [...ask.query.getAll('include'), ...ask.query.getAll('include[]')]
+  return json(page(ask.query, wanted.includes(PICTURE) ? items : items.map(withoutPictures), 'desc'))
+}
 
 export const countInput: Handler = ask => {
   const history = checked(ask)
