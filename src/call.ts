@@ -62,9 +62,11 @@ export type Mock = {
 
 /** What was put in the place of an id that only its provider can read. */
 export type Rehydrated = {
+  /** What named it in the client's body. */
+  readonly of: 'previous_response_id' | 'conversation'
   /** How the body of the call came from the client's. */
   readonly edits: readonly Edit[]
-  /** Earlier responses, and the items that they are now. */
+  /** Earlier responses (a conversation counts as one), and the items that they are now. */
   readonly responses: number
   readonly items: number
   /** Of these responses, those that their owner was asked for now. */

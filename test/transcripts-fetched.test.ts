@@ -47,7 +47,10 @@ const limited = (stage: Stage): void =>
   })
 
 const targets = (hits: readonly Hit[]): readonly string[] =>
-  hits.map(({ method, target }) => `${method} ${target.replace(/(?:resp|msg|item)_[0-9a-f]{32}/g, 'ID')}`)
+  hits.map(
+    ({ method, target }) =>
+      `${method} ${target.replace(/(?:resp|msg|item)_[0-9a-f]{32}/g, 'ID').replace(/conv_[0-9a-f]{32}/, 'CONV')}`,
+  )
 
 const assertLimited = (reply: Reply): void => {
   assert.equal(reply.status, 429, reply.text)
@@ -144,6 +147,54 @@ test('Azure is asked in the form of its address, with its own key', async () => 
     assertNothingRefused([...azure.requests, ...twin.requests])
     dial.pass(3_600_000)
   }
+})
+
+test('a conversation of a limited owner goes on elsewhere, and the turn is not added to it: the answer says so', async () => {
+  const items = [{ type: 'message', role: 'user', content: 'Told before.' }]
+  const made = await house.ask('/v1/conversations', { items })
+  const conversation = String(made.json().id)
+  for (const asked of [conversation, { id: conversation }]) {
+    for (const stage of [home, twin]) stage.clear()
+    const first = await turn(house, 'lead', 'First words.', { conversation: asked })
+    assert.equal(first.status, 200, first.text)
+    const held = (await house.ask(`/v1/conversations/${conversation}/items?order=asc`)).json().data
+    assert.ok(Array.isArray(held))
+    home.clear()
+    limited(home)
+    const second = await turn(house, 'lead', 'Second words.', { conversation: asked, metadata: { a: '1' } })
+    assert.equal(second.status, 200, second.text)
+    assert.equal(
+      second.headers['x-understudy-rehydrated'],
+      `conversation; items=${held.length + 1}; fetched=1; added=false`,
+    )
+    const body = bodyAt(twin)
+    assert.deepEqual(Object.keys(body).toSorted(), ['input', 'metadata', 'model'])
+    const said = held
+      .filter(isObject)
+      .map(({ content }) => textsIn({ input: [{ content: content ?? null }] })[0])
+    assert.deepEqual(textsIn(body), [...said, 'Second words.'])
+    assert.deepEqual(targets(home.requests), [
+      'POST /v1/responses',
+      `GET /v1/conversations/CONV/items?limit=100&order=asc`,
+    ])
+    const rehydrated = Buffer.from(twin.requests[0]?.body ?? []).toString()
+    await house.ask('/v1/responses', { ...body, model: 'twin' })
+    assert.equal(Buffer.from(twin.requests[1]?.body ?? []).toString(), rehydrated)
+    assertNothingRefused([...home.requests, ...twin.requests])
+    dial.pass(3_600_000)
+  }
+  for (const fault of [{ kind: 'status', status: 403 }, { kind: 'html' }] as const) {
+    for (const stage of [home, twin]) stage.clear()
+    limited(home)
+    home.script([fault], { path: /conversations/ })
+    assertLimited(await turn(house, 'lead', 'More words.', { conversation }))
+    dial.pass(3_600_000)
+  }
+  // Who is down tells nothing: its failure is told.
+  home.clear()
+  home.script(always({ kind: 'status', status: 503 }))
+  assert.equal((await turn(house, 'lead', 'More words.', { conversation })).status, 503)
+  assert.equal(home.requests.length, 1)
 })
 
 test('pictures are asked for by name', async () => {

@@ -18,7 +18,7 @@ import { withCredential } from './once.ts'
 
 /**
  * What the owner of a response still tells of it while it makes no new ones: its input, its output and the response
- * before it. No attempt of the loop: nobody rests for it, and it is made once.
+ * before it; and what a conversation holds. No attempt of the loop: nobody rests for it, and it is made once.
  */
 
 /** For a whole conversation, whatever the request's own time is. */
@@ -58,6 +58,14 @@ const pageIn = (index: JsonIndex): Page => {
   return { texts: list.slice(1, -1).trim(), ids, more: valueAt(index, 'has_more') === true }
 }
 
+const joined = (pages: readonly Page[]): string =>
+  `[${pages
+    .map(({ texts }) => texts)
+    .filter(texts => texts !== '')
+    .join(',')}]`
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : 'unknown')
+
 export type Reading = {
   readonly call: Call
   readonly house: House
@@ -83,12 +91,28 @@ export class OwnerReads {
   /** undefined: it could not be read, or not all of it. */
   readonly read = async (id: string): Promise<Told | undefined> => {
     try {
-      const [response, input] = await Promise.all([this.#get('responses.get', id, ''), this.#inputOf(id)])
+      const [response, input] = await Promise.all([
+        this.#get('responses.get', id, ''),
+        this.#listOf('responses.input_items', id),
+      ])
       const told = this.#toldBy(id, response, input)
       this.responses += 1
       return told
     } catch (error) {
-      this.#failed ??= error instanceof Error ? error.message : 'unknown'
+      this.#failed ??= reasonOf(error)
+      return undefined
+    }
+  }
+
+  /** Everything that a conversation holds now; undefined: it could not be read, or not all of it. */
+  async conversation(id: string): Promise<Chain | undefined> {
+    try {
+      const pages = await this.#listOf('conversations.items.list', id)
+      this.responses += 1
+      const { id: deployment, boundary } = this.#owner
+      return [{ id, input: '[]', output: joined(pages), previous: '', deployment, boundary }]
+    } catch (error) {
+      this.#failed ??= reasonOf(error)
       return undefined
     }
   }
@@ -107,16 +131,15 @@ export class OwnerReads {
     // What a conversation held before it is nobody's input.
     if ((valueAt(response, 'conversation') ?? null) !== null) throw new Error('a turn of a conversation')
     if (output?.startsWith('[') !== true || typeof previous !== 'string') throw new Error('no response')
-    const items = input.map(({ texts }) => texts).filter(texts => texts !== '')
-    const transcript = { id, input: `[${items.join(',')}]`, output, previous, deployment, boundary }
+    const transcript = { id, input: joined(input), output, previous, deployment, boundary }
     return { transcript, listed: new Set(input.flatMap(({ ids }) => ids)) }
   }
 
   /** Every page, the oldest item first. */
-  async #inputOf(id: string): Promise<readonly Page[]> {
+  async #listOf(route: string, id: string): Promise<readonly Page[]> {
     const pages: Page[] = []
     for (let after = ''; ; ) {
-      const page = await this.#page(id, `limit=${PAGE}&order=asc${after}`)
+      const page = await this.#page(route, id, `limit=${PAGE}&order=asc${after}`)
       pages.push(page)
       if (!page.more) return pages
       const last = page.ids.at(-1) ?? ''
@@ -125,9 +148,9 @@ export class OwnerReads {
     }
   }
 
-  async #page(id: string, query: string): Promise<Page> {
+  async #page(route: string, id: string, query: string): Promise<Page> {
     for (const more of ['', `&${PICTURES}`]) {
-      const index = await this.#get('responses.input_items', id, query + more)
+      const index = await this.#get(route, id, query + more)
       if (!lacks(valueAt(index, 'data') ?? null)) return pageIn(index)
     }
     throw new Error('a file or a picture is not told')

@@ -2,18 +2,18 @@ import type { Call, Rehydrated } from '../call.ts'
 import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
 import type { House } from '../house.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
-import { isKeptFor, previousOf } from '../plan/transcripts.ts'
+import { isKeptFor, previousOf, storedBy } from '../plan/transcripts.ts'
 import type { Pin } from '../plan/wish.ts'
-import { keptChain } from '../read/chain.ts'
+import { type Chain, keptChain } from '../read/chain.ts'
 import { rehydrated } from '../read/rehydrate.ts'
 import { parcelOf } from './adapt.ts'
 import type { Walk } from './attempt.ts'
 import { isOut } from './lost.ts'
 import type { Failed } from './outcome.ts'
-import { readerOf } from './owner-reads.ts'
+import { type OwnerReads, readerOf } from './owner-reads.ts'
 
 /**
- * What goes on when the owner of a previous_response_id does not: the conversation itself takes the place of the id, and
+ * What goes on when the owner of a previous_response_id or a conversation does not: the conversation itself takes the place of the id, and
  * whoever else the plan has is asked.
  */
 
@@ -41,8 +41,9 @@ type Desk = Pick<House, 'board' | 'clock'>
 export const standsInFor = (call: Call, plan: Plan, desk: Desk): StandsIn | undefined => {
   const { transcripts, fetchTranscripts } = call.config.router
   const { pin } = call
-  if (pin?.because !== 'previous_response_id') return undefined
-  const kept = isKeptFor(transcripts, call)
+  const name = storedBy(call)
+  if (pin === undefined || name === undefined) return undefined
+  const kept = name === 'previous_response_id' && isKeptFor(transcripts, call)
   if ((!kept && !fetchTranscripts) || !plan.hasStrangers(pin.boundary)) return undefined
   if (kept) return leadsOn
   // Who is limited can be asked for the conversation; whoever fails otherwise, and rests for it, is not even that well.
@@ -53,33 +54,48 @@ type StandIn = { readonly call: Call; readonly plan: Plan; readonly rehydrated: 
 
 const NOTHING_KEPT: Pick<House['keep'], 'get'> = { get: async () => undefined }
 
+/** The responses that led to this one. */
+const saidBefore = async (
+  call: Call,
+  house: House,
+  reader: OwnerReads | undefined,
+): Promise<Chain | undefined> => {
+  const { config, context } = call
+  const { transcripts } = config.router
+  const id = previousOf(call)
+  if (id === undefined || (transcripts === undefined && reader === undefined)) return undefined
+  // Where nothing is kept no store is opened to find that out.
+  const { clock, seal } = house
+  const keep = transcripts === undefined ? NOTHING_KEPT : house.keep
+  return keptChain(id, context.caller.owner, {
+    mostBytes: config.general.maxRequestBytes,
+    house: { clock, seal, keep },
+    ...(reader === undefined ? {} : { otherwise: reader.read }),
+  })
+}
+
+/** What a conversation holds: only its owner knows all of it. */
+const heldBy = async ({ echoes }: Call, reader: OwnerReads | undefined): Promise<Chain | undefined> => {
+  const [id] = echoes.keys()
+  return id === undefined ? undefined : reader?.conversation(id)
+}
+
 /** The same call as somebody else can serve it, and its plan; undefined: there is no such call, or nobody. */
 const standInFor = async (walk: Walk, failure: Failure): Promise<StandIn | undefined> => {
   const { call, plan, house } = walk
   const { pin, config, context } = call
-  const { transcripts, fetchTranscripts } = config.router
-  if (pin?.because !== 'previous_response_id') return undefined
-  const forgotten = isForgotten(failure)
+  const name = storedBy(call)
+  if (pin === undefined || name === undefined) return undefined
+  const forgotten = name === 'previous_response_id' && isForgotten(failure)
   const waits = failure.status === 429 && VERDICTS[failure.class].fallback === 'generic'
   if (!forgotten && !((isOut(failure) || waits) && plan.hasStrangers(pin.boundary))) return undefined
-  const id = previousOf(call)
-  const mostBytes = config.general.maxRequestBytes
   // Who is only limited still tells what was said.
-  const reader = waits && !forgotten && fetchTranscripts ? readerOf(pin, walk) : undefined
-  if (transcripts === undefined && reader === undefined) return undefined
-  // Where nothing is kept no store is opened to find that out.
-  const { clock, seal } = house
-  const keep = transcripts === undefined ? NOTHING_KEPT : house.keep
-  const source = {
-    mostBytes,
-    house: { clock, seal, keep },
-    ...(reader === undefined ? {} : { otherwise: reader.read }),
-  }
-  const chain = id === undefined ? undefined : await keptChain(id, context.caller.owner, source)
+  const reader = waits && !forgotten && config.router.fetchTranscripts ? readerOf(pin, walk) : undefined
+  const chain = name === 'conversation' ? await heldBy(call, reader) : await saidBefore(call, house, reader)
   if (reader !== undefined && reader.requests > 0) walk.trail.fetched = reader.told(chain)
   if (chain === undefined) return undefined
   try {
-    const free = await rehydrated(call, chain, forgotten ? undefined : pin.boundary, house)
+    const free = await rehydrated(call, { name, chain }, forgotten ? undefined : pin.boundary, house)
     if (free?.rehydrated === undefined) return undefined
     const remade = { ...free.rehydrated, fetched: Math.min(chain.length, reader?.responses ?? 0) }
     return { call: { ...free, rehydrated: remade }, plan: makePlan(free), rehydrated: remade }

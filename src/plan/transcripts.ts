@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Call } from '../call.ts'
+import type { Call, Rehydrated } from '../call.ts'
 import type { KeptFor } from '../config/config.ts'
 import { valueAt } from '../wire/index.ts'
 import { resolveGroup } from './resolve.ts'
@@ -17,6 +17,14 @@ export const isKeptFor = (
 /** Whose it is is part of the key: nobody else's call can even name it. */
 export const transcriptKey = (upstreamId: string, tenant: string): string =>
   `transcript:${createHash('sha256').update(`${tenant}\u0000${upstreamId}`).digest('hex')}`
+
+/** What names the stored conversation that the call goes on with; undefined: nothing does, or two things do. */
+export const storedBy = ({ body, pin }: Pick<Call, 'body' | 'pin'>): Rehydrated['of'] | undefined => {
+  const name = pin?.because
+  if (body.kind !== 'json' || (name !== 'previous_response_id' && name !== 'conversation')) return undefined
+  const other = name === 'conversation' ? 'previous_response_id' : 'conversation'
+  return (valueAt(body.index, other) ?? null) === null ? name : undefined
+}
 
 /** The provider's own id of the response that the call goes on from; undefined: it begins something. */
 export const previousOf = ({ body, echoes }: Pick<Call, 'body' | 'echoes'>): string | undefined => {

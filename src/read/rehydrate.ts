@@ -1,4 +1,4 @@
-import type { Call } from '../call.ts'
+import type { Call, Rehydrated } from '../call.ts'
 import type { House } from '../house.ts'
 import { rememberCiphertext } from '../plan/encrypted.ts'
 import { asBuffer } from '../wire/bytes.ts'
@@ -13,14 +13,20 @@ import { withCopies } from './copies.ts'
 import { bondsOf } from './read.ts'
 import { withShadows } from './shadows.ts'
 
-const EDITS: readonly Edit[] = [
+type Name = Rehydrated['of']
+
+const editsFor = (name: Name): readonly Edit[] => [
   { op: 'set', path: ['input'], value: [], why: 'rehydrate' },
-  { op: 'drop', path: ['previous_response_id'], why: 'rehydrate' },
+  { op: 'drop', path: [name], why: 'rehydrate' },
 ]
+const EDITS: Readonly<Record<Name, readonly Edit[]>> = {
+  previous_response_id: editsFor('previous_response_id'),
+  conversation: editsFor('conversation'),
+}
 
 /** The body with these items as its input, byte for byte the client's beside it. */
-const withInput = (index: JsonIndex, items: readonly string[]): JsonIndex | undefined => {
-  const emptied = indexObject(joinSegments(applyEdits(index, EDITS)))
+const withInput = (index: JsonIndex, name: Name, items: readonly string[]): JsonIndex | undefined => {
+  const emptied = indexObject(joinSegments(applyEdits(index, EDITS[name])))
   const input = emptied.members.get('input')
   if (input === undefined) return undefined
   const bytes = asBuffer(emptied.bytes)
@@ -28,17 +34,22 @@ const withInput = (index: JsonIndex, items: readonly string[]): JsonIndex | unde
   return indexObject(Buffer.concat([bytes.subarray(0, input.start), list, bytes.subarray(input.end)]))
 }
 
-const bodyWith = ({ body, config }: Call, chain: Chain): { body: ClientBody; items: number } | undefined => {
+const bodyWith = (
+  { body, config }: Call,
+  { name, chain }: Stored,
+): { body: ClientBody; items: number } | undefined => {
   if (body.kind !== 'json') return undefined
   const items = inputOf(chain, writtenAt(body.index, ['input']) ?? '[]')
-  const index = withInput(body.index, items)
+  const index = withInput(body.index, name, items)
   if (index === undefined || index.bytes.length > config.general.maxRequestBytes) return undefined
   return { body: { ...body, bytes: index.bytes, index }, items: items.length }
 }
 
 /** Of the edits that were about the client's body those that are about this one as well: items stand elsewhere now. */
-const isStillTrue = ({ path, why }: Edit): boolean =>
-  why !== 'expand-capsule' && path[0] !== 'previous_response_id'
+const isStillTrue =
+  (name: Name) =>
+  ({ path, why }: Edit): boolean =>
+    why !== 'expand-capsule' && path[0] !== name
 
 /** Who can read what of the conversation: as it was when it was answered, a restart before or after. */
 const recall = (chain: Chain, { board }: Pick<House, 'board'>): void => {
@@ -46,18 +57,22 @@ const recall = (chain: Chain, { board }: Pick<House, 'board'>): void => {
     rememberCiphertext(Buffer.from(output), { id: deployment, boundary }, board)
 }
 
+/** What the body names, and what it holds. */
+export type Stored = { readonly name: Name; readonly chain: Chain }
+
 /**
- * The call with its conversation in the place of previous_response_id: what its client would have sent if it had kept
+ * The call with its conversation in the place of the id that names it: what its client would have sent if it had kept
  * everything itself. Nothing in it refers to its owner any more; `without` names the boundary that is not asked again.
  * undefined: it cannot be done without leaving out what somebody would miss.
  */
 export const rehydrated = async (
   call: Call,
-  chain: Chain,
+  stored: Stored,
   without: string | undefined,
   house: Pick<House, 'board' | 'keep' | 'seal' | 'copies'>,
 ): Promise<Call | undefined> => {
-  const made = bodyWith(call, chain)
+  const { name, chain } = stored
+  const made = bodyWith(call, stored)
   if (made === undefined || made.body.kind !== 'json') return undefined
   recall(chain, house)
   const { body, items } = made
@@ -65,12 +80,13 @@ export const rehydrated = async (
   const free: Call = {
     ...call,
     body,
-    edits: [...call.edits.filter(isStillTrue), ...compaction.edits],
+    edits: [...call.edits.filter(isStillTrue(name)), ...compaction.edits],
     ...bondsOf(body, call, house, { pin: undefined, unowned: false }),
     natives: compaction.natives,
     shadows: undefined,
     rehydrated: {
-      edits: EDITS,
+      of: name,
+      edits: EDITS[name],
       responses: chain.length,
       items,
       fetched: 0,

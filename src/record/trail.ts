@@ -67,15 +67,18 @@ const sharedMs = (one: Step, other: Step): number =>
 
 /** What took the place of an id that nobody could read any more, as headers and the log tell it. */
 export const rehydratedText = (of: {
+  readonly of: 'previous_response_id' | 'conversation'
   readonly responses: number
   readonly items: number
   readonly fetched: number
 }): string =>
   [
-    'previous_response_id',
-    `responses=${of.responses}`,
+    of.of,
+    ...(of.of === 'conversation' ? [] : [`responses=${of.responses}`]),
     `items=${of.items}`,
     ...(of.fetched === 0 ? [] : [`fetched=${of.fetched}`]),
+    // Its owner has not heard of this turn.
+    ...(of.of === 'conversation' ? ['added=false'] : []),
   ].join('; ')
 
 /** What a limited owner was asked for, so that others could go on from it. */

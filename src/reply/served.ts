@@ -55,7 +55,7 @@ export const headFor = (served: Served, costUsd: number | undefined): HeaderList
   const { answered, settled, house, call, received } = served
   const totalMs = house.clock.now() - call.context.arrivedAt
   // What the provider and its waits did not take is ours.
-  const away = awayMs(settled.trail.steps)
+  const away = awayMs(settled.trail.steps) + (settled.trail.fetched?.ms ?? 0)
   const head: HeaderList = []
   addCommonHeaders(head, received.callId, settled.trail)
   addServedHeaders(head, answered, { totalMs, overheadMs: Math.max(0, totalMs - away), costUsd })
