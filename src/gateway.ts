@@ -8,9 +8,11 @@ import { read } from './read/read.ts'
 import { type Intake, receive } from './read/receive.ts'
 import { withShadows } from './read/shadows.ts'
 import { record } from './record/record.ts'
+import { beginTurn, endTurn } from './reply/mirror.ts'
 import { type Pulse, pulseFor } from './reply/pulse.ts'
 import { answerRefusal } from './reply/refusal.ts'
 import { type Finish, reply } from './reply/reply.ts'
+import type { Turn } from './shared/mirror.ts'
 
 /**
  * The sentence: authenticate → receive → read → attempt ( plan, adapt, send, classify ) → reply → record.
@@ -25,6 +27,7 @@ export const gateway =
     let finish: Finish
     let intake: Intake | undefined
     let pulse: Pulse | undefined
+    let turn: Turn | undefined
     try {
       const caller = isPublic(received)
         ? ANYONE
@@ -34,12 +37,14 @@ export const gateway =
       if (call.named.length > 0) call = await withCopies(call, house)
       if (call.natives.length > 0) call = await withShadows(call, house)
       pulse = pulseFor(received, call, house)
+      turn = beginTurn(call, house)
       settled = await attempt(call, house)
-      finish = await reply({ received, call, settled, house, pulse })
+      finish = await reply({ received, call, settled, house, pulse, turn })
     } catch (error) {
       finish = answerRefusal(received, error, house)
     } finally {
       pulse?.stop()
+      if (call !== undefined && house.mirror !== undefined) endTurn(call, settled, turn, house)
       intake?.release()
       // The reply has settled it, unless the gateway itself failed: even then nothing is held for ever.
       if (settled?.kind === 'answered') settled.answered.lease.release()

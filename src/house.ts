@@ -6,6 +6,7 @@ import type { Journal } from './record/log.ts'
 import type { Seal } from './seal.ts'
 import type { Board } from './shared/board.ts'
 import type { Keep } from './shared/keep.ts'
+import type { Mirror } from './shared/mirror.ts'
 
 /** Time as the engine sees it; tests put virtual time here. */
 export type Clock = {
@@ -37,6 +38,8 @@ export type House = {
   readonly keep: Keep
   /** Items of answers, as they were told: of this process alone, so nothing is sealed. */
   readonly copies: Keep
+  /** What conversations hold; absent where other processes serve the same ones. */
+  readonly mirror?: Mirror | undefined
   readonly memory: MemoryBudget
   readonly journal: Journal
   /** A line in the log that is not a request. */

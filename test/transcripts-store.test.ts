@@ -56,6 +56,16 @@ test('what is over is gone, in the process that made it and after a restart', as
   assert.equal(twin.requests.length, 1)
 })
 
+test('what was deleted is not in the file either', async t => {
+  const house = await theatre(t)
+  const one = idOf(await turn(house, 'lead', 'First words.'))
+  assert.equal((await house.ask(`/v1/responses/${one}`, undefined, { method: 'DELETE' })).status, 200)
+  await house.close()
+  const later = await again(t, house)
+  down(house.stages.home)
+  assertLost(await turn(later, 'lead', 'Second words.', { previous_response_id: one }), one)
+})
+
 test('a store that cannot be opened costs the conversations of other processes, and no call', async t => {
   let spoilt = ''
   const dial = steady()

@@ -196,6 +196,17 @@ test('an owner that has forgotten is asked again, and one that is only rate limi
   }
 })
 
+test('a response that is deleted at its owner’s is deleted here', async () => {
+  const one = idOf(await turn(house, 'lead', 'First words.'))
+  const two = idOf(await turn(house, 'lead', 'Second words.', { previous_response_id: one }))
+  const deleted = await house.ask(`/v1/responses/${one}`, undefined, { method: 'DELETE' })
+  assert.equal(deleted.status, 200, deleted.text)
+  clear(house)
+  down(home)
+  for (const id of [one, two])
+    assertLost(await turn(house, 'lead', 'Third words.', { previous_response_id: id }), id)
+})
+
 test('nothing is held any more when all has been said', async () => {
   await house.close()
   assert.equal(dial.served().house.memory.held, 0)

@@ -2,7 +2,7 @@ import type { Call, Rehydrated } from '../call.ts'
 import { type Failure, type FailureClass, VERDICTS } from '../failure.ts'
 import type { House } from '../house.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
-import { isKeptFor, previousOf, storedBy } from '../plan/transcripts.ts'
+import { conversationOf, isKeptFor, previousOf, storedBy } from '../plan/transcripts.ts'
 import type { Pin } from '../plan/wish.ts'
 import { type Chain, keptChain } from '../read/chain.ts'
 import { rehydrated } from '../read/rehydrate.ts'
@@ -35,7 +35,7 @@ const isLimited = ({ deploymentId }: Pin, { config }: Call, { board, clock }: De
   return bound > clock.now() || board.cooling(owner.id)?.status === 429
 }
 
-type Desk = Pick<House, 'board' | 'clock'>
+type Desk = Pick<House, 'board' | 'clock' | 'mirror'>
 
 /** There may be a transcript, and others who would serve the call with it; undefined: not both. */
 export const standsInFor = (call: Call, plan: Plan, desk: Desk): StandsIn | undefined => {
@@ -43,7 +43,7 @@ export const standsInFor = (call: Call, plan: Plan, desk: Desk): StandsIn | unde
   const { pin } = call
   const name = storedBy(call)
   if (pin === undefined || name === undefined) return undefined
-  const kept = name === 'previous_response_id' && isKeptFor(transcripts, call)
+  const kept = name === 'conversation' ? mirrored(call, desk) !== undefined : isKeptFor(transcripts, call)
   if ((!kept && !fetchTranscripts) || !plan.hasStrangers(pin.boundary)) return undefined
   if (kept) return leadsOn
   // Who is limited can be asked for the conversation; whoever fails otherwise, and rests for it, is not even that well.
@@ -74,10 +74,28 @@ const saidBefore = async (
   })
 }
 
-/** What a conversation holds: only its owner knows all of it. */
-const heldBy = async ({ echoes }: Call, reader: OwnerReads | undefined): Promise<Chain | undefined> => {
-  const [id] = echoes.keys()
-  return id === undefined ? undefined : reader?.conversation(id)
+/** What a conversation holds, if all of it was seen here. */
+const mirrored = (call: Call, { mirror }: Pick<House, 'mirror'>): Chain | undefined => {
+  const { pin, config } = call
+  const { transcripts, mirrorConversations } = config.router
+  const id = mirror === undefined ? undefined : conversationOf(call)
+  if (id === undefined || pin === undefined || !mirrorConversations) return undefined
+  if (!isKeptFor(transcripts, call)) return undefined
+  const { deploymentId: deployment, boundary } = pin
+  return mirror
+    ?.whole(id, boundary, transcripts.ttlMs)
+    ?.map(exchange => ({ id, ...exchange, previous: '', deployment, boundary }))
+}
+
+/** The same, as its owner tells it while it can: nobody else knows for certain. */
+const heldBy = async (
+  call: Call,
+  house: House,
+  reader: OwnerReads | undefined,
+): Promise<Chain | undefined> => {
+  const id = conversationOf(call)
+  const told = id === undefined ? undefined : await reader?.conversation(id)
+  return told ?? mirrored(call, house)
 }
 
 /** The same call as somebody else can serve it, and its plan; undefined: there is no such call, or nobody. */
@@ -91,7 +109,8 @@ const standInFor = async (walk: Walk, failure: Failure): Promise<StandIn | undef
   if (!forgotten && !((isOut(failure) || waits) && plan.hasStrangers(pin.boundary))) return undefined
   // Who is only limited still tells what was said.
   const reader = waits && !forgotten && config.router.fetchTranscripts ? readerOf(pin, walk) : undefined
-  const chain = name === 'conversation' ? await heldBy(call, reader) : await saidBefore(call, house, reader)
+  const chain =
+    name === 'conversation' ? await heldBy(call, house, reader) : await saidBefore(call, house, reader)
   if (reader !== undefined && reader.requests > 0) walk.trail.fetched = reader.told(chain)
   if (chain === undefined) return undefined
   try {

@@ -220,6 +220,8 @@ export type RouterSettings = {
   readonly transcripts: KeptFor | undefined
   /** fetch_transcripts: what is not kept is fetched from an owner that is only rate limited. */
   readonly fetchTranscripts: boolean
+  /** mirror_conversations: all that happens to conversations goes through this process. */
+  readonly mirrorConversations: boolean
   readonly enablePreCallChecks: boolean
   readonly optionalPreCallChecks: ReadonlySet<PreCallCheck>
   readonly affinityTtlMs: number

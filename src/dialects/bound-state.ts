@@ -66,8 +66,8 @@ export const BOUND_STATE: readonly BoundKind[] = [
     name: 'a conversation',
     shown: '`conversation`',
     readers: OWN,
-    away: 'stays',
-    how: "the owner's failure is told",
+    away: 'in words',
+    how: "what it holds takes its place where that is known, and the turn is not added to it; else it stays, and the owner's failure is told",
   },
   {
     name: 'a background response',

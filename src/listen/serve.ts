@@ -14,6 +14,7 @@ import { createBoard } from '../shared/board.ts'
 import type { Channel } from '../shared/channel-way.ts'
 import { systemClock, systemDice } from '../shared/clock.ts'
 import { layered, memoryKeep } from '../shared/keep.ts'
+import { Mirror } from '../shared/mirror.ts'
 import { openStore } from '../store/store.ts'
 import { keepLimits, listener } from './listen.ts'
 import { meetNeighbours } from './neighbours.ts'
@@ -58,6 +59,8 @@ const MEMORY_BYTES = 1024 * 1024 * 1024
 const KEPT_BYTES = 64 * 1024 * 1024
 /** Copies of items that clients may name: a letter takes one byte, or two. */
 const COPIED_LETTERS = 16 * 1024 * 1024
+/** What conversations hold. */
+const MIRRORED_LETTERS = 16 * 1024 * 1024
 const STORE_FILE = 'store.db'
 /** What is to be written at the end gets this long. */
 const STORE_CLOSE_MS = 2_000
@@ -69,10 +72,18 @@ export const usualMemory = (): number => {
   return Math.min(MEMORY_BYTES, Math.floor(Math.min(limit, totalmem()) / 4))
 }
 
-type Sealing = Pick<House, 'seal' | 'keep' | 'copies'> & { readonly closeStore: () => Promise<void> }
+type Sealing = Pick<House, 'seal' | 'keep' | 'copies' | 'mirror'> & {
+  readonly closeStore: () => Promise<void>
+}
 
 /** What seals, and where sealed things are kept. */
-const sealing = (config: Config, dataDir: string, desk: Pick<House, 'clock' | 'event'>): Sealing => {
+const sealing = (
+  config: Config,
+  { dataDir, siblings }: Pick<ServeOptions, 'dataDir' | 'siblings'>,
+  desk: Pick<House, 'clock' | 'event'>,
+): Sealing => {
+  // What another process adds to a conversation is not seen here.
+  const alone = siblings === undefined && config.redis === undefined
   const material = config.general.saltKey ?? config.general.masterKey
   if (material === undefined) throw new Error('A gateway has a master key before it has a house.')
   const previous = config.general.previousSaltKeys.map(key => key.reveal())
@@ -82,6 +93,7 @@ const sealing = (config: Config, dataDir: string, desk: Pick<House, 'clock' | 'e
     seal: new Seal(material.reveal(), previous),
     keep: layered(memoryKeep(desk.clock, KEPT_BYTES), store),
     copies: memoryKeep(desk.clock, COPIED_LETTERS),
+    mirror: alone ? new Mirror(desk.clock, MIRRORED_LETTERS) : undefined,
     closeStore: () => store.close(STORE_CLOSE_MS),
   }
 }
@@ -141,7 +153,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   const neighbours = await meetNeighbours({ clock, dice, config, siblings: options.siblings, event })
   const board = createBoard({ clock, dice, config, exchange: neighbours.exchange })
   const transport = undiciTransport({ clock })
-  const { closeStore, ...sealed } = sealing(loaded.config, options.dataDir, { clock, event })
+  const { closeStore, ...sealed } = sealing(loaded.config, options, { clock, event })
   const vault = openVault({ clock, dice, event, transport, board, config })
   const house: House = {
     config,

@@ -124,6 +124,7 @@ const ROUTER: RouterSettings = {
   compactionShadows: undefined,
   transcripts: undefined,
   fetchTranscripts: true,
+  mirrorConversations: false,
   enablePreCallChecks: false,
   optionalPreCallChecks: new Set(),
   affinityTtlMs: 3_600_000,

@@ -26,6 +26,19 @@ export const storedBy = ({ body, pin }: Pick<Call, 'body' | 'pin'>): Rehydrated[
   return (valueAt(body.index, other) ?? null) === null ? name : undefined
 }
 
+/** The provider's own id of the conversation that a call adds to; undefined: it adds to none. */
+export const conversationOf = ({
+  body,
+  echoes,
+  route,
+}: Pick<Call, 'body' | 'echoes' | 'route'>): string | undefined =>
+  echoes.size > 0 &&
+  route.name === 'responses.create' &&
+  body.kind === 'json' &&
+  body.index.members.has('conversation')
+    ? [...echoes.keys()].at(-1)
+    : undefined
+
 /** The provider's own id of the response that the call goes on from; undefined: it begins something. */
 export const previousOf = ({ body, echoes }: Pick<Call, 'body' | 'echoes'>): string | undefined => {
   const written = body.kind === 'json' ? valueAt(body.index, 'previous_response_id') : undefined

@@ -7,6 +7,7 @@ import { asBuffer } from '../wire/bytes.ts'
 import { conclude } from './conclude.ts'
 import { copyItems, keepsCopies } from './copies.ts'
 import { errorBody } from './error-text.ts'
+import { followConversation } from './mirror.ts'
 import { refuse } from './refuse.ts'
 import { rewriterFor } from './rewrite.ts'
 import {
@@ -21,7 +22,7 @@ import {
 import { keepShadow, keepsShadow } from './shadow.ts'
 import { streamReply } from './stream-reply.ts'
 import { toldOn, withCallId } from './told.ts'
-import { keepsTranscript, keepTranscript } from './transcript.ts'
+import { forgetTranscript, keepsTranscript, keepTranscript } from './transcript.ts'
 
 export type { Finish } from './served.ts'
 
@@ -88,6 +89,7 @@ const documentReply = (
   const { answered, received, house, call } = served
   learnCiphertext(served, content.bytes)
   if (content.index !== undefined) learnItems(served, content.index)
+  if (content.index !== undefined && house.mirror !== undefined) followConversation(served, content.index)
   if (content.index !== undefined && keepsCopies(served)) copyItems(served, content.index)
   if (call.compaction !== undefined && content.index !== undefined && keepsShadow(served))
     keepShadow(served, content.index)
@@ -116,6 +118,7 @@ const documentReply = (
     firstTokenMs: undefined,
   }
   const written = writeWhole({ served, segments, length, finish })
+  if (call.method === 'DELETE') forgetTranscript(served)
   if (content.index !== undefined && keepsTranscript(served)) keepTranscript(served, content.index)
   return written
 }

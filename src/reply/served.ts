@@ -13,6 +13,7 @@ import {
 import { rememberContainers, rememberMade } from '../plan/references.ts'
 import { costOf, priceOf } from '../record/price.ts'
 import { awayMs, type RequestEnd, rehydratedText } from '../record/trail.ts'
+import type { Turn } from '../shared/mirror.ts'
 import { addClientHeaders } from '../wire/headers.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import { compactionHeader } from './compaction.ts'
@@ -43,6 +44,8 @@ export type Stage = {
   readonly house: House
   /** Keeps a silent stream's connection alive, when the operator asked for it. */
   readonly pulse?: Pulse | undefined
+  /** The call is a turn of a conversation that is mirrored. */
+  readonly turn?: Turn | undefined
 }
 /** A call that was answered. */
 export type Served = Stage & { readonly answered: Answered; readonly rewriter: Rewriter }

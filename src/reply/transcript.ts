@@ -2,6 +2,7 @@ import type { StreamEvent } from '../dialects/shape.ts'
 import { isKeptFor, previousOf, transcriptKey } from '../plan/transcripts.ts'
 import { indexObject, type JsonIndex, valueAt } from '../wire/index.ts'
 import { writtenAt } from '../wire/items.ts'
+import { keepTurn } from './mirror.ts'
 import type { Served } from './served.ts'
 
 /**
@@ -10,25 +11,31 @@ import type { Served } from './served.ts'
  */
 
 /** The operator wants transcripts of this group, and the client has not said that nothing is to be kept. */
-export const keepsTranscript = ({ call }: Pick<Served, 'call'>): boolean =>
+export const keepsTranscript = ({ call, turn }: Pick<Served, 'call' | 'turn'>): boolean =>
   call.config.router.transcripts !== undefined &&
   call.route.shape === 'responses' &&
   call.body.kind === 'json' &&
   isKeptFor(call.config.router.transcripts, call) &&
   valueAt(call.body.index, 'store') !== false &&
-  // The turns of a conversation are kept at its provider's as a whole, and have no response before them.
-  !call.body.index.members.has('conversation')
+  // The turns of a conversation have no response before them: what it holds is mirrored, or kept by its provider alone.
+  (turn !== undefined || !call.body.index.members.has('conversation'))
+
+/** In the place of what was deleted, until the store is cleared. */
+const DELETED_MS = 1
 
 /** What others can go on from. */
 const WHOLE: ReadonlySet<string | undefined> = new Set(['"completed"', '"incomplete"'])
 
 /** `at`: where the response stands in what was answered. */
-const keep = ({ call, answered, house }: Served, index: JsonIndex, at: readonly string[]): void => {
+const keep = (served: Served, index: JsonIndex, at: readonly string[]): void => {
+  const { call, answered, house, turn } = served
   const { transcripts } = call.config.router
   const said = (name: string): string | undefined => writtenAt(index, [...at, name])
   const [written, output] = [said('id'), said('output')]
   if (transcripts === undefined || call.body.kind !== 'json' || !WHOLE.has(said('status'))) return
   if (written === undefined || output?.startsWith('[') !== true) return
+  if (turn !== undefined)
+    return keepTurn(served, { input: writtenAt(call.body.index, ['input']) ?? '[]', output })
   const { owner } = call.context.caller
   const { id: deployment, boundary } = answered.deployment
   try {
@@ -64,4 +71,11 @@ export const keepTranscriptOfEvent = (served: Served, { data }: StreamEvent): vo
   } catch {
     // What cannot be read cannot be gone on from either.
   }
+}
+
+/** What its owner has deleted goes here, too. */
+export const forgetTranscript = ({ call, house }: Served): void => {
+  const id = call.params.id ?? ''
+  if (call.route.name !== 'responses.delete' || call.config.router.transcripts === undefined) return
+  house.keep.put(transcriptKey(id, call.context.caller.owner), '', DELETED_MS)
 }

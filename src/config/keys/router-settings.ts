@@ -131,6 +131,11 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
     'Understudy only: the conversation behind a `previous_response_id` is fetched from an owner that is only rate limited, for others to go on from. See [responses-state.md](responses-state.md#fetched-from-a-limited-owner).',
     true,
   ),
+  honoured(
+    'mirror_conversations',
+    'Understudy only: with `transcripts`, for a gateway of one process that everything which uses its conversations goes through: others go on from a `conversation` whose owner is out. See [responses-state.md](responses-state.md#conversations).',
+    false,
+  ),
   honoured('enable_pre_call_checks', 'Leaves out deployments that cannot take the call.', false),
   honoured('optional_pre_call_checks', 'Further checks and affinities by name.'),
   honoured('deployment_affinity_ttl_seconds', 'How long an affinity lasts.', 3600),
