@@ -1,4 +1,3 @@
-import { JsonFields } from './json-fields.ts'
 import type { RequestRecord, Step } from './trail.ts'
 
 export type Level = 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -30,31 +29,30 @@ const maybeName = (text: string | undefined): string | undefined =>
 const round = (ms: number): number => Math.round(ms * 1000) / 1000
 const maybeRound = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : round(ms))
 
-const stepOf = (step: Step): string =>
-  new JsonFields()
-    .text('group', name(step.group))
-    .text('deployment', step.deployment)
-    .text('model', step.model)
-    .text('because', clip(step.because, MESSAGE_LIMIT))
-    .json('edits', step.edits)
-    .json('lost', step.lost)
-    .text('outcome', step.outcome)
-    .number('status', step.status)
-    .text('message', step.message === undefined ? undefined : tidy(step.message))
-    .number('startedMs', round(step.startedMs))
-    .number('ms', round(step.ms))
-    .number('firstTokenMs', maybeRound(step.firstTokenMs))
-    .number('waitedMs', round(step.waitedMs))
-    .text('next', clip(step.next, MESSAGE_LIMIT))
-    .json('usage', step.usage)
-    .number('costUsd', step.costUsd)
-    .flag('estimated', step.estimated)
-    .text('resumed', step.resumed)
-    .flag('hedge', step.hedge)
-    .text('compaction', step.compaction)
-    .text('repair', step.repair === undefined ? undefined : clip(step.repair, MESSAGE_LIMIT))
-    .flag('possiblyBilled', step.possiblyBilled)
-    .end()
+const stepFields = (step: Step) => ({
+  group: name(step.group),
+  deployment: step.deployment,
+  model: step.model,
+  because: clip(step.because, MESSAGE_LIMIT),
+  edits: step.edits,
+  lost: step.lost,
+  outcome: step.outcome,
+  status: step.status,
+  message: step.message === undefined ? undefined : tidy(step.message),
+  startedMs: round(step.startedMs),
+  ms: round(step.ms),
+  firstTokenMs: maybeRound(step.firstTokenMs),
+  waitedMs: round(step.waitedMs),
+  next: clip(step.next, MESSAGE_LIMIT),
+  usage: step.usage,
+  costUsd: step.costUsd,
+  estimated: step.estimated,
+  resumed: step.resumed,
+  hedge: step.hedge,
+  compaction: step.compaction,
+  repair: step.repair === undefined ? undefined : clip(step.repair, MESSAGE_LIMIT),
+  possiblyBilled: step.possiblyBilled,
+})
 
 /** A client's fault is not news for the operator: only what the gateway or a provider did wrong rises. */
 export const levelOf = (record: RequestRecord): Level => {
@@ -68,42 +66,38 @@ export const levelOf = (record: RequestRecord): Level => {
  * than its type says has no way into the log.
  */
 export const lineOf = (record: RequestRecord, level: Level, wallMs: number): string => {
-  const { skipped, error } = record
-  const line = new JsonFields()
-    .text('level', level)
-    .number('time', wallMs)
-    .text('kind', 'request')
-    .text('callId', name(record.callId))
-    .text('route', record.route)
-    .text('method', record.method)
-    .text('path', name(record.path))
-    .text('requestedModel', name(record.requestedModel))
-    .text('group', name(record.group))
-    .text('servedGroup', maybeName(record.servedGroup))
-    .text('servedDeployment', record.servedDeployment)
-    .flag('stream', record.stream)
-    .number('status', record.status)
-    .text('end', record.end)
-    .text('keyHash', record.keyHash.slice(0, 8))
-    .text('user', maybeName(record.user))
-    .text('sessionId', maybeName(record.sessionId))
-    .number('requestBytes', record.requestBytes)
-    .number('responseBytes', record.responseBytes)
-    .number('totalMs', round(record.totalMs))
-    .number('overheadMs', round(record.overheadMs))
-    .number('firstTokenMs', maybeRound(record.firstTokenMs))
-    .number('retries', record.retries)
-    .number('fallbacks', record.fallbacks)
-    .json(
-      'skipped',
-      skipped?.map(why => clip(why, MESSAGE_LIMIT)),
-    )
-    .text('rehydrated', record.rehydrated)
-    .text('fetched', record.fetched === undefined ? undefined : clip(record.fetched, MESSAGE_LIMIT))
-    .json('usage', record.usage)
-    .number('costUsd', record.costUsd)
-    .written('steps', `[${record.steps.map(stepOf).join()}]`)
-    .json('error', error && { ...error, message: tidy(error.message) })
-    .end()
-  return `${line}\n`
+  const line = {
+    level,
+    time: wallMs,
+    kind: 'request',
+    callId: name(record.callId),
+    route: record.route,
+    method: record.method,
+    path: name(record.path),
+    requestedModel: name(record.requestedModel),
+    group: name(record.group),
+    servedGroup: maybeName(record.servedGroup),
+    servedDeployment: record.servedDeployment,
+    stream: record.stream,
+    status: record.status,
+    end: record.end,
+    keyHash: record.keyHash.slice(0, 8),
+    user: maybeName(record.user),
+    sessionId: maybeName(record.sessionId),
+    requestBytes: record.requestBytes,
+    responseBytes: record.responseBytes,
+    totalMs: round(record.totalMs),
+    overheadMs: round(record.overheadMs),
+    firstTokenMs: maybeRound(record.firstTokenMs),
+    retries: record.retries,
+    fallbacks: record.fallbacks,
+    skipped: record.skipped?.map(why => clip(why, MESSAGE_LIMIT)),
+    rehydrated: record.rehydrated,
+    fetched: record.fetched === undefined ? undefined : clip(record.fetched, MESSAGE_LIMIT),
+    usage: record.usage,
+    costUsd: record.costUsd,
+    steps: record.steps.map(stepFields),
+    error: record.error && { ...record.error, message: tidy(record.error.message) },
+  }
+  return `${JSON.stringify(line)}\n`
 }
