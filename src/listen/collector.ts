@@ -9,15 +9,9 @@ const GROWTH_PERCENT = 300
  * so at a small heap like this one's a dozen bodies of 2 MB bring on a collection that costs more than all else that
  * is done for them. V8 reads the number whenever it sets its next limit, so it may come after the start; the limit of
  * --max-old-space-size stays.
- *
- * And has the young generation collected by one thread: little survives there, and for little the helpers' meeting
- * costs more than their help.
  */
 export const relaxCollector = (): void => {
-  if (!isSet(/^--heap[-_]growing[-_]percent\b/))
-    setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
-  if (!isSet(/^--(no-?)?parallel[-_]scavenge\b/)) setFlagsFromString('--no-parallel-scavenge')
+  // Whoever starts Node with a value of their own keeps it.
+  if (process.execArgv.some(flag => /^--heap[-_]growing[-_]percent\b/.test(flag))) return
+  setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
 }
-
-/** Whoever starts Node with a value of their own keeps it. */
-const isSet = (flag: RegExp): boolean => process.execArgv.some(argument => flag.test(argument))
