@@ -23,6 +23,8 @@ test("an empty file has LiteLLM's defaults, and our own beside them", async () =
     disableCooldowns: false,
     litellmCooldowns: false,
     failover: JSON.parse(JSON.stringify(FAILOVER_DEFAULTS)),
+    fetchTranscripts: true,
+    mirrorConversations: false,
     learning: { ttlMs: 86_400_000 },
     maxFallbacks: 5,
     defaultFallbacks: [],
