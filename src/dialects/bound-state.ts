@@ -3,6 +3,7 @@ import { asBuffer } from '../wire/bytes.ts'
 import { parsePath } from '../wire/edit.ts'
 import { type JsonIndex, valueAt } from '../wire/index.ts'
 import { isObject, type Json } from '../wire/json.ts'
+import { textsAt } from './texts-at.ts'
 
 /**
  * State that ties a request to whoever made it: what it is, who can read it, and what becomes of it on the way to
@@ -279,22 +280,6 @@ const BY_SHAPE = new Map<ShapeName, readonly Spot[]>(
   ]),
 )
 
-type Found = { readonly path: readonly string[]; readonly id: string }
-
-const idsAt = (
-  value: Json | undefined,
-  steps: readonly string[],
-  path: readonly string[],
-): readonly Found[] => {
-  const [step, ...rest] = steps
-  if (step === undefined) return typeof value === 'string' && value !== '' ? [{ path, id: value }] : []
-  if (step === '*')
-    return Array.isArray(value)
-      ? (value as readonly Json[]).flatMap((inner, at) => idsAt(inner, rest, [...path, String(at)]))
-      : []
-  return isObject(value) ? idsAt(value[step], rest, [...path, step]) : []
-}
-
 const NONE: readonly Reference[] = []
 
 /** The ids of a body that bind it. A request without any costs a search or two of its bytes. */
@@ -315,10 +300,10 @@ export const referencesIn = (index: JsonIndex, shape: ShapeName): readonly Refer
     seen.set(key, there)
     if (!there) continue
     const value = valueAt(index, top)
-    for (const one of idsAt(value, inner, [top]))
-      if (means?.(one.id, value ?? null) !== false) {
+    for (const { path, text: id } of textsAt(value, inner, [top]))
+      if (id !== '' && means?.(id, value ?? null) !== false) {
         found ??= []
-        found.push({ kind, ...one })
+        found.push({ kind, path, id })
       }
   }
   return found ?? NONE

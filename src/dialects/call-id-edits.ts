@@ -1,7 +1,7 @@
 import type { Edit } from '../wire/edit.ts'
 import { type JsonIndex, valueAt } from '../wire/index.ts'
-import { isObject, type Json } from '../wire/json.ts'
 import { fittingId, type IdRule } from './call-ids.ts'
+import { textsAt } from './texts-at.ts'
 
 /** Where a body has ids of tool calls: items of Responses, messages of Chat Completions, blocks of Messages. */
 
@@ -28,28 +28,12 @@ const PLACES: readonly (readonly string[])[] = [
   ['messages', '*', 'content', '*', 'tool_use_id'],
 ]
 
-type Found = { readonly path: readonly string[]; readonly id: string }
-
-const idsAt = (
-  value: Json | undefined,
-  steps: readonly string[],
-  path: readonly string[],
-): readonly Found[] => {
-  const [step, ...rest] = steps
-  if (step === undefined) return typeof value === 'string' ? [{ path, id: value }] : []
-  if (step === '*')
-    return Array.isArray(value)
-      ? (value as readonly Json[]).flatMap((inner, at) => idsAt(inner, rest, [...path, String(at)]))
-      : []
-  return isObject(value) ? idsAt(value[step], rest, [...path, step]) : []
-}
-
 /** A call and its result get the same name, in every turn and on every instance. None: every id fits. */
 export const callIdEdits = (index: JsonIndex, form: CallIdForm): readonly Edit[] => {
   const rule = ruleOf(form)
   return PLACES.flatMap(([top = '', ...steps]) =>
-    (index.members.has(top) ? idsAt(valueAt(index, top), steps, [top]) : []).flatMap(
-      ({ path, id }): Edit[] => {
+    (index.members.has(top) ? textsAt(valueAt(index, top), steps, [top]) : []).flatMap(
+      ({ path, text: id }): Edit[] => {
         const value = fittingId(id, rule)
         return value === id ? [] : [{ op: 'set', path, value, why: 'call-id' }]
       },
