@@ -13,8 +13,8 @@ import type { Failed } from './outcome.ts'
 import { type OwnerReads, readerOf } from './owner-reads.ts'
 
 /**
- * What goes on when the owner of a previous_response_id or a conversation does not: the conversation itself takes the place of the id, and
- * whoever else the plan has is asked.
+ * What goes on when the owner of a previous_response_id or a conversation does not: the conversation itself takes the
+ * place of the id, and whoever else the plan has is asked.
  */
 
 /** The owner is well and does not have the response: it never kept one, or does not any more. */

@@ -81,8 +81,8 @@ export const BOUND_STATE: readonly BoundKind[] = [
     name: 'a referenced item',
     shown: '`item_reference`',
     readers: OWN,
-    away: 'stays',
-    how: 'the call is refused, naming the item',
+    away: 'in words',
+    how: 'a copy of the item goes in its place, and reasoning is left out; without a copy the call is refused, naming the item',
     mend: 'send the item itself',
   },
   {
