@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serve } from '../../src/listen/serve.ts'
-import { MASTER_KEY, type Owner, type Play, replyOf, type StageSet, type Start } from './harness.ts'
+import { MASTER_KEY, type Owner, type Play, replyOf, rolls, type StageSet, type Start } from './harness.ts'
 import { openRaw } from './raw.ts'
 
 /** One more gateway on the configuration of another one that has ended, and on a copy of what it left behind. */
@@ -22,6 +22,7 @@ export const again = async <Set extends StageSet>(
     stdout: false,
     level: 'silent',
     args: [],
+    dice: rolls(),
   })
   owner.after(async () => {
     await close(1000)

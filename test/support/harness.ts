@@ -1,6 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Dice } from '../../src/house.ts'
+import { seededDice } from '../../src/shared/clock.ts'
 import { type Stage, type StageOptions, startStage } from '../../src/stage/stage.ts'
 import type { Json, JsonObject } from '../../src/wire/json.ts'
 import { openRaw, type RawClient, type RawRequest } from './raw.ts'
@@ -19,7 +21,11 @@ export type StartOptions = {
   readonly stdout: boolean
   readonly level: 'silent'
   readonly args: readonly string[]
+  readonly dice: Dice
 }
+
+/** The rolls of a gateway under test, the same for each: a test that passes once passes again. */
+export const rolls = (): Dice => seededDice(1)
 
 /** A running gateway. `close` waits up to `graceMs` milliseconds for calls inside. */
 export type Running = { readonly url: string; readonly close: (graceMs?: number) => Promise<void> }
@@ -141,6 +147,7 @@ export const play = async <Set extends StageSet>(t: Owner, options: PlayOptions<
     stdout: false,
     level: 'silent',
     args: options.args ?? [],
+    dice: rolls(),
   })
   let closed: Promise<void> | undefined
   const close = (graceMs = 1000) => {
