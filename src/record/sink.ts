@@ -23,8 +23,6 @@ const BATCH_BYTES = 256 * 1024
 /** What lines are collected in at first, and at most what is kept for the next batch; bytes. */
 const FIRST_BYTES = 64 * 1024
 const KEPT_BYTES = 512 * 1024
-/** UTF-8 takes at most this many bytes for a UTF-16 unit. */
-const BYTES_A_UNIT = 3
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -40,15 +38,16 @@ class Batch {
     return this.#filled
   }
   /** False when the line would make it larger than `most` bytes. */
-  add(line: string, most: number): boolean {
-    const room = this.#filled + line.length * BYTES_A_UNIT
-    if (room > most && this.#filled + Buffer.byteLength(line) > most) return false
-    if (room > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * this.#bytes.length, room))
+  add(line: Uint8Array, most: number): boolean {
+    const filled = this.#filled + line.length
+    if (filled > most) return false
+    if (filled > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * this.#bytes.length, filled))
       this.#bytes.copy(larger, 0, 0, this.#filled)
       this.#bytes = larger
     }
-    this.#filled += this.#bytes.write(line, this.#filled)
+    this.#bytes.set(line, this.#filled)
+    this.#filled = filled
     return true
   }
   get bytes(): Buffer {
@@ -76,10 +75,11 @@ export class Sink {
     this.#options = options
   }
 
-  /** Takes a line, newline included. After close it is ignored. */
-  add(line: string): void {
+  /** Takes a copy of a line, newline included. After close it is ignored. */
+  add(line: string | Uint8Array): void {
     if (this.#closed) return
-    if (!this.#pending.add(line, this.#options.maxPending)) {
+    const bytes = typeof line === 'string' ? Buffer.from(line) : line
+    if (!this.#pending.add(bytes, this.#options.maxPending)) {
       this.#dropped += 1
       return
     }
