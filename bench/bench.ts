@@ -1,6 +1,6 @@
 /**
  * The gateway beside a bare proxy, nginx and Portkey's gateway: one run, one upstream, one load generator.
- * usage: npm run bench -- [--quick] [--only gateway,bare] [--cases 1k,stream] [--rounds 5] [--seconds 2] [--write]
+ * usage: npm run bench -- [--quick] [--only gateway,bare] [--cases 1k,stream] [--rounds 7] [--seconds 1] [--write]
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -11,13 +11,13 @@ import { CASES, type Case, LATENCY_CONNECTIONS } from './cases.ts'
 import { CONTENDERS, type Contender, type Place } from './contenders.ts'
 import type { LoadOrder, LoadResult } from './load.ts'
 import {
-  type Command,
   cpuMicroseconds,
   listening,
   memoryOf,
-  runPinned,
+  type Partner,
   type Started,
   start,
+  startPartner,
   stop,
 } from './processes.ts'
 import { type Measured, median, type Report, type Sample, tables, write } from './report.ts'
@@ -45,8 +45,8 @@ const bounded = (text: string | undefined, usual: number, most: number): number 
   const value = Number(text ?? usual)
   return value > 0 ? Math.min(value, most) : usual
 }
-const rounds = bounded(flags.rounds, flags.quick ? 1 : 5, 20)
-const seconds = bounded(flags.seconds, flags.quick ? 0.5 : 2, 10)
+const rounds = bounded(flags.rounds, flags.quick ? 1 : 7, 30)
+const seconds = bounded(flags.seconds, flags.quick ? 0.5 : 1, 10)
 const chosen = <Thing extends { readonly name: string }>(
   all: readonly Thing[],
   list: string | undefined,
@@ -69,9 +69,10 @@ const freePort = (): Promise<number> =>
     })
   })
 
+let peers: Partner<LoadOrder, LoadResult>
+
 const load = async (order: LoadOrder): Promise<LoadResult> => {
-  const argv = [process.execPath, join(import.meta.dirname, 'load.ts'), JSON.stringify(order)]
-  const result: LoadResult = JSON.parse(await runPinned(argv, CLIENT_CORE, order.seconds * 1000 + 30_000))
+  const result = await peers.ask(order, order.seconds * 1000 + 30_000)
   if (result.failed > 0)
     throw new Error(`${result.failed} of ${result.requests} failed: ${result.firstFailure}`)
   return result
@@ -199,14 +200,8 @@ const warmUp = async (contenders: readonly Running[], skipped: string[]): Promis
 }
 
 const compare = async (scratch: string, opened: Started[]): Promise<Report> => {
-  const upstreamPort = await freePort()
-  const upstreamCommand: Command = {
-    argv: [process.execPath, join(import.meta.dirname, 'upstream.ts'), String(upstreamPort)],
-    cwd: scratch,
-  }
-  const upstream = start(upstreamCommand, CLIENT_CORE, join(scratch, 'upstream.log'))
-  opened.push(upstream)
-  await listening(upstreamPort, 10_000, upstream)
+  peers = await startPartner(join(import.meta.dirname, 'peers.ts'), CLIENT_CORE)
+  const upstreamPort = Number(peers.first)
 
   const contenders: Running[] = []
   const skipped: string[] = []

@@ -13,7 +13,7 @@ export type Case = {
 }
 
 export const CASES: readonly Case[] = [
-  { name: '1k', title: 'chat, 1 KB', bodyBytes: 1024, connections: 32, warmUp: 20, rate: 2000 },
+  { name: '1k', title: 'chat, 1 KB', bodyBytes: 1024, connections: 32, warmUp: 24, rate: 2000 },
   { name: '100k', title: 'chat, 100 KB', bodyBytes: 100 * 1024, connections: 16, warmUp: 8 },
   { name: '2m', title: 'chat, 2 MB', bodyBytes: 2 * 1024 * 1024, connections: 4, warmUp: 8 },
   { name: 'stream', title: 'chat, stream of 200 events', bodyBytes: 1024, connections: 16, warmUp: 8 },

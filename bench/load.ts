@@ -1,8 +1,3 @@
-/**
- * The load generator: a fixed number of kept-alive connections, in a closed loop or at a given rate, in a process of
- * its own.
- * usage: node bench/load.ts '<LoadOrder as JSON>', prints a LoadResult as JSON.
- */
 import { connect } from 'node:net'
 import type { CaseName } from './cases.ts'
 import { bodyOf } from './cases.ts'
@@ -46,7 +41,8 @@ const requestBytes = (order: LoadOrder): Buffer => {
 const quantile = (sorted: readonly number[], q: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN
 
-const run = async (order: LoadOrder): Promise<LoadResult> => {
+/** Puts a load on a server: a fixed number of kept-alive connections, in a closed loop or at a given rate. */
+export const run = async (order: LoadOrder): Promise<LoadResult> => {
   const request = requestBytes(order)
   const streaming = order.case === 'stream'
   const totals: number[] = []
@@ -128,6 +124,3 @@ const run = async (order: LoadOrder): Promise<LoadResult> => {
     firstP99: quantile(firsts, 0.99),
   }
 }
-
-const order: LoadOrder = JSON.parse(process.argv[2] ?? '{}')
-process.stdout.write(JSON.stringify(await run(order)))

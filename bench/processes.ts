@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Clock ticks per second of /proc: USER_HZ is 100 on every Linux that Node runs on. */
 const TICKS = 100
 
+const START_MS = 10_000
+
 export type Started = { readonly child: ChildProcess; readonly log: string; readonly startedAt: number }
 
 export type Command = {
@@ -52,23 +54,44 @@ export const stop = async ({ child }: Started): Promise<void> => {
   clearTimeout(timer)
 }
 
-/** Runs a program on one core to its end and gives its standard output. Killed after `ms`. */
-export const runPinned = (argv: readonly string[], core: number, ms: number): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const [program = '', ...parameters] = pinned(argv, core)
-    const child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'inherit'] })
-    const timer = setTimeout(() => child.kill('SIGKILL'), ms)
-    let text = ''
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
+/** A process that is spoken with: one message out, one message back, in turn. */
+export type Partner<Order, Result> = {
+  readonly first: unknown
+  readonly ask: (order: Order, ms: number) => Promise<Result>
+}
+
+/** Starts a script of ours on one core and resolves with its first message. It ends with this process. */
+export const startPartner = async <Order extends object, Result>(
+  script: string,
+  core: number,
+): Promise<Partner<Order, Result>> => {
+  const [program = '', ...parameters] = pinned([process.execPath, script], core)
+  const child = spawn(program, parameters, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const next = (ms: number): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => settle(() => reject(new Error(`${script} says nothing for ${ms} ms`))),
+        ms,
+      )
+      const settle = (then: () => void): void => {
+        clearTimeout(timer)
+        child.off('message', heard).off('exit', ended)
+        then()
+      }
+      const heard = (message: unknown): void => settle(() => resolve(message))
+      const ended = (code: number | null): void =>
+        settle(() => reject(new Error(`${script} ended with ${code}`)))
+      child.on('message', heard).on('exit', ended)
     })
-    child.on('error', reject)
-    child.on('close', code => {
-      clearTimeout(timer)
-      if (code === 0) resolve(text)
-      else reject(new Error(`${parameters.join(' ').slice(0, 80)} ended with ${code}`))
-    })
-  })
+  const first = await next(START_MS)
+  return {
+    first,
+    ask: (order, ms) => {
+      child.send(order)
+      return next(ms) as Promise<Result>
+    },
+  }
+}
 
 /** `/proc/<pid>/stat` after the command name, which may hold spaces. */
 const statOf = (pid: number): readonly string[] | undefined => {

@@ -53,14 +53,24 @@ const whole = (value: number): string => (Number.isFinite(value) ? String(Math.r
 const milliseconds = (value: number): string =>
   Number.isFinite(value) ? value.toFixed(value < 10 ? 2 : 1) : '–'
 
-const ratio = (value: number, floor: number): string =>
-  Number.isFinite(value / floor) ? `${(value / floor).toFixed(2)} ×` : '–'
+/** Median of what each round says: within a round both had the same machine. */
+const ratioOf = (
+  one: Measured | undefined,
+  other: Measured | undefined,
+  name: CaseName,
+  member: keyof Sample,
+): number => {
+  const floors = other?.samples.get(name) ?? []
+  const values = one?.samples.get(name) ?? []
+  const ratios = values.map((sample, at) => sample[member] / (floors[at]?.[member] ?? Number.NaN))
+  return median(ratios.filter(Number.isFinite))
+}
+const times = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(2)} ×` : '–')
 
 const caseTable = ({ measured }: Report, one: Case): string => {
   const bare = measured.find(server => server.name === 'bare')
   const cells = (server: Measured, member: keyof Sample): string[] => {
-    const value = medianOf(server, one.name, member)
-    return [whole(value), ratio(value, medianOf(bare, one.name, member))]
+    return [whole(medianOf(server, one.name, member)), times(ratioOf(server, bare, one.name, member))]
   }
   const rows = measured.map(server => {
     return [
@@ -105,12 +115,10 @@ const targetTable = ({ measured }: Report): string => {
   const find = (name: string) => measured.find(server => server.name === name)
   const gateway = find('gateway')
   if (gateway === undefined) return ''
-  const cpu = (name: string, at: CaseName): number => medianOf(find(name), at, 'cpuMicroseconds')
-  const paced = (name: string): number => medianOf(find(name), '1k', 'pacedMicroseconds')
-  const same = paced('gateway') / paced('bare')
-  const small = cpu('gateway', '1k') / cpu('bare', '1k')
-  const large = cpu('gateway', '2m') / cpu('bare', '2m')
-  const portkey = cpu('portkey', '1k') / cpu('gateway', '1k')
+  const same = ratioOf(gateway, find('bare'), '1k', 'pacedMicroseconds')
+  const small = ratioOf(gateway, find('bare'), '1k', 'cpuMicroseconds')
+  const large = ratioOf(gateway, find('bare'), '2m', 'cpuMicroseconds')
+  const portkey = ratioOf(find('portkey'), gateway, '1k', 'cpuMicroseconds')
   const rows: readonly TargetRow[] = [
     ['CPU at 1 KB under the same load, beside the bare proxy: ≤ 2.0 ×', same, same <= 2, ' ×'],
     ['CPU at 1 KB, each at its limit, beside the bare proxy: ≤ 2.0 ×', small, small <= 2, ' ×'],
@@ -123,7 +131,7 @@ const targetTable = ({ measured }: Report): string => {
     .filter(([, value]) => Number.isFinite(value))
     .map(([text, value, met, unit]) => [
       text,
-      `${unit === ' ×' ? value.toFixed(2) : whole(value)}${unit}`,
+      unit === ' ×' ? times(value) : `${whole(value)}${unit}`,
       met ? 'met' : 'missed',
     ])
   return `### Targets\n\n${table(['target', 'this run', ''], told)}\n`
@@ -164,16 +172,20 @@ Made by \`npm run bench -- --write\`; run it on your machine, numbers from anoth
 ${tables(report)}
 ## Method
 
-One upstream and one load generator for all, plain sockets on loopback. ${
+One upstream and one load generator for all, plain sockets on loopback, both in one process that does not sleep while
+a load runs. ${
   canPin
-    ? 'The server under test has core 0 for itself (taskset); upstream and load share core 1.'
+    ? 'The server under test has core 0 for itself (taskset), that process core 1.'
     : 'No taskset here: nothing is pinned to a core, so expect more noise.'
 } Each cell is the median of ${report.rounds} rounds of ${report.seconds} s; within a round the servers take turns (A B C D, A B C D, …), so that a noisy moment hits all alike. Every server is warmed up first, ${report.cases.map(one => `${one.warmUp} s (${one.title})`).join(', ')}.
 
 - **CPU µs a request**: user and system time of the server's processes (\`/proc/<pid>/stat\`, workers included) over the
-  run, divided by the requests answered. In the first column each server is at its limit: the faster it is, the busier
-  it keeps upstream and load, which then need not be woken for every message, and waking them is part of the sender's
-  time. At one rate for all (\`CPU µs at 2000/s\`) everybody pays that alike.
+  run, divided by the requests answered. In the first column each server is at its limit, and a turn of its loop serves
+  many connections; at one rate for all (\`CPU µs at 2000/s\`) it sleeps and wakes for nearly every message, as a server
+  does in life. On loopback the sender pays for waking a peer that sleeps, a slow server more often than a fast one;
+  between machines nobody does, so here nobody has to.
+- **beside bare**: the median of the rounds' own ratios. Within a round both had the same machine; from one minute to
+  the next a shared one can be twice as slow.
 - **requests/s**: closed loop, ${report.cases.map(one => `${one.connections} connections (${one.title})`).join(', ')}. Where a server leaves its core idle, the number shows the limit of upstream and load, not its own.
 - **added latency**: the same load with ${LATENCY_CONNECTIONS} connections, minus the same load straight to the upstream.
 - **ready**: from spawn to the first 200 through the server, median of ${report.rounds > 1 ? 3 : 1} starts.

@@ -1,9 +1,8 @@
 /**
  * The provider of the benchmark: answers every POST as a chat completion, a stream of 200 events when the body asks
  * for one. Plain sockets, so that it costs as little as possible beside the server under test.
- * usage: node bench/upstream.ts <port>
  */
-import { createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { MessageReader } from './framing.ts'
 
 export const EVENTS = 200
@@ -63,8 +62,7 @@ const stream = (socket: Socket): void => {
   send()
 }
 
-const port = Number(process.argv[2])
-createServer(socket => {
+const serve = (socket: Socket): void => {
   socket.setNoDelay(true)
   const reader = new MessageReader(message => {
     if (message.body?.includes('"stream":true')) stream(socket)
@@ -72,4 +70,12 @@ createServer(socket => {
   }, SEARCH_BYTES)
   socket.on('data', (chunk: Buffer) => reader.push(chunk))
   socket.on('error', () => socket.destroy())
-}).listen(port, '127.0.0.1')
+}
+
+/** Opens on a free port of the loopback interface and gives its number. */
+export const openUpstream = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer(serve)
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+  })
