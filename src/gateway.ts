@@ -3,12 +3,12 @@ import type { Settled } from './attempt/settled.ts'
 import { ANYONE, authenticate, isPublic, keyInQuery } from './authenticate/authenticate.ts'
 import type { Call, Received } from './call.ts'
 import type { House } from './house.ts'
-import { withCopies } from './read/copies.ts'
 import { read } from './read/read.ts'
+import { isToRecall, recall } from './read/recall.ts'
 import { type Intake, receive } from './read/receive.ts'
-import { withShadows } from './read/shadows.ts'
 import { record } from './record/record.ts'
-import { beginTurn, endTurn } from './reply/mirror.ts'
+import { letGo } from './reply/let-go.ts'
+import { beginTurn } from './reply/mirror.ts'
 import { type Pulse, pulseFor } from './reply/pulse.ts'
 import { answerRefusal } from './reply/refusal.ts'
 import { type Finish, reply } from './reply/reply.ts'
@@ -34,8 +34,7 @@ export const gateway =
         : authenticate(received.request, received.config, keyInQuery(received))
       intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       call = read(received, caller, intake.bytes, house)
-      if (call.named.length > 0) call = await withCopies(call, house)
-      if (call.natives.length > 0) call = await withShadows(call, house)
+      if (isToRecall(call)) call = await recall(call, house)
       pulse = pulseFor(received, call, house)
       turn = beginTurn(call, house)
       settled = await attempt(call, house)
@@ -43,12 +42,7 @@ export const gateway =
     } catch (error) {
       finish = answerRefusal(received, error, house)
     } finally {
-      pulse?.stop()
-      if (call !== undefined && house.mirror !== undefined) endTurn(call, settled, turn, house)
-      intake?.release()
-      // The reply has settled it, unless the gateway itself failed: even then nothing is held for ever.
-      if (settled?.kind === 'answered') settled.answered.lease.release()
-      if (settled?.trail.rehydrated !== undefined) house.memory.give(settled.trail.rehydrated.bytes)
+      letGo({ intake, call, settled, pulse, turn }, house)
     }
     record({ received, call, settled, finish }, house)
   }
