@@ -1,4 +1,5 @@
-import { isObject, type Json } from '../../../src/wire/json.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { isObject, type Json, type JsonObject } from '../../../src/wire/json.ts'
 import { type Expected, verdictOf } from '../oracle.ts'
 import type { Row } from '../rows.ts'
 import type { Asked, Request } from '../seen.ts'
@@ -31,16 +32,27 @@ export const goesOn = (body: Buffer): boolean => {
 const byOtherWire = ({ route }: Row, { path, body }: Request): boolean =>
   route.compacts === 'endpoint' && path.endsWith('/responses') && body.includes('"compaction_trigger"')
 
+/** By the other wire: the body of a direct call, its trigger behind the conversation, and nothing stored. */
+const differsFromTriggered = (request: Request, own: Request): string | undefined => {
+  const direct = JSON.parse(own.body.toString()) as JsonObject
+  const { input = [] } = direct
+  const said = typeof input === 'string' ? [{ role: 'user', content: input }] : (input as readonly Json[])
+  const expected = { ...direct, input: [...said, { type: 'compaction_trigger' }], store: false }
+  return isDeepStrictEqual(JSON.parse(request.body.toString()), expected) ? undefined : 'another body'
+}
+
 /**
  * Every provider got what a direct request would have brought it, and nothing else; but whoever has said that it has no
- * endpoint for compactions may be asked by the other wire.
+ * endpoint for compactions may be asked the same by the other wire.
  */
 export const requests = ({ seen, direct, row }: Case): readonly string[] =>
   seen.asked.flatMap(({ id, request }) => {
-    if (request === undefined || byOtherWire(row, request)) return []
+    if (request === undefined) return []
     const own = direct.get(id)?.request
     if (own === undefined) return [`${id} was asked, which has no such endpoint`]
-    const difference = sameRequest(request, own)
+    const difference = byOtherWire(row, request)
+      ? differsFromTriggered(request, own)
+      : sameRequest(request, own)
     return difference === undefined ? [] : [`${id} got what no direct request brings: ${difference}`]
   })
 
