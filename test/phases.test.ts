@@ -48,7 +48,7 @@ for (const [name, failure] of Object.entries(key))
     ['/v1/responses', response],
   ] as const)
     test(`${name} on ${path}: its own failure, and the fallback after one attempt`, async t => {
-      const on = await playPhases(t, { [name]: 0.06, timeout: 30 })
+      const on = await playPhases(t, { [name]: 0.25, timeout: 30 })
       for (const [when, own] of Object.entries(silent) as [keyof typeof silent, string][]) {
         if (name === 'header_timeout' && when !== 'before-headers') continue
         on.stages.lead.clear()
@@ -128,7 +128,7 @@ test('idle_timeout is measured between events, and a comment is no event', async
 })
 
 test('attempt_timeout ends a stream that goes on and on', async t => {
-  const on = await playPuppets(t, { attempt_timeout: 0.2, timeout: 30 }, { stream_recovery: 'off' })
+  const on = await playPuppets(t, { attempt_timeout: 0.5, timeout: 30 }, { stream_recovery: 'off' })
   const client = await on.open()
   const call = await on.lead.next()
   call.events()
@@ -143,7 +143,7 @@ test('attempt_timeout ends a stream that goes on and on', async t => {
 })
 
 test('reasoning is a first token', async t => {
-  const on = await playPuppets(t, { first_token_timeout: 0.15, timeout: 30 })
+  const on = await playPuppets(t, { first_token_timeout: 1, timeout: 30 })
   const client = await on.open()
   const call = await on.lead.next()
   call.events()
