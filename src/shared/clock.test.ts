@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
 import { seededDice, systemClock, virtualClock } from './clock.ts'
 
 test('virtual timers fire in the order they fall due, ties in the order they were set', async () => {
@@ -74,4 +76,53 @@ test('the same seed rolls the same numbers in [0, 1)', () => {
   assert.deepEqual(roll(7), roll(7))
   assert.notDeepEqual(roll(7), roll(8))
   assert.ok(roll(7).every(value => value >= 0 && value < 1))
+})
+
+/** Two ends of a connection. */
+const connected = async (t: TestContext): Promise<readonly [Socket, Socket]> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const near = connect(port, '127.0.0.1')
+  const [[far]] = await Promise.all([once(server, 'connection'), once(near, 'connect')])
+  t.after(() => {
+    near.destroy()
+    far.destroy()
+    server.close()
+  })
+  return [near, far]
+}
+
+/** Nothing runs meanwhile, as on a machine that gives the process no time. */
+const holdUp = (ms: number): void => {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
+
+test('what arrived while the process was held up is read before a limit is over', async t => {
+  const [near, far] = await connected(t)
+  const clock = systemClock()
+  const seen: string[] = []
+  let heard = false
+  const cancel = clock.after(30, () => seen.push(heard ? 'limit, after the word' : 'limit'))
+  far.once('data', () => {
+    heard = true
+    seen.push('word')
+  })
+  const second = new Promise<void>(resolve => clock.after(40, resolve))
+  near.write('x')
+  holdUp(120)
+  await second
+  assert.deepEqual(seen, ['word', 'limit, after the word'])
+  cancel()
+})
+
+test('a limit that is called off by what arrived while the process was held up never fires', async t => {
+  const [near, far] = await connected(t)
+  const clock = systemClock()
+  const cancel = clock.after(30, () => assert.fail('fired'))
+  far.once('data', cancel)
+  near.write('x')
+  holdUp(120)
+  await new Promise<void>(resolve => clock.after(10, resolve))
 })

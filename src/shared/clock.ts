@@ -4,11 +4,18 @@ import { CoarseTimers } from './coarse-timers.ts'
 /** The longest delay a Node timer keeps; anything above fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
+/** Whoever fires this late was held up. */
+const LATE_MS = 20
+
 /** Limits this long may end a second late. */
 const COARSE_MS = 60_000
 const coarse = new CoarseTimers()
 
-/** Real time. A timer never fires early: a delay is often a lower bound that an upstream asked for. */
+/**
+ * Real time. A timer never fires early: a delay is often a lower bound that an upstream asked for. One that fires late
+ * waits for one more turn of the loop: the process was busy or not running, and what arrived meanwhile has yet to be
+ * read. A limit must not call a provider silent whose word lies unread.
+ */
 export const systemClock = (): Clock => ({
   now: () => performance.now(),
   wall: () => Date.now(),
@@ -16,12 +23,22 @@ export const systemClock = (): Clock => ({
     const due = performance.now() + Math.max(0, ms)
     if (ms >= COARSE_MS) return coarse.after(due, action)
     let timer: NodeJS.Timeout
+    let behind: NodeJS.Immediate | undefined
+    const fire = () => {
+      const late = performance.now() - due
+      if (late < 0) arm()
+      else if (late < LATE_MS) action()
+      else behind = setImmediate(action)
+    }
     const arm = () => {
       const left = Math.ceil(Math.max(0, due - performance.now()))
-      timer = setTimeout(() => (performance.now() < due ? arm() : action()), Math.min(left, LONGEST_TIMER_MS))
+      timer = setTimeout(fire, Math.min(left, LONGEST_TIMER_MS))
     }
     arm()
-    return () => clearTimeout(timer)
+    return () => {
+      clearTimeout(timer)
+      clearImmediate(behind)
+    }
   },
 })
 

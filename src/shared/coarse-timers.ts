@@ -14,7 +14,8 @@ export class CoarseTimers {
   after(due: number, action: () => void): () => void {
     const entry: Entry = { due, action }
     this.#entries.add(entry)
-    this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref()
+    // A tick that comes late must not fire before what arrived meanwhile is read: it looks after the loop's next turn.
+    this.#ticking ??= setInterval(() => setImmediate(() => this.#tick()), TICK_MS).unref()
     return () => this.#entries.delete(entry)
   }
 
