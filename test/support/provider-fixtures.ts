@@ -62,7 +62,7 @@ const isError = (file: string): boolean => file.startsWith('error')
  */
 export const fixturesOf = (provider: string): readonly Fixture[] =>
   readdirSync(new URL(`${provider}/`, ROOT))
-    .filter(file => file !== DEPLOYMENTS)
+    .filter(file => file.endsWith('.json') && file !== DEPLOYMENTS)
     .sort((one, other) => Number(isError(one)) - Number(isError(other)) || (one < other ? -1 : 1))
     .map(file => ({
       provider,
