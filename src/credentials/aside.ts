@@ -10,10 +10,13 @@ export type AsideWord =
 /** A vendor's library needs some 30 MB; one that runs away must not take the gateway with it. */
 const MEMORY_MB = 256
 
+/** A program that is given up has so long to end what it has begun. */
+const FAREWELL_MS = 500
+
 /**
  * Runs a program once on a thread of its own. It brings two things that a vendor's library on the gateway's own thread
  * could not have: the environment of the configuration instead of the process's, and an event loop that no request
- * waits behind while it loads and works (some 100 ms each time).
+ * waits behind while it loads and works (some 100 ms each time). A message to the program means that it is given up.
  */
 export const aside = (program: URL, { env, data }: AsideOrder, signal: Signal): Promise<unknown> =>
   new Promise((resolve, reject) => {
@@ -35,7 +38,14 @@ export const aside = (program: URL, { env, data }: AsideOrder, signal: Signal): 
       end()
       reject(fault)
     }
-    const leave = (): void => fail(new CredentialFault('no answer in time'))
+    const leave = (): void => {
+      signal.removeEventListener('abort', leave)
+      reject(new CredentialFault('no answer in time'))
+      thread.postMessage('leave')
+      // Whether it listens or not.
+      const late = setTimeout(end, FAREWELL_MS)
+      thread.once('exit', () => clearTimeout(late))
+    }
     signal.addEventListener('abort', leave)
     thread.once('message', (word: AsideWord) => {
       if (word.kind === 'fault') return fail(new CredentialFault(word.reason, { detail: word.detail }))

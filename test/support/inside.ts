@@ -16,6 +16,19 @@ export type Inside = {
   readonly recorded: (count: number, patienceMs?: number) => Promise<readonly RequestRecord[]>
 }
 
+/** Every line of a gateway's request log so far. */
+export const recordsIn = async (
+  { house }: Pick<Served, 'house'>,
+  dataDir: string,
+): Promise<readonly RequestRecord[]> => {
+  await house.journal.flush()
+  const text = await readFile(requestLogPath(dataDir), 'utf8').catch(() => '')
+  return text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line) as RequestRecord)
+}
+
 export type InsideOptions = { readonly memoryBytes?: number }
 
 export const inside = (options: InsideOptions = {}): Inside => {
@@ -25,14 +38,7 @@ export const inside = (options: InsideOptions = {}): Inside => {
     assert.ok(running, 'the gateway has not been started')
     return running
   }
-  const records = async (): Promise<readonly RequestRecord[]> => {
-    await served().house.journal.flush()
-    const text = await readFile(requestLogPath(dataDir), 'utf8').catch(() => '')
-    return text
-      .split('\n')
-      .filter(line => line !== '')
-      .map(line => JSON.parse(line) as RequestRecord)
-  }
+  const records = (): Promise<readonly RequestRecord[]> => recordsIn(served(), dataDir)
   return {
     start: async given => {
       dataDir = given.dataDir
