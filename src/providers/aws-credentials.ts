@@ -160,22 +160,18 @@ const fetched = async (order: AwsOrder, { env }: ProviderParams, tools: Tools): 
   }
 }
 
-/** What opens a door, of the variables that the library reads. */
-const SECRET_ENV = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_CONTAINER_AUTHORIZATION_TOKEN']
-
 const recipeOf = (params: ProviderParams, order: AwsOrder): Recipe => {
   const { source, webToken } = order
   const env = Object.entries(params.env)
     .filter(([name, value]) => value !== undefined && decides(name))
     .sort(([left], [right]) => (left < right ? -1 : 1))
   const written = source.kind === 'keys' ? [source.secretAccessKey, source.sessionToken] : []
-  const ambient = SECRET_ENV.map(name => params.env[name])
   return {
     id: recipeId(['aws', order, env]),
     identity: recipeId(['aws', order]),
     title: 'the AWS credential',
     mend: 'set aws_access_key_id and aws_secret_access_key, aws_profile_name, aws_role_name or litellm_params.api_key, or give this machine a role; the log has the details',
-    secrets: [...written, webToken, ...ambient].flatMap(value => (value ? [new Secret(value)] : [])),
+    secrets: [...written, webToken].flatMap(value => (value === undefined ? [] : [new Secret(value)])),
     fetch: tools => fetched(order, params, tools),
   }
 }

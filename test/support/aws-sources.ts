@@ -23,6 +23,8 @@ export type AwsSource = {
   readonly says: (line: Line) => void | Promise<void>
   /** How often it was asked for keys. */
   readonly asked: () => number | Promise<number>
+  /** Questions of one fetch that comes to nothing: the library asks some places again. */
+  readonly insists: number
   /** What nobody but the place itself may hear. */
   readonly secrets: readonly string[]
   /** The reason that is told when it has none. */
@@ -85,6 +87,7 @@ const assumedRole = async (t: Owner): Promise<AwsSource> => {
     params: { ...own, aws_role_name: ROLE, aws_session_name: 'a-session', aws_sts_endpoint: service.origin },
     env: await bareEnv(t),
     secrets: ['own-secret-4711'],
+    insists: 1,
     refusal: /\(AccessDenied\)/,
   }
 }
@@ -103,6 +106,7 @@ const webIdentity = async (t: Owner): Promise<AwsSource> => {
     },
     env,
     secrets: ['web.identity.token-4711'],
+    insists: 1,
     refusal: /\(AccessDenied\)/,
   }
 }
@@ -122,6 +126,7 @@ const container = async (t: Owner): Promise<AwsSource> => {
       AWS_CONTAINER_AUTHORIZATION_TOKEN: 'open-sesame-4711',
     },
     secrets: ['open-sesame-4711'],
+    insists: 4,
     refusal: /could not be fetched \(/,
   }
 }
@@ -139,6 +144,7 @@ const instance = async (t: Owner): Promise<AwsSource> => {
     params: {},
     env: { HOME: await temporaryDirectory(t), AWS_EC2_METADATA_SERVICE_ENDPOINT: service.origin },
     secrets: ['metadata-token-4711'],
+    insists: 2,
     refusal: /could not be fetched \(/,
   }
 }
@@ -173,6 +179,7 @@ const credentialProcess = async (t: Owner): Promise<AwsSource> => {
     },
     asked: () => linesIn(join(folder, 'asked')),
     secrets: ['command-word-4711', 'stderr-word-4711'],
+    insists: 1,
     refusal: /\(the credential process failed\)/,
   }
 }
@@ -228,6 +235,7 @@ const sso = async (t: Owner): Promise<AwsSource> => {
     params: { aws_profile_name: 'sso' },
     env: { ...env, AWS_CONFIG_FILE: await ssoProfile(home), AWS_ENDPOINT_URL_SSO: service.origin },
     secrets: ['portal-token-4711'],
+    insists: 1,
     refusal: /\(UnauthorizedException\)/,
   }
 }
