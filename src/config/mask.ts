@@ -9,6 +9,14 @@ const HARMLESS = /(?:^litellm_credential_name$|_per_token$|^prompt_cache_key$|^l
 /** Does this key hold a credential? Numbers and flags never do; names are judged by their words. */
 export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key) && !HARMLESS.test(key)
 
+const hasText = (value: Json): boolean => {
+  if (typeof value !== 'object' || value === null) return typeof value === 'string'
+  return Object.values(value).some(inner => inner !== undefined && hasText(inner))
+}
+
+/** A key that nobody knows, and whose name says that its text is a credential: it goes into no body. */
+export const isStraySecret = (key: string, value: Json): boolean => isSecretKey(key) && hasText(value)
+
 /** An address without user name, password and query, all of which may be credentials. */
 const plainAddress = (value: string): string => {
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? URL.parse(value) : null
@@ -40,10 +48,22 @@ const holdsText = (node: Node): boolean =>
 export const secretsIn = (node: Node, secret = false): string[] => {
   if (node.kind === 'scalar') return secret && typeof node.value === 'string' ? [node.value] : []
   if (node.kind === 'list') return node.items.flatMap(item => secretsIn(item, secret))
-  return [...node.entries.values()].flatMap(each => secretsIn(each.value, secret || isSecretKey(each.key)))
+  return [...node.entries.values()].flatMap(each =>
+    // What kind of credential it is anybody may know, and has to be told when it is the wrong one.
+    secretsIn(each.value, (secret && each.key !== 'type') || isSecretKey(each.key)),
+  )
 }
+
+/** A secret as it is, and as JSON, a form and an address write it: whoever repeats what he was sent may repeat those. */
+const spellingsOf = (secret: string): readonly string[] => [
+  secret,
+  JSON.stringify(secret).slice(1, -1),
+  new URLSearchParams([['', secret]]).toString().slice(1),
+  encodeURIComponent(secret.toWellFormed()),
+]
 
 export const scrub = (message: string, secrets: readonly string[]): string =>
   secrets
     .filter(secret => secret.length >= 4)
+    .flatMap(spellingsOf)
     .reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), message)

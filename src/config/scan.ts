@@ -1,3 +1,4 @@
+import type { Json } from '../wire/json.ts'
 import type { Place } from './config.ts'
 import type { Environment } from './env.ts'
 import {
@@ -8,6 +9,7 @@ import {
   rowsOf,
   type SectionName,
 } from './keys.ts'
+import { isStraySecret } from './mask.ts'
 import { didYouMean, join, nearest, type Report } from './report.ts'
 import { isUnset, type MapNode, plain } from './tree.ts'
 
@@ -22,7 +24,7 @@ export const scanSection = (
     if (isUnset(value)) continue
     const row = rowOf(section, key)
     const name = join(...path, key)
-    if (!row) scanUnknown(section, key, { name, place }, report)
+    if (!row) scanUnknown(section, key, { name, place, value: plain(value) }, report)
     else if (row.status === 'honoured' || isWithoutEffect(row, plain(value))) continue
     else if (row.status === 'refused') report.error(name, place, row.text)
     else report.say(row.status, name, place, row.text)
@@ -32,7 +34,7 @@ export const scanSection = (
 const scanUnknown = (
   section: SectionName,
   key: string,
-  at: { readonly name: string; readonly place: Place },
+  at: { readonly name: string; readonly place: Place; readonly value: Json },
   report: Report,
 ): void => {
   const known = rowsOf(section).keys()
@@ -44,11 +46,10 @@ const scanUnknown = (
   } else if (section === 'litellm_params') {
     if (isRequestParameter(key)) return
     const hint = didYouMean(key, [...known, ...requestParameters()])
-    report.warning(
-      at.name,
-      at.place,
-      `${key} is not known here: it is sent to the provider as a request parameter.${hint}`,
-    )
+    const effect = isStraySecret(key, at.value)
+      ? 'by its name it is a secret, so it is sent to nobody.'
+      : 'it is sent to the provider as a request parameter.'
+    report.warning(at.name, at.place, `${key} is not known here: ${effect}${hint}`)
   } else report.warning(at.name, at.place, `unknown key: it has no effect.${didYouMean(key, known)}`)
 }
 

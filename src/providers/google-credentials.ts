@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Secret } from '../config/secret.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Env, firstOf } from './credential.ts'
-import { googleToken } from './google-token.ts'
+import { faultOf, googleToken } from './google-token.ts'
 import type { ProviderParams } from './provider.ts'
 import { CredentialFault, type Recipe, recipeId, type Tools } from './recipe.ts'
 
@@ -30,6 +30,9 @@ export type GoogleSignIn = {
   readonly project: string | undefined
 }
 
+/** litellm_params of this file: LiteLLM's name, and its older one. */
+export const GOOGLE_SIGN_IN_PARAMS = ['vertex_credentials', 'vertex_ai_credentials']
+
 /** Where the credential comes from. */
 type Origin =
   | { readonly kind: 'json'; readonly json: JsonObject }
@@ -51,11 +54,18 @@ const asObject = (value: unknown): JsonObject | undefined => {
 
 /** A path, or the JSON itself: LiteLLM's two forms of one key. */
 const written = (value: Json | undefined, key: string): Origin | undefined => {
-  if (isObject(value)) return { kind: 'json', json: value }
+  if (isObject(value)) return checked(value, key)
   if (typeof value !== 'string' || value.trim() === '') return undefined
   if (!value.trim().startsWith('{')) return { kind: 'file', path: value.trim() }
   const json = asObject(value)
   if (json === undefined) throw new Error(`${key} begins like JSON and is none: mend it, or write a path`)
+  return checked(json, key)
+}
+
+/** What no token can come of is said at once; a file may be another one by then. */
+const checked = (json: JsonObject, key: string): Origin => {
+  const fault = faultOf(json)
+  if (fault !== undefined) throw new Error(`${key}: ${fault}`)
   return { kind: 'json', json }
 }
 
@@ -78,8 +88,10 @@ const looked = (path: string): JsonObject | undefined => {
 }
 
 const originOf = (params: ProviderParams): Origin => {
-  const own = written(params.extra.vertex_credentials, 'vertex_credentials')
-  if (own !== undefined) return own
+  for (const name of GOOGLE_SIGN_IN_PARAMS) {
+    const own = written(params.extra[name], name)
+    if (own !== undefined) return own
+  }
   if (params.ambient === false)
     throw new Error('this deployment names its own address and has no vertex_credentials of its own')
   for (const name of ['VERTEXAI_CREDENTIALS', 'GOOGLE_APPLICATION_CREDENTIALS']) {

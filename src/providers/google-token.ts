@@ -72,14 +72,14 @@ const subjectToken = async (tools: Tools, json: JsonObject): Promise<string> => 
   return value
 }
 
+const UNREADABLE = 'this credential_source is not supported yet: use a file or a url'
+
+const isReadable = ({ file, url, executable, environment_id: cloud }: JsonObject): boolean =>
+  typeof file === 'string' || (typeof url === 'string' && executable === undefined && cloud === undefined)
+
 const rawSubject = async (tools: Tools, source: JsonObject): Promise<string> => {
   if (typeof source.file === 'string') return tools.readFile(source.file)
-  if (
-    source.executable !== undefined ||
-    source.environment_id !== undefined ||
-    typeof source.url !== 'string'
-  )
-    throw new CredentialFault('this credential_source is not supported yet: use a file or a url')
+  if (!isReadable(source) || typeof source.url !== 'string') throw new CredentialFault(UNREADABLE)
   const headers = isObject(source.headers)
     ? Object.fromEntries(Object.entries(source.headers).map(([name, value]) => [name, String(value)]))
     : {}
@@ -107,6 +107,11 @@ const externalAccount = async (tools: Tools, json: JsonObject): Promise<Fetched>
     : impersonated(tools, json, federated)
 }
 
+const innerOf = ({ source_credentials: inner }: JsonObject): JsonObject => {
+  if (isObject(inner)) return inner
+  throw new CredentialFault('the source_credentials are no object')
+}
+
 const impersonated = async (tools: Tools, json: JsonObject, first: Fetched): Promise<Fetched> => {
   if (first.held.kind !== 'bearer') throw new CredentialFault('no token to impersonate with')
   const body = await askForObject(tools, {
@@ -123,24 +128,44 @@ const impersonated = async (tools: Tools, json: JsonObject, first: Fetched): Pro
   return bearerToken(textOf(body, 'accessToken'), Number.isNaN(until) ? undefined : until - tools.wall())
 }
 
+/** What each type cannot do without. */
+const MEMBERS: Readonly<Record<string, readonly string[]>> = {
+  service_account: ['client_email', 'private_key'],
+  authorized_user: ['client_id', 'client_secret', 'refresh_token'],
+  external_account: ['token_url', 'audience', 'subject_token_type', 'credential_source'],
+  impersonated_service_account: ['service_account_impersonation_url', 'source_credentials'],
+}
+
+/** Without a type it is a service account's. */
+const typeOf = ({ type }: JsonObject): string => (type === undefined ? 'service_account' : String(type))
+
+/** Why no token can come of this JSON, with the mend; undefined: it can be tried. */
+export const faultOf = (json: JsonObject): string | undefined => {
+  const type = typeOf(json)
+  const members = Object.hasOwn(MEMBERS, type) ? MEMBERS[type] : undefined
+  if (members === undefined)
+    return `credentials of type ${type.slice(0, 40)} are not supported: use one of ${Object.keys(MEMBERS).join(', ')}`
+  const lacking = members.filter(name => json[name] === undefined)
+  if (lacking.length > 0) return `a credential of type ${type} needs ${lacking.join(', ')}`
+  if (isObject(json.source_credentials)) return faultOf(json.source_credentials)
+  const { credential_source: source } = json
+  return type === 'external_account' && !(isObject(source) && isReadable(source)) ? UNREADABLE : undefined
+}
+
 /** One access token for the scope cloud-platform. Rejects with CredentialFault. */
 export const googleToken = async (tools: Tools, source: GoogleSource): Promise<Fetched> => {
   if (source.kind === 'metadata') return fromMetadata(tools, source.host)
   const { json } = source
-  switch (json.type) {
+  const fault = faultOf(json)
+  if (fault !== undefined) throw new CredentialFault(fault)
+  switch (typeOf(json)) {
     case 'authorized_user':
       return authorizedUser(tools, json)
     case 'external_account':
       return externalAccount(tools, json)
-    case 'impersonated_service_account': {
-      const inner = json.source_credentials
-      if (!isObject(inner)) throw new CredentialFault('the credential has no source_credentials')
-      return impersonated(tools, json, await googleToken(tools, { kind: 'json', json: inner }))
-    }
-    case 'service_account':
-    case undefined:
-      return serviceAccount(tools, json)
+    case 'impersonated_service_account':
+      return impersonated(tools, json, await googleToken(tools, { kind: 'json', json: innerOf(json) }))
     default:
-      throw new CredentialFault(`credentials of type ${String(json.type).slice(0, 40)} are not supported`)
+      return serviceAccount(tools, json)
   }
 }

@@ -7,7 +7,7 @@ import { joinQuery, printBase } from './address.ts'
 import { findKey } from './credential.ts'
 import { embeddingBody, embeddingReading, wantsEmbeddings } from './embedding.ts'
 import { geminiBody, geminiReading, queryOf, streamQuery, verbOf, withoutForeign } from './gemini-dialect.ts'
-import { googleSignIn } from './google-credentials.ts'
+import { GOOGLE_SIGN_IN_PARAMS, googleSignIn } from './google-credentials.ts'
 import { withoutForeign as forMessages, messagesBody, messagesReading } from './messages-dialect.ts'
 import type {
   Ask,
@@ -21,7 +21,7 @@ import type {
 } from './provider.ts'
 import { bearerOf, type Recipe } from './recipe.ts'
 import { draftHeaders, unlessGiven } from './same-dialect.ts'
-import { modelPathOf, readPlace, readVertexModel, type VertexPlace } from './vertex-place.ts'
+import { modelPathOf, PLACE_PARAMS, readPlace, readVertexModel, type VertexPlace } from './vertex-place.ts'
 
 /** Gemini and Claude on Google Cloud. Each model is spoken to in its own dialect; address and credential are one. */
 
@@ -163,6 +163,6 @@ export const vertexAi: Provider = {
   ownsResources: false,
   // Claude's own way of counting is not served here.
   counts: ask => ask.route.shape === 'gemini_tokens' && !isClaude(ask.model),
-  params: ['vertex_project', 'vertex_location', 'vertex_credentials'],
+  params: [...PLACE_PARAMS, ...GOOGLE_SIGN_IN_PARAMS],
   connect,
 }

@@ -1,3 +1,4 @@
+import type { Json } from '../wire/json.ts'
 import { type Base, parseBase, segment } from './address.ts'
 import { firstOf } from './credential.ts'
 import { type ProviderParams, Unsupported } from './provider.ts'
@@ -13,10 +14,17 @@ const SEVERAL: ReadonlySet<string> = new Set(['us', 'eu'])
 const PROJECT_ENV = ['VERTEXAI_PROJECT', 'VERTEX_PROJECT', 'GOOGLE_CLOUD_PROJECT']
 const LOCATION_ENV = ['VERTEXAI_LOCATION', 'VERTEX_LOCATION', 'GOOGLE_CLOUD_LOCATION']
 
-const textOf = (params: ProviderParams, name: string): string | undefined => {
-  const value = params.extra[name]
-  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined
-}
+/** litellm_params of this file: LiteLLM's names, and its older ones. */
+export const PLACE_PARAMS = ['vertex_project', 'vertex_location', 'vertex_ai_project', 'vertex_ai_location']
+
+const textIn = (value: Json | undefined): string | undefined =>
+  typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined
+
+/** `project` or `location`, as the deployment says it, then litellm_settings. */
+const written = ({ extra, settings }: ProviderParams, what: string): string | undefined =>
+  textIn(extra[`vertex_${what}`]) ??
+  textIn(extra[`vertex_ai_${what}`]) ??
+  textIn(settings?.[`vertex_${what}`])
 
 export type VertexPlace = {
   /** scheme://host, and a path before the version where the deployment names an address of its own. */
@@ -38,19 +46,19 @@ const VERSION = /^v\d+(?:beta\d+)?$/
 
 /** Throws Error with a sentence that says what is wrong with a location or an address. */
 export const readPlace = (params: ProviderParams, projectOfCredential: string | undefined): VertexPlace => {
-  const location = textOf(params, 'vertex_location') ?? firstOf(params.env, LOCATION_ENV) ?? DEFAULT_LOCATION
+  const location = written(params, 'location') ?? firstOf(params.env, LOCATION_ENV) ?? DEFAULT_LOCATION
   // It becomes a part of the host that gets the credential.
   if (!LOCATION.test(location))
     throw new Error('vertex_location is no location: write one like us-east5 or global')
-  const written = params.apiBase?.trim() || firstOf(params.env, ['VERTEXAI_API_BASE', 'VERTEX_AI_API_BASE'])
-  const base = parseBase(written ?? hostOf(location))
+  const address = params.apiBase?.trim() || firstOf(params.env, ['VERTEXAI_API_BASE', 'VERTEX_AI_API_BASE'])
+  const base = parseBase(address ?? hostOf(location))
   const last = base.path.split('/').at(-1) ?? ''
   const named = VERSION.test(last)
   return {
     base: named ? { ...base, path: base.path.slice(0, -last.length - 1) } : base,
     version: named ? last : params.apiVersion?.trim() || 'v1',
     location,
-    project: textOf(params, 'vertex_project') ?? firstOf(params.env, PROJECT_ENV) ?? projectOfCredential,
+    project: written(params, 'project') ?? firstOf(params.env, PROJECT_ENV) ?? projectOfCredential,
   }
 }
 

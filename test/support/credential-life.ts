@@ -14,6 +14,8 @@ export type CredentialLife = {
   /** litellm_params of the deployment, its upstream's address among them. */
   readonly params: JsonObject
   readonly env: Readonly<Record<string, string>>
+  /** litellm_settings */
+  readonly settings?: JsonObject
   /** The upstream: it takes whatever it is called with. */
   readonly provider: TokenService
   /** From now on the place gives the credential of this number, or none. */
@@ -35,7 +37,7 @@ export type CredentialLife = {
   readonly refusal: RegExp
 }
 
-const raise = async (t: TestContext, { params, env }: CredentialLife) => {
+const raise = async (t: TestContext, { params, env, settings = {} }: CredentialLife) => {
   const clock = steady()
   const living = (group: string): JsonObject => ({
     model_name: group,
@@ -47,6 +49,7 @@ const raise = async (t: TestContext, { params, env }: CredentialLife) => {
     config: ({ backup }) => ({
       model_list: [living('star'), living('alone'), deployment('understudy', backup, 'gpt-4.1-mini')],
       router_settings: { num_retries: 0, disable_cooldowns: true, fallbacks: [{ star: ['understudy'] }] },
+      litellm_settings: settings,
     }),
     env,
     start: clock.start,

@@ -97,6 +97,10 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
     'azure_password',
     'azure_scope',
   ]),
+  later(
+    'azure_ad_token_provider',
+    'A function of Python cannot be called: set client_secret, azure_ad_token: oidc/…, or enable_azure_ad_token_refresh.',
+  ),
   ...ofProvider('Where AWS credentials come from: see [providers.md](providers.md#aws-credentials).', [
     'aws_access_key_id',
     'aws_secret_access_key',
@@ -110,10 +114,13 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
   ]),
   ...ofProvider('A Google credential: see [providers.md](providers.md#google-credentials).', [
     'vertex_credentials',
+    'vertex_ai_credentials',
   ]),
   ...ofProvider('For the provider that knows it.', [
     'vertex_project',
     'vertex_location',
+    'vertex_ai_project',
+    'vertex_ai_location',
     'aws_region_name',
     'aws_bedrock_runtime_endpoint',
     'watsonx_region_name',

@@ -43,6 +43,7 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
     'Azure deployments without a key sign in with what the environment has: see [providers.md](providers.md#azure-sign-in).',
     ['enable_azure_ad_token_refresh'],
   ),
+  ...ofProvider('For Vertex AI deployments that name none.', ['vertex_project', 'vertex_location']),
   fixed('json_logs', 'Logs are always JSON lines.', false, true),
   differs(
     'enable_preview_features',

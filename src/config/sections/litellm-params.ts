@@ -1,7 +1,8 @@
 import type { output } from 'zod'
 import type { Provider } from '../../providers/provider.ts'
 import type { JsonObject } from '../../wire/json.ts'
-import { rowOf } from '../keys.ts'
+import { isRequestParameter, rowOf } from '../keys.ts'
+import { isStraySecret } from '../mask.ts'
 import { join, type Report } from '../report.ts'
 import { amount, count, flag, json, number, object, seconds, text, texts } from '../shapes.ts'
 import { entry, type MapNode, record, settings } from '../tree.ts'
@@ -44,12 +45,19 @@ export type OwnParams = output<typeof LITELLM_PARAMS_SHAPE>
 /** Rows of the key table that are nevertheless body values: put before, or used instead of, the request's. */
 const BODY_KEYS = new Set(['tools', 'tool_choice'])
 
-/** litellm_params that become body values when the request has none: whatever is neither ours nor the provider's. */
+/**
+ * litellm_params that become body values when the request has none: whatever is neither ours nor the provider's, and no
+ * secret by another name than the provider's.
+ */
 export const requestDefaults = (node: MapNode, provider: Provider): JsonObject => {
   const theirs = new Set(provider.params)
   return record(
     Object.entries(settings(node)).filter(
-      ([key]) => BODY_KEYS.has(key) || (!rowOf('litellm_params', key) && !theirs.has(key)),
+      ([key, value]) =>
+        BODY_KEYS.has(key) ||
+        (!rowOf('litellm_params', key) &&
+          !theirs.has(key) &&
+          (isRequestParameter(key) || !isStraySecret(key, value))),
     ),
   )
 }
