@@ -168,7 +168,8 @@ const partsOf = (block: Json, path: string, reader: Reader): Part[] => {
         },
       ]
     case 'compaction':
-      return typeof block.content === 'string' ? [{ kind: 'summary', text: block.content }] : []
+      // One without a text is a compaction that failed, and the API passes over it.
+      return []
     default:
       return contentPart(block, path, reader) ?? unknownBlock(block, path, reader)
   }
@@ -176,10 +177,38 @@ const partsOf = (block: Json, path: string, reader: Reader): Part[] => {
 
 const ROLES: ReadonlySet<string> = new Set<Turn['role']>(['user', 'assistant', 'system'])
 
-/** `messages` in the order they were said. Throws Unsupported for what no other provider can read. */
+/** The latest compaction of a conversation, and where it stands. */
+type Compacted = { readonly at: number; readonly place: number; readonly text: string }
+
+const NOT_COMPACTED: Compacted = { at: -1, place: -1, text: '' }
+
+/** The API reads nothing of what stands before it; so nobody else does. */
+const latestCompaction = (messages: readonly Json[]): Compacted => {
+  for (let at = messages.length - 1; at >= 0; at--) {
+    const message = messages[at] ?? null
+    const blocks = isObject(message) ? (listOf(message.content) ?? []) : []
+    const place = blocks.findLastIndex(
+      block => isObject(block) && block.type === 'compaction' && summaryOf(block) !== '',
+    )
+    const block = blocks[place]
+    if (isObject(block)) return { at, place, text: summaryOf(block) }
+  }
+  return NOT_COMPACTED
+}
+
+const summaryOf = ({ content }: JsonObject): string => textOf(content) ?? ''
+
+/**
+ * `messages` in the order they were said, from the latest compaction on: its text takes the place of all before it.
+ * Throws Unsupported for what no other provider can read.
+ */
 export const turnsOf = (messages: Json | undefined, losses: Losses): Turn[] => {
   const reader: Reader = { losses, calls: new Map() }
-  return (listOf(messages) ?? []).map((message, at) => {
+  const list = listOf(messages) ?? []
+  const { at: compacted, place: last, text } = latestCompaction(list)
+  const summary: Turn[] = text === '' ? [] : [{ role: 'user', parts: [{ kind: 'summary', text }] }]
+  const turns = list.map((message, at): Turn | undefined => {
+    if (at < compacted) return undefined
     const path = `messages[${at}]`
     if (!isObject(message) || !ROLES.has(String(message.role)))
       throw new Unsupported(`'${path}' is no message of a user, an assistant or the system`, path)
@@ -190,9 +219,12 @@ export const turnsOf = (messages: Json | undefined, losses: Losses): Turn[] => {
     const blocks = listOf(content) ?? []
     return {
       role,
-      parts: blocks.flatMap((block, place) => partsOf(block, `${path}.content[${place}]`, reader)),
+      parts: blocks.flatMap((block, place) =>
+        at === compacted && place <= last ? [] : partsOf(block, `${path}.content[${place}]`, reader),
+      ),
     }
   })
+  return [...summary, ...turns.filter(turn => turn !== undefined)]
 }
 
 /** A client that counts its calls by a first line of the prompt: it says nothing to a model, and changes with its version. */

@@ -235,6 +235,20 @@ export const BOUND_STATE: readonly BoundKind[] = [
     how: 'at everybody else; and where a signature is refused, once, with `thinking` in the middle of a turn',
   },
   {
+    name: 'a compaction of Claude',
+    shown: '`messages[*].content[*]` of type `compaction`',
+    readers: CLAUDE,
+    away: 'in words',
+    how: 'its text in the place of all that stands before it, which Claude would not read either; its signature and its sealed part are left out',
+  },
+  {
+    name: 'where an answer may be made',
+    shown: '`inference_geo`',
+    readers: "Anthropic's own service",
+    away: 'stays',
+    how: 'Bedrock, Vertex AI, Azure and every other dialect refuse it by name before anything is sent, whatever `drop_params` says; servers of OpenAI’s dialect get it as it is. Nobody is asked again without it',
+  },
+  {
     name: 'thought signatures of Gemini',
     shown: '`thoughtSignature`',
     readers: 'Gemini',

@@ -107,6 +107,7 @@ const MEANINGS: readonly Meaning[] = [
   { path: 'toolConfig', because: 'the model could not do what it is asked to' },
   { path: 'container', because: 'the model could not do what it is asked to' },
   { path: 'cachedContent', because: 'it is what was said before' },
+  { path: 'inference_geo', because: 'it says where the answer may be made' },
   { path: 'guardrailConfig', because: 'it says what may not pass' },
   { path: 'safetySettings', because: 'it says what may not pass' },
   { path: 'generationConfig', because: shape, bound: GENERATION },

@@ -7,6 +7,7 @@ import type { Asked, Door, NeutralRequest, Target, Upstream } from '../dialects/
 import { decodingOwnNames, withFittingNames } from '../dialects/tool-names.ts'
 import { applyEdits, joinSegments, type Warning } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
+import { refuseGeo } from './inference-geo.ts'
 import { unsupportedText } from './parameters.ts'
 import { type Ask, type Reading, type Stamp, Unsupported } from './provider.ts'
 
@@ -77,6 +78,7 @@ export const settledLosses = (
 
 /** Throws Unsupported: for what cannot be carried, and with drop_params off for a parameter that would be lost. */
 export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: string): Bridged => {
+  refuseGeo(ask, provider)
   const losses = collectLosses()
   const request = readAs(doorOf(ask, provider), ask, requestOf(ask, provider), losses)
   const body = upstream.write(withFittingNames(request, upstream), target, losses)

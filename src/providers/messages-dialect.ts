@@ -5,6 +5,7 @@ import { documentAsEvents, type Whole } from '../dialects/compaction-events.ts'
 import type { Edit, Warning } from '../wire/edit.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { bridge, bridgedReading } from './bridged.ts'
+import { refuseGeo } from './inference-geo.ts'
 import { missingThinking } from './missing-thinking.ts'
 import { type Ask, type HeaderPair, type Reading, type Stamp, Unsupported } from './provider.ts'
 import { encodeBody } from './same-dialect.ts'
@@ -47,6 +48,7 @@ const RESTING: Warning = {
 /** The body in the Messages dialect, whatever the client speaks. Throws Unsupported for what cannot be carried. */
 export const messagesBody = (ask: Ask, model: string, provider: string): MessagesBody => {
   if (speaksMessages(ask)) {
+    refuseGeo(ask, provider)
     const resting = missingThinking(ask)
     const { body, edits } = encodeBody(ask, model, resting)
     return { body, edits, warnings: resting.length === 0 ? [] : [RESTING] }
