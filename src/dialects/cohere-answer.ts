@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { FailedAnswer } from './bridge.ts'
 import { idFor } from './chat-answer.ts'
+import { errorObjectOf } from './error-object.ts'
 import type { NeutralAnswer, Part, Stop } from './neutral.ts'
 import { listOf, objectOf, textOf, unsaid } from './read-json.ts'
 import type { Usage } from './shape.ts'
@@ -113,6 +114,9 @@ const callParts = (message: JsonObject, id: string | undefined): readonly Part[]
 
 /** Throws FailedAnswer when the generation failed, Error when it is no answer of this API. */
 export const readCohere = (answer: JsonObject): NeutralAnswer => {
+  // An error's body has a sentence where an answer has its message.
+  if (typeof answer.message === 'string')
+    throw new FailedAnswer(errorObjectOf(answer) ?? unsaid('The generation failed.', 'server_error'))
   const message = objectOf(answer.message)
   if (message === undefined) throw new Error('the answer has no message')
   const failure = failureOf(answer.finish_reason)

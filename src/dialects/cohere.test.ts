@@ -6,6 +6,7 @@ import { CHAT } from '../stage/cohere-columns.ts'
 import { checkChat } from '../stage/cohere-rules.ts'
 import { checkFields } from '../stage/cohere-shape.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
+import { FailedAnswer } from './bridge.ts'
 import { cohereUpstream } from './cohere.ts'
 import { collectLosses } from './losses.ts'
 import { call, request, result, turn } from './neutral.fixture.ts'
@@ -374,6 +375,14 @@ describe('an answer', () => {
       assert.equal(heard(START + broken + END).at(-1)?.kind, 'error')
     assert.equal(heard(END).at(-1)?.kind, 'error')
     assert.throws(() => cohereUpstream.answer({ text: 'version 1' }), /no message/)
+  })
+
+  test('an error’s body in a success is told in the provider’s own words', () => {
+    const message = 'The model is currently overloaded, please try again later.'
+    assert.throws(
+      () => cohereUpstream.answer({ id: '1', message }),
+      (error: unknown) => error instanceof FailedAnswer && error.error.message === message,
+    )
   })
 
   test('how likely the words were', () => {

@@ -8,6 +8,7 @@ import type { Player } from './targets.ts'
 
 const FORMS: readonly (readonly [path: RegExp, form: Form])[] = [
   [/\/chat\/completions(?:\?|$)/, 'chat'],
+  [/\/v2\/chat$/, 'cohere'],
   [/\/responses\/compact(?:\?|$)/, 'compaction'],
   [/\/responses(?:\?|$)/, 'responses'],
   [/\/messages\/count_tokens(?:\?|$)/, 'message_tokens'],

@@ -20,6 +20,7 @@ export const ENDS: readonly string[] = [
   'gemini',
   'vertex-claude',
   'vertex-gemini',
+  'cohere',
   'bedrock',
 ]
 

@@ -76,6 +76,7 @@ export const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries([
     model: 'gemini-2.5-flash',
     params: VERTEX,
   }),
+  kind('cohere', 'Cohere’s own chat', { speaks: 'cohere', model: 'command-a-vision-07-2025' }),
   kind('bedrock', 'Bedrock’s Converse', { speaks: 'bedrock', model: BEDROCK_MODEL }),
 ])
 

@@ -10,9 +10,9 @@ export type Kind = 'document' | 'events' | 'bytes'
 
 /**
  * In which form an answer is written: its endpoint's, or where a provider has its own, that. invoke: events of Messages
- * in Bedrock's frames.
+ * in Bedrock's frames. cohere: Cohere's chat.
  */
-export type Form = ShapeName | 'converse' | 'invoke'
+export type Form = ShapeName | 'converse' | 'invoke' | 'cohere'
 
 /** Its events come in binary frames. */
 export const isFramed = ({ form }: Pick<Row, 'form'>): boolean => form === 'converse' || form === 'invoke'

@@ -66,6 +66,8 @@ const ANYTHING: JsonObject = {
   input_tokens: 1,
   candidates: [{ content: { parts: [{ text: 'one' }], role: 'model' }, finishReason: 'STOP' }],
   totalTokens: 1,
+  finish_reason: 'COMPLETE',
+  message: { role: 'assistant', content: [{ type: 'text', text: 'one' }] },
 }
 
 const wrongType: Fault = {
@@ -130,6 +132,12 @@ const HOLLOW: Readonly<Partial<Record<Form, JsonObject>>> = {
   gemini: { candidates: [], usageMetadata: { promptTokenCount: 1 }, modelVersion: 'm' },
   gemini_tokens: {},
   compaction: { id: 'resp_1', object: 'response.compaction', created_at: 1, output: [] },
+  cohere: {
+    id: 'matrix_1',
+    finish_reason: 'COMPLETE',
+    message: { role: 'assistant', content: [] },
+    usage: { tokens: { input_tokens: 1, output_tokens: 0 } },
+  },
   converse: {
     output: { message: { role: 'assistant', content: [] } },
     stopReason: 'end_turn',

@@ -32,6 +32,7 @@ const overloaded = ({ flavour }: Row): JsonObject => {
 /** An error as the dialects of this kind of stream spell it. */
 const errorEvent = (row: Row): Uint8Array => {
   if (isFramed(row)) return exceptionFrame('serviceUnavailableException', 'Too many connections.')
+  if (row.form === 'cohere') return Buffer.from(`data: ${JSON.stringify(errorBodyOf('cohere', 503))}\n\n`)
   const error = overloaded(row)
   const plain = row.form === 'chat' || row.form === 'completions' || row.form === 'gemini'
   return Buffer.from(
@@ -56,7 +57,7 @@ const isDone = (bytes: Uint8Array): boolean => Buffer.from(bytes).toString() ===
 const endsWithDone = ({ form }: Row): boolean => form === 'chat' || form === 'completions'
 
 const opensQuietly = ({ form }: Row): boolean =>
-  ['chat', 'responses', 'messages', 'converse', 'invoke'].includes(form)
+  ['chat', 'responses', 'messages', 'converse', 'invoke', 'cohere'].includes(form)
 
 /** An answer begins and does not go on as it should. */
 export const FLOWS: readonly Fault[] = [

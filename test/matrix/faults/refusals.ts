@@ -69,6 +69,12 @@ const google = (code: number, status: string, message: string): Spoken => ({
   body: { error: { code, message, status } },
 })
 
+/** Cohere has a sentence, and no word for a program. */
+const coherent = (message: string, status?: number): Spoken => ({
+  body: { id: 'matrix', message },
+  ...(status === undefined ? {} : { status }),
+})
+
 const amazon = (message: string, exception?: string): Spoken => ({
   body: { message },
   ...(exception === undefined ? {} : { exception }),
@@ -85,12 +91,16 @@ const TOO_LONG: Said = {
     'INVALID_ARGUMENT',
     'The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).',
   ),
+  cohere: coherent(
+    'too many tokens: total number of tokens in the prompt cannot exceed 128000 - received 210000. Try using a shorter prompt.',
+  ),
   bedrock: amazon('Input is too long for requested model.'),
 }
 const UNSAFE: Said = {
   openai: blamed('The request was refused by the safety system.', 'content_policy_violation'),
   anthropic: anthropic('invalid_request_error', 'Output blocked by content filtering policy'),
   gemini: google(400, 'INVALID_ARGUMENT', 'The prompt was blocked because it contains prohibited content.'),
+  cohere: coherent('The request was blocked by our content moderation policy.', 422),
   bedrock: amazon('This request has been blocked by our content filters.'),
 }
 const POOR: Said = {
@@ -108,17 +118,20 @@ const NO_MONEY: Said = {
   openai: { message: 'Payment required.', type: 'billing', param: null, code: null },
   anthropic: anthropic('billing_error', 'Your payment method failed.'),
   gemini: google(402, 'RESOURCE_EXHAUSTED', 'Billing account is not in good standing.'),
+  cohere: coherent('Please add or update your payment method to continue'),
 }
 const NO_MODEL: Said = {
   openai: blamed('The model `matrix` does not exist or you do not have access to it.', 'model_not_found'),
   anthropic: anthropic('not_found_error', 'model: claude-0'),
   gemini: google(404, 'NOT_FOUND', 'models/gemini-0 is not found for API version v1beta.'),
+  cohere: coherent("model 'command-0' was removed on September 15, 2025."),
   bedrock: amazon('The provided model identifier is invalid.'),
 }
 const NO_ROUTE: Said = {
   openai: blamed('Invalid URL (POST /v1/nowhere)', null),
   anthropic: anthropic('not_found_error', 'Not Found'),
   gemini: google(404, 'NOT_FOUND', 'Not Found'),
+  cohere: coherent('404 page not found'),
   bedrock: amazon('Unknown operation.', 'UnknownOperationException'),
 }
 /** Too much for now. */
@@ -134,6 +147,7 @@ const BUSY: Said = {
     'This request would exceed your organization’s rate limit of 40,000 input tokens per minute.',
   ),
   gemini: google(429, 'RESOURCE_EXHAUSTED', 'Resource has been exhausted (e.g. check quota).'),
+  cohere: coherent('You are past the per minute request limit, please wait and try again later.'),
   bedrock: amazon('Too many requests, please wait before trying again.'),
 }
 
