@@ -1,4 +1,7 @@
+import { traitsOf } from '../dialects/anthropic-messages-models.ts'
 import { embeddingWireFor } from '../dialects/bedrock-embeddings.ts'
+import { objectOf } from '../dialects/read-json.ts'
+import { valueAt } from '../wire/index.ts'
 import { type Ask, Unsupported } from './provider.ts'
 
 /** What a deployment's model string says of Bedrock: which model, where, and by which of its two APIs. */
@@ -44,12 +47,24 @@ export const readModel = (model: string): BedrockModel => {
   return { id, region: region ?? (fromArn && REGION.test(fromArn) ? fromArn : undefined), api }
 }
 
+/** An answer that has to follow a schema. */
+const isBound = ({ body }: Ask): boolean => {
+  if (body.kind !== 'json') return false
+  const { index } = body
+  if (index.members.has('output_format')) return true
+  return index.members.has('output_config') && objectOf(valueAt(index, 'output_config'))?.format !== undefined
+}
+
+/** What only Converse can do for this model: where it knows no schema, the translation has other means. */
+const needsConverse = (ask: Ask, id: string): boolean =>
+  ask.route.shape === 'messages' && !traitsOf(id).structured && isBound(ask)
+
 /** Claude's own clients reach it in its own dialect; everybody else by Converse, which every model has. */
-export const apiFor = ({ route }: Ask, { id, api }: BedrockModel): BedrockApi => {
+export const apiFor = (ask: Ask, { id, api }: BedrockModel): BedrockApi => {
   if (api !== undefined) return api
-  return isClaude(id) && (route.shape === 'messages' || route.shape === 'message_tokens')
-    ? 'invoke'
-    : 'converse'
+  const { shape } = ask.route
+  const own = isClaude(id) && (shape === 'messages' || shape === 'message_tokens')
+  return own && !needsConverse(ask, id) ? 'invoke' : 'converse'
 }
 
 /** The model's own id, as CountTokens wants it: no profile of several regions. Undefined: it is hidden in an ARN. */

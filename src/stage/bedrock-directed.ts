@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { BedrockAnswer } from './bedrock-answer.ts'
 import { type Cue, dueCall, newestWish } from './calls.ts'
-import { directionOf, sample } from './lines.ts'
+import { type Direction, directionOf, sample } from './lines.ts'
 
 /** What a model behind Converse says when nothing is scripted: what the prompt directs, or a greeting. */
 
@@ -25,8 +25,8 @@ const specsIn = (config: JsonObject): readonly JsonObject[] =>
   objectsIn(config.tools).flatMap(({ toolSpec }) => (isObject(toolSpec) ? [toolSpec] : []))
 
 /** Arguments that the tool's schema accepts. */
-const argumentsOf = (spec: JsonObject | undefined): JsonObject => {
-  const made = sample(isObject(spec?.inputSchema) ? spec.inputSchema.json : undefined, 'enter')
+const argumentsOf = (spec: JsonObject | undefined, text: string): JsonObject => {
+  const made = sample(isObject(spec?.inputSchema) ? spec.inputSchema.json : undefined, text)
   return isObject(made) ? made : {}
 }
 
@@ -39,29 +39,31 @@ const forcedTool = ({ toolChoice }: JsonObject, [first]: readonly string[]): str
 
 type Call = { readonly name: string; readonly input: JsonObject }
 
-const callOf = (request: JsonObject, cues: readonly Cue[], wantsTool: boolean): Call | undefined => {
+const callOf = (request: JsonObject, cues: readonly Cue[], direction: Direction): Call | undefined => {
   const config = isObject(request.toolConfig) ? request.toolConfig : {}
   const specs = specsIn(config)
   const names = specs.map(({ name }) => String(name))
   const due = dueCall(cues, names)
   if (due !== undefined) return { name: due.name, input: due.args }
-  const asked = wantsTool && cues.at(-1) !== 'result' ? names[0] : undefined
+  const asked = direction.callTool && cues.at(-1) !== 'result' ? names[0] : undefined
   const name = forcedTool(config, names) ?? asked
-  return name === undefined ? undefined : { name, input: argumentsOf(specs.find(spec => spec.name === name)) }
+  if (name === undefined) return undefined
+  const spec = specs.find(one => one.name === name)
+  return { name, input: argumentsOf(spec, direction.text) }
 }
 
 const THOUGHT = { reasoningText: { text: 'The lead has forgotten it.', signature: 'c3RhZ2U=' } }
 
-export const directedAnswer = (request: JsonObject): BedrockAnswer => {
+export const directedAnswer = (request: JsonObject, says = GREETING): BedrockAnswer => {
   const usage = { inputTokens: 12, outputTokens: 5, totalTokens: 17 }
   const spoken = objectsIn(request.messages).filter(({ role }) => role === 'user')
   const cues = spoken.flatMap(cuesOf)
   const { prompt, results } = newestWish(cues)
-  const direction = directionOf(prompt, GREETING)
+  const direction = directionOf(prompt, says)
   const thoughts = direction.reason ? [{ reasoningContent: THOUGHT }] : []
   if (direction.refuse)
     return { content: [{ text: 'I cannot say that.' }], stopReason: 'content_filtered', usage }
-  const call = callOf(request, cues, direction.callTool)
+  const call = callOf(request, cues, direction)
   if (call === undefined)
     return { content: [...thoughts, { text: direction.text }], stopReason: 'end_turn', usage }
   const toolUse = { toolUseId: `tooluse_stage_${results + 1}`, ...call }

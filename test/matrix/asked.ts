@@ -1,4 +1,5 @@
 import type { Heard } from '../support/heard.ts'
+import { holdsCall } from './openings.ts'
 import type { Form, Row } from './rows.ts'
 import type { Script } from './script.ts'
 import type { Request } from './seen.ts'
@@ -10,6 +11,7 @@ const FORMS: readonly (readonly [path: RegExp, form: Form])[] = [
   [/\/chat\/completions(?:\?|$)/, 'chat'],
   [/\/v2\/chat$/, 'cohere'],
   [/\/responses\/compact(?:\?|$)/, 'compaction'],
+  [/\/responses\/input_tokens(?:\?|$)/, 'resource'],
   [/\/responses(?:\?|$)/, 'responses'],
   [/\/messages\/count_tokens(?:\?|$)/, 'message_tokens'],
   [/\/messages(?:\?|$)|:(?:streamR|r)awPredict$/, 'messages'],
@@ -47,12 +49,14 @@ export const asAsked = (row: Row, { kind }: Player, { request, healthy, heard }:
   if (row.pair === undefined || request === undefined) return row
   const type = typeof healthy?.head === 'object' ? (healthy.head.headers['content-type'] ?? '') : ''
   const streams = EVENTS.test(type)
+  const form = formOf(request.path)
+  const isWithheld = isHeld(row, heard) || (streams && holdsCall(row, form, healthy))
   return {
     ...row,
-    form: formOf(request.path),
+    form,
     flavour: kind.speaks,
     stream: streams,
     kind: streams ? 'events' : 'document',
-    ...(isHeld(row, heard) ? { held: true } : {}),
+    ...(isWithheld ? { held: true } : {}),
   }
 }

@@ -1,11 +1,12 @@
 import type { Draft } from '../../src/providers/provider.ts'
 import { answerFrames, type StageFrame, wholeAnswer } from '../../src/stage/bedrock-answer.ts'
+import { directedAnswer } from '../../src/stage/bedrock-directed.ts'
 import { claudeScene, countOf, invokePerformance } from '../../src/stage/bedrock-invoke.ts'
 import { checkInvoke, countedBody } from '../../src/stage/bedrock-invoke-rules.ts'
 import { checkConverse } from '../../src/stage/bedrock-rules.ts'
 import { Breach } from '../../src/stage/bedrock-shape.ts'
 import { CANONICAL } from '../../src/stage/lines.ts'
-import type { Json, JsonObject } from '../../src/wire/json.ts'
+import { isObject, type Json, type JsonObject } from '../../src/wire/json.ts'
 import { bedrockException } from './bedrock-errors.ts'
 import { type Script, single } from './script.ts'
 
@@ -26,16 +27,11 @@ const framed = (parts: readonly StageFrame[]): Script => ({
   ending: 'end',
 })
 
-const CONVERSED = {
-  content: [{ text: CANONICAL }],
-  stopReason: 'end_turn',
-  usage: { inputTokens: 12, outputTokens: 5, totalTokens: 17 },
-}
-
 /** Throws Breach. */
 const conversed = (body: Json, streams: boolean): Script => {
   checkConverse(body)
-  return streams ? framed(answerFrames(CONVERSED)) : document(wholeAnswer(CONVERSED))
+  const answer = directedAnswer(isObject(body) ? body : {}, CANONICAL)
+  return streams ? framed(answerFrames(answer)) : document(wholeAnswer(answer))
 }
 
 const scene = claudeScene({ says: CANONICAL })

@@ -31,6 +31,7 @@ export const conductRow = async (sheet: Sheet, rehearsal: Rehearsal, wanted: Wan
   for (const fault of sheet.faults) {
     for (const target of sheet.targets) {
       const cell: Cell = { row, fault, target, client: 'stays' }
+      if (!sheet.has(cell)) continue
       if (fault.wire === 'only' || wanted.plays?.(cell) === false) {
         foretell(sheet, scene, fault, target)
         continue

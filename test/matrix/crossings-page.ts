@@ -1,9 +1,10 @@
-import { ENDS, SOURCES } from './crossings.ts'
+import { ENDS } from './crossings.ts'
 import { kindNamed } from './kinds.ts'
 import { summaryOf } from './print.ts'
 import type { Row } from './rows.ts'
 import type { Mark, Result } from './scene.ts'
 import type { Sheet } from './sheet.ts'
+import { SOURCES } from './ways.ts'
 
 /** The crossings as tables for readers: a hundred thousand cells, of which only the sums are shown. */
 
@@ -53,7 +54,7 @@ const sumsBy = (sheet: Sheet, line: Side, column: Side): ReadonlyMap<string, Sum
   return sums
 }
 
-const source: Side = ({ pair }) => pair?.source ?? ''
+const source: Side = ({ pair }) => pair?.source.name ?? ''
 const first: Side = ({ pair }) => pair?.first ?? ''
 const backup: Side = ({ pair }) => pair?.backup ?? ''
 

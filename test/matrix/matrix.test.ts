@@ -58,8 +58,12 @@ test('what is played of the crossings has any three of source, first, backup and
     ].map(three => three.join('|'))
   const rows = crossingRows()
   const sides = rows.flatMap(row => {
-    const { source = '', first = '', backup = '' } = row.pair ?? {}
-    return CROSSING_FAULTS.map(fault => ({ row, fault, sides: [source, first, backup, fault.title] }))
+    const { source, first = '', backup = '' } = row.pair ?? {}
+    return CROSSING_FAULTS.map(fault => ({
+      row,
+      fault,
+      sides: [source?.name ?? '', first, backup, fault.title],
+    }))
   })
   for (const { row, fault, sides: all } of sides)
     for (const target of ['dialect', 'none'] as const) {

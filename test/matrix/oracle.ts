@@ -20,6 +20,8 @@ import {
 export type Expected = {
   /** The groups of the attempts, in order. */
   readonly asked: readonly string[]
+  /** Groups that had their turn and cannot carry the call: nothing was sent. */
+  readonly refused?: readonly string[]
   /** The gateway answers in place of the last group, which is not asked. */
   readonly local?: true
   readonly end:
@@ -50,6 +52,8 @@ export type Situation = {
   readonly config: Config
   /** The other dialect has this endpoint. */
   readonly spoken: boolean
+  /** Groups that cannot carry the call, by design. */
+  readonly refuses: readonly string[]
   /** Of a crossing: what the fault is to the provider that stands in, and whether the gateway counts in its place. */
   readonly backup?: { readonly meaning: Meaning; readonly counts: boolean }
 }
@@ -104,21 +108,36 @@ const verdictFor = ({ route }: Row, failure: FailureClass): Verdict | undefined 
   return hasOtherWay && verdict !== undefined ? { ...verdict, retry: 'any' } : verdict
 }
 
+/** A call that nobody could be asked for. */
+const UNSUPPORTED = 400
+
+type Pair = Situation & { readonly backup: NonNullable<Situation['backup']> }
+
+/** What becomes of a call that was taken to the one that stands in. */
+const secondly = ({ target, config, backup }: Pair, status: number): Expected['end'] => {
+  const { meaning } = backup
+  if (target !== 'none' || meaning.kind !== 'fails') return { kind: 'served', group: FOREIGN }
+  if (meaning.begun) return { kind: 'broken', mayContinue: recoveryOf(config) !== 'off' }
+  // Of two failures the first is told.
+  return { kind: 'error', status }
+}
+
+/** The first one cannot carry the call: that is nobody's failure, and the next is asked at once. */
+const afterRefusal = (pair: Pair): Expected => {
+  if (pair.refuses.includes(FOREIGN))
+    return { asked: [], refused: [LEAD, FOREIGN], end: { kind: 'error', status: UNSUPPORTED } }
+  return { asked: [FOREIGN], refused: [LEAD], end: secondly(pair, UNSUPPORTED) }
+}
+
 type Failed = { readonly verdict: Verdict; readonly status: number }
 
 /** From the one provider to the other: the second may be struck in its own way. */
-const afterCrossing = (
-  { target, spoken, config, backup }: Situation & { readonly backup: NonNullable<Situation['backup']> },
-  { verdict, status }: Failed,
-): Expected => {
-  if (!isList(verdict.fallback) || !spoken) return { asked: [LEAD], end: { kind: 'error', status } }
-  if (backup.counts) return { asked: [LEAD], local: true, end: { kind: 'served', group: FOREIGN } }
-  const asked = [LEAD, FOREIGN]
-  const { meaning } = backup
-  if (target !== 'none' || meaning.kind !== 'fails') return { asked, end: { kind: 'served', group: FOREIGN } }
-  if (meaning.begun) return { asked, end: { kind: 'broken', mayContinue: recoveryOf(config) !== 'off' } }
-  // Of two failures the first is told.
-  return { asked, end: { kind: 'error', status } }
+const afterCrossing = (pair: Pair, { verdict, status }: Failed): Expected => {
+  const error = { kind: 'error', status } as const
+  if (!isList(verdict.fallback) || !pair.spoken) return { asked: [LEAD], end: error }
+  if (pair.refuses.includes(FOREIGN)) return { asked: [LEAD], refused: [FOREIGN], end: error }
+  if (pair.backup.counts) return { asked: [LEAD], local: true, end: { kind: 'served', group: FOREIGN } }
+  return { asked: [LEAD, FOREIGN], end: secondly(pair, status) }
 }
 
 /**
@@ -130,6 +149,8 @@ export const expect = (
   meaning: Exclude<Meaning, { kind: 'cannot' }>,
   failure: FailureClass | undefined,
 ): Expected => {
+  const { backup } = situation
+  if (backup !== undefined && situation.refuses.includes(LEAD)) return afterRefusal({ ...situation, backup })
   if (meaning.kind === 'passes') return { asked: [LEAD], end: { kind: 'passed' } }
   if (meaning.begun) {
     const mayContinue = recoveryOf(situation.config) !== 'off'
@@ -138,7 +159,6 @@ export const expect = (
   const verdict = failure === undefined ? undefined : verdictFor(situation.row, failure)
   if (verdict === undefined) return { asked: [LEAD], end: { kind: 'error', status: meaning.status } }
   const { status } = meaning
-  const { backup } = situation
   return backup === undefined
     ? afterFailure(situation, verdict, status)
     : afterCrossing({ ...situation, backup }, { verdict, status })

@@ -9,6 +9,8 @@ const MARKS: Readonly<Record<Mark, string>> = {
   continued: '◐',
   passed: '=',
   error: 'e',
+  // Only crossings have it, and they are told by their sums.
+  refused: 'r',
   broken: 'b',
   left: '●',
 }

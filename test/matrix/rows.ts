@@ -4,6 +4,7 @@ import { ROUTES, type Route, type ShapeName } from '../../src/routes.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { recipeOf, streamsOf } from '../support/requests.ts'
 import type { Tongue } from './kinds.ts'
+import type { Source } from './sources.ts'
 
 /** How an answer reaches the client: whole, event by event, or as bytes that nobody reads on the way. */
 export type Kind = 'document' | 'events' | 'bytes'
@@ -17,8 +18,8 @@ export type Form = ShapeName | 'converse' | 'invoke' | 'cohere'
 /** Its events come in binary frames. */
 export const isFramed = ({ form }: Pick<Row, 'form'>): boolean => form === 'converse' || form === 'invoke'
 
-/** A crossing: who asks, of which kind of provider, and which kind stands in, all by name. */
-export type Pair = { readonly source: string; readonly first: string; readonly backup: string }
+/** A crossing: who asks, of which kind of provider, and which kind stands in. */
+export type Pair = { readonly source: Source; readonly first: string; readonly backup: string }
 
 /**
  * One line of the matrix: an endpoint that reaches a provider, streamed or not. The same says how a provider was asked

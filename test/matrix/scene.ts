@@ -1,13 +1,13 @@
 import type { Config } from '../../src/config/config.ts'
 import type { ClientRequest } from '../support/requests.ts'
-import { cannot, type Fault, fails, type Meaning } from './faults/fault.ts'
+import { cannot, type Fault, fails, type Meaning, passes } from './faults/fault.ts'
 import type { Case, Direct } from './judge/case.ts'
 import { goesOn } from './judge/way.ts'
 import type { Expected, Situation } from './oracle.ts'
 import type { Row } from './rows.ts'
 import { type Script, single } from './script.ts'
 import type { Phase, Seen } from './seen.ts'
-import { FIRST, FOREIGN, playersFor, type Target } from './targets.ts'
+import { FIRST, FOREIGN, playersFor, refusalOf, type Target } from './targets.ts'
 
 /** One call to play: who is there, what they do, and when the client goes. */
 export type Plan = {
@@ -47,8 +47,11 @@ export type Scene = {
 
 export type Rhythm = { readonly calls: number; readonly everyMs: number }
 
-/** What a cell shows. served: by the target. left: the client's leaving ended everything. */
-export type Mark = 'served' | 'passed' | 'error' | 'broken' | 'continued' | 'left'
+/**
+ * What a cell shows. served: by the target. refused: by whoever cannot carry the call, and nothing was sent. left: the
+ * client's leaving ended everything.
+ */
+export type Mark = 'served' | 'passed' | 'error' | 'refused' | 'broken' | 'continued' | 'left'
 
 export type Result =
   | { readonly kind: 'proven'; readonly mark: Mark }
@@ -88,6 +91,21 @@ const WILL_NOT_GO_ON = single(
 const written = new WeakMap<Script, Map<Fault, Script>>()
 
 type Part = Pick<Scene, 'direct'>
+
+/** Whoever is asked second is struck like the first: here he alone would meet the fault. */
+const REFUSED = passes('the first provider is not asked: he refuses the call')
+
+/** The first provider of a crossing cannot carry the call. */
+const isRefused = ({ row }: Pick<Scene, 'row'>): boolean =>
+  playersFor('none', row).some(player => player.id === FIRST && refusalOf(row, player) !== undefined)
+
+/** What a fault is to the first one that would meet it. */
+export const firstMeaning = (scene: Part & { readonly row: Row }, fault: Fault): Meaning => {
+  if (!isRefused(scene)) return meaningFor(scene, fault, FIRST)
+  if (fault.flap !== undefined) return cannot('a refusal does not come and go')
+  const meaning = meaningFor(scene, fault, FOREIGN)
+  return meaning.kind === 'fails' ? meaning : REFUSED
+}
 
 const healthyOf = ({ direct }: Part, id: string): { readonly asked: Row; readonly healthy: Script } => {
   const found = direct.get(id)
@@ -137,12 +155,15 @@ export const meaningFor = (
 }
 
 /** Whoever stands in may speak a dialect in which there is no such fault. */
-const canStrike = (scene: Scene, fault: Fault, id: string): boolean =>
-  scene.row.pair === undefined || meaningFor(scene, fault, id).kind !== 'cannot'
+const canStrike = (scene: Scene, fault: Fault, id: string): boolean => {
+  if (scene.row.pair === undefined) return true
+  const { kind } = meaningFor(scene, fault, id)
+  return isRefused(scene) ? kind === 'fails' : kind !== 'cannot'
+}
 
 /** Every provider's part: the fault where it strikes, a healthy answer elsewhere. */
 export const partsFor = (scene: Scene, fault: Fault, target: Target): Plan['scriptFor'] => {
-  let first: string | undefined
+  let first = scene.row.pair === undefined ? undefined : FIRST
   return attempt => {
     const { healthy } = healthyOf(scene, attempt.id)
     first ??= attempt.id
@@ -175,6 +196,8 @@ const notAsked = ({ reply }: Direct): string => {
 /** The gateway that counts in a provider's place stands in for another one, and has nothing that could fail. */
 const unreachablePair = (foreign: Direct | undefined, target: Target): string | undefined => {
   if (foreign === undefined || foreign.request !== undefined) return undefined
+  // Whoever refuses is asked in vain, and that is to be seen.
+  if (foreign.reply.status !== 200) return undefined
   const why = notAsked(foreign)
   return why === COUNTED && target !== 'none' ? undefined : why
 }
@@ -183,11 +206,15 @@ const unreachablePair = (foreign: Direct | undefined, target: Target): string | 
 export const situationOf = (scene: Scene, fault: Fault, target: Target): Situation => {
   const { row, direct, configs } = scene
   const backup = row.pair === undefined ? undefined : direct.get(FOREIGN)
+  const refuses = playersFor(target, row)
+    .filter(player => refusalOf(row, player) !== undefined)
+    .map(({ group }) => group)
   return {
     row,
     target,
     config: configs[target],
     spoken: target !== 'dialect' || unreachable(scene, target) === undefined,
+    refuses,
     ...(backup === undefined
       ? {}
       : {
@@ -199,6 +226,9 @@ export const situationOf = (scene: Scene, fault: Fault, target: Target): Situati
   }
 }
 
+/** The part of a provider who is not asked. */
+const UNSENT = single(200, {}, '')
+
 export const caseOf = (
   scene: Scene,
   of: { readonly fault: Fault; readonly target: Target; readonly meaning: Meaning; readonly seen: Seen },
@@ -206,7 +236,13 @@ export const caseOf = (
   const { row, direct } = scene
   if (of.meaning.kind === 'cannot') throw new Error('there is nothing to judge')
   const groupOf = new Map(playersFor(of.target, row).map(({ id, group }) => [id, group]))
-  const script = struckScript(scene, of.fault, FIRST)
+  const script = isRefused(scene) ? UNSENT : struckScript(scene, of.fault, FIRST)
   const known = (id: string): Meaning => meaningFor(scene, of.fault, id)
-  return { ...of, meaning: of.meaning, meaningFor: known, row, script, direct, groupOf }
+  const refusals = new Map(
+    playersFor(of.target, row).flatMap(player => {
+      const word = refusalOf(row, player)
+      return word === undefined ? [] : [[player.id, word]]
+    }),
+  )
+  return { ...of, meaning: of.meaning, meaningFor: known, row, script, direct, groupOf, refusals }
 }

@@ -28,8 +28,12 @@ export type Dump = {
   readonly played: Readonly<Record<Staging, number>>
 }
 
-/** Default: all of them. */
-export type Breadth = { readonly targets?: readonly Target[]; readonly clients?: readonly Client[] }
+/** Default: all of them. `has`: of the cells so many. */
+export type Breadth = {
+  readonly targets?: readonly Target[]
+  readonly clients?: readonly Client[]
+  readonly has?: (cell: Cell) => boolean
+}
 
 /** Every cell and what it shows. A cell that was played twice is red if either was. */
 export class Sheet {
@@ -41,6 +45,8 @@ export class Sheet {
   readonly #foretold = new Set<number>()
   readonly targets: readonly Target[]
   readonly clients: readonly Client[]
+  /** Whether there is such a cell. */
+  readonly has: (cell: Cell) => boolean
   readonly #rowAt: ReadonlyMap<Row, number>
   readonly #faultAt: ReadonlyMap<Fault, number>
   /** Cells that were played, by staging. */
@@ -49,12 +55,13 @@ export class Sheet {
   constructor(
     rows: readonly Row[],
     faults: readonly Fault[],
-    { targets = TARGETS, clients = CLIENTS }: Breadth = {},
+    { targets = TARGETS, clients = CLIENTS, has = () => true }: Breadth = {},
   ) {
     this.rows = rows
     this.faults = faults
     this.targets = targets
     this.clients = clients
+    this.has = has
     this.#rowAt = new Map(rows.map((row, place) => [row, place]))
     this.#faultAt = new Map(faults.map((fault, place) => [fault, place]))
   }
@@ -117,7 +124,11 @@ export class Sheet {
   *cells(): Generator<Cell> {
     for (const target of this.targets)
       for (const client of this.clients)
-        for (const row of this.rows) for (const fault of this.faults) yield { row, fault, target, client }
+        for (const row of this.rows)
+          for (const fault of this.faults) {
+            const cell = { row, fault, target, client }
+            if (this.has(cell)) yield cell
+          }
   }
   /** Cells that say nothing. */
   get empty(): readonly Cell[] {

@@ -3,13 +3,13 @@ import { flaps } from './flaps.ts'
 import { counted, errorAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
 import { brokenAnswer } from './judge/broken.ts'
 import { type Case, firstClass } from './judge/case.ts'
-import { always, health, names, path, patience } from './judge/way.ts'
+import { always, health, names, path, patience, refusals } from './judge/way.ts'
 import { type Expected, expect, isFailureClass } from './oracle.ts'
 import {
   COUNTED,
   caseOf,
+  firstMeaning,
   type Mark,
-  meaningFor,
   partsFor,
   type Result,
   type Scene,
@@ -17,13 +17,17 @@ import {
   situationOf,
   unreachable,
 } from './scene.ts'
-import { FIRST, type Target } from './targets.ts'
+import type { Target } from './targets.ts'
+
+/** An error that a refusal leads to is told apart. */
+const markOf = ({ end, refused }: Expected): Mark =>
+  end.kind === 'error' && refused !== undefined ? 'refused' : end.kind
 
 const judged = (of: Case, expected: Expected): { mark: Mark; complaints: readonly string[] } => {
   const { end } = expected
   if (end.kind === 'served') return { mark: 'served', complaints: servedAnswer(of, end.group) }
   if (end.kind === 'passed') return { mark: 'passed', complaints: passedAnswer(of) }
-  if (end.kind === 'error') return { mark: 'error', complaints: errorAnswer(of, end.status) }
+  if (end.kind === 'error') return { mark: markOf(expected), complaints: errorAnswer(of, end.status) }
   const { continued, complaints } = brokenAnswer(of, {
     attempts: expected.asked.length,
     mayContinue: end.mayContinue,
@@ -38,19 +42,19 @@ const resultOf = (scene: Scene, target: Target, mark: Mark): Result => {
 
 /** What the cell will be when nothing goes wrong with it, as far as the first of its fault's names says. */
 export const staysForetold = (scene: Scene, fault: Fault, target: Target): Stayed => {
-  const meaning = meaningFor(scene, fault, FIRST)
+  const meaning = firstMeaning(scene, fault)
   if (meaning.kind === 'cannot')
     return { result: { kind: 'reason', why: meaning.why }, meaning, expected: undefined }
   if (unreachable(scene, target) === COUNTED)
     return { result: { kind: 'reason', why: COUNTED }, meaning, expected: undefined }
   const name = meaning.kind === 'fails' ? meaning.classes.find(isFailureClass) : undefined
   const expected = expect(situationOf(scene, fault, target), meaning, name)
-  return { result: resultOf(scene, target, expected.end.kind), meaning, expected }
+  return { result: resultOf(scene, target, markOf(expected)), meaning, expected }
 }
 
 /** A client that stays until it has its answer, or its error. */
 export const stays = async (scene: Scene, fault: Fault, target: Target): Promise<Stayed> => {
-  const meaning = meaningFor(scene, fault, FIRST)
+  const meaning = firstMeaning(scene, fault)
   if (meaning.kind === 'cannot')
     return { result: { kind: 'reason', why: meaning.why }, meaning, expected: undefined }
   if (unreachable(scene, target) === COUNTED)
@@ -68,6 +72,7 @@ export const stays = async (scene: Scene, fault: Fault, target: Target): Promise
     ...always(of),
     ...(isCounted ? counted(of, expected) : []),
     ...names(of, expected),
+    ...refusals(of, expected),
     ...path(of, expected),
     ...patience(of),
     ...health(of),

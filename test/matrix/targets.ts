@@ -90,6 +90,10 @@ export const mayCross = (row: Row, { sameModel }: Player): boolean => {
   return row.route.crossing === 'groups' || sameModel
 }
 
+/** A word of the refusal that this deployment has for the row by design; undefined: it takes it. */
+export const refusalOf = ({ pair }: Row, { kind }: Player): string | undefined =>
+  pair?.source.refusedBy?.[kind.name]
+
 /** The provider's own name of the model. */
 const modelFor = (row: Row, { kind, sameModel }: Player, model: string): string => {
   if (row.pair !== undefined || kind.speaks === 'bedrock') return kind.model
@@ -107,7 +111,7 @@ const entryFor = (row: Row, one: Player, { model, address }: Setting): JsonObjec
       api_key: key,
       ...kind.params,
       // What the other dialect has no place for is left out instead of refused.
-      ...(id === FOREIGN || row.pair !== undefined ? { drop_params: true } : {}),
+      ...((id === FOREIGN || row.pair !== undefined) && row.pair?.source.strict !== true ? { drop_params: true } : {}),
     },
     model_info: { id, base_model: sameModel ? SAME_MODEL : `other-than-${SAME_MODEL}`, ...kind.info },
   }
@@ -119,14 +123,16 @@ export type Setting = {
   readonly address: Address
   /** Until a silent provider is given up; longer than any healthy one takes. */
   readonly timeoutSeconds: number
+  /** Nobody stands in. */
+  readonly alone?: true
 }
 
 /** The gateway's file for a target. */
 export const configFor = (target: Target, row: Row, setting: Setting): JsonObject => {
-  const { timeoutSeconds } = setting
+  const { timeoutSeconds, alone } = setting
   const list = (name: ListName): JsonObject => ({ [LEAD]: [...listed(target, name, row)] })
   const lists =
-    listed(target, 'generic', row).length === 0
+    alone === true || listed(target, 'generic', row).length === 0
       ? {}
       : {
           fallbacks: [list('generic')],

@@ -10,10 +10,13 @@ import { formOfAnswer } from './dialects/index.ts'
 const headerOf = (heard: Heard, name: string): string => heard.headers[name] ?? ''
 
 /** The headers count what was tried, on an answer and on an error. */
-export const counted = ({ seen: { heard } }: Case, { asked, local }: Expected): readonly string[] => {
+export const counted = (
+  { seen: { heard } }: Case,
+  { asked, refused = [], local }: Expected,
+): readonly string[] => {
   if (heard === undefined) return []
-  const groups = new Set(asked).size
-  const retries = asked.length - groups
+  const groups = new Set([...asked, ...refused]).size
+  const retries = asked.length + refused.length - groups
   const fallbacks = groups - 1 + (local === true ? 1 : 0)
   const told = ['retries', 'fallbacks'].map(what => headerOf(heard, `x-litellm-attempted-${what}`))
   return told.join() === `${retries},${fallbacks}`

@@ -32,6 +32,8 @@ export type Case = {
   readonly script: Script
   readonly direct: ReadonlyMap<string, Direct>
   readonly groupOf: ReadonlyMap<string, string>
+  /** Deployments that cannot carry the call, with a word of what they say. */
+  readonly refusals: ReadonlyMap<string, string>
   readonly seen: Seen
 }
 

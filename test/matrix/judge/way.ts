@@ -65,7 +65,7 @@ const distinct = ({ seen, groupOf }: Case): readonly string[] => {
 }
 
 /** Where an answer may be finished by somebody else, that is somebody who might have answered in the first place. */
-const recovery = (of: Case): readonly string[] => {
+const recovery = (of: Case, { refused = [] }: Expected): readonly string[] => {
   const { seen, row, target } = of
   const allowed = playersFor(target, row).filter(player =>
     player.group === LEAD ? row.route.crossing !== 'never' || player.id === FIRST : mayCross(row, player),
@@ -73,7 +73,7 @@ const recovery = (of: Case): readonly string[] => {
   const strangers = seen.asked.filter(({ id }) => !allowed.some(player => player.id === id))
   const [first] = seen.asked
   return [
-    ...(of.groupOf.get(first?.id ?? '') === LEAD ? [] : [`asked first: ${brief(seen.asked)}`]),
+    ...(of.groupOf.get(first?.id ?? '') === (refused.includes(LEAD) ? FOREIGN : LEAD) ? [] : [`asked first: ${brief(seen.asked)}`]),
     ...strangers.map(({ id }) => `${id} was asked, which may not answer`),
     ...requests({
       ...of,
@@ -85,7 +85,7 @@ const recovery = (of: Case): readonly string[] => {
 /** The way led where it should, and nowhere else. */
 export const path = (of: Case, expected: Expected): readonly string[] => {
   const { seen, groupOf, row } = of
-  if (expected.end.kind === 'broken' && expected.end.mayContinue) return recovery(of)
+  if (expected.end.kind === 'broken' && expected.end.mayContinue) return recovery(of, expected)
   const groups = seen.asked.map(({ id }) => groupOf.get(id))
   const complaints = requests(of)
   if (groups.join() !== expected.asked.join())
@@ -122,6 +122,28 @@ export const health = ({ seen }: Case): readonly string[] => {
     : [`rests without blame: ${seen.resting.after.join(', ')}`]
 }
 
+const UNSUPPORTED = /UnsupportedParamsError/
+
+/** Whoever cannot carry the call said so before anything was sent, and the client is told by whom it went no further. */
+export const refusals = (of: Case, { refused = [], asked, end }: Expected): readonly string[] => {
+  const { seen, groupOf } = of
+  const [record] = seen.records
+  const text = seen.heard?.body.toString() ?? ''
+  const told = end.kind === 'error' && (asked.length === 0 || refused.includes(LEAD))
+  return [...of.refusals].flatMap(([id, word]) => {
+    const group = groupOf.get(id) ?? ''
+    const steps = record?.steps.filter(({ deployment }) => deployment === id) ?? []
+    const wrong = [
+      ...(seen.asked.some(one => one.id === id) ? [`${id} was sent what it cannot carry`] : []),
+      ...(steps.some(({ outcome }) => outcome !== 'unsupported') ? [`${id} is not said to refuse`] : []),
+      ...(refused.includes(group) && steps.length !== 1 ? [`${id} had ${steps.length} turns`] : []),
+    ]
+    // Of two refusals the first is told.
+    const named = !told || id !== FIRST || (UNSUPPORTED.test(text) && text.includes(word))
+    return named ? wrong : [...wrong, `the refusal is not told: ${text.slice(0, 300)}`]
+  })
+}
+
 /** The one that speaks another dialect may not have the endpoint. */
 const isUnspoken = (deployment: string, outcome: string): boolean =>
   deployment === FOREIGN && outcome === 'unsupported'
@@ -135,7 +157,7 @@ export const names = (of: Case, { end }: Expected): readonly string[] => {
     const own = of.meaningFor(deployment)
     const classes = own.kind === 'fails' ? own.classes : meaning.classes
     const allowed = refuses ? [...classes, 'caller_fault'] : classes
-    return outcome === 'answered' || allowed.includes(outcome) || isUnspoken(deployment, outcome)
+    return outcome === 'answered' || allowed.includes(outcome) || isUnspoken(deployment, outcome) || of.refusals.has(deployment)
       ? []
       : [`${deployment} failed as ${outcome}; expected: ${allowed.join(' or ')}`]
   })

@@ -7,10 +7,11 @@ import { type Provider, providerFor } from '../answers.ts'
 import { asAsked } from '../asked.ts'
 import { readConfig } from '../engine.ts'
 import type { Direct } from '../judge/case.ts'
+import { withOpenings } from '../openings.ts'
 import type { Row } from '../rows.ts'
 import type { Scene } from '../scene.ts'
 import type { Script } from '../script.ts'
-import type { Seen } from '../seen.ts'
+import type { Request, Seen } from '../seen.ts'
 import {
   type Address,
   configFor,
@@ -19,6 +20,7 @@ import {
   LEAD,
   type Player,
   playersFor,
+  refusalOf,
   TARGETS,
   type Target,
 } from '../targets.ts'
@@ -72,17 +74,39 @@ const everybody = (row: Row): readonly Player[] => {
   return all.filter(({ id }, place) => all.findIndex(other => other.id === id) === place)
 }
 
-/** Asks one deployment by its own name. Throws Error when it refuses what it should take. */
+const UNSUPPORTED = 'UnsupportedParamsError'
+
+/** What is wrong with how a deployment took a request, or refused it: of a crossing it is said beforehand who refuses. */
+const surprise = (row: Row, player: Player, { reply, asked }: Answer): boolean => {
+  if (row.route.verbatim === true) return false
+  const word = refusalOf(row, player)
+  if (word !== undefined)
+    return asked || reply.status !== 400 || !reply.text.includes(UNSUPPORTED) || !reply.text.includes(word)
+  if (reply.status === 200) return false
+  return player.id !== FOREIGN || row.pair !== undefined || asked
+}
+
+type Answer = { readonly reply: Reply; readonly asked: boolean }
+
+/** What a crossing is about arrives at the provider, and comes back. */
+const proves = ({ pair }: Row, asked: Request | undefined, { text }: Reply): boolean => {
+  const { proof = {} } = pair?.source ?? {}
+  if (asked === undefined) return true
+  return asked.body.includes(proof.asked ?? '') && (proof.answered ?? /(?:)/).test(text)
+}
+
+/** Asks one deployment by its own name. Throws Error when it refuses what it should take, or takes what it should refuse. */
 const direct = async (house: House, row: Row, player: Player, sent: ClientRequest): Promise<Direct> => {
   const { seen, healthy } = await ask(house, sent)
   const reply = replyOf(seen.heard)
-  const fine = row.route.verbatim === true || reply.status === 200
-  if (!fine && ((player.id !== FOREIGN && row.pair === undefined) || seen.asked.length > 0))
-    throw new Error(`${row.label} at ${player.id}: ${reply.status} ${reply.text}`)
+  if (surprise(row, player, { reply, asked: seen.asked.length > 0 }))
+    throw new Error(`${row.label} at ${player.kind.name}, ${player.id}: ${reply.status} ${reply.text}`)
   const request = seen.asked[0]?.request
+  if (!proves(row, request, reply))
+    throw new Error(`${row.label} at ${player.kind.name}: not what it is about: ${reply.text}`)
   return {
     request,
-    healthy,
+    healthy: healthy && withOpenings(row, healthy),
     asked: asAsked(row, player, { request, healthy, heard: seen.heard }),
     reply: seen.heard as Heard,
     usage: seen.records[0]?.usage,
@@ -91,14 +115,14 @@ const direct = async (house: House, row: Row, player: Player, sent: ClientReques
 
 const configs = new Map<string, Promise<Config>>()
 
-const configOf = (target: Target, row: Row): Promise<Config> => {
+const configOf = (target: Target, row: Row, more: { readonly alone?: true } = {}): Promise<Config> => {
   const model = row.route.verbatim === true ? 'gpt-4.1' : modelOf(row.route)
   // Who takes part in a crossing is the same for every target.
   const cast = row.pair === undefined ? `${target} ${row.flavour}` : `${row.pair.first} ${row.pair.backup}`
-  const key = `${cast} ${model}`
+  const key = `${cast} ${model} ${row.pair?.source.strict} ${more.alone}`
   const known =
     configs.get(key) ??
-    readConfig(configFor(target, row, { model, address: VIRTUAL, timeoutSeconds: TIMEOUT_SECONDS }))
+    readConfig(configFor(target, row, { model, address: VIRTUAL, timeoutSeconds: TIMEOUT_SECONDS, ...more }))
   configs.set(key, known)
   return known
 }
@@ -117,8 +141,9 @@ export type Halves = Map<string, Promise<Played>>
 
 const playOnce = (row: Row, player: Player, of: { config: Config; halves: Halves }): Promise<Played> => {
   if (row.pair === undefined) return playDirect(row, player, of.config)
-  const key = `${row.pair.source} ${player.id} ${player.kind.name}`
-  const known = of.halves.get(key) ?? playDirect(row, player, of.config)
+  const key = `${row.pair.source.name} ${player.id} ${player.kind.name}`
+  // Whoever refuses has nobody to stand in for him.
+  const known = of.halves.get(key) ?? configOf('none', row, { alone: true }).then(config => playDirect(row, player, config))
   of.halves.set(key, known)
   return known
 }
