@@ -121,6 +121,23 @@ test('an effort needs a model that has one; a format keeps its meaning under its
   assert.deepEqual(besides('"output_format":null,'), {})
 })
 
+test('an answer bound by a schema goes by Converse where the model’s own API knows no schema', () => {
+  const format = '{"type":"json_schema","schema":{"type":"object","properties":{}}}'
+  const bound = [`"output_config":{"format":${format}},`, `"output_format":${format},`]
+  for (const members of bound) {
+    const draft = sent(members, { model: OLD })
+    assert.match(draft.path, /\/converse$/)
+    // There it knows none either: a tool that has to be called takes its place.
+    assert.match(bodyText(draft), /"understudy_json_answer"/)
+    assert.match(sent(members, { model: OLD, stream: true }).path, /\/converse-stream$/)
+    assert.match(sent(members).path, /\/invoke$/)
+    // The operator has chosen.
+    assert.match(sent(members, { model: `invoke/${OLD}` }).path, /\/invoke$/)
+  }
+  for (const unbound of ['"output_config":{"effort":"low"},', '"output_format":null,'])
+    assert.match(sent(unbound, { model: OLD }).path, /\/invoke$/)
+})
+
 test('betas go by the model, each once, and by the operator’s word', () => {
   const asked = [
     'computer-use-2025-01-24',

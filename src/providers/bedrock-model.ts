@@ -2,6 +2,7 @@ import { traitsOf } from '../dialects/anthropic-messages-models.ts'
 import { embeddingWireFor } from '../dialects/bedrock-embeddings.ts'
 import { objectOf } from '../dialects/read-json.ts'
 import { valueAt } from '../wire/index.ts'
+import type { JsonObject } from '../wire/json.ts'
 import { type Ask, Unsupported } from './provider.ts'
 
 /** What a deployment's model string says of Bedrock: which model, where, and by which of its two APIs. */
@@ -50,9 +51,9 @@ export const readModel = (model: string): BedrockModel => {
 /** An answer that has to follow a schema. */
 const isBound = ({ body }: Ask): boolean => {
   if (body.kind !== 'json') return false
-  const { index } = body
-  if (index.members.has('output_format')) return true
-  return index.members.has('output_config') && objectOf(valueAt(index, 'output_config'))?.format !== undefined
+  const memberOf = (key: string): JsonObject | undefined =>
+    body.index.members.has(key) ? objectOf(valueAt(body.index, key)) : undefined
+  return objectOf(memberOf('output_config')?.format) !== undefined || memberOf('output_format') !== undefined
 }
 
 /** What only Converse can do for this model: where it knows no schema, the translation has other means. */

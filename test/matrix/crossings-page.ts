@@ -11,17 +11,28 @@ import { SOURCES } from './ways.ts'
 const INTRODUCTION = `## From dialect to dialect
 
 Who asks × of whom first × who stands in × fault: what becomes of a call in one dialect whose provider speaks a second and
-fails, while a third could answer. Each is asked twice: with a backup that is well, and with one that is struck in the same
-way. Every request holds a system prompt, a tool, a call of it and its result. The faults are those above but for the three
-that only a wire can show, which are below every dialect; each provider makes them in its own words and events.
+fails, while a third could answer. The faults are those above but for the three that only a wire can show, which are below
+every dialect; each provider makes them in its own words and events.
+
+Every request holds a system prompt. Those without a plus hold a tool, a call of it and its result, meet every fault, and
+are asked twice: with a backup that is well, and with one that is struck in the same way. The others hold what is harder to
+carry: *call* a call with its result, and the answer is another call; *image* a picture; *schema* a form to which the answer
+is bound. They and *count, responses* meet a part of the faults, in which any three of source, first, backup and fault meet
+once, with a backup that is well or struck by turns. What they hold has to arrive at every provider, and what they ask for
+has to be in every answer.
+
+Of those others \`drop_params\` is off: who has no place for something refuses the call. [Who does](#refusals) is written
+down, and nobody else may. Where somebody refuses, the cell wants exactly that: LiteLLM's \`UnsupportedParamsError\` with its
+reason, nothing sent to him, nobody blamed, the next one asked at once; and the client is told of it where nobody else
+answers.
 
 What is wanted of every cell, beside what is said above: the answer, or the error, is in the client's own dialect, by that
 dialect's published grammar, with one end, its ids and its counts; the body that the backup gets is that of a direct
 request to it; headers and record tell of whoever served what they tell after a direct call, and count the attempts; two
 attempts are made and no third, but where an answer is gone on with.
 
-\`npm test\` plays of these cells a part in which any three of source, first, backup and fault meet at least once;
-\`npm run matrix\` plays all of them.`
+\`npm test\` plays of the first kind a part in which any three of source, first, backup and fault meet at least once, and of
+the second one in which any two do; \`npm run matrix\` plays all of them.`
 
 type Sum = { proven: number; reason: number; red: number; empty: number }
 
@@ -86,6 +97,17 @@ const reasons = (sheet: Sheet): string => {
   )
 }
 
+/** Who refuses which request, and with what words. */
+const refusals = (): string =>
+  table(
+    ['source', 'refused by', 'because'],
+    SOURCES.flatMap(({ name, refusedBy = {} }) => {
+      const words = new Set(Object.values(refusedBy))
+      const who = (word: string): string => ENDS.filter(end => refusedBy[end] === word).join(', ')
+      return [...words].map(word => [name, who(word), word])
+    }),
+  )
+
 /** A part of docs/matrix.md. The same whether a cell was played or is foretold, as long as none is red. */
 export const crossingsPage = (sheet: Sheet): string =>
   [
@@ -93,8 +115,10 @@ export const crossingsPage = (sheet: Sheet): string =>
     `${summaryOf(sheet)}.`,
     '### Providers',
     kinds(),
+    '### Refusals',
+    refusals(),
     '### Source to backup',
-    'Proven cells, and behind the plus those with a reason: over every first provider, every fault, and a backup that is well\nor struck.',
+    'Proven cells, and behind the plus those with a reason: over every first provider, every fault that the source meets, and a\nbackup that is well or struck.',
     grid(sheet, [source, names], 'source'),
     '### First to backup',
     'The same over every source.',

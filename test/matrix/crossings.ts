@@ -36,7 +36,6 @@ const crossing = (source: Source, first: string, backup: string): Row => ({
 export const crossingRows = (): readonly Row[] =>
   SOURCES.flatMap(source => ENDS.flatMap(first => ENDS.map(backup => crossing(source, first, backup))))
 
-
 /** What only a wire can show is below every dialect. */
 export const CROSSING_FAULTS = FAULTS.filter(({ wire }) => wire !== 'only')
 

@@ -1,14 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { conductRow, conductWire, conductWireOnce, rehearseAll, type Wanted } from './conduct.ts'
-import { crossingRows, crossingSheet, isCovering } from './crossings.ts'
+import { isProbe } from './covering.ts'
+import { crossingRows, crossingSheet } from './crossings.ts'
 import { FAULTS } from './faults/index.ts'
 import { type Row, rowsOf } from './rows.ts'
 import { type Dump, Sheet } from './sheet.ts'
 
 /**
  * virtual: every cell that needs no wire. wire: every cell that a wire can show. wire-once: one target for each fault of
- * the wire. crossings: every one from dialect to dialect. crossings-covering: any three of what they are made of.
+ * the wire. crossings: every one from dialect to dialect. crossings-covering: any three of what they are made of, or any two.
  */
 export type Part = 'virtual' | 'wire' | 'wire-once' | 'crossings' | 'crossings-covering'
 
@@ -31,7 +32,7 @@ const sheetFor = ({ part, rows, faults }: Share): Sheet => {
 
 const wantedOf = (part: Part): Wanted => ({
   leaving: !crosses(part),
-  ...(part === 'crossings-covering' ? { plays: isCovering } : {}),
+  ...(part === 'crossings-covering' ? { plays: isProbe } : {}),
 })
 
 const play = async (share: Share): Promise<Dump> => {

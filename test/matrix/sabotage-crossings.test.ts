@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { cohereUpstream } from '../../src/dialects/cohere.ts'
 import { DOORS } from '../../src/dialects/doors.ts'
+import { geminiUpstream } from '../../src/dialects/gemini.ts'
 import { SHAPES } from '../../src/dialects/index.ts'
-import type { Door } from '../../src/dialects/neutral.ts'
+import type { Door, NeutralRequest, Upstream } from '../../src/dialects/neutral.ts'
 import type { StreamEvent } from '../../src/dialects/shape.ts'
+import { VERDICTS, type Verdict } from '../../src/failure.ts'
 import type { ShapeName } from '../../src/routes.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { conductRow } from './conduct.ts'
@@ -17,12 +20,18 @@ const ROWS = crossingRows()
 const DOWN = '503'
 const CUT = 'closed in the middle'
 
-/** The rehearsal is played by the same broken engine, unless the sabotage is given: then a direct call is sound. */
-const sheetOf = async (label: string, fault: string, sabotage?: Sabotage): Promise<Sheet> => {
+/** One crossing, with one fault or with all that it meets. */
+const emptySheet = (label: string, fault?: string): Sheet => {
   const rows = ROWS.filter(row => row.label === label)
-  const faults = CROSSING_FAULTS.filter(({ title }) => title === fault)
-  assert.deepEqual([rows.length, faults.length], [1, 1])
-  const sheet = crossingSheet(rows, faults)
+  const faults = CROSSING_FAULTS.filter(({ title }) => fault === undefined || title === fault)
+  assert.deepEqual([rows.length, faults.length > 0], [1, true])
+  return crossingSheet(rows, faults)
+}
+
+/** The rehearsal is played by the same broken engine, unless the sabotage is given: then a direct call is sound. */
+const sheetOf = async (label: string, fault?: string, sabotage?: Sabotage): Promise<Sheet> => {
+  const sheet = emptySheet(label, fault)
+  const { rows } = sheet
   for (const row of rows)
     await conductRow(sheet, await rehearse(row), {
       leaving: false,
@@ -161,4 +170,93 @@ test('a header of the answer that tells of somebody else is red', async () => {
   })
   const told = complaintsOf(await sheetOf('chat: anthropic → gemini', DOWN, lies))
   assert.match(told, /header llm_provider-x-served-by/)
+})
+
+const REFUSING = 'chat + schema + tools: cohere → azure'
+type Write = Upstream['write']
+
+/** What a dialect writes, with the request changed before. */
+const rewrites = (
+  t: TestContext,
+  upstream: Upstream,
+  change: (request: NeutralRequest) => NeutralRequest,
+): void => {
+  const { write } = upstream
+  const changed: Write = (request, ...more) => write(change(request), ...more)
+  breaks(t, upstream as { write: Write }, ['write', changed])
+}
+
+test('crossings of calls, images and schemas turn red with nobody, and somebody who refuses is seen', async () => {
+  for (const [label, mark] of [
+    ['responses + call (stream): chat → anthropic', 'served'],
+    ['gemini + image: bedrock → responses', 'served'],
+    [REFUSING, 'served'],
+    ['chat + schema + tools: cohere → gemini', 'refused'],
+    ['messages + schema + tools: anthropic → cohere', 'refused'],
+    ['count, responses: gemini → bedrock', 'refused'],
+  ] as const) {
+    const sheet = await sheetOf(label)
+    assert.equal(complaintsOf(sheet), '')
+    assert.deepEqual(sheet.empty, [])
+    const marks = [...sheet.cells()].map(cell => sheet.get(cell))
+    assert.ok(
+      marks.some(result => result?.kind === 'proven' && result.mark === mark),
+      `${label}: ${mark}`,
+    )
+  }
+})
+
+test('somebody who takes what he should refuse is noticed before anything is played', async t => {
+  rewrites(t, cohereUpstream, ({ tools: _, ...request }) => request)
+  await assert.rejects(sheetOf(REFUSING), /chat \+ schema \+ tools: cohere → azure at cohere, lead-1: 200/)
+})
+
+test('somebody who refuses what he should take is noticed before anything is played', async t => {
+  rewrites(t, cohereUpstream, request => ({ ...request, verbosity: 'low' }))
+  await assert.rejects(sheetOf('chat + image: azure → cohere'), /at cohere, foreign: 400 .*verbosity/)
+})
+
+test('a picture that does not arrive, and an answer that is no call, are noticed before anything is played', async t => {
+  rewrites(t, geminiUpstream, request => ({
+    ...request,
+    turns: request.turns.map(turn => ({ ...turn, parts: turn.parts.filter(({ kind }) => kind !== 'image') })),
+  }))
+  await assert.rejects(sheetOf('chat + image: azure → gemini'), /at gemini: not what it is about/)
+  rewrites(t, cohereUpstream, request => ({ ...request, toolChoice: { kind: 'none' } }))
+  await assert.rejects(sheetOf('responses + call: cohere → azure'), /at cohere: not what it is about/)
+})
+
+test('a request that reaches somebody who cannot carry it is red, although it was refused before', async t => {
+  const sheet = emptySheet(REFUSING)
+  const [row] = sheet.rows
+  assert.ok(row)
+  const rehearsal = await rehearse(row)
+  rewrites(t, cohereUpstream, ({ tools: _, ...request }) => request)
+  await conductRow(sheet, rehearsal, { leaving: false })
+  assert.match(complaintsOf(sheet), /lead-1 was sent what it cannot carry/)
+})
+
+test('a refusal after which nobody else is asked is red', async t => {
+  breaks(t, VERDICTS as Record<string, Verdict>, [
+    'unsupported',
+    { ...VERDICTS.unsupported, fallback: 'none' },
+  ])
+  assert.match(complaintsOf(await sheetOf(REFUSING)), /asked: nobody; expected: foreign/)
+})
+
+test('a refusal that is told as another failure is red', async () => {
+  const blames: Sabotage = house => ({
+    ...house,
+    journal: {
+      ...house.journal,
+      request: record =>
+        house.journal.request({
+          ...record,
+          steps: record.steps.map(step =>
+            step.outcome === 'unsupported' ? { ...step, outcome: 'transient' } : step,
+          ),
+        }),
+    },
+  })
+  assert.match(complaintsOf(await sheetOf(REFUSING, undefined, blames)), /lead-1 is not said to refuse/)
 })

@@ -161,10 +161,14 @@ const canStrike = (scene: Scene, fault: Fault, id: string): boolean => {
   return isRefused(scene) ? kind === 'fails' : kind !== 'cannot'
 }
 
+/** The part of a provider whom nobody asks. */
+const UNSENT = single(500, {}, '')
+
 /** Every provider's part: the fault where it strikes, a healthy answer elsewhere. */
 export const partsFor = (scene: Scene, fault: Fault, target: Target): Plan['scriptFor'] => {
   let first = scene.row.pair === undefined ? undefined : FIRST
   return attempt => {
+    if (scene.direct.get(attempt.id)?.healthy === undefined) return UNSENT
     const { healthy } = healthyOf(scene, attempt.id)
     first ??= attempt.id
     const struck = isStruck(fault, target, { ...attempt, first }) && canStrike(scene, fault, attempt.id)
@@ -225,9 +229,6 @@ export const situationOf = (scene: Scene, fault: Fault, target: Target): Situati
         }),
   }
 }
-
-/** The part of a provider who is not asked. */
-const UNSENT = single(200, {}, '')
 
 export const caseOf = (
   scene: Scene,

@@ -111,7 +111,9 @@ const entryFor = (row: Row, one: Player, { model, address }: Setting): JsonObjec
       api_key: key,
       ...kind.params,
       // What the other dialect has no place for is left out instead of refused.
-      ...((id === FOREIGN || row.pair !== undefined) && row.pair?.source.strict !== true ? { drop_params: true } : {}),
+      ...((id === FOREIGN || row.pair !== undefined) && row.pair?.source.strict !== true
+        ? { drop_params: true }
+        : {}),
     },
     model_info: { id, base_model: sameModel ? SAME_MODEL : `other-than-${SAME_MODEL}`, ...kind.info },
   }

@@ -199,8 +199,8 @@ const gemini: Spelling = {
 
 /** Beside tools they have no place for a schema. */
 const NO_SCHEMA: Source['refusedBy'] = {
-  gemini: "['response_format']",
-  'vertex-gemini': "['response_format']",
+  gemini: "does not support parameters: ['response_format']",
+  'vertex-gemini': "does not support parameters: ['response_format']",
   cohere: 'Cohere takes it neither beside tools nor beside documents.',
 }
 /** Whoever has no Responses API counts no input of it. */

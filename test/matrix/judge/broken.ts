@@ -64,7 +64,8 @@ export const brokenAnswer = (
   const { heard } = of.seen
   const by = of.seen.asked[attempts - 1]?.id ?? FIRST
   if (heard === undefined) return { continued: false, complaints: ['no answer'] }
-  if (heard.status >= 400) return { continued: false, complaints: [`status ${heard.status}: nothing had begun`] }
+  if (of.row.kind === 'events' && heard.status >= 400)
+    return { continued: false, complaints: [`status ${heard.status}: nothing had begun`] }
   const told = [
     ...(heard.status === (by === FIRST ? statusOf(of.script) : BEGUN) ? [] : [`status ${heard.status}`]),
     ...recordedAsBroken(of),

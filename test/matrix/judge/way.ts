@@ -73,7 +73,9 @@ const recovery = (of: Case, { refused = [] }: Expected): readonly string[] => {
   const strangers = seen.asked.filter(({ id }) => !allowed.some(player => player.id === id))
   const [first] = seen.asked
   return [
-    ...(of.groupOf.get(first?.id ?? '') === (refused.includes(LEAD) ? FOREIGN : LEAD) ? [] : [`asked first: ${brief(seen.asked)}`]),
+    ...(of.groupOf.get(first?.id ?? '') === (refused.includes(LEAD) ? FOREIGN : LEAD)
+      ? []
+      : [`asked first: ${brief(seen.asked)}`]),
     ...strangers.map(({ id }) => `${id} was asked, which may not answer`),
     ...requests({
       ...of,
@@ -157,7 +159,10 @@ export const names = (of: Case, { end }: Expected): readonly string[] => {
     const own = of.meaningFor(deployment)
     const classes = own.kind === 'fails' ? own.classes : meaning.classes
     const allowed = refuses ? [...classes, 'caller_fault'] : classes
-    return outcome === 'answered' || allowed.includes(outcome) || isUnspoken(deployment, outcome) || of.refusals.has(deployment)
+    return outcome === 'answered' ||
+      allowed.includes(outcome) ||
+      isUnspoken(deployment, outcome) ||
+      of.refusals.has(deployment)
       ? []
       : [`${deployment} failed as ${outcome}; expected: ${allowed.join(' or ')}`]
   })

@@ -143,7 +143,9 @@ const playOnce = (row: Row, player: Player, of: { config: Config; halves: Halves
   if (row.pair === undefined) return playDirect(row, player, of.config)
   const key = `${row.pair.source.name} ${player.id} ${player.kind.name}`
   // Whoever refuses has nobody to stand in for him.
-  const known = of.halves.get(key) ?? configOf('none', row, { alone: true }).then(config => playDirect(row, player, config))
+  const known =
+    of.halves.get(key) ??
+    configOf('none', row, { alone: true }).then(config => playDirect(row, player, config))
   of.halves.set(key, known)
   return known
 }
