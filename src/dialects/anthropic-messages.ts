@@ -19,4 +19,5 @@ export const messagesUpstream: Upstream = {
   write: writeMessagesRequest,
   answer: readMessagesAnswer,
   decoder: messagesDecoder,
+  toolNames: { accepts: /^[a-zA-Z0-9_-]{1,128}$/, length: 128 },
 }

@@ -4,6 +4,7 @@ import { traitsOf } from './bedrock-converse-models.ts'
 import { writeConverse } from './bedrock-converse-request.ts'
 import { converseDecoder } from './bedrock-converse-stream.ts'
 import type { Upstream } from './neutral.ts'
+import { USUAL_NAMES } from './tool-names.ts'
 
 export const CONVERSE_STREAM = 'application/vnd.amazon.eventstream'
 
@@ -17,5 +18,6 @@ export const converseUpstream = (model: string): Upstream => {
     decoder: () => converseDecoder(issuer),
     streamType: CONVERSE_STREAM,
     errorOf: converseErrorOf,
+    toolNames: USUAL_NAMES,
   }
 }

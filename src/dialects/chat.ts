@@ -4,6 +4,7 @@ import { readChat } from './chat-request.ts'
 import { writeChat } from './chat-write.ts'
 import { chatWriter } from './chat-writer.ts'
 import type { Door, Upstream } from './neutral.ts'
+import { USUAL_NAMES } from './tool-names.ts'
 
 /** Chat Completions as clients speak it. */
 export const chatDoor: Door = {
@@ -19,4 +20,5 @@ export const chatUpstream: Upstream = {
   write: writeChat,
   answer: readChatAnswer,
   decoder: chatDecoder,
+  toolNames: USUAL_NAMES,
 }

@@ -10,5 +10,5 @@ export const cohereUpstream: Upstream = {
   answer: readCohere,
   decoder: cohereDecoder,
   // Its guide to errors: "tool names can only contain certain characters (A-Za-z0-9_) and can't begin with a digit".
-  toolNames: /^[A-Za-z_][A-Za-z0-9_]*$/,
+  toolNames: { accepts: /^[A-Za-z_][A-Za-z0-9_]*$/, length: 256 },
 }

@@ -17,4 +17,6 @@ export const geminiUpstream: Upstream = {
   write: writeGemini,
   answer: answerOfGemini,
   decoder: geminiDecoder,
+  // "Must start with a letter or an underscore … underscores, dots, colons and dashes, with a maximum length of 128."
+  toolNames: { accepts: /^[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}$/, length: 128 },
 }

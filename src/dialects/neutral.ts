@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../wire/json.ts'
 import type { IdRule } from './call-ids.ts'
 import type { Losses } from './losses.ts'
 import type { StreamEvent, Usage } from './shape.ts'
+import type { NameRule } from './tool-names.ts'
 
 /**
  * What every dialect says in its own words: the pivot of all translations. It is used only where the client's dialect
@@ -288,7 +289,7 @@ export type Upstream = {
   readonly answer: (body: JsonObject) => NeutralAnswer
   readonly decoder: () => NeutralDecoder
   /** Names of tools that it takes, where they are fewer than everybody's; others travel under names that fit. */
-  readonly toolNames?: RegExp
+  readonly toolNames?: NameRule
   /** Content type of its streams; undefined: text/event-stream. */
   readonly streamType?: string
   /** An error body as an error object of OpenAI's form, when it is not one already. */

@@ -4,6 +4,7 @@ import { responsesDecoder } from './responses-decoder.ts'
 import { readResponsesRequest } from './responses-request.ts'
 import { responsesWriter } from './responses-stream.ts'
 import { writeResponsesRequest } from './responses-write.ts'
+import { USUAL_NAMES } from './tool-names.ts'
 
 /** The Responses API between dialects. Within it, the client's bytes go as they are. */
 
@@ -19,4 +20,5 @@ export const responsesUpstream: Upstream = {
   write: writeResponsesRequest,
   answer: readResponse,
   decoder: responsesDecoder,
+  toolNames: USUAL_NAMES,
 }

@@ -10,34 +10,52 @@ import type {
 } from './neutral.ts'
 
 /**
- * Names of tools for a dialect that takes fewer characters than the client's. A name that does not fit travels under
- * one that does, in the tools, in the choice among them and in the history, and comes back as the client wrote it.
+ * Names of tools for a dialect that takes fewer characters than the client's, or shorter names. A name that does not fit
+ * travels under one that does, in the tools, in the choice among them and in the history, and comes back as the client wrote it.
  * Both ways are found in the request alone, so nothing has to be remembered between them.
  */
 
+/** Names of tools that a dialect takes. */
+export type NameRule = {
+  /** A whole name. Each of its characters may stand behind any letter. */
+  readonly accepts: RegExp
+  /** Characters in all. */
+  readonly length: number
+}
+
 type Rule = Pick<Upstream, 'toolNames'>
 
+/** OpenAI's two APIs, Bedrock's Converse, and the servers that follow OpenAI. */
+export const USUAL_NAMES: NameRule = { accepts: /^[a-zA-Z0-9_-]{1,64}$/, length: 64 }
+
+/** What a call or a result without a known name is named is nobody's tool. */
+const nameIn = (part: Part): readonly string[] =>
+  (part.kind === 'call' || part.kind === 'result') && part.name !== '' ? [part.name] : []
+
 const namesIn = ({ tools = [], turns }: NeutralRequest): ReadonlySet<string> =>
-  new Set([
-    ...tools.map(({ name }) => name),
-    ...turns.flatMap(({ parts }) => parts.flatMap(part => (part.kind === 'call' ? [part.name] : []))),
-  ])
+  new Set([...tools.map(({ name }) => name), ...turns.flatMap(({ parts }) => parts.flatMap(nameIn))])
 
 const digestOf = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 8)
 
-/** Letters, digits and '_', no digit first: what every rule so far takes. */
-const plain = (name: string): string => name.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=\d|$)/, '_')
+/** Every character that the rule does not take is '_', and one stands before a beginning that it does not take. */
+const plain = (name: string, { accepts }: NameRule): string => {
+  const taken = Array.from(name, letter => (accepts.test(`a${letter}`) ? letter : '_')).join('')
+  return accepts.test(taken.slice(0, 1)) ? taken : `_${taken}`
+}
+
+const told = (name: string, digest: string, { length }: NameRule): string =>
+  `${name.slice(0, length - digest.length - 1)}_${digest}`
 
 /** The fitting name of each that does not fit; no two names become one. */
-const fittingIn = (request: NeutralRequest, { toolNames }: Rule): ReadonlyMap<string, string> => {
+const fittingIn = (request: NeutralRequest, { toolNames: rule }: Rule): ReadonlyMap<string, string> => {
   const fitting = new Map<string, string>()
-  if (toolNames === undefined) return fitting
+  if (rule === undefined) return fitting
   const names = namesIn(request)
   const taken = new Set(names)
   for (const name of names) {
-    if (toolNames.test(name)) continue
-    const made = plain(name)
-    const own = taken.has(made) ? `${made}_${digestOf(name)}` : made
+    if (rule.accepts.test(name)) continue
+    const made = plain(name, rule)
+    const own = made.length > rule.length || taken.has(made) ? told(made, digestOf(name), rule) : made
     taken.add(own)
     fitting.set(name, own)
   }
