@@ -1,4 +1,5 @@
 import { type Amendment, placeOf, typeOf } from '../dialects/amendment.ts'
+import { limitEdits, type SaidLimit } from '../dialects/answer-limit.ts'
 import { type CallIdForm, callIdEdits } from '../dialects/call-id-edits.ts'
 import { type Complaint, complaintOf } from '../dialects/complaint.ts'
 import { meaningOf } from '../dialects/meaning.ts'
@@ -85,6 +86,13 @@ const formed = (index: JsonIndex, form: CallIdForm): Repair | undefined => {
     : { name: 'ids of calls in its form', amendment, lesson: amendment }
 }
 
+const limited = (index: JsonIndex, { most, once }: SaidLimit): Repair | undefined => {
+  const amendment = { kind: 'answer-limit', most } as const
+  return limitEdits(index, most).length === 0
+    ? undefined
+    : { name: `at most ${most} tokens of answer`, amendment, lesson: once ? undefined : amendment }
+}
+
 const without = (
   index: JsonIndex,
   path: readonly string[],
@@ -152,6 +160,8 @@ const repairOf = (
       return unsigned(index)
     case 'call-id':
       return formed(index, complaint.form)
+    case 'answer-limit':
+      return limited(index, complaint.limit)
     case 'kept-item':
       return unkept(index, complaint.id)
     case 'item-id':
@@ -180,8 +190,11 @@ export const repair = (play: Play, failed: Failed): string | undefined => {
   return fresh.map(wordsFor).join(', ')
 }
 
+/** What puts something in the place of what was refused. */
+const GIVING: ReadonlySet<Amendment['kind']> = new Set(['item-ids', 'call-ids', 'answer-limit'])
+
 const wordsFor = ({ name, amendment }: Repair): string =>
-  amendment.kind === 'item-ids' || amendment.kind === 'call-ids' ? `with ${name}` : `without ${name}`
+  GIVING.has(amendment.kind) ? `with ${name}` : `without ${name}`
 
 /** Of several the ones that were made elsewhere, or nobody knows where, are the likely ones; else they all are. */
 const learnSeals = (

@@ -3,6 +3,7 @@ import type { Edit } from '../wire/edit.ts'
 import type { JsonIndex } from '../wire/index.ts'
 import { type Bond, type Item, itemsIn, namedItems, writtenAt } from '../wire/items.ts'
 import type { Json } from '../wire/json.ts'
+import { limitEdits } from './answer-limit.ts'
 import { type CallIdForm, callIdEdits } from './call-id-edits.ts'
 import type { Complaint } from './complaint.ts'
 import { unsignedEdits } from './signatures.ts'
@@ -19,6 +20,8 @@ export type Amendment =
   | { readonly kind: 'unsigned' }
   /** Ids of tool calls get this form. */
   | { readonly kind: 'call-ids'; readonly form: CallIdForm }
+  /** A limit of the answer that is above this many tokens becomes them. */
+  | { readonly kind: 'answer-limit'; readonly most: number }
   /** Items lose ids that somebody else has issued. */
   | { readonly kind: 'unnamed'; readonly foreign: (id: string) => boolean }
   /** What means something to somebody else alone, and nothing to the answer. */
@@ -127,6 +130,8 @@ export const amendmentEdits = (index: JsonIndex, amendment: Amendment): readonly
       return unsignedEdits(index)
     case 'call-ids':
       return callIdEdits(index, amendment.form)
+    case 'answer-limit':
+      return limitEdits(index, amendment.most)
     case 'unnamed':
       return unnamedEdits(index, amendment.foreign)
     case 'aside':

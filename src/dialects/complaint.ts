@@ -1,3 +1,4 @@
+import { limitSaid, type SaidLimit } from './answer-limit.ts'
 import type { CallIdForm } from './call-id-edits.ts'
 
 /**
@@ -28,6 +29,8 @@ export type Complaint =
   | { readonly kind: 'signature' }
   /** The id of a tool call has not the form that this provider takes. */
   | { readonly kind: 'call-id'; readonly form: CallIdForm }
+  /** The limit of the answer is above what the model gives. */
+  | { readonly kind: 'answer-limit'; readonly limit: SaidLimit }
 
 /** An error of a provider: `message` with or without the gateway's own words before it. */
 export type Said = {
@@ -215,5 +218,7 @@ export const complaintOf = (said: Said): Complaint | undefined => {
     return place === null ? undefined : { kind: 'item-id', at: Number(place[1]) }
   }
   if (SIGNATURE.test(text)) return { kind: 'signature' }
+  const limit = limitSaid(text)
+  if (limit !== undefined) return { kind: 'answer-limit', limit }
   return callIdIn(said, text) ?? parameterIn(said, text)
 }

@@ -10,6 +10,8 @@ export type Lesson =
   | { readonly kind: 'item-ids'; readonly type: string }
   /** It takes ids of tool calls in this form. */
   | { readonly kind: 'call-ids'; readonly form: CallIdForm }
+  /** Its longest answer, in tokens. */
+  | { readonly kind: 'answer-limit'; readonly most: number }
   /** It has no compaction of this way. */
   | { readonly kind: 'way'; readonly way: CompactionWay }
 

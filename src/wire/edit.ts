@@ -31,6 +31,7 @@ export const EDIT_NAMES = [
   'continuation', // a stream broke: what the client has of it is given to who goes on from it
   'foreign-key', // a key that clients write for one provider, and this one is another
   'learned-parameter', // a parameter that this deployment has refused by name
+  'answer-limit', // a limit of the answer above what this model gives becomes the model's own
   'foreign-id', // the id of an item that came with such reasoning
   'call-id', // the id of a tool call gets a form that this provider takes
   'missing-id', // an item's id that this provider wants and the client does not have
