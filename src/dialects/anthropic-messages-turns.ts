@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../wire/json.ts'
 import { CALL_ID, inputOf, RAW_ARGUMENTS } from './anthropic-messages-common.ts'
 import { fittingId } from './call-ids.ts'
 import { inputObject } from './custom-tools.ts'
+import { FIRST_WORD, tellFirstWord } from './first-word.ts'
 import type { Losses } from './losses.ts'
 import type {
   CacheMark,
@@ -175,8 +176,8 @@ class Writer {
   }
 
   #beginning(): JsonObject[] {
-    this.#losses.warn('messages', 'a conversation begins with the user: a word of theirs was put first')
-    return [{ type: 'text', text: 'Go on.' }]
+    tellFirstWord(this.#losses)
+    return [{ type: 'text', text: FIRST_WORD }]
   }
   #note(text: string): void {
     if (text.trim() === '') return

@@ -4,6 +4,7 @@ import { mediaBlock } from './bedrock-converse-media.ts'
 import type { Traits } from './bedrock-converse-models.ts'
 import { fittingId, type IdRule, idRuleFor } from './call-ids.ts'
 import { inputObject } from './custom-tools.ts'
+import { FIRST_WORD, tellFirstWord } from './first-word.ts'
 import type { Losses } from './losses.ts'
 import type {
   CacheMark,
@@ -184,6 +185,13 @@ const merged = (messages: readonly Message[]): JsonObject[] => {
   return whole.map(({ role, results, content }) => ({ role, content: [...results, ...withWords(content)] }))
 }
 
+/** "A conversation must start with a user message." */
+const begun = (messages: readonly JsonObject[], losses: Losses): readonly JsonObject[] => {
+  if (messages[0]?.role === 'user') return messages
+  tellFirstWord(losses)
+  return [{ role: 'user', content: [{ text: FIRST_WORD }] }, ...messages]
+}
+
 export type MessageOptions = {
   readonly model: string
   readonly traits: Traits
@@ -222,8 +230,5 @@ export const toMessages = (
       else message.content.push(...assistantBlocks(part, placed(at), telling))
     })
   })
-  const whole = merged(messages)
-  if (whole[0]?.role !== 'user')
-    throw new Unsupported('Converse needs a first message from the user that is not empty', 'messages')
-  return { system, turns: whole }
+  return { system, turns: begun(merged(messages), losses) }
 }

@@ -310,6 +310,18 @@ describe('requests', () => {
     assert.equal(found.warnings.length, 1)
   })
 
+  test('a conversation that the user does not begin gets a word of theirs', () => {
+    const word = { role: 'user', content: [{ text: 'Go on.' }] }
+    const first = translate({ messages: [{ role: 'assistant', content: 'hi' }] })
+    assert.deepEqual(first.body.messages, [word, { role: 'assistant', content: [{ text: 'hi' }] }])
+    assert.deepEqual(
+      first.warnings.map(({ lost }) => lost),
+      ['messages'],
+    )
+    const alone = translate({ messages: [{ role: 'system', content: 'hi' }] })
+    assert.deepEqual([alone.body.system, alone.body.messages], [[{ text: 'hi' }], [word]])
+  })
+
   const content = (part: Json): JsonObject => ({ messages: [{ role: 'user', content: [part] }] })
   const refused: readonly (readonly [what: string, request: JsonObject, param: string])[] = [
     [
@@ -331,8 +343,6 @@ describe('requests', () => {
     ['a hosted tool', { ...hello, tools: [{ type: 'web_search' }] }, 'tools[0].type'],
     ['a strange choice', { ...hello, tool_choice: { type: 'mcp' } }, 'tool_choice'],
     ['no messages', {}, 'messages'],
-    ['an assistant first', { messages: [{ role: 'assistant', content: 'hi' }] }, 'messages'],
-    ['only a system prompt', { messages: [{ role: 'system', content: 'hi' }] }, 'messages'],
     [
       'a function message',
       { messages: [...hello.messages, { role: 'function', name: 'f', content: '' }] },

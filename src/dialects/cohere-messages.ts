@@ -2,6 +2,7 @@ import { Unsupported } from '../providers/provider.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 import type { IdRule } from './call-ids.ts'
 import { writeMessages } from './chat-turns.ts'
+import { FIRST_WORD, tellFirstWord } from './first-word.ts'
 import type { Losses } from './losses.ts'
 import type { Turn } from './neutral.ts'
 import { listOf, objectOf, textOf } from './read-json.ts'
@@ -50,7 +51,7 @@ const atHead = (messages: readonly JsonObject[], losses: Losses): readonly JsonO
   return content === '' ? others : [{ role: 'system', content }, ...others]
 }
 
-/** Throws Unsupported for content that Cohere has no place for, and where nobody has said anything to the model. */
+/** Throws Unsupported for content that Cohere has no place for. */
 export const toCohereMessages = (turns: readonly Turn[], losses: Losses): readonly JsonObject[] => {
   refuseOthers(turns)
   const written = writeMessages(turns, {
@@ -62,7 +63,7 @@ export const toCohereMessages = (turns: readonly Turn[], losses: Losses): readon
   const messages = atHead(written, losses)
     .map(message => (message.role === 'assistant' ? assistant(message) : message))
     .filter(message => !isBlank(message))
-  if (!messages.some(({ role }) => role === 'user' || role === 'tool'))
-    throw new Unsupported('Cohere needs a message from the user that is not empty', 'messages')
-  return messages
+  if (messages.some(({ role }) => role === 'user' || role === 'tool')) return messages
+  tellFirstWord(losses)
+  return [...messages, { role: 'user', content: FIRST_WORD }]
 }

@@ -191,7 +191,15 @@ describe('a request', () => {
         ],
       },
     ])
-    assert.throws(() => written(request([turn('system', 'Alone.')])), Unsupported)
+  })
+
+  test('where only the system speaks, a word of the user follows', () => {
+    const { body, warned } = written(request([turn('system', 'Alone.')]))
+    assert.deepEqual(body.messages, [
+      { role: 'system', content: 'Alone.' },
+      { role: 'user', content: 'Go on.' },
+    ])
+    assert.deepEqual(warned, ['messages'])
   })
 
   test('property: whatever is written breaks no rule of the API', () => {

@@ -17,6 +17,8 @@ export type MessageDifferences = {
   readonly nameless?: (role: Json | undefined) => boolean
   /** Members that answers have, clients send back, and this provider refuses: whatever they hold, or where it is null. */
   readonly echoes?: { readonly always: readonly string[]; readonly whenNull: readonly string[] }
+  /** A refusal has no member of its own: what it says is said as content. */
+  readonly refusesRefusals?: true
   /** A call without the thoughts that led to it is refused, and blank ones are taken. */
   readonly wantsThoughts?: (model: string) => boolean
 }
@@ -31,6 +33,7 @@ const tellingNames = (differences: MessageDifferences): readonly string[] => [
   ...(differences.callIds === undefined && differences.wantsThoughts === undefined ? [] : ['tool_calls']),
   ...(differences.callIds === undefined ? [] : ['tool_call_id']),
   ...(differences.nameless === undefined ? [] : ['name']),
+  ...(differences.refusesRefusals === undefined ? [] : ['refusal']),
   ...(differences.echoes?.always ?? []),
   ...(differences.echoes?.whenNull ?? []),
 ]
@@ -67,6 +70,31 @@ const developers = (messages: readonly Placed[]): readonly Edit[] =>
       ? [{ op: 'set', path: pathOf(placed, 'role'), value: 'system', why: 'provider-rename' }]
       : [],
   )
+
+/** Content that is there in parts stays: the refusal follows it as one more. */
+const withRefusal = (content: Json | undefined, refusal: string): Json => {
+  if (Array.isArray(content)) return [...content, { type: 'text', text: refusal }]
+  return typeof content === 'string' && content !== '' ? `${content}\n\n${refusal}` : refusal
+}
+
+const refusalsAsContent = (messages: readonly Placed[]): readonly Edit[] =>
+  messages.flatMap((placed): Edit[] => {
+    const { refusal, content } = placed.message
+    if (typeof refusal !== 'string') return []
+    return [
+      { op: 'drop', path: pathOf(placed, 'refusal'), why: 'foreign-key' },
+      ...(refusal === ''
+        ? []
+        : [
+            {
+              op: 'set',
+              path: pathOf(placed, 'content'),
+              value: withRefusal(content, refusal),
+              why: 'foreign-key',
+            } as const,
+          ]),
+    ]
+  })
 
 const callsOf = ({ tool_calls: calls }: JsonObject): readonly Json[] => (Array.isArray(calls) ? calls : [])
 
@@ -117,6 +145,9 @@ export const messageEdits = (ask: Ask, asked: JsonIndex, differences: MessageDif
     ...echoes.whenNull.flatMap(key =>
       isAllowed(ask, key) ? [] : dropped(messages, key, ({ message }) => message[key] === null),
     ),
+    ...(differences.refusesRefusals === true && !isAllowed(ask, 'refusal')
+      ? refusalsAsContent(messages)
+      : []),
     ...(form === undefined ? [] : callIdEdits(index, form)),
     ...(differences.wantsThoughts?.(ask.model) === true ? blankThoughts(ask, messages) : []),
   ]

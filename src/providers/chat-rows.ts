@@ -29,6 +29,7 @@ export const MISTRAL: ChatDifferences = {
     callIds: () => NINE,
     nameless: role => role !== 'tool',
     echoes: { always: ['reasoning', 'reasoning_details', 'annotations'], whenNull: EMPTY },
+    refusesRefusals: true,
   },
 }
 
@@ -39,7 +40,11 @@ export const GROQ: ChatDifferences = {
       ? { minimal: 'default', low: 'default', medium: 'default', high: 'default', xhigh: 'default' }
       : undefined,
   refusesThoughts: true,
-  messages: { nameless: always, echoes: { always: ['annotations'], whenNull: EMPTY } },
+  messages: {
+    nameless: always,
+    echoes: { always: ['annotations'], whenNull: EMPTY },
+    refusesRefusals: true,
+  },
 }
 
 /** `Only messages of role 'user' can have a name.` */

@@ -122,7 +122,12 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
     baseUrl: printBase(base),
     credentialId: found.key?.id ?? '',
     missing: row.keyOptional ? undefined : found.missing,
-    ...acrossApis({ name: row.name, apis: readApis(row.apis ?? {}, params), plain }),
+    ...acrossApis({
+      name: row.name,
+      apis: readApis(row.apis ?? {}, params),
+      refuses: model => refusedBy(row, model),
+      plain,
+    }),
     authorize: draft => unlessGiven(draft, credential),
   }
 }

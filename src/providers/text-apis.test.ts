@@ -113,7 +113,12 @@ describe('what is sent', () => {
     assert.equal(sent.user, undefined)
     assert.deepEqual(
       draft.edits.map(edit => `${edit.path.join('.')} ${edit.why}`),
-      ['user drop-params', 'logprobs drop-params', 'top_logprobs drop-params'],
+      ['logprobs drop-params', 'top_logprobs drop-params'],
+    )
+    assert.deepEqual(
+      draft.warnings.filter(({ lost }) => lost === 'user'),
+      [{ lost: 'user', because: 'this provider does not take it' }],
+      'of what is said aside, nobody is refused',
     )
   })
 
