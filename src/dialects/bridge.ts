@@ -2,6 +2,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { withCustomCalls } from './custom-tools.ts'
 import { saidError } from './error-object.ts'
+import { withFreshIds } from './fresh-ids.ts'
 import type {
   Asked,
   Door,
@@ -101,7 +102,7 @@ export const translateAnswer = (
   const answer = neutralAnswer(value, upstream)
   if ('error' in answer) return bytesOf({ error: answer.error })
   try {
-    const own = withOwnNames(answer, asked.request, upstream)
+    const own = withFreshIds(withOwnNames(answer, asked.request, upstream), asked.request)
     return bytesOf(door.answer(withCustomCalls(own, asked.request), asked))
   } catch (error) {
     if (error instanceof FailedAnswer) return bytesOf({ error: error.error })

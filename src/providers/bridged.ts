@@ -2,6 +2,7 @@ import { bytesOf, objectIn, throughBridge, translateAnswer } from '../dialects/b
 import { compactionDoor } from '../dialects/compaction-door.ts'
 import { decodingCustomCalls } from '../dialects/custom-tools.ts'
 import { DOORS } from '../dialects/doors.ts'
+import { decodingFreshIds } from '../dialects/fresh-ids.ts'
 import { collectLosses, type Losses } from '../dialects/losses.ts'
 import type { Asked, Door, NeutralRequest, Target, Upstream } from '../dialects/neutral.ts'
 import { decodingOwnNames, withFittingNames } from '../dialects/tool-names.ts'
@@ -97,7 +98,8 @@ export const bridgedReading = (ask: Ask, upstream: Upstream, provider: string, s
   return {
     decoder: () => {
       const asked = askedOf(ask, door, provider, stamp)
-      const own = decodingOwnNames(upstream.decoder(), asked.request, upstream)
+      const named = decodingOwnNames(upstream.decoder(), asked.request, upstream)
+      const own = decodingFreshIds(named, asked.request)
       return throughBridge(decodingCustomCalls(own, asked.request), door.writer(asked))
     },
     // Whatever the client asked for, a translation brings one answer.
