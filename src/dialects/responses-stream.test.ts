@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { JsonObject } from '../wire/json.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import type { Asked, NeutralEvent } from './neutral.ts'
 import { answerOf, STREAMS } from './neutral-streams.fixture.ts'
 import { sightOfResponseEvent } from './openai-responses.ts'
@@ -92,6 +92,27 @@ describe('the stream that a client hears', () => {
       events.map(event => event.event),
       data.map(event => event.type),
     )
+  })
+
+  test('a call whose arguments a limit has cut is incomplete; one that a model left broken is not', () => {
+    const call = (stop: 'length' | 'calls') =>
+      dataOf(
+        written([
+          { kind: 'start', id: undefined, model: undefined },
+          { kind: 'open', part: 0, of: 'call', id: 'call_a', name: 'look' },
+          { kind: 'delta', part: 0, text: '{"at":"le' },
+          { kind: 'close', part: 0 },
+          { kind: 'stop', stop: { kind: stop } },
+          { kind: 'end' },
+        ]),
+      )
+    const statusIn = (data: readonly JsonObject[]): unknown =>
+      data.flatMap(({ type, item }) =>
+        type === 'response.output_item.done' && isObject(item) ? [item.status] : [],
+      )
+    const [cut, broken] = [call('length'), call('calls')]
+    checkGrammar(cut)
+    assert.deepEqual([statusIn(cut), statusIn(broken)], [['incomplete'], ['completed']])
   })
 
   test('a thought is a summary, and its foreign seal comes with its end', () => {

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../wire/json.ts'
 import { encodeEvent } from '../wire/sse.ts'
 import type { Asked, NeutralEvent, Sealed, Stop, StreamWriter } from './neutral.ts'
+import { parseJson } from './read-json.ts'
 import { itemMaker, type Maker, refusalPart, summaryPart, type Told, textPart } from './responses-items.ts'
 import { endingOf, responseObject, type State } from './responses-object.ts'
 import type { StreamEvent, Usage } from './shape.ts'
@@ -27,6 +28,9 @@ type Open =
       readonly told: Told
       readonly index: number
     }
+
+const isCut = ({ text, told }: Extract<Open, { of: 'call' }>): boolean =>
+  !told.custom && text !== '' && parseJson(text) === undefined
 
 /** A message whose parts may still go on. */
 type Message = { readonly index: number; readonly id: string; readonly parts: JsonObject[] }
@@ -209,7 +213,8 @@ class ResponseWriter implements StreamWriter {
 
   #close(part: number): void {
     const open = this.#open.get(part)
-    if (open === undefined) return
+    // Arguments that are cut are not complete: what became of the answer says whether a limit has cut them.
+    if (open === undefined || (open.of === 'call' && isCut(open))) return
     this.#open.delete(part)
     if (open.of === 'call') this.#closeCall(open, 'completed')
     else if (open.of === 'reasoning') this.#closeReasoning(open)
