@@ -39,6 +39,10 @@ export type Controls = {
   readonly timeoutMs: number | undefined
   readonly streamTimeoutMs: number | undefined
   readonly fallbacks: readonly FallbackTarget[] | undefined
+  /** The general list of this request, in place of the file's. */
+  readonly generalFallbacks: FallbackTable | undefined
+  /** Hops from the first group. */
+  readonly maxFallbacks: number | undefined
   readonly contextWindowFallbacks: FallbackTable | undefined
   readonly contentPolicyFallbacks: FallbackTable | undefined
   readonly disableFallbacks: boolean

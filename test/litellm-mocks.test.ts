@@ -173,6 +173,34 @@ test("a deployment's mock_response is the answer of every endpoint, stream or no
   assert.equal(stage.requests.length, 0)
 })
 
+test('where mock_response has an answer it is in its form, and where it has none nobody is paid for another', async t => {
+  const theatre = await play(t, {
+    stages,
+    config: ({ stage }) => ({
+      model_list: [deployment('canned', stage, 'm', { mock_response: 'From the wings.' })],
+      router_settings: { num_retries: 0 },
+    }),
+  })
+  const ask = async (path: string, body: JsonObject) => (await theatre.ask(path, body)).json()
+  const compacted = await ask('/v1/responses/compact', response('canned'))
+  assert.equal(compacted.object, 'response.compaction')
+  assert.deepEqual(
+    (compacted.output as JsonObject[]).map(({ type }) => type),
+    ['compaction'],
+  )
+  const { results } = await ask('/v1/moderations', { model: 'canned', input: 'x' })
+  assert.deepEqual(results, [{ flagged: false, categories: {}, category_scores: {} }])
+  const ranked = await ask('/v1/rerank', { model: 'canned', query: 'x', documents: ['y'] })
+  assert.deepEqual(ranked.results, [{ index: 0, relevance_score: 1 }])
+  const contents = [{ parts: [{ text: 'x' }] }]
+  for (const verb of ['generateContent', 'streamGenerateContent?alt=sse'])
+    assert.match((await theatre.ask(`/v1beta/models/canned:${verb}`, { contents })).text, /From the wings\./)
+  const spoken = await theatre.ask('/v1/audio/speech', { model: 'canned', input: 'x', voice: 'alloy' })
+  assert.equal(spoken.status, 400)
+  assert.match(String(errorOf(spoken).message), /mock_response has no answer for audio\.speech/)
+  assert.equal(theatre.stages.stage.requests.length, 0)
+})
+
 test('a canned answer is in the dialect of its endpoint: what the provider would have spoken is not asked', async t => {
   const theatre = await play(t, {
     stages,

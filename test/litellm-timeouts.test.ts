@@ -226,3 +226,39 @@ test('nonsense for a limit is refused before anything is sent', async t => {
   assert.equal((await theatre.ask(CHAT, chat('star'), keyed(['x-litellm-timeout', 'soon']))).status, 400)
   assert.equal(stage.requests.length, 0)
 })
+
+test('a limit of 0 sets none: the next place holds, in the file as in the request', async t => {
+  const config =
+    (own: JsonObject, router: JsonObject) => (named: { stage: Parameters<typeof deployment>[1] }) => ({
+      model_list: [deployment('own', named.stage, 'm', own)],
+      router_settings: router,
+    })
+  const zeros = { timeout: 0, request_timeout: 0, stream_timeout: 0 }
+  const theatre = await play(t, { stages, start: steady().start, config: config(zeros, { timeout: 0.03 }) })
+  assert.equal(await limitOf(theatre, 'own', {}), '0.03')
+  assert.equal(await limitOf(theatre, 'own', { body: { stream: true } }), '0.03')
+  assert.equal(await limitOf(theatre, 'own', { body: { timeout: 0 } }), '0.03')
+  assert.equal(await limitOf(theatre, 'own', { body: { timeout: 0, request_timeout: 0.04 } }), '0.04')
+  assert.equal(
+    await limitOf(theatre, 'own', { body: { timeout: 0.04 }, header: ['x-litellm-timeout', '0'] }),
+    '0.04',
+  )
+  await theatre.close()
+  const none = await play(t, {
+    stages,
+    start: steady().start,
+    config: named => ({
+      ...config(zeros, { timeout: 0, stream_timeout: 0 })(named),
+      litellm_settings: { request_timeout: 0 },
+    }),
+  })
+  for (const stream of [false, true])
+    for (const path of [CHAT, '/v1/responses']) {
+      const make = path === CHAT ? chat : response
+      assert.equal(
+        (await none.ask(path, make('own', { stream, timeout: 0 }))).status,
+        200,
+        `${path} ${stream}`,
+      )
+    }
+})

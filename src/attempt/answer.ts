@@ -10,7 +10,7 @@ import { BYTES, SOUND, wholeChunks } from './bytes.ts'
 import { choicesOf } from './choices.ts'
 import type { FailureSignal } from './classify.ts'
 import { collect } from './collect.ts'
-import { gate } from './gate.ts'
+import { type EmptyEnd, gate } from './gate.ts'
 import { isAnswer, typeOf } from './head.ts'
 import { leftOf, nearer, type PhaseLimits } from './limits.ts'
 import type { Job } from './once.ts'
@@ -212,7 +212,7 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
     return readStream(job, sent, answer, { decoder: inner, rules, raw: false, answers })
   const decoder = jointDecoder(approach.mode, { ...approach, inner, rules })
   // Where everything has been said, nothing more is no empty answer.
-  const { emptyEnd: _, ...joined } = rules
+  const { emptyEnd: _, filtered: __, ...joined } = rules
   return readStream(job, sent, answer, { decoder, rules: joined, raw: false, answers })
 }
 
@@ -223,6 +223,13 @@ type Framing = {
   /** Where it is not what the request asks for. */
   readonly answers?: number | undefined
 }
+
+/** It was no answer, or a filter left nothing of it while another group stands by for that. */
+const emptyEndOf =
+  (job: Job, rules: StreamRules): EmptyEnd =>
+  events =>
+    rules.emptyEnd?.(events) ??
+    (rules.filtered?.(events) === true && job.hasFallback('content_policy') ? FILTERED : undefined)
 
 /** The commit gate, the same for every endpoint that streams. */
 const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing): Promise<Verdict> => {
@@ -239,7 +246,7 @@ const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing
   const { body, route } = job.call
   const answers = framing.answers ?? choicesOf(body, job.hop, SHAPES[route.shape].answersIn)
   const progress = new Progress(framing.rules, answers)
-  const gated = await gate(live, progress, clock.now)
+  const gated = await gate(live, progress, { now: clock.now, emptyEnd: emptyEndOf(job, framing.rules) })
   if (gated.kind === 'open') {
     const { firstContentAt } = gated
     // What had to be repeated first says nothing of how soon a deployment speaks.

@@ -3,7 +3,7 @@ import type { FallbackTarget } from '../config/config.ts'
 import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
 import { waysOf } from '../plan/compaction.ts'
-import { type Following, makePlan, type Plan, type Stop } from '../plan/plan.ts'
+import { type Following, generalList, makePlan, type Plan, type Stop } from '../plan/plan.ts'
 import type { Wish } from '../plan/wish.ts'
 import { decorate } from '../reply/error-text.ts'
 import { type Parcel, parcelOf } from './adapt.ts'
@@ -224,11 +224,17 @@ const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {
   if (spot.depth >= walk.plan.maxDepth || failure.class === 'client_gone' || failure.class === 'gateway_bug')
     return { outcome, message: failure.message, stop, spot }
   const from: Fall = { ...spot, stop, failure, following: walk.plan.follow(stop, failure.class) }
+  const skipped = walk.trail.skipped.length
   const inner = await fall(walk, from)
   // The time that ran out in a fallback was the request's: that is what the client is told.
   if (inner !== undefined && (inner.outcome.kind === 'answered' || ranOut(walk, inner.outcome))) return inner
-  return { outcome, message: accountOf(walk, from, inner?.message), stop, spot }
+  const nested = inner?.message ?? whyNone(walk.trail.skipped.slice(skipped))
+  return { outcome, message: accountOf(walk, from, nested), stop, spot }
 }
+
+/** None of the targets could be asked, and this is why. */
+const whyNone = (skipped: readonly string[]): string | undefined =>
+  skipped.length === 0 ? undefined : skipped.join('; ')
 
 /**
  * Goes on from an answer that broke after its commit: the same walk, from where it stood. What is left of the group
@@ -316,7 +322,7 @@ const accountOf = (walk: Walk, from: Fall, nested: string | undefined): string =
     message: from.failure.message,
     group: from.stop.named,
     following: from.following,
-    general: walk.call.config.router.fallbacks,
+    general: generalList(walk.call),
     nested,
     nestedOnly: from.depth > 0,
     exposeDebug: walk.call.config.litellm.exposeRouterDebugInErrors,

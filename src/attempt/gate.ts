@@ -30,16 +30,20 @@ export type Gated =
   /** The upstream closed before content and before its end. */
   | { readonly kind: 'cut' }
 
-/** An empty answer may be a whole one; what its dialect calls none has failed. */
-const emptyEnd = (progress: Progress, events: readonly StreamEvent[]): JsonObject | undefined =>
-  progress.content ? undefined : progress.rules.emptyEnd?.(events)
+/** What is wrong with an answer that ended without content; undefined: it may be a whole one. */
+export type EmptyEnd = (events: readonly StreamEvent[]) => JsonObject | undefined
 
 /**
  * The commit gate: resolves once the attempt has produced content or has failed.
  * Until then nothing has reached the client, so failing over is free and invisible.
  */
-export const gate = (live: LiveStream, progress: Progress, now: () => number): Promise<Gated> =>
+export const gate = (
+  live: LiveStream,
+  progress: Progress,
+  { now, emptyEnd }: { readonly now: () => number; readonly emptyEnd: EmptyEnd },
+): Promise<Gated> =>
   new Promise(resolve => {
+    const atEnd = (): JsonObject | undefined => (progress.content ? undefined : emptyEnd(held))
     const held: StreamEvent[] = []
     let bytes = 0
     let opened: Opened | undefined
@@ -62,7 +66,7 @@ export const gate = (live: LiveStream, progress: Progress, now: () => number): P
       if (sight.kind === 'content') open(false)
       // A finish without content may still be followed by the end.
       if (sight.kind === 'terminal') {
-        const error = emptyEnd(progress, held)
+        const error = atEnd()
         if (error !== undefined) return { kind: 'error', error }
         open(false)
       }
@@ -79,7 +83,7 @@ export const gate = (live: LiveStream, progress: Progress, now: () => number): P
       end: () => {
         if (opened !== undefined) opened.ended = true
         else if (progress.whole) {
-          const error = emptyEnd(progress, held)
+          const error = atEnd()
           if (error === undefined) open(true)
           else fail({ kind: 'error', error })
         } else fail({ kind: 'cut' })

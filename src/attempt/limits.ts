@@ -28,11 +28,14 @@ export type PhaseLimits = {
 export const clientLimit = ({ controls, stream }: Call): number | undefined =>
   (stream ? controls.streamTimeoutMs : undefined) ?? controls.timeoutMs
 
-/** What the operator wrote for this kind of call: the deployment's word, then the router's, then for any call. */
+/**
+ * What the operator wrote for this kind of call: the deployment's word, then the router's, then for any call. A limit of 0
+ * says nothing, as in LiteLLM: the next one holds.
+ */
 const operatorLimit = ({ stream, config }: Call, deployment: Deployment): number =>
-  (stream ? (deployment.streamTimeoutMs ?? config.router.streamTimeoutMs) : undefined) ??
-  deployment.timeoutMs ??
-  config.router.timeoutMs ??
+  (stream && (deployment.streamTimeoutMs || config.router.streamTimeoutMs)) ||
+  deployment.timeoutMs ||
+  config.router.timeoutMs ||
   config.litellm.requestTimeoutMs
 
 /**
@@ -46,7 +49,7 @@ export const generalLimit = (call: Call, deployment: Deployment): number =>
 /** A phase's own limit. The deployment's general limit of this kind of call is nearer than the router's phases. */
 const ownLimit = (call: Call, deployment: Deployment, phase: keyof PhaseSettings): number | undefined => {
   const near = call.stream ? deployment.streamTimeoutMs : deployment.timeoutMs
-  return deployment.phases[phase] ?? (near === undefined ? call.config.router.phases[phase] : undefined)
+  return deployment.phases[phase] ?? (near ? undefined : call.config.router.phases[phase])
 }
 
 const finite = (ms: number | undefined): number | undefined =>
@@ -89,7 +92,7 @@ const makeLimits = (call: Call, deployment: Deployment): PhaseLimits => {
   const phased = comesInPhases(call)
   const firstToken = phased ? own('firstTokenMs') : undefined
   const streamSaid =
-    call.controls.streamTimeoutMs ?? deployment.streamTimeoutMs ?? call.config.router.streamTimeoutMs
+    call.controls.streamTimeoutMs || deployment.streamTimeoutMs || call.config.router.streamTimeoutMs
   const connectMs = deployment.phases.connectMs ?? call.config.router.phases.connectMs ?? CONNECT_MS
   return {
     connectMs: finite(connectMs) ?? 0,
@@ -100,7 +103,7 @@ const makeLimits = (call: Call, deployment: Deployment): PhaseLimits => {
     idleMs: within('idleMs'),
     wholeMs: within('attemptMs'),
     attemptMs: finite(own('attemptMs')),
-    firstTokenUnsaid: phased && firstToken === undefined && streamSaid === undefined,
+    firstTokenUnsaid: phased && firstToken === undefined && !streamSaid,
   }
 }
 

@@ -172,6 +172,38 @@ const embedding = ({ model }: CannedAsk): Json => ({
 
 const image = ({ text, created }: CannedAsk): Json => ({ created, data: [{ url: text }] })
 
+const compaction = (ask: CannedAsk): Json => ({
+  id: `resp_${ask.unique}`,
+  object: 'response.compaction',
+  created_at: ask.created,
+  output: [{ id: `cmp_${ask.unique}`, type: 'compaction', encrypted_content: ask.text }],
+  usage: {
+    input_tokens: 10,
+    input_tokens_details: { cached_tokens: 0 },
+    output_tokens: 20,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: 30,
+  },
+})
+
+const moderation = ({ model, unique }: CannedAsk): Json => ({
+  id: `modr-${unique}`,
+  model,
+  results: [{ flagged: false, categories: {}, category_scores: {} }],
+})
+
+const ranking = ({ unique }: CannedAsk): Json => ({
+  id: unique,
+  results: [{ index: 0, relevance_score: 1 }],
+  meta: { billed_units: { search_units: 1 } },
+})
+
+const generated = ({ text, model }: CannedAsk): Json => ({
+  candidates: [{ content: { parts: [{ text }], role: 'model' }, finishReason: 'STOP', index: 0 }],
+  usageMetadata: { promptTokenCount: 10, candidatesTokenCount: 20, totalTokenCount: 30 },
+  modelVersion: model,
+})
+
 /** undefined: this endpoint has no canned answer. */
 export const cannedAnswer = (ask: CannedAsk): Canned | undefined => {
   const json = (value: Json): Canned => ({
@@ -198,6 +230,16 @@ export const cannedAnswer = (ask: CannedAsk): Canned | undefined => {
       return json(image(ask))
     case 'transcription':
       return json({ text: ask.text })
+    case 'compaction':
+      return json(compaction(ask))
+    case 'moderations':
+      return json(moderation(ask))
+    case 'rerank':
+      return json(ranking(ask))
+    case 'gemini':
+      return ask.stream ? events(encodeEvent({ data: JSON.stringify(generated(ask)) })) : json(generated(ask))
+    case 'gemini_tokens':
+      return json({ totalTokens: 10 })
     default:
       return undefined
   }

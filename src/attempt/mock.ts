@@ -1,18 +1,28 @@
 import type { Call } from '../call.ts'
 import type { ExceptionName } from '../failure.ts'
 import type { House } from '../house.ts'
-import type { Stop } from '../plan/plan.ts'
-import type { Draft } from '../providers/provider.ts'
-import { type MockKind, mockException } from '../reply/error-text.ts'
+import { generalList, type Stop } from '../plan/plan.ts'
+import { type Draft, Unsupported } from '../providers/provider.ts'
+import { type FallbackLists, type MockKind, mockException } from '../reply/error-text.ts'
 import type { Signal } from '../signal.ts'
 import { cannedAnswer } from './mock-answers.ts'
 import type { Job } from './once.ts'
 import type { Failed } from './outcome.ts'
 import { type Answer, type Limits, type Transport, TransportFault } from './transport.ts'
 
-const failedBy = (kind: MockKind, { config }: Call, stop: Stop): Failed => ({
+/** The lists in force, which the message shows. */
+const listsOf = (call: Call): FallbackLists => {
+  const { controls, config } = call
+  return {
+    fallbacks: generalList(call),
+    contextWindowFallbacks: controls.contextWindowFallbacks ?? config.router.contextWindowFallbacks,
+    contentPolicyFallbacks: controls.contentPolicyFallbacks ?? config.router.contentPolicyFallbacks,
+  }
+}
+
+const failedBy = (kind: MockKind, call: Call, stop: Stop): Failed => ({
   kind: 'failed',
-  failure: mockException(kind, stop.named, config.router),
+  failure: mockException(kind, stop.named, listsOf(call)),
   upstreamStatus: undefined,
 })
 
@@ -135,10 +145,13 @@ export const mockTransport = (job: Job): Transport | undefined => {
       await waiting(limits.headersMs ?? 0, house, signal)
       throw new TransportFault('headers_timeout', 'Mock timeout.', false)
     }
-    const answer = text === undefined ? undefined : scripted(job, text)
-    return answer === undefined
-      ? house.transport.send(draft, headers, limits, signal)
-      : answering(answer.status, answer.type, answer.body)
+    // What a provider keeps is its own: nothing stands for it.
+    if (text === undefined || call.route.crossing === 'never')
+      return house.transport.send(draft, headers, limits, signal)
+    const answer = scripted(job, text)
+    // Whoever asked for a canned answer did not want to pay a provider for another one.
+    if (answer === undefined) throw new Unsupported(`mock_response has no answer for ${call.route.name}.`)
+    return answering(answer.status, answer.type, answer.body)
   }
   return { send, close: () => Promise.resolve() }
 }

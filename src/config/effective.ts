@@ -77,7 +77,7 @@ const describe = (deployment: Deployment): string => {
     deployment.rpm === undefined ? '' : `rpm ${deployment.rpm}`,
     deployment.tpm === undefined ? '' : `tpm ${deployment.tpm}`,
     deployment.numRetries === undefined ? '' : `retries ${deployment.numRetries}`,
-    deployment.timeoutMs === undefined ? '' : `timeout ${seconds(deployment.timeoutMs)}`,
+    !deployment.timeoutMs ? '' : `timeout ${seconds(deployment.timeoutMs)}`,
     deployment.cooldownMs === undefined ? '' : `cooldown ${seconds(deployment.cooldownMs)}`,
     deployment.info.blocked ? 'blocked' : '',
     deployment.mockResponse === undefined ? '' : 'mock',
@@ -151,7 +151,7 @@ const cooldown = (router: RouterSettings, members: number): string => {
 }
 
 const timeout = ({ router, litellm }: Config): string => {
-  const whole = router.timeoutMs ?? litellm.requestTimeoutMs
+  const whole = router.timeoutMs || litellm.requestTimeoutMs
   const stream = router.streamTimeoutMs
   return stream === undefined ? seconds(whole) : `${seconds(whole)}, streams ${seconds(stream)}`
 }

@@ -16,6 +16,7 @@ import {
   objectOf,
   parseJson,
   seen,
+  someEvent,
   terminal,
   textOf,
   unsaid,
@@ -105,11 +106,13 @@ const calm = ({ bytes, members }: JsonIndex): boolean => {
   return ALARMS.every(word => look.indexOf(word) === -1)
 }
 
+const refused = (said: JsonObject): boolean => said.stop_reason === 'refusal'
+
 export const messages: Shape = {
   name: 'messages',
   errorInside,
   calm,
-  filtered: answer => answer.stop_reason === 'refusal',
+  filtered: refused,
   hedge: { without: ['tools', 'mcp_servers', 'container', 'thread'] },
   usageOf: answer => usageOf(answer.usage),
   tell: tellMessagesError,
@@ -117,6 +120,7 @@ export const messages: Shape = {
     sight: sightOf,
     errorFrame: (error, _state, of) => messagesErrorFrame(error, of),
     emptyEnd,
+    filtered: someEvent(refused, 'delta'),
     laterUsage,
     endsWithoutTerminal: false,
     speaksSoon: true,

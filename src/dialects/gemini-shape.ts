@@ -4,7 +4,16 @@ import { geminiContinuation } from './gemini-continuation.ts'
 import { NO_CANDIDATE, NO_TOKEN, speaks, withoutToken } from './gemini-empty.ts'
 import { errorIn, geminiErrorFrame, tellGemini } from './gemini-error.ts'
 import { at, blockOf, candidatesIn, FILTERED, failureOf, finishOf, usageOfMetadata } from './gemini-words.ts'
-import { content, isPing, lifecycle, malformedEvent, parseJson, seen, unsaid } from './read-json.ts'
+import {
+  content,
+  isPing,
+  lifecycle,
+  malformedEvent,
+  parseJson,
+  seen,
+  someEvent,
+  unsaid,
+} from './read-json.ts'
 import type { Shape, Sight, StreamEvent } from './shape.ts'
 
 /** What the engine must know of the answers of generateContent and its like. */
@@ -71,6 +80,7 @@ export const gemini: Shape = {
     sight: sightOf,
     errorFrame: (error, _state, of) => geminiErrorFrame(error, of),
     emptyEnd,
+    filtered: someEvent(filtered),
     // A candidate that has said why it ended is whole; nothing follows in this dialect.
     // Not speaksSoon: these models think before their first word without being asked to, and show none of it.
     endsWithoutTerminal: true,

@@ -9,7 +9,7 @@ import {
   sightOfChunk,
 } from './openai-chat.ts'
 import { completionsContinuation } from './openai-chat-continuation.ts'
-import { content, textOf, usageFrom } from './read-json.ts'
+import { content, someEvent, textOf, usageFrom } from './read-json.ts'
 import { ALWAYS, type Shape } from './shape.ts'
 
 const isPlainText = flatTest(
@@ -33,6 +33,7 @@ export const completions: Shape = {
         : sightOfChunk(event, speaks),
     errorFrame: chunkErrorFrame,
     emptyEnd: emptyEndOfChunks(speaks),
+    filtered: someEvent(filteredChoice),
     endsWithoutTerminal: true,
     speaksSoon: true,
     continuation: completionsContinuation,

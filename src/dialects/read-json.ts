@@ -25,6 +25,16 @@ export const parseJson = (text: string): Json | undefined => {
   }
 }
 
+/** Asks of each event whether `test` holds for the object in it, or for its member `within`. */
+export const someEvent =
+  (test: (value: JsonObject) => boolean, within?: string) =>
+  (events: readonly StreamEvent[]): boolean =>
+    events.some(({ data }) => {
+      const whole = objectOf(parseJson(data ?? ''))
+      const value = within === undefined ? whole : objectOf(whole?.[within])
+      return value !== undefined && test(value)
+    })
+
 /**
  * The `usage` object of any OpenAI dialect. Chat says prompt_tokens/completion_tokens, Responses, images and
  * transcription say input_tokens/output_tokens; transcription may say `{type: 'duration', seconds}` instead.

@@ -123,6 +123,8 @@ export type StreamRules = {
    * provider did not say anything at all; undefined when saying nothing was its answer (a stop, a filter, a limit).
    */
   readonly emptyEnd?: (events: readonly StreamEvent[]) => JsonObject | undefined
+  /** Asked of the same events: a content filter left nothing over. As `filtered` of a whole answer. */
+  readonly filtered?: (events: readonly StreamEvent[]) => boolean
   /** Usage told in several events, each with a part of it; undefined: the last one tells all. */
   readonly laterUsage?: (before: Usage | undefined, now: Usage) => Usage
   /** Where in an event the model is named, when it is not at the top. */

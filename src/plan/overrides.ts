@@ -1,5 +1,6 @@
 import type { Controls } from '../call.ts'
-import { CONTROL_KEYS, CREDENTIAL_KEYS } from '../read/controls.ts'
+import { CONTROL_KEYS } from '../read/controls.ts'
+import { CREDENTIAL_KEYS } from '../read/refusals.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 
 /** What a dict fallback asks of the gateway for its own hop. */
@@ -18,12 +19,13 @@ const amount = (value: Json | undefined): number | undefined =>
 
 const hopControls = (values: JsonObject): HopControls => {
   const retries = amount(values.num_retries)
-  const timeout = amount(values.timeout) ?? amount(values.request_timeout)
+  // 0 sets no limit.
+  const timeout = amount(values.timeout) || amount(values.request_timeout)
   const streamTimeout = amount(values.stream_timeout)
   return {
     ...(retries === undefined ? {} : { numRetries: retries }),
-    ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
-    ...(streamTimeout === undefined ? {} : { streamTimeoutMs: streamTimeout * 1000 }),
+    ...(!timeout ? {} : { timeoutMs: timeout * 1000 }),
+    ...(!streamTimeout ? {} : { streamTimeoutMs: streamTimeout * 1000 }),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Call } from '../call.ts'
-import type { Config, Deployment, FallbackTable, FallbackTarget } from '../config/config.ts'
+import type { Deployment, FallbackTable, FallbackTarget } from '../config/config.ts'
 import { type FailureClass, Refusal, VERDICTS } from '../failure.ts'
 import type { Route } from '../routes.ts'
 import { lastResort } from './compaction.ts'
@@ -136,9 +136,11 @@ const firstStop = (call: Call): Stop => {
         param: 'model',
       },
     )
-  // An unknown name is served by the first default fallback, as LiteLLM does, before it is refused.
-  const found = resolveGroup(name, config) ?? resolveDefault(config)
-  if (found === undefined) throw unknownModel(name)
+  const own = resolveGroup(name, config)
+  // An unknown name is served by the first default fallback, as LiteLLM does, before it is refused; and under its name.
+  const named = own === undefined ? config.router.defaultFallbacks[0] : name
+  const found = own ?? (named === undefined ? undefined : resolveGroup(named, config))
+  if (named === undefined || found === undefined) throw unknownModel(name)
   if (!call.context.caller.mayUse(found.group)) throw denied(name)
   const asked = stillAsked(found.candidates, call)
   const candidates = pin === undefined ? asked : reachable(asked, pin)
@@ -147,7 +149,7 @@ const firstStop = (call: Call): Stop => {
     if (home === undefined) throw lostState(pin, call)
     return home
   }
-  return { group: found.group, named: name, candidates, overrides: NO_OVERRIDES, byId: found.byId }
+  return { group: found.group, named, candidates, overrides: NO_OVERRIDES, byId: found.byId }
 }
 
 /** Who has failed as the owner of what the call went on from is not asked again, now that anybody can serve it. */
@@ -156,10 +158,16 @@ const stillAsked = (candidates: readonly Candidate[], { rehydrated }: Call): rea
     ? candidates
     : candidates.filter(one => one.deployment.boundary !== rehydrated.without)
 
+/** The general list: the request's own, or the file's. */
+export const generalList = ({ controls, config }: Call): FallbackTable | undefined =>
+  controls.generalFallbacks ?? config.router.fallbacks
+
+const maxDepthOf = ({ controls, config }: Call): number => controls.maxFallbacks ?? config.router.maxFallbacks
+
 /** Every group that the fallbacks of `group` may lead to. */
 const fallbackGroups = (call: Call, group: string): ReadonlySet<string> => {
   const { router } = call.config
-  const tables = [router.fallbacks, router.contextWindowFallbacks, router.contentPolicyFallbacks]
+  const tables = [generalList(call), router.contextWindowFallbacks, router.contentPolicyFallbacks]
   const found = new Set<string>()
   const walk = (named: string, depth: number): void => {
     const own = depth === 0 ? (call.controls.fallbacks ?? []) : []
@@ -168,7 +176,7 @@ const fallbackGroups = (call: Call, group: string): ReadonlySet<string> => {
       const resolved = resolveGroup(target.group, call.config)
       if (resolved === undefined || found.has(resolved.group)) continue
       found.add(resolved.group)
-      if (depth + 1 < router.maxFallbacks) walk(resolved.group, depth + 1)
+      if (depth + 1 < maxDepthOf(call)) walk(resolved.group, depth + 1)
     }
   }
   walk(group, 0)
@@ -201,11 +209,6 @@ const hasStrangers = (
     const candidates = resolveGroup(group, config)?.candidates ?? []
     return candidates.some(one => one.deployment.boundary !== boundary && modeFits(one.deployment, route))
   })
-}
-
-const resolveDefault = (config: Config): ReturnType<typeof resolveGroup> => {
-  const [first] = config.router.defaultFallbacks
-  return first === undefined ? undefined : resolveGroup(first, config)
 }
 
 /** State that one owner holds goes to the owner, or to another deployment inside the same trust boundary. */
@@ -252,7 +255,8 @@ const listFor = (call: Call, first: Stop, stop: Stop, failure: FailureClass): Fo
     fallbacksFor(table, stop.named, stop.group, config)
   if (controls.fallbacks !== undefined && stop === first)
     return { kind: 'request', targets: controls.fallbacks, table: undefined }
-  const generic: Following = { kind: 'generic', targets: entry(router.fallbacks), table: router.fallbacks }
+  const general = generalList(call)
+  const generic: Following = { kind: 'generic', targets: entry(general), table: general }
   const rule = VERDICTS[failure].fallback
   if (rule === 'generic') return generic
   if (rule === 'none') return NOTHING
@@ -312,7 +316,7 @@ export const makePlan = (call: Call): Plan => {
   return {
     first,
     pin: call.pin,
-    maxDepth: config.router.maxFallbacks,
+    maxDepth: maxDepthOf(call),
     hasStrangers: boundary => hasStrangers(call, { first, crosses }, boundary),
     follow: (stop, failure) => (crosses ? followingOf(call, first, stop, failure) : NOTHING),
     stopFor,

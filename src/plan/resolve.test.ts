@@ -139,6 +139,15 @@ describe('fallback look-up', () => {
     ['M-136 * as the default', { '*': 'd' }, 'smart', 'smart', 'd'],
     ['an exact entry before a wildcard', { 'openai/*': 'x', 'openai/z': 'y' }, 'openai/z', 'openai/z', 'y'],
     ['a wildcard before the default', { '*': 'd', 'openai/*': 'x' }, 'openai/z', 'openai/z', 'x'],
+    ['the wildcard that serves a bare name', { 'openai/*': 'x' }, 'gpt-5', 'gpt-5', 'x'],
+    ['the bare name with its provider', { 'openai/gpt-5': 'y', 'openai/*': 'x' }, 'gpt-5', 'gpt-5', 'y'],
+    [
+      'but no wildcard of a provider for a group of its own name',
+      { 'openai/*': 'x' },
+      'smart',
+      'smart',
+      undefined,
+    ],
     ['no entry', { other: 'b' }, 'smart', 'smart', undefined],
   ]
   for (const [name, entries, requested, group, expected] of rows) {

@@ -145,7 +145,8 @@ const firstOf = <T>(names: readonly string[], look: (name: string) => T | undefi
 
 /**
  * The targets a fallback list names for a group: the entry for the name as requested (an alias has its own), for the
- * real group, for the name with or without its provider prefix, for a wildcard that covers it, for `*`.
+ * real group, for the name with or without its provider prefix, for a wildcard that covers it (a bare name that it
+ * serves, too), for `*`.
  * undefined: the list has no entry, or there is no list.
  */
 export const fallbacksFor = (
@@ -162,14 +163,22 @@ export const fallbacksFor = (
       ? table.get(name.slice(slash + 1))
       : undefined
   }
-  const withPrefix = (name: string) =>
-    firstOf([...new Set(config.groups.get(name)?.map(one => one.provider.name))], provider =>
-      table.get(`${provider}/${name}`),
+  // A group's own providers; of a bare name that a wildcard serves, the provider under which it serves it.
+  const prefixed = (name: string): readonly string[] => {
+    const own = config.groups.get(name)
+    const served = own === undefined ? withProvider(name) : undefined
+    const provided = [...new Set(own?.map(one => one.provider.name))].map(provider => `${provider}/${name}`)
+    return served === undefined ? provided : [served]
+  }
+  const withPrefix = (name: string) => firstOf(prefixed(name), whole => table.get(whole))
+  const covered = (name: string) => {
+    if (name.length > LONGEST_NAME) return undefined
+    const spellings = config.groups.has(name) ? [name] : [name, ...prefixed(name)]
+    return firstOf(
+      spellings,
+      spelling => wildcardSources(table).find(source => source.pattern.test(spelling))?.targets,
     )
-  const covered = (name: string) =>
-    name.length > LONGEST_NAME
-      ? undefined
-      : wildcardSources(table).find(source => source.pattern.test(name))?.targets
+  }
   return (
     firstOf(names, name => table.get(name)) ??
     firstOf(names, withoutPrefix) ??

@@ -1,15 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Controls, Mock } from '../call.ts'
-import type { FallbackTable, FallbackTarget } from '../config/config.ts'
 import { accepts } from '../dialects/parameters.ts'
 import { Refusal } from '../failure.ts'
 import type { Route } from '../routes.ts'
 import type { Edit } from '../wire/edit.ts'
 import { parsePath } from '../wire/edit.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-
-/** Reads one top-level value of the client's body; undefined when it is absent. */
-export type Peek = (key: string) => Json | undefined
+import { readOwnFallbacks, readTable } from './fallback-lists.ts'
+import { bad, CREDENTIAL_KEYS, NESTED, type Peek, structured } from './refusals.ts'
 
 /** LiteLLM's controls inside a body. They are for the gateway and stay here. */
 export const CONTROL_KEYS: ReadonlySet<string> = new Set([
@@ -69,70 +67,6 @@ export const CONTROL_KEYS: ReadonlySet<string> = new Set([
   'spend_logs_metadata',
 ])
 
-/** A client that names a host or a key could have the provider's credential sent to it. */
-export const CREDENTIAL_KEYS = [
-  'api_base',
-  'base_url',
-  'api_key',
-  'api_version',
-  'aws_bedrock_runtime_endpoint',
-  'langfuse_host',
-  'model_list',
-  'user_config',
-] as const
-const NESTED = [
-  'extra_body',
-  'litellm_params',
-  'litellm_embedding_config',
-  'metadata',
-  'litellm_metadata',
-] as const
-
-const IS_CREDENTIAL: ReadonlySet<string> = new Set(CREDENTIAL_KEYS)
-const IS_NESTED: ReadonlySet<string> = new Set(NESTED)
-
-/** A form has fields of text only: there a list or an object is written as JSON. */
-const structured = (value: Json | undefined): Json | undefined => {
-  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value
-  try {
-    return JSON.parse(value) as Json
-  } catch {
-    return value
-  }
-}
-
-const forbidden = (param: string): Refusal =>
-  new Refusal(
-    400,
-    `Clients may not choose the provider's address or credential: remove '${param}' from the request. An administrator sets it in the configuration of the deployment.`,
-    { type: 'invalid_request_error', param },
-  )
-
-/** One object of the request, `where` it stands, and what it holds at the places LiteLLM would read. */
-const refuseWithin = (where: string, keys: Iterable<string>, peek: Peek): void => {
-  for (const outer of keys) {
-    if (IS_CREDENTIAL.has(outer)) throw forbidden(where + outer)
-    const value = IS_NESTED.has(outer) ? structured(peek(outer)) : undefined
-    if (!isObject(value)) continue
-    for (const key of CREDENTIAL_KEYS)
-      if (Object.hasOwn(value, key)) throw forbidden(`${where}${outer}.${key}`)
-  }
-}
-
-/** Throws when the request tries to steer the gateway to another host or key, in its body or its query. */
-export const refuseCredentials = (
-  keys: Iterable<string>,
-  peek: Peek,
-  query: ((name: string) => string | undefined) | undefined,
-): void => {
-  refuseWithin('', keys, peek)
-  if (query === undefined) return
-  for (const key of CREDENTIAL_KEYS) if (query(key) !== undefined) throw forbidden(key)
-}
-
-const bad = (param: string, text: string): Refusal =>
-  new Refusal(400, `${param}: ${text}`, { type: 'invalid_request_error', param })
-
 const number = (value: Json | undefined, param: string): number | undefined => {
   if (value === undefined || value === null) return undefined
   const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
@@ -145,42 +79,6 @@ const number = (value: Json | undefined, param: string): number | undefined => {
 const flag = (value: Json | undefined): boolean =>
   value === true || (typeof value === 'string' && value.toLowerCase() === 'true')
 
-const seconds = (value: number | undefined): number | undefined =>
-  value === undefined ? undefined : value * 1000
-
-const target = (value: Json, param: string): FallbackTarget => {
-  if (typeof value === 'string' && value !== '') return { group: value, overrides: {} }
-  if (isObject(value) && typeof value.model === 'string') {
-    refuseWithin(`${param}.`, Object.keys(value), key => value[key])
-    const { model, ...overrides } = value
-    return { group: model, overrides }
-  }
-  throw bad(param, "each fallback is a model name, or an object with 'model' and the values it overrides.")
-}
-
-const targets = (written: Json | undefined): readonly FallbackTarget[] | undefined => {
-  const value = structured(written)
-  if (value === undefined || value === null) return undefined
-  if (!Array.isArray(value)) throw bad('fallbacks', 'must be a list of model names or objects.')
-  return value.map((item: Json, at) => target(item, `fallbacks[${at}]`))
-}
-
-const table = (written: Json | undefined, param: string): FallbackTable | undefined => {
-  const value = structured(written)
-  if (value === undefined || value === null) return undefined
-  if (!Array.isArray(value)) throw bad(param, 'must be a list like [{"group": ["fallback"]}].')
-  const found = new Map<string, readonly FallbackTarget[]>()
-  for (const entry of value as readonly Json[]) {
-    if (!isObject(entry)) throw bad(param, 'must be a list like [{"group": ["fallback"]}].')
-    for (const [group, list] of Object.entries(entry))
-      found.set(
-        group,
-        (Array.isArray(list) ? list : [list]).map((item: Json) => target(item, `${param}.${group}`)),
-      )
-  }
-  return found
-}
-
 const strings = (written: Json | undefined): readonly string[] => {
   const value = structured(written)
   return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
@@ -189,6 +87,31 @@ const strings = (written: Json | undefined): readonly string[] => {
 const header = (headers: IncomingHttpHeaders, name: string): string | undefined => {
   const value = headers[name]
   return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+const whole = (value: Json | undefined, param: string): number | undefined => {
+  const found = number(value, param)
+  if (found !== undefined && !Number.isInteger(found))
+    throw bad(param, 'must be a whole number of at least 0.')
+  return found
+}
+
+/** One control as it is written: in its header, then under its keys in the body. What is wrong is told by that name. */
+const written = (
+  { headers, peek }: Pick<ControlSources, 'headers' | 'peek'>,
+  [name, ...keys]: readonly [header: string, ...keys: readonly string[]],
+  read: typeof number,
+): readonly (number | undefined)[] => [
+  read(header(headers, name), name),
+  ...keys.map(key => read(peek(key), key)),
+]
+
+const isSaid = (value: number | undefined): boolean => value !== undefined
+
+/** Seconds as milliseconds. 0 sets no limit, as in LiteLLM: the next place is looked at. */
+const limit = (values: readonly (number | undefined)[]): number | undefined => {
+  const seconds = values.find(value => value !== undefined && value > 0)
+  return seconds === undefined ? undefined : seconds * 1000
 }
 
 const NO_MOCK: Mock = {
@@ -255,6 +178,8 @@ export const NO_CONTROLS: Controls = {
   timeoutMs: undefined,
   streamTimeoutMs: undefined,
   fallbacks: undefined,
+  generalFallbacks: undefined,
+  maxFallbacks: undefined,
   contextWindowFallbacks: undefined,
   contentPolicyFallbacks: undefined,
   disableFallbacks: false,
@@ -300,18 +225,15 @@ export const asksNothing = ({ keys, headers }: ControlSources): boolean => {
 export const readControls = (from: ControlSources): Controls => {
   const keys = new Set(from.keys)
   const peek: Peek = key => (keys.has(key) ? from.peek(key) : undefined)
-  const { headers } = from
+  const at = { headers: from.headers, peek }
   return {
-    numRetries: number(header(headers, 'x-litellm-num-retries') ?? peek('num_retries'), 'num_retries'),
-    timeoutMs: seconds(
-      number(header(headers, 'x-litellm-timeout') ?? peek('timeout') ?? peek('request_timeout'), 'timeout'),
-    ),
-    streamTimeoutMs: seconds(
-      number(header(headers, 'x-litellm-stream-timeout') ?? peek('stream_timeout'), 'stream_timeout'),
-    ),
-    fallbacks: targets(peek('fallbacks')),
-    contextWindowFallbacks: table(peek('context_window_fallbacks'), 'context_window_fallbacks'),
-    contentPolicyFallbacks: table(peek('content_policy_fallbacks'), 'content_policy_fallbacks'),
+    numRetries: written(at, ['x-litellm-num-retries', 'num_retries'], whole).find(isSaid),
+    timeoutMs: limit(written(at, ['x-litellm-timeout', 'timeout', 'request_timeout'], number)),
+    streamTimeoutMs: limit(written(at, ['x-litellm-stream-timeout', 'stream_timeout'], number)),
+    ...readOwnFallbacks(peek('fallbacks')),
+    maxFallbacks: whole(peek('max_fallbacks'), 'max_fallbacks'),
+    contextWindowFallbacks: readTable(peek('context_window_fallbacks'), 'context_window_fallbacks'),
+    contentPolicyFallbacks: readTable(peek('content_policy_fallbacks'), 'content_policy_fallbacks'),
     disableFallbacks: flag(peek('disable_fallbacks')) || flag(metadataOf(peek, keys).disable_fallbacks),
     dropParams: keys.has('drop_params') ? flag(peek('drop_params')) : undefined,
     additionalDropParams: strings(peek('additional_drop_params')).map(path => dropPath(path)),
@@ -330,19 +252,34 @@ const dropPath = (path: string): readonly string[] => {
   }
 }
 
+const listed = (text: string): readonly string[] =>
+  text
+    .split(',')
+    .map(tag => tag.trim())
+    .filter(tag => tag !== '')
+
+/** `tags` of the body: a list, or a text as in the header. A tag that is not understood must not choose any deployment. */
+const ownTags = (value: Json | undefined): readonly string[] => {
+  const tags = structured(value)
+  if (tags === undefined || tags === null) return []
+  if (typeof tags === 'string') return listed(tags)
+  if (!Array.isArray(tags) || !tags.every((tag: Json) => typeof tag === 'string'))
+    throw bad('tags', 'must be a list of texts.')
+  return tags
+}
+
 /** Tags for tag routing: header, body `tags`, metadata.tags. */
 export const readTags = (from: ControlSources): readonly string[] => {
   const keys = new Set(from.keys)
   const peek: Peek = key => (keys.has(key) ? from.peek(key) : undefined)
-  const listed = header(from.headers, 'x-litellm-tags')
-  const fromHeader =
-    listed === undefined
-      ? []
-      : listed
-          .split(',')
-          .map(tag => tag.trim())
-          .filter(tag => tag !== '')
-  return [...new Set([...fromHeader, ...strings(peek('tags')), ...strings(metadataOf(peek, keys).tags)])]
+  const named = header(from.headers, 'x-litellm-tags')
+  return [
+    ...new Set([
+      ...(named === undefined ? [] : listed(named)),
+      ...ownTags(peek('tags')),
+      ...strings(metadataOf(peek, keys).tags),
+    ]),
+  ]
 }
 
 /** Members of the client's metadata that are for the gateway. As text they are the client's own, as providers demand. */
@@ -358,8 +295,12 @@ export const controlEdits = (keys: readonly string[], peek: Peek, route: Route):
   // On files and batches `model` names the owner: the provider's own call has no such parameter.
   if (route.model === 'owner' && keys.includes('model') && !accepts(route, 'model')) drop('model')
   const metadata = keys.includes('metadata') ? peek('metadata') : undefined
-  if (isObject(metadata))
-    for (const key of METADATA_CONTROLS)
-      if (Object.hasOwn(metadata, key) && typeof metadata[key] !== 'string') drop('metadata', key)
+  if (!isObject(metadata)) return found
+  const ours = METADATA_CONTROLS.filter(
+    key => Object.hasOwn(metadata, key) && typeof metadata[key] !== 'string',
+  )
+  // An object that held nothing else is not the client's own: a provider may not even know the parameter.
+  if (ours.length > 0 && ours.length === Object.keys(metadata).length) drop('metadata')
+  else for (const key of ours) drop('metadata', key)
   return found
 }

@@ -16,17 +16,10 @@ import { isObject, type Json } from '../wire/json.ts'
 import type { ClientBody } from './body.ts'
 import { NO_REFERENCES, type Opener, openBody, openId, type References } from './bound.ts'
 import { asTrigger, type Compaction, readCompaction } from './compaction.ts'
-import {
-  asksNothing,
-  controlEdits,
-  NO_CONTROLS,
-  readControls,
-  readTags,
-  refuseCredentials,
-  withoutNative,
-} from './controls.ts'
+import { asksNothing, controlEdits, NO_CONTROLS, readControls, readTags, withoutNative } from './controls.ts'
 import { keysOf, parseBody, peekAt } from './parse.ts'
 import { readQuery } from './query.ts'
+import { refuseCredentials } from './refusals.ts'
 
 const invalid = (message: string, param: string): Refusal =>
   new Refusal(400, message, { type: 'invalid_request_error', param })

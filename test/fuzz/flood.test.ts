@@ -49,7 +49,10 @@ for (const [what, text] of Object.entries(NOTHINGS)) {
     const { answer, sink, closed } = fed()
     const { clock } = virtualClock()
     const watch = { clock, firstTokenMs: undefined, idleMs: undefined, until: undefined }
-    const opened = gate(new LiveStream(answer, sseDecoder(), watch), new Progress(rules), clock.now)
+    const opened = gate(new LiveStream(answer, sseDecoder(), watch), new Progress(rules), {
+      now: clock.now,
+      emptyEnd: () => undefined,
+    })
     const before = heldBytes()
     let most = 0
     // 64 MB, each chunk in memory of its own as sockets give it.

@@ -240,7 +240,7 @@ const describe = (
     rpm: own.rpm,
     tpm: own.tpm,
     maxParallelRequests: own.max_parallel_requests,
-    timeoutMs: own.timeout ?? own.request_timeout,
+    timeoutMs: own.timeout || (own.request_timeout ?? own.timeout),
     streamTimeoutMs: own.stream_timeout,
     phases: readPhases(own),
     numRetries: own.num_retries,

@@ -18,8 +18,9 @@ const LITELLM = z.object({
 export const readLitellm = (node: MapNode, environment: Environment, report: Report): LitellmSettings => {
   const own = checkShape(LITELLM, node, ['litellm_settings'], report) ?? {}
   return {
+    // 0 sets no limit of its own here either, and some end every call has.
     requestTimeoutMs:
-      own.request_timeout ?? fromEnvironment('REQUEST_TIMEOUT', environment, report) ?? 6_000_000,
+      own.request_timeout || fromEnvironment('REQUEST_TIMEOUT', environment, report) || 6_000_000,
     dropParams: own.drop_params ?? fromEnvironment('LITELLM_DROP_PARAMS', environment, report) ?? false,
     exposeRouterDebugInErrors: own.expose_router_debug_in_errors ?? true,
     // 0 is LiteLLM's other way to write none.
