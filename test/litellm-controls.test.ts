@@ -91,11 +91,11 @@ test('a fallback that could not be asked is told with its reason', async t => {
     String(errorOf(await theatre.ask(CHAT, chat('a', { fallbacks }))).message)
   assert.match(
     await said(['nobody']),
-    /Fallbacks=\['nobody'\]\nError doing the fallback: no group is named nobody$/,
+    /Fallbacks=\['nobody'\]\nError doing the fallback: no group is named nobody\.$/,
   )
   assert.match(
     await said(['nobody', 'voice']),
-    /fallback: no group is named nobody; voice does not serve chat\.completions$/,
+    /fallback: no group is named nobody; voice does not serve chat\.completions\.$/,
   )
 })
 

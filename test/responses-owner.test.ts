@@ -5,6 +5,7 @@ import { CANONICAL } from '../src/stage/lines.ts'
 import type { Stage } from '../src/stage/stage.ts'
 import { failing } from './openai-client.fixture.ts'
 import { assertSeen, clear, troupe } from './responses-state.fixture.ts'
+import { deployment, play } from './support/harness.ts'
 
 /** A stored response whose owner cannot be asked: what the client is told, and who never sees the id. */
 const house = await troupe({ after })
@@ -106,4 +107,41 @@ test('M-101 the owner rests after failures: the client learns to send everything
   const whole = await resting.client.responses.create({ model: 'pair', input: 'x' })
   assert.equal(whole.output_text, CANONICAL)
   assertSeen(resting, 1, 1, 0)
+})
+
+test('an error names a stored response by the id that the client knows, never by the provider’s', async t => {
+  const theatre = await play(t, {
+    stages: { stage: {} },
+    config: ({ stage }) => ({
+      model_list: [deployment('a', stage, 'gpt-4.1')],
+      router_settings: { num_retries: 0 },
+    }),
+  })
+  const { stage } = theatre.stages
+  const created = await theatre.ask('/v1/responses', { model: 'a', input: 'Line, please.' })
+  const known = String(created.json().id)
+  const path = `/v1/responses/${known}`
+  const { length } = stage.requests
+  assert.equal((await theatre.ask(path, undefined, { method: 'DELETE' })).status, 200)
+  assert.equal(stage.requests.length, length + 1)
+  const own = stage.requests.at(-1)?.path.split('/').at(-1) ?? assert.fail()
+  assert.notEqual(own, known)
+  for (const [method, where] of [
+    ['GET', path],
+    ['DELETE', path],
+    ['GET', `${path}/input_items`],
+    ['POST', `${path}/cancel`],
+  ] as const) {
+    const reply = await theatre.ask(where, undefined, { method })
+    assert.equal(reply.status, 404, `${method} ${where}`)
+    assert.ok(reply.text.includes(known), reply.text)
+    assert.ok(!reply.text.includes(own), reply.text)
+  }
+  // The same where the id is in the body and the provider complains of it in words of its own.
+  stage.script([
+    { kind: 'status', status: 400, body: { error: { message: `${own} is still in progress.` } } },
+  ])
+  const next = await theatre.ask('/v1/responses', { model: 'a', input: 'More.', previous_response_id: known })
+  assert.equal(next.status, 400)
+  assert.match(next.text, new RegExp(`${known} is still in progress`))
 })

@@ -234,7 +234,7 @@ const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {
 
 /** None of the targets could be asked, and this is why. */
 const whyNone = (skipped: readonly string[]): string | undefined =>
-  skipped.length === 0 ? undefined : skipped.join('; ')
+  skipped.length === 0 ? undefined : `${skipped.join('; ')}.`
 
 /**
  * Goes on from an answer that broke after its commit: the same walk, from where it stood. What is left of the group

@@ -166,7 +166,7 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
     startedAt: far.startedAt,
     firstContentAt: read.firstContentAt,
     compaction: far.compaction,
-    conceal: failure => concealed(failure, far.credential ?? []),
+    conceal: failure => concealed(failure, far.credential ?? [], job.call.echoes),
     dropped: far.draft === undefined ? undefined : droppedBy(far.draft),
   },
   edits: far.draft === undefined ? [] : editNames(far.draft),
@@ -246,7 +246,11 @@ const doubt = ({ recipe }: Connection, { vault }: House): void => {
 }
 
 const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
-  const failure: Failure = concealed(classify(toldBy(signal, job, far)), far.credential ?? [])
+  const failure: Failure = concealed(
+    classify(toldBy(signal, job, far)),
+    far.credential ?? [],
+    job.call.echoes,
+  )
   const totalMs = job.house.clock.now() - far.startedAt
   const ours = OURS.has(failure.class)
   const neutral = ours || isRehearsed(job.call)
