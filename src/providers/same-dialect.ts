@@ -3,7 +3,7 @@ import type { Edit } from '../wire/edit.ts'
 import { applyEdits } from '../wire/edit.ts'
 import { stringOf } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
-import { editMultipart, fieldOf, MultipartFault, type MultipartIndex } from '../wire/multipart.ts'
+import { editMultipart, fieldName, fieldOf, MultipartFault, type MultipartIndex } from '../wire/multipart.ts'
 import { type Ask, type Draft, type HeaderPair, Unsupported } from './provider.ts'
 
 /**
@@ -13,7 +13,7 @@ import { type Ask, type Draft, type HeaderPair, Unsupported } from './provider.t
 /** Whether the body will have this top-level key once the gateway's own edits are made. */
 export const hasKey = (ask: Ask, key: string): boolean => {
   let present = ask.body.kind === 'json' && ask.body.index.members.has(key)
-  if (ask.body.kind === 'multipart') present = ask.body.index.parts.some(part => part.name === key)
+  if (ask.body.kind === 'multipart') present = ask.body.index.parts.some(part => fieldName(part.name) === key)
   for (const edit of ask.edits) {
     if (edit.path[0] !== key) continue
     if (edit.op === 'set') present = true
@@ -47,11 +47,14 @@ const modelEdits = (ask: Ask, model: string): readonly Edit[] => {
   return [{ op: 'set', path: ['model'], value: model, why: 'model' }]
 }
 
-const asField = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
+const asText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+const asField = (value: Json): string | readonly string[] =>
+  Array.isArray(value) ? value.map((item: Json) => asText(item)) : asText(value)
 
 /** A form has no nesting: only whole fields can be set or dropped. What is not there is not dropped. */
 const formEdits = (edits: readonly Edit[], index: MultipartIndex) => {
-  const set: Record<string, string> = {}
+  const set: Record<string, string | readonly string[]> = {}
   const drop = new Set<string>()
   const made: Edit[] = []
   for (const edit of edits) {
@@ -62,7 +65,7 @@ const formEdits = (edits: readonly Edit[], index: MultipartIndex) => {
       drop.delete(key)
     } else if (edit.op === 'append') continue
     else {
-      if (!(key in set) && !index.parts.some(part => part.name === key)) continue
+      if (!(key in set) && !index.parts.some(part => fieldName(part.name) === key)) continue
       delete set[key]
       drop.add(key)
     }

@@ -294,13 +294,15 @@ export const controlEdits = (keys: readonly string[], peek: Peek, route: Route):
   for (const key of keys) if (CONTROL_KEYS.has(key)) drop(key)
   // On files and batches `model` names the owner: the provider's own call has no such parameter.
   if (route.model === 'owner' && keys.includes('model') && !accepts(route, 'model')) drop('model')
-  const metadata = keys.includes('metadata') ? peek('metadata') : undefined
+  const said = keys.includes('metadata') ? peek('metadata') : undefined
+  // In a form an object is written as text, of which no member can be dropped: it goes whole, or stays.
+  const metadata = route.body === 'multipart' ? structured(said) : said
   if (!isObject(metadata)) return found
   const ours = METADATA_CONTROLS.filter(
     key => Object.hasOwn(metadata, key) && typeof metadata[key] !== 'string',
   )
   // An object that held nothing else is not the client's own: a provider may not even know the parameter.
   if (ours.length > 0 && ours.length === Object.keys(metadata).length) drop('metadata')
-  else for (const key of ours) drop('metadata', key)
+  else if (metadata === said) for (const key of ours) drop('metadata', key)
   return found
 }

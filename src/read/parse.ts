@@ -2,7 +2,7 @@ import { Refusal } from '../failure.ts'
 import type { BodyKind, Route } from '../routes.ts'
 import { indexObject, JsonFault, valueAt } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
-import { fieldOf, indexMultipart, MultipartFault } from '../wire/multipart.ts'
+import { fieldName, fieldOf, indexMultipart, listFieldOf, MultipartFault } from '../wire/multipart.ts'
 import type { ClientBody } from './body.ts'
 
 const invalid = (message: string, param: string): Refusal =>
@@ -60,15 +60,20 @@ export const parseBody = (bytes: Uint8Array, contentType: string, route: Route):
 export const keysOf = (body: ClientBody): readonly string[] => {
   if (body.kind === 'json') return [...body.index.members.keys()]
   if (body.kind === 'multipart')
-    return [...new Set(body.index.parts.filter(part => part.filename === undefined).map(part => part.name))]
+    return [
+      ...new Set(
+        body.index.parts.filter(part => part.filename === undefined).map(part => fieldName(part.name)),
+      ),
+    ]
   return []
 }
 
-/** One top-level value; a multipart field is a string. */
+/** One top-level value; a multipart field is a string, or a list of them. */
 export const peekAt =
   (body: ClientBody) =>
   (key: string): Json | undefined => {
     if (body.kind === 'json') return valueAt(body.index, key)
-    if (body.kind === 'multipart') return fieldOf(body.index, body.bytes, key)
+    if (body.kind === 'multipart')
+      return fieldOf(body.index, body.bytes, key) ?? listFieldOf(body.index, body.bytes, key)
     return undefined
   }

@@ -213,6 +213,17 @@ export const indexMultipart = (
   }
 }
 
+const BRACKETED = /^([^[\]]+)\[[^[\]]*\]$/
+
+/** A list is written as parts `name[]`, an object as parts `name[key]`: all of them are the field `name`. */
+export const fieldName = (name: string): string => BRACKETED.exec(name)?.[1] ?? name
+
+/** The values of a list that is written as parts `name[]`; undefined: there are none. */
+export const listFieldOf = (index: MultipartIndex, bytes: Uint8Array, name: string): string[] | undefined => {
+  const parts = index.parts.filter(each => each.name === `${name}[]` && each.filename === undefined)
+  return parts.length === 0 ? undefined : parts.map(part => textOf(bytes, part.start, part.end))
+}
+
 /** The value of the first part of this name that is no file. */
 export const fieldOf = (index: MultipartIndex, bytes: Uint8Array, name: string): string | undefined => {
   const part = index.parts.find(each => each.name === name && each.filename === undefined)
@@ -220,7 +231,8 @@ export const fieldOf = (index: MultipartIndex, bytes: Uint8Array, name: string):
 }
 
 export type MultipartEdits = {
-  readonly set: Readonly<Record<string, string>>
+  /** A list becomes parts `name[]`. */
+  readonly set: Readonly<Record<string, string | readonly string[]>>
   readonly drop: readonly string[]
 }
 
@@ -242,8 +254,8 @@ const wholePart = (index: MultipartIndex, name: string, value: string): Buffer =
 
 /**
  * The form after the edits, as segments in order. A set field keeps its place and headers and gets a new content;
- * a missing one comes first, so that the provider knows it before any file. Further parts of a set name are removed,
- * and every part of a dropped one; set wins over drop. All other bytes are the client's own, uncopied, under the
+ * a missing one, and a list, comes first, so that the provider knows it before any file. Further parts of a set field
+ * are removed, and every part of a dropped one, however it is spelled; set wins over drop. All other bytes are the client's own, uncopied, under the
  * same boundary; with nothing to change the answer is the bytes alone.
  * Throws MultipartFault when a value contains the boundary.
  */
@@ -265,18 +277,22 @@ export const editMultipart = (
 
   const present = new Set(index.parts.filter(part => part.filename === undefined).map(part => part.name))
   for (const [name, value] of values) {
-    if (!present.has(name)) replace(index.start, index.start, wholePart(index, name, value))
+    if (typeof value !== 'string') {
+      values.delete(name)
+      for (const item of value) replace(index.start, index.start, wholePart(index, `${name}[]`, item))
+    } else if (!present.has(name)) replace(index.start, index.start, wholePart(index, name, value))
   }
   let delimiter = index.start
   let changed = segments.length > 0
   for (const part of index.parts) {
     const next = part.end + CRLF.length
     const value = part.filename === undefined ? values.get(part.name) : undefined
-    if (value !== undefined) {
+    const touched = removed.has(part.name) || removed.has(fieldName(part.name))
+    if (typeof value === 'string') {
       replace(part.start, part.end, contentOf(index, part.name, value))
       values.delete(part.name)
-    } else if (removed.has(part.name)) replace(delimiter, next, undefined)
-    changed ||= removed.has(part.name)
+    } else if (touched) replace(delimiter, next, undefined)
+    changed ||= touched
     delimiter = next
   }
   if (!changed) return [bytes]
