@@ -122,6 +122,8 @@ export type Failure = {
   readonly detail: Json | undefined
   /** The request was fully sent and something may have been generated and billed. */
   readonly possiblyBilled: boolean
+  /** What broke below HTTP: `refused (ECONNREFUSED)`. For the operator; clients read `Connection error.`, as LiteLLM's do. */
+  readonly fault?: string
 }
 
 /**

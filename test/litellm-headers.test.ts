@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../src/wire/json.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
+import { startPuppet } from './support/puppet.ts'
 import { asked, chat, failing, response, steady } from './support/steady.ts'
 
 /** Response headers, and the routes that tell what is configured and how it is. */
@@ -240,4 +241,36 @@ test('M-065 /health makes real calls and names the sick one; liveliness and read
   assert.equal(ready.status, 200)
   assert.equal(ready.json().status, 'healthy')
   assert.match(String(ready.json().litellm_version), /^\d+\./)
+})
+
+test('a byte order mark before an answer makes it no failure, and does not reach the client', async t => {
+  const puppet = await startPuppet(t)
+  const theatre = await play(t, {
+    config: {
+      model_list: [
+        {
+          model_name: 'a',
+          litellm_params: { model: 'openai/m', api_base: puppet.baseUrl, api_key: 'sk-puppet' },
+        },
+      ],
+      router_settings: { num_retries: 0 },
+    },
+  })
+  for (const [path, body, answer] of [
+    [
+      CHAT,
+      chat('a'),
+      { id: 'x', choices: [{ index: 0, message: { content: 'Hi' }, finish_reason: 'stop' }] },
+    ],
+    ['/v1/responses/compact', response('a'), { id: 'resp_1', output: [{ type: 'compaction', id: 'cmp_1' }] }],
+  ] as const) {
+    const asking = theatre.ask(path, body)
+    const call = await puppet.next()
+    call.head({ 'content-type': 'application/json' })
+    call.end(`\ufeff${JSON.stringify(answer)}`)
+    const reply = await asking
+    assert.equal(reply.status, 200, path)
+    assert.ok(reply.text.startsWith('{'), path)
+    assert.equal(reply.headers['content-length'], String(Buffer.byteLength(reply.text)))
+  }
 })

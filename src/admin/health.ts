@@ -91,7 +91,8 @@ const probe = async (deployment: Deployment, house: House): Promise<string | und
     if (error instanceof NoCredential) return error.message
     const fault =
       error instanceof TransportFault ? error : new TransportFault('protocol', 'The probe failed.', false)
-    return classify({ kind: 'transport', fault, provider }).message
+    const { message, fault: broke } = classify({ kind: 'transport', fault, provider })
+    return broke === undefined ? message : `${message} ${broke}`
   }
 }
 

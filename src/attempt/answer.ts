@@ -104,6 +104,10 @@ const readError = async (job: Job, sent: Sent, answer: Answer, reading: Reading)
   })
 }
 
+/** Some servers write a byte order mark before their JSON, which nobody is meant to read (RFC 8259, section 8.1). */
+const withoutMark = (bytes: Uint8Array): Uint8Array =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
+
 const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
   const { clock } = job.house
   const provider = job.hop.deployment.provider
@@ -142,7 +146,8 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
     return document(got.bytes)
   if (got.bytes.length === 0)
     return route.crossing === 'never' && !job.call.stream ? document(got.bytes) : unreadable('empty')
-  const bytes = reading.translate === undefined ? got.bytes : reading.translate(got.bytes)
+  const whole = withoutMark(got.bytes)
+  const bytes = reading.translate === undefined ? whole : reading.translate(whole)
   if (job.call.stream || type.startsWith('text/event-stream')) {
     // An error that came as plain JSON is worth more than the complaint about its type.
     const hidden = errorIn(bytes, route.shape)

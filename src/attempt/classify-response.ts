@@ -112,6 +112,9 @@ const typeOf = (failureClass: FailureClass, status: number): string | null => {
 const shownText = (facts: Facts, status: number): string => {
   const text = maskText(facts.message)
   if (text !== '') return text
+  // It is not followed: a request and its key go to the address that the operator wrote, and nowhere else.
+  if (status >= 300 && status < 400)
+    return `The provider redirects (status ${status}): api_base has to name the address it redirects to.`
   return facts.html
     ? `The provider answered with a web page instead of an API answer (status ${status}).`
     : `The provider answered with status ${status} and no readable error.`

@@ -103,6 +103,19 @@ test('no HTML, key, address or path of a provider reaches a client', () => {
   )
 })
 
+test('a redirect, which is not followed, says what to mend', () => {
+  for (const body of ['', '<html><body>Moved</body></html>']) {
+    const moved = classify({ ...answered(308, null), body: Buffer.from(body) })
+    assert.equal(moved.class, 'transient')
+    assert.ok(
+      moved.message.endsWith(
+        ' - The provider redirects (status 308): api_base has to name the address it redirects to.',
+      ),
+      moved.message,
+    )
+  }
+})
+
 test('a long text is cut at 4 KB', () => {
   const failure = classify(answered(500, error('word '.repeat(100_000))))
   assert.ok(failure.message.length < 4_300)

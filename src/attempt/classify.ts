@@ -67,7 +67,11 @@ const classifyTransport = (fault: TransportFault, tag: string, inStream: boolean
     return plain({ class: failureClass, status: 408, exception: 'Timeout', message: timedOut }, more)
   }
   const naming = inStream ? BROKEN_STREAM : namingOf('transport', 500)
-  return plain(named('transport', naming, prefixed(naming, tag, 'Connection error.')), more)
+  const broke = fault.code === '' ? fault.kind : `${fault.kind} (${fault.code})`
+  return plain(named('transport', naming, prefixed(naming, tag, 'Connection error.')), {
+    ...more,
+    fault: broke,
+  })
 }
 
 const unreadable: Readonly<Record<UnreadableSignal['what'], string>> = {

@@ -101,6 +101,7 @@ const stepOf = (
     outcome: failure === undefined ? 'answered' : failure.class,
     status: outcome.kind === 'answered' ? outcome.status : outcome.upstreamStatus,
     ...(failure === undefined ? {} : { message: failure.message }),
+    ...(failure?.fault === undefined ? {} : { fault: failure.fault }),
     startedMs: startedAt - call.context.arrivedAt,
     ms: house.clock.now() - startedAt,
     waitedMs,

@@ -55,9 +55,12 @@ export type TransportFaultKind =
 export class TransportFault extends Error {
   readonly kind: TransportFaultKind
   readonly sent: boolean
-  constructor(kind: TransportFaultKind, message: string, sent: boolean) {
+  /** The system's own word for it, as `ECONNREFUSED`; '' when it has none. */
+  readonly code: string
+  constructor(kind: TransportFaultKind, message: string, sent: boolean, code = '') {
     super(message)
     this.kind = kind
     this.sent = sent
+    this.code = code
   }
 }

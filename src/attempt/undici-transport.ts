@@ -56,6 +56,11 @@ const kindOf = (code: string): TransportFaultKind => {
   return 'reset'
 }
 
+const faultOf = (error: Error, sent: boolean): TransportFault => {
+  const code = codeOf(error)
+  return new TransportFault(kindOf(code), error.message, sent, code)
+}
+
 const codeOf = (error: Error): string => {
   const own = (error as { code?: unknown }).code
   if (typeof own === 'string') return own
@@ -241,10 +246,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   /** Exactly one of head, end and error reaches the caller, and never anything after it. */
   #fail(error: Error): void {
     if (this.#closed) return
-    const fault =
-      error instanceof TransportFault
-        ? error
-        : new TransportFault(kindOf(codeOf(error)), error.message, this.#sent)
+    const fault = error instanceof TransportFault ? error : faultOf(error, this.#sent)
     this.#close()
     this.#ended = fault
     if (error instanceof TransportFault) this.#controller?.abort(error)

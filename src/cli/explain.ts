@@ -153,6 +153,7 @@ const stepLines = (step: Step, index: number): string[] => {
   if (step.compaction !== undefined) lines.push(`${INDENT}compaction: ${step.compaction}`)
   if (step.repair !== undefined) lines.push(`${INDENT}the hop before it, repaired: ${step.repair}`)
   if (step.message !== undefined) lines.push(`${INDENT}said: ${step.message}`)
+  if (step.fault !== undefined) lines.push(`${INDENT}the connection: ${step.fault}`)
   const about = step.estimated === true ? 'about ' : ''
   if (step.usage !== undefined)
     lines.push(`${INDENT}tokens: ${about}${tokens(step.usage)}${cost(step.costUsd)}`)

@@ -65,6 +65,7 @@ const stepFields = (to: JsonBytes, step: Step): void => {
   to.key('outcome').text(step.outcome)
   maybeNumber(to, 'status', step.status)
   if (step.message !== undefined) to.key('message').text(tidy(step.message))
+  maybe(to, 'fault', step.fault)
   to.key('startedMs').rounded(step.startedMs).key('ms').rounded(step.ms)
   maybeMs(to, 'firstTokenMs', step.firstTokenMs)
   to.key('waitedMs').rounded(step.waitedMs).key('next').text(clip(step.next, MESSAGE_LIMIT))

@@ -25,6 +25,7 @@ const closed = (steps: readonly Step[], ending: Ending): readonly Step[] => {
     step.outcome = finish.failure.class
     step.next = 'end: the answer had begun'
     step.message = finish.failure.message
+    if (finish.failure.fault !== undefined) step.fault = finish.failure.fault
   }
   if (finish.usage !== undefined) step.usage = finish.usage
   if (finish.costUsd !== undefined) step.costUsd = finish.costUsd

@@ -22,6 +22,8 @@ export type Step = {
   /** Upstream HTTP status; undefined when no answer came. */
   readonly status: number | undefined
   readonly message?: string
+  /** What broke below HTTP: dns, refused, tls, reset or protocol, and the system's code. */
+  readonly fault?: string
   /** Since the request started. */
   readonly startedMs: number
   readonly ms: number
