@@ -1,3 +1,4 @@
+import { isExactNumber } from '../wire/exact-json.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 
 /** JSON schemas as those providers take them that bind a model to one. */
@@ -56,7 +57,7 @@ const closedMember = (key: string, value: Json): Json => {
 
 const closedValue = (value: Json): Json => {
   if (Array.isArray(value)) return value.map(closedValue)
-  return isObject(value) ? closed(value) : value
+  return isObject(value) && !isExactNumber(value) ? closed(value) : value
 }
 
 /** What cannot bind the model is told to it. */

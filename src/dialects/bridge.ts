@@ -1,4 +1,5 @@
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { parseExact } from '../wire/exact-json.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { withCustomCalls } from './custom-tools.ts'
 import { saidError } from './error-object.ts'
@@ -53,7 +54,7 @@ const encoder = new TextEncoder()
 
 /** A JSON object out of bytes. Throws Error. */
 export const objectIn = (bytes: Uint8Array): JsonObject => {
-  const value = JSON.parse(decoder.decode(bytes)) as Json
+  const value = parseExact(decoder.decode(bytes))
   if (!isObject(value)) throw new Error('the body is no JSON object')
   return value
 }

@@ -1,3 +1,4 @@
+import { parseExact } from '../wire/exact-json.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { FailedAnswer } from './bridge.ts'
 import { NO_CANDIDATE, NO_TOKEN, withoutToken } from './gemini-empty.ts'
@@ -152,7 +153,7 @@ export const reasonOf = (stop: Stop): string => {
 
 const argsOf = (input: string): JsonObject => {
   try {
-    const value = JSON.parse(input === '' ? '{}' : input) as Json
+    const value = parseExact(input === '' ? '{}' : input)
     return isObject(value) ? value : { input: value }
   } catch {
     return { raw_arguments: input }

@@ -1,5 +1,6 @@
 import { Unsupported } from '../providers/provider.ts'
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { parseExact } from '../wire/exact-json.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import { inputObject } from './custom-tools.ts'
 import { isThird, NO_SIGNATURE } from './gemini-words.ts'
 import type { Losses } from './losses.ts'
@@ -82,7 +83,7 @@ const argsOf = (call: CallPart, losses: Losses): JsonObject => {
   if (call.custom === true) return inputObject(call.input)
   if (call.input.trim() === '') return {}
   try {
-    const value = JSON.parse(call.input) as Json
+    const value = parseExact(call.input)
     if (isObject(value)) return value
   } catch {
     // Falls through to the text form.
@@ -100,7 +101,7 @@ const callPart = (call: CallPart, losses: Losses): JsonObject => ({
 const responseOf = (text: string, failed: boolean): JsonObject => {
   if (!failed && /^\s*\{/.test(text)) {
     try {
-      const value = JSON.parse(text) as Json
+      const value = parseExact(text)
       if (isObject(value)) return value
     } catch {
       // A text that only begins like an object.

@@ -1,3 +1,4 @@
+import { parseExact } from '../wire/exact-json.ts'
 import type { Span } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { Sight, StreamEvent, Usage } from './shape.ts'
@@ -19,7 +20,7 @@ const countOf = (value: Json | undefined): number | undefined =>
 /** Undefined when the text is not JSON. */
 export const parseJson = (text: string): Json | undefined => {
   try {
-    return JSON.parse(text)
+    return parseExact(text)
   } catch {
     return undefined
   }
