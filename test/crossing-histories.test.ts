@@ -58,3 +58,71 @@ everywhere('a conversation in which only the system speaks', 'chat', {
 })
 
 everywhere('instructions and nothing else', 'responses', { instructions: 'Say a line.', input: [] })
+
+/** Servers of chat completions read PDFs at most: a file of plain text is the text that it holds. */
+const FILE = Buffer.from('The door is on the left.').toString('base64')
+
+for (const [door, body] of [
+  [
+    'responses',
+    {
+      input: [
+        {
+          role: 'user',
+          content: [
+            { type: 'input_file', filename: 'plan.md', file_data: `data:text/markdown;base64,${FILE}` },
+            { type: 'input_text', text: 'Where?' },
+          ],
+        },
+      ],
+    },
+  ],
+  [
+    'gemini',
+    {
+      contents: [
+        {
+          role: 'user',
+          parts: [
+            { inlineData: { mimeType: 'text/plain', data: FILE, displayName: 'plan.md' } },
+            { text: 'Where?' },
+          ],
+        },
+      ],
+    },
+  ],
+] as const)
+  test(`a file of text by ${door} is told as text where chat completions are asked, and at Cohere`, async () => {
+    for (const group of ['openai', 'mistral', 'cohere'] as const) {
+      if (door === 'responses' && group === 'openai') continue
+      const reply = await house.through(door, group, body as unknown as JsonObject)
+      assert.equal(reply.status, 200, reply.text)
+      assert.deepEqual(bodies(house.stages[group]).at(-1)?.messages, [
+        user('plan.md\n\nThe door is on the left.\nWhere?'),
+      ])
+    }
+  })
+
+test('what a tool returned as a file of text stands in its result', async () => {
+  await house.through('responses', 'mistral', {
+    input: [
+      user('Read it.'),
+      { type: 'function_call', call_id: 'call_1', name: 'read', arguments: '{}' },
+      {
+        type: 'function_call_output',
+        call_id: 'call_1',
+        output: [{ type: 'input_file', filename: 'plan.md', file_data: `data:text/markdown;base64,${FILE}` }],
+      },
+    ],
+    tools: [{ type: 'function', name: 'read', parameters: { type: 'object', properties: {} } }],
+  })
+  const messages = bodies(house.stages.mistral).at(-1)?.messages as readonly JsonObject[]
+  assert.deepEqual(
+    messages.map(({ role, content }) => [role, content]),
+    [
+      ['user', 'Read it.'],
+      ['assistant', null],
+      ['tool', 'plan.md\n\nThe door is on the left.'],
+    ],
+  )
+})

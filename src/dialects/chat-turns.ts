@@ -6,6 +6,7 @@ import { inputObject } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { CallPart, MediaPart, Part, ReasoningPart, ResultPart, TextPart, Turn } from './neutral.ts'
 import { paired } from './open-calls.ts'
+import { withFilesTold } from './text-files.ts'
 
 /** Turns as messages that any server of Chat Completions takes: texts where texts do, results right behind their calls. */
 
@@ -173,7 +174,7 @@ export const writeMessages = (turns: readonly Turn[], options: TurnOptions): rea
     heard = []
     said = undefined
   }
-  for (const [index, turn] of paired(turns, options.losses).entries()) {
+  for (const [index, turn] of paired(withFilesTold(turns), options.losses).entries()) {
     const block = placedIn(turn, index)
     if (turn.role !== 'assistant') heard.push(block)
     else if (said !== undefined && heard.length === 0 && !isRefusal(said)) said.parts.push(...block.parts)

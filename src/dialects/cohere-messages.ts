@@ -6,6 +6,7 @@ import { FIRST_WORD, tellFirstWord } from './first-word.ts'
 import type { Losses } from './losses.ts'
 import type { Turn } from './neutral.ts'
 import { listOf, objectOf, textOf } from './read-json.ts'
+import { withFilesTold } from './text-files.ts'
 
 /**
  * Turns as messages of Cohere's chat: those of Chat Completions, with one system message at the head, pictures as the
@@ -53,7 +54,7 @@ const atHead = (messages: readonly JsonObject[], losses: Losses): readonly JsonO
 
 /** Throws Unsupported for content that Cohere has no place for. */
 export const toCohereMessages = (turns: readonly Turn[], losses: Losses): readonly JsonObject[] => {
-  refuseOthers(turns)
+  refuseOthers(withFilesTold(turns))
   const written = writeMessages(turns, {
     callIds: CALL_ID,
     customTools: false,
