@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import type { Fault } from '../src/stage/faults.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { crossing, type DoorName } from './crossing.fixture.ts'
-import { bodies } from './repairs.fixture.ts'
+import { bodies, dropped, refusing } from './repairs.fixture.ts'
 
 /** Conversations that one provider takes, and that have to go on at every other. */
 
@@ -125,4 +126,26 @@ test('what a tool returned as a file of text stands in its result', async () => 
       ['tool', 'plan.md\n\nThe door is on the left.'],
     ],
   )
+})
+
+everywhere('a tool that is declared twice', 'chat', {
+  messages: [user('Look.')],
+  tools: ['Looks.', 'Looks around.'].map(description => ({
+    type: 'function',
+    function: { name: 'look', description, parameters: { type: 'object', properties: {} } },
+  })),
+})
+
+test('an effort that a model does not know is left out, for a client of any dialect', async () => {
+  const { anthropic, mistral } = house.stages
+  const refuse = (message: string): readonly [Fault] => [refusing(message, null)]
+  anthropic.script(refuse('This model does not support the effort parameter.'))
+  const asked = { max_tokens: 64, messages: [user('Line?')], output_config: { effort: 'low' } }
+  const first = await house.through('messages', 'anthropic', asked)
+  assert.equal(first.status, 200, first.text)
+  assert.deepEqual(dropped(first), ['output_config.effort'])
+  mistral.script(refuse('`reasoning_effort` is not supported with this model'))
+  const second = await house.through('messages', 'mistral', asked)
+  assert.equal(second.status, 200, second.text)
+  assert.equal(bodies(mistral).at(-1)?.reasoning_effort, undefined)
 })

@@ -45,11 +45,14 @@ const readTool = (tool: Json, path: string): Tool => {
   throw new Unsupported(`a tool of type '${type}' cannot be translated (${path})`, `${path}.type`)
 }
 
-/** `functions` is the older form of `tools`. Throws Unsupported at a tool that its provider would have to run. */
+/**
+ * `functions` is the older form of `tools`. Of two with one name, which OpenAI takes and others refuse, the later counts.
+ * Throws Unsupported at a tool that its provider would have to run.
+ */
 export const readTools = (body: JsonObject): readonly Tool[] | undefined => {
   const tools = listOf(body.tools)?.map((tool, index) => readTool(tool, `tools[${index}]`)) ?? []
   const functions = listOf(body.functions)?.filter(isObject).map(readFunction) ?? []
-  const all = [...tools, ...functions]
+  const all = [...new Map([...tools, ...functions].map(tool => [tool.name, tool])).values()]
   return all.length === 0 ? undefined : all
 }
 

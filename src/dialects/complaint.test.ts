@@ -200,6 +200,18 @@ describe('a parameter that a provider does not take', () => {
       },
       'generation_config.foo',
     ],
+    ['Groq, of a model', openai('`reasoning_effort` is not supported with this model'), 'reasoning_effort'],
+    [
+      'Anthropic, of a model',
+      {
+        type: 'error',
+        error: {
+          type: 'invalid_request_error',
+          message: 'This model does not support the effort parameter.',
+        },
+      },
+      'output_config.effort',
+    ],
     [
       'TGI',
       {
@@ -247,6 +259,17 @@ describe('a parameter that a provider does not take', () => {
       ),
     )
     assert.ok(value?.kind === 'parameter' && value.ofValue)
+    for (const words of [
+      '`reasoning_effort` must be one of `none` or `default`',
+      "'reasoning_effort' : value is not one of the allowed values ['none', 'default', 'low', 'medium', 'high']",
+      "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'reasoning_effort'), 'msg': \"Input should be 'low', 'medium' or 'high'\", 'input': 'xhigh'}",
+    ]) {
+      const effort = heard(openai(words))
+      assert.ok(effort?.kind === 'parameter' && effort.ofValue, words)
+      assert.deepEqual(effort.paths, [['reasoning_effort']])
+    }
+    assert.equal(heard(openai('`tool calling` is not supported with this model')), undefined)
+    assert.equal(heard(openai('`temperature` must be one of 0 or 1')), undefined)
     const always = heard(
       openai(
         "Unsupported parameter: 'temperature' is not supported with this model.",

@@ -85,6 +85,23 @@ const inSchemaLines = (match: RegExpExecArray): readonly string[] =>
 const READINGS: readonly Reading[] = [
   { pattern: new RegExp(`^(?:unknown|unsupported|unrecognized|unexpected) parameters?: ${QUOTED}`, 'i') },
   { pattern: new RegExp(`^unsupported value: ${QUOTED}`, 'i'), ofValue: true },
+  // Groq.
+  { pattern: new RegExp(`^${QUOTED} is not supported (?:with|by|for|on) this model`, 'i') },
+  // How much to think has other words at every provider, and at some for every model.
+  {
+    pattern: /^['"`]?(reasoning_effort)['"`]? (?:must be one of|: value is not one of the allowed values)\b/i,
+    ofValue: true,
+  },
+  {
+    pattern:
+      /^(?:\d+ validation errors?:\s*)?\[?\{'type': 'literal_error', 'loc': \('body', '(reasoning_effort)'\)/,
+    ofValue: true,
+  },
+  // Anthropic.
+  {
+    pattern: /^this model does not support the [`'"]?effort[`'"]? parameter/i,
+    names: () => ['output_config.effort'],
+  },
   {
     pattern: /^unrecognized request arguments? supplied: ([^\n]{1,400})/i,
     names: match => listOf(match[1] ?? ''),
