@@ -34,6 +34,25 @@ export type Transcript = {
   readonly boundary: string
 }
 
+/** An item of an answer. */
+export type ItemCopy = {
+  /** As its maker, or this gateway, has named it. */
+  readonly id: string
+  /** JSON; of reasoning, which nobody else can use, only what it is. */
+  readonly item: string
+  /** Deployment.boundary of its maker. */
+  readonly boundary: string
+}
+
+/** Who made something that binds a call. */
+export type Maker = {
+  /** Deployment.id and its boundary; '': nobody saw it being made. */
+  readonly deployment: string
+  readonly boundary: string
+  /** Boundaries that have said that they cannot read it. */
+  readonly refusedBy: readonly string[]
+}
+
 /** unknown: sealed with a key that is not known here. broken: changed, cut, or another tenant's. */
 export type Opened<Content> =
   | { readonly kind: 'opened'; readonly content: Content }
@@ -144,6 +163,16 @@ const readTranscript = (value: JsonObject): Transcript | undefined => {
     : undefined
 }
 
+const readItemCopy = ({ id, item, boundary }: JsonObject): ItemCopy | undefined =>
+  typeof id === 'string' && typeof item === 'string' && typeof boundary === 'string'
+    ? { id, item, boundary }
+    : undefined
+
+const readMaker = ({ deployment, boundary, refusedBy }: JsonObject): Maker | undefined =>
+  typeof deployment === 'string' && typeof boundary === 'string' && Array.isArray(refusedBy)
+    ? { deployment, boundary, refusedBy: refusedBy.filter(one => typeof one === 'string') }
+    : undefined
+
 /** Summaries that travel with their client. */
 export class Capsules extends Vault<Capsule> {
   constructor(material: string, previous: readonly string[] = []) {
@@ -162,6 +191,20 @@ export class Shadows extends Vault<Shadow> {
 export class Transcripts extends Vault<Transcript> {
   constructor(material: string, previous: readonly string[] = []) {
     super({ name: 'transcript', read: readTranscript }, material, previous)
+  }
+}
+
+/** Items of answers that are kept here. */
+export class ItemCopies extends Vault<ItemCopy> {
+  constructor(material: string, previous: readonly string[] = []) {
+    super({ name: 'item-copy', read: readItemCopy }, material, previous)
+  }
+}
+
+/** Who made what. In the place of a tenant stands what it is about: no entry says something of another thing. */
+export class Makers extends Vault<Maker> {
+  constructor(material: string, previous: readonly string[] = []) {
+    super({ name: 'maker', read: readMaker }, material, previous)
   }
 }
 

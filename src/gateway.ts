@@ -3,6 +3,7 @@ import type { Settled } from './attempt/settled.ts'
 import { ANYONE, authenticate, isPublic, keyInQuery } from './authenticate/authenticate.ts'
 import type { Call, Received } from './call.ts'
 import type { House } from './house.ts'
+import { lookBack } from './read/look-back.ts'
 import { read } from './read/read.ts'
 import { isToRecall, recall } from './read/recall.ts'
 import { type Intake, receive } from './read/receive.ts'
@@ -34,6 +35,8 @@ export const gateway =
         : authenticate(received.request, received.config, keyInQuery(received))
       intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
       call = read(received, caller, intake.bytes, house)
+      const looking = lookBack(call, house.board.origins)
+      if (looking !== undefined && (await looking)) call = read(received, caller, intake.bytes, house)
       if (isToRecall(call)) call = await recall(call, house)
       pulse = pulseFor(received, call, house)
       turn = beginTurn(call, house)

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
-import { Capsules, Shadows, Transcripts } from './capsule.ts'
+import { Capsules, ItemCopies, Makers, Shadows, Transcripts } from './capsule.ts'
 import type { Config, Deployment } from './config/config.ts'
 
 /** What a sealed id carries. */
@@ -50,6 +50,8 @@ export class Seal {
   /** Conversations that are kept here, sealed with it, too. */
   readonly shadows: Shadows
   readonly transcripts: Transcripts
+  readonly itemCopies: ItemCopies
+  readonly makers: Makers
   readonly #key: Buffer
   readonly #nonceKey: Buffer
   /** What ids may have been sealed with, the key in force first. */
@@ -67,6 +69,8 @@ export class Seal {
     this.capsules = new Capsules(material, previous)
     this.shadows = new Shadows(material, previous)
     this.transcripts = new Transcripts(material, previous)
+    this.itemCopies = new ItemCopies(material, previous)
+    this.makers = new Makers(material, previous)
   }
 
   seal(upstreamId: string, deployment: Deployment, owner: string): string {

@@ -2,20 +2,16 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { totalmem } from 'node:os'
-import { join } from 'node:path'
 import { undiciTransport } from '../attempt/undici-transport.ts'
-import type { Config, Notice } from '../config/config.ts'
+import type { Notice } from '../config/config.ts'
 import { watchConfig } from '../config/reload.ts'
 import type { Clock, Dice, House } from '../house.ts'
 import { MemoryBudget } from '../read/memory.ts'
 import { createJournal } from '../record/log.ts'
-import { Seal } from '../seal.ts'
 import { createBoard } from '../shared/board.ts'
 import type { Channel } from '../shared/channel-way.ts'
 import { systemClock, systemDice } from '../shared/clock.ts'
-import { layered, memoryKeep } from '../shared/keep.ts'
-import { Mirror } from '../shared/mirror.ts'
-import { openStore } from '../store/store.ts'
+import { openKeeping } from './keeping.ts'
 import { keepLimits, listener } from './listen.ts'
 import { meetNeighbours } from './neighbours.ts'
 import { type Prepared, type PrepareOptions, prepare } from './prepare.ts'
@@ -55,47 +51,12 @@ export type Served = {
 /** Error events of the streams that did not finish leave within this. */
 const CURTAIN_MS = 500
 const MEMORY_BYTES = 1024 * 1024 * 1024
-/** What is kept of conversations, beside what the store has of it. */
-const KEPT_BYTES = 64 * 1024 * 1024
-/** Copies of items that clients may name: a letter takes one byte, or two. */
-const COPIED_LETTERS = 16 * 1024 * 1024
-/** What conversations hold. */
-const MIRRORED_LETTERS = 16 * 1024 * 1024
-const STORE_FILE = 'store.db'
-/** What is to be written at the end gets this long. */
-const STORE_CLOSE_MS = 2_000
 
 /** 1 GiB, but never more than a quarter of what the container or the machine has. */
 export const usualMemory = (): number => {
   // 0: no limit is known; without a limit it may be a number larger than any memory.
   const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
   return Math.min(MEMORY_BYTES, Math.floor(Math.min(limit, totalmem()) / 4))
-}
-
-type Sealing = Pick<House, 'seal' | 'keep' | 'copies' | 'mirror'> & {
-  readonly closeStore: () => Promise<void>
-}
-
-/** What seals, and where sealed things are kept. */
-const sealing = (
-  config: Config,
-  { dataDir, siblings }: Pick<ServeOptions, 'dataDir' | 'siblings'>,
-  desk: Pick<House, 'clock' | 'event'>,
-): Sealing => {
-  // What another process adds to a conversation is not seen here.
-  const alone = siblings === undefined && config.redis === undefined
-  const material = config.general.saltKey ?? config.general.masterKey
-  if (material === undefined) throw new Error('A gateway has a master key before it has a house.')
-  const previous = config.general.previousSaltKeys.map(key => key.reveal())
-  const mostBytes = config.general.storeMaxBytes
-  const store = openStore({ ...desk, path: join(dataDir, STORE_FILE), mostBytes })
-  return {
-    seal: new Seal(material.reveal(), previous),
-    keep: layered(memoryKeep(desk.clock, KEPT_BYTES), store),
-    copies: memoryKeep(desk.clock, COPIED_LETTERS),
-    mirror: alone ? new Mirror(desk.clock, MIRRORED_LETTERS) : undefined,
-    closeStore: () => store.close(STORE_CLOSE_MS),
-  }
 }
 
 const tellReload = (event: House['event'], notices: readonly Notice[], accepted: boolean): void => {
@@ -151,9 +112,9 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   const config = watch.current
   const event: House['event'] = (level, message, fields) => journal.event(level, message, fields ?? {})
   const neighbours = await meetNeighbours({ clock, dice, config, siblings: options.siblings, event })
-  const board = createBoard({ clock, dice, config, exchange: neighbours.exchange })
+  const { origins, closeKeeping, ...kept } = openKeeping(loaded.config, options, { clock, event })
+  const board = createBoard({ clock, dice, config, origins, exchange: neighbours.exchange })
   const transport = undiciTransport({ clock })
-  const { closeStore, ...sealed } = sealing(loaded.config, options, { clock, event })
   const vault = openVault({ clock, dice, event, transport, board, config })
   const house: House = {
     config,
@@ -162,7 +123,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     board,
     transport,
     vault,
-    ...sealed,
+    ...kept,
     memory: new MemoryBudget(options.memoryBytes ?? usualMemory()),
     journal,
     event,
@@ -188,7 +149,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     board.leave()
     neighbours.close()
     vault.close()
-    await Promise.all([house.transport.close(), closeStore()])
+    await Promise.all([house.transport.close(), closeKeeping()])
     await journal.close()
   }
   return {

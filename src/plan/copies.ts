@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { JsonIndex } from '../wire/index.ts'
 import { boundItems } from '../wire/items.ts'
 
@@ -21,6 +22,10 @@ export const namedItemsIn = (index: JsonIndex): readonly NamedItem[] => {
 /** Nobody but its owner finds it. Long ids are cut where they are remembered. */
 export const copyKey = (id: string, owner: string): string => `${owner}\n${id.slice(0, 256)}`
 
+/** The same where it is kept on disk: the name says nothing. */
+export const keptCopyKey = (id: string, owner: string): string =>
+  `item:${createHash('sha256').update(copyKey(id, owner)).digest('hex')}`
+
 /** An item of an answer, and where else it can be found. */
 export type Copy = {
   /** Deployment.boundary of its maker. */
@@ -38,7 +43,7 @@ export const readCopy = (text: string): Copy => {
   return { boundary: text.slice(0, cut), item: text.slice(cut + 1) }
 }
 
-/** Long enough for a conversation to be gone on with the next morning. */
+/** Of a copy in memory: long enough for a conversation to be gone on with the next morning. */
 export const COPY_TTL_MS = 24 * 3_600_000
 
 /** An image that a model made is longer: it is found at its maker's alone. */

@@ -3,7 +3,7 @@ import { parseJson } from '../dialects/read-json.ts'
 import { FOREIGN_REASONING } from '../dialects/responses-seal.ts'
 import { Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
-import { copyKey, type NamedItem, readCopy } from '../plan/copies.ts'
+import { type Copy, copyKey, keptCopyKey, type NamedItem, readCopy } from '../plan/copies.ts'
 import { isPinned } from '../plan/encrypted.ts'
 import type { Shadowed } from '../plan/shadows.ts'
 import { isMadeHere } from '../wire/items.ts'
@@ -24,18 +24,26 @@ const lost = ({ path, id }: NamedItem): Refusal =>
     { type: 'invalid_request_error', param: `${path.join('[')}].id` },
   )
 
-const copyOf = async (
-  named: NamedItem,
-  owner: string,
-  { copies }: Pick<House, 'copies'>,
-): Promise<Shadowed | undefined> => {
+type Kept = Pick<House, 'copies' | 'keep' | 'seal'>
+
+/** What this process has kept; with transcripts also what was kept before it was there, or beside it. */
+const keptOf = async (id: string, { context, config }: Call, house: Kept): Promise<Copy | undefined> => {
+  const { owner } = context.caller
+  const here = await house.copies.get(copyKey(id, owner))
+  if (here !== undefined) return readCopy(here)
+  if (config.router.transcripts === undefined) return undefined
+  const sealed = await house.keep.get(keptCopyKey(id, owner))
+  const opened = sealed === undefined ? undefined : house.seal.itemCopies.open(sealed, owner)
+  return opened?.kind === 'opened' && opened.content.id === id ? opened.content : undefined
+}
+
+const copyOf = async (named: NamedItem, call: Call, house: Kept): Promise<Shadowed | undefined> => {
   const { path, id } = named
   if (id.startsWith(FOREIGN_REASONING)) return withoutIt(path, undefined)
   const made = isMadeHere(id)
-  const kept = await copies.get(copyKey(id, owner))
-  if (kept === undefined && made) throw lost(named)
-  if (kept === undefined) return undefined
-  const copy = readCopy(kept)
+  const copy = await keptOf(id, call, house)
+  if (copy === undefined && made) throw lost(named)
+  if (copy === undefined) return undefined
   // Who keeps it gets its name; what was made here is kept by nobody.
   const boundary = made ? undefined : copy.boundary
   const item = parseJson(copy.item)
@@ -49,9 +57,8 @@ const copyOf = async (
  * The call with the items that it names. With a copy of each of them nothing binds it to who keeps them: that one is only
  * preferred. Throws Refusal at the name of an item that was made here and is gone: no provider would know it.
  */
-export const withCopies = async (call: Call, house: Pick<House, 'copies'>): Promise<Call> => {
-  const { owner } = call.context.caller
-  const found = await Promise.all(call.named.map(one => copyOf(one, owner, house)))
+export const withCopies = async (call: Call, house: Kept): Promise<Call> => {
+  const found = await Promise.all(call.named.map(one => copyOf(one, call, house)))
   const shadows = found.filter(copy => copy !== undefined)
   if (shadows.length === 0) return call
   const { pin } = call

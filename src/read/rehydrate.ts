@@ -10,6 +10,7 @@ import type { ClientBody } from './body.ts'
 import type { Chain } from './chain.ts'
 import { readCompaction } from './compaction.ts'
 import { withCopies } from './copies.ts'
+import { lookBack } from './look-back.ts'
 import { bondsOf } from './read.ts'
 import { withShadows } from './shadows.ts'
 
@@ -52,9 +53,21 @@ const isStillTrue =
     why !== 'expand-capsule' && path[0] !== name
 
 /** Who can read what of the conversation: as it was when it was answered, a restart before or after. */
-const recall = (chain: Chain, { board }: Pick<House, 'board'>): void => {
+const remember = (chain: Chain, { board }: Pick<House, 'board'>): void => {
   for (const { output, deployment, boundary } of chain)
     rememberCiphertext(Buffer.from(output), { id: deployment, boundary }, board)
+}
+
+/** Nothing in the conversation refers to its owner by name any more; what else binds it may have been made long ago. */
+const bondsNow = async (
+  body: ClientBody,
+  call: Call,
+  { board }: Pick<House, 'board'>,
+): Promise<ReturnType<typeof bondsOf>> => {
+  const read = () => bondsOf(body, call, { board }, { pin: undefined, unowned: false })
+  const bonds = read()
+  const looking = lookBack({ ...call, body, references: bonds.references }, board.origins)
+  return looking !== undefined && (await looking) ? read() : bonds
 }
 
 /** What the body names, and what it holds. */
@@ -74,14 +87,14 @@ export const rehydrated = async (
   const { name, chain } = stored
   const made = bodyWith(call, stored)
   if (made === undefined || made.body.kind !== 'json') return undefined
-  recall(chain, house)
+  remember(chain, house)
   const { body, items } = made
   const compaction = readCompaction(body, call.route, house.seal.capsules, call.context.caller.owner)
   const free: Call = {
     ...call,
     body,
     edits: [...call.edits.filter(isStillTrue(name)), ...compaction.edits],
-    ...bondsOf(body, call, house, { pin: undefined, unowned: false }),
+    ...(await bondsNow(body, call, house)),
     natives: compaction.natives,
     shadows: undefined,
     rehydrated: {

@@ -22,7 +22,7 @@ import {
 import { keepShadow, keepsShadow } from './shadow.ts'
 import { streamReply } from './stream-reply.ts'
 import { toldOn, withCallId } from './told.ts'
-import { forgetTranscript, keepsTranscript, keepTranscript } from './transcript.ts'
+import { forgetResponse, keepsTranscript, keepTranscript } from './transcript.ts'
 
 export type { Finish } from './served.ts'
 
@@ -118,7 +118,7 @@ const documentReply = (
     firstTokenMs: undefined,
   }
   const written = writeWhole({ served, segments, length, finish })
-  if (call.method === 'DELETE') forgetTranscript(served)
+  if (call.method === 'DELETE') forgetResponse(served)
   if (content.index !== undefined && keepsTranscript(served)) keepTranscript(served, content.index)
   return written
 }

@@ -82,9 +82,15 @@ const learnItem = (served: Served, event: StreamEvent): void => {
   }
 }
 
-const copyItem = (served: Served, event: StreamEvent): void => {
+/** The response that the client has begun to read, by its maker's own id. */
+const responseOf = ({ parts: [first] }: Play): string | undefined => {
+  const id = first?.content.progress.state.response?.id
+  return typeof id === 'string' ? id : undefined
+}
+
+const copyItem = (served: Served, event: StreamEvent, response: string | undefined): void => {
   try {
-    copyItemOfEvent(served, event.data ?? '')
+    copyItemOfEvent(served, event.data ?? '', response)
   } catch {
     // Nor can it be copied.
   }
@@ -115,7 +121,7 @@ const editsOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array | 
   return event => {
     if (binds) learnCiphertext(served, event.bytes)
     if (binds && event.event === ITEM_DONE) learnItem(served, event)
-    if (copies && event.event === ITEM_DONE) copyItem(served, event)
+    if (copies && event.event === ITEM_DONE) copyItem(served, event, responseOf(play))
     if (shadows) keepShadowOfEvent(served, event)
     if (keeps) keepTranscriptOfEvent(served, event)
     return named(event)

@@ -20,9 +20,6 @@ export const keepsTranscript = ({ call, turn }: Pick<Served, 'call' | 'turn'>): 
   // The turns of a conversation have no response before them: what it holds is mirrored, or kept by its provider alone.
   (turn !== undefined || !call.body.index.members.has('conversation'))
 
-/** In the place of what was deleted, until the store is cleared. */
-const DELETED_MS = 1
-
 /** What others can go on from. */
 const WHOLE: ReadonlySet<string | undefined> = new Set(['"completed"', '"incomplete"'])
 
@@ -73,9 +70,10 @@ export const keepTranscriptOfEvent = (served: Served, { data }: StreamEvent): vo
   }
 }
 
-/** What its owner has deleted goes here, too. */
-export const forgetTranscript = ({ call, house }: Served): void => {
-  const id = call.params.id ?? ''
-  if (call.route.name !== 'responses.delete' || call.config.router.transcripts === undefined) return
-  house.keep.put(transcriptKey(id, call.context.caller.owner), '', DELETED_MS)
+/** What its owner has deleted goes here, too, and the copies of its items with it. */
+export const forgetResponse = ({ call, house }: Served): void => {
+  if (call.route.name !== 'responses.delete') return
+  const key = transcriptKey(call.params.id ?? '', call.context.caller.owner)
+  house.copies.forget(key)
+  if (call.config.router.transcripts !== undefined) house.keep.forget(key)
 }

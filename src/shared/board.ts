@@ -117,6 +117,8 @@ export type BoardOptions = {
   readonly config: () => Config
   /** How other boards are told and heard. Default: there are none. */
   readonly exchange?: HealthExchange
+  /** Default: this board's own, which begins with nothing. */
+  readonly origins?: Origins
 }
 
 /** The way in: a state for each deployment, a slot, a lease. */
@@ -208,7 +210,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     warming: () => health.warmth.size() > 0,
     warmth: health.warmth.share,
     lessons,
-    origins: createOrigins(clock),
+    origins: options.origins ?? createOrigins(clock),
     recall: affinity.recall,
     remember: affinity.remember,
     snapshot: () => snapshotOf(states, config(), cooling),

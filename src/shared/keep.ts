@@ -6,7 +6,10 @@ import type { Clock } from '../house.ts'
  */
 export type Keep = {
   readonly get: (key: string) => Promise<string | undefined>
-  readonly put: (key: string, text: string, ttlMs: number) => void
+  /** `of`: the key of what it belongs to, and is forgotten with. */
+  readonly put: (key: string, text: string, ttlMs: number, of?: string) => void
+  /** What stands under this key, and what belongs to it. */
+  readonly forget: (of: string) => void
 }
 
 /** About what a text takes beside its letters. */
@@ -14,12 +17,19 @@ const ENTRY_BYTES = 256
 
 export type MemoryKeep = Keep & { readonly bytes: () => number }
 
+type Entry = {
+  readonly text: string
+  readonly until: number
+  readonly bytes: number
+  readonly of: string | undefined
+}
+
 /** In this process alone. Forgets by age, then what was kept first; never holds more than `mostBytes`. */
 export const memoryKeep = (clock: Clock, mostBytes: number): MemoryKeep => {
-  const entries = new Map<string, { readonly text: string; readonly until: number; readonly bytes: number }>()
+  const entries = new Map<string, Entry>()
   let held = 0
 
-  const forget = (key: string): void => {
+  const drop = (key: string): void => {
     held -= entries.get(key)?.bytes ?? 0
     entries.delete(key)
   }
@@ -29,20 +39,23 @@ export const memoryKeep = (clock: Clock, mostBytes: number): MemoryKeep => {
       const entry = entries.get(key)
       if (entry === undefined) return undefined
       if (entry.until > clock.now()) return entry.text
-      forget(key)
+      drop(key)
       return undefined
     },
-    put: (key, text, ttlMs) => {
-      forget(key)
+    put: (key, text, ttlMs, of) => {
+      drop(key)
       // One byte a letter: what is kept is sealed, and sealed texts are plain letters.
       const bytes = key.length + text.length + ENTRY_BYTES
       if (bytes > mostBytes || !(ttlMs > 0)) return
-      entries.set(key, { text, until: clock.now() + ttlMs, bytes })
+      entries.set(key, { text, until: clock.now() + ttlMs, bytes, of })
       held += bytes
       for (const oldest of entries.keys()) {
         if (held <= mostBytes) break
-        forget(oldest)
+        drop(oldest)
       }
+    },
+    forget: of => {
+      for (const [key, entry] of entries) if (key === of || entry.of === of) drop(key)
     },
     bytes: () => held,
   }
@@ -51,8 +64,12 @@ export const memoryKeep = (clock: Clock, mostBytes: number): MemoryKeep => {
 /** What is kept in both is found in the first, without a way to the disk; the second one has it after a restart. */
 export const layered = (first: Keep, second: Keep): Keep => ({
   get: async key => (await first.get(key)) ?? (await second.get(key)),
-  put: (key, text, ttlMs) => {
-    first.put(key, text, ttlMs)
-    second.put(key, text, ttlMs)
+  put: (key, text, ttlMs, of) => {
+    first.put(key, text, ttlMs, of)
+    second.put(key, text, ttlMs, of)
+  },
+  forget: of => {
+    first.forget(of)
+    second.forget(of)
   },
 })

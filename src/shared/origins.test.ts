@@ -28,7 +28,7 @@ test('who has said that he cannot read it is believed, whoever made it', () => {
 
 test('what is remembered has an end and a bound', async () => {
   const { clock, advance } = virtualClock()
-  const origins = createOrigins(clock, 2)
+  const origins = createOrigins(clock, { capacity: 2 })
   for (const one of ['1', '2', '3']) origins.made(one, lead)
   assert.equal(origins.size(), 2)
   assert.equal(origins.of('1'), undefined)

@@ -1,6 +1,6 @@
 import type { Clock } from '../house.ts'
 
-/** Who made a ciphertext, as far as this process has seen it. */
+/** Who made what binds a call to its maker: ciphertext, or what is kept under an id. */
 export type Origin = {
   /** undefined: nobody saw it being made. */
   readonly deploymentId: string | undefined
@@ -10,28 +10,75 @@ export type Origin = {
   readonly refusedBy: readonly string[]
 }
 
-/** By the fingerprint of the ciphertext; the ciphertext itself is not kept. Forgets by age, then the least recently used. */
+/** What was known before this process, and what others beside it know. */
+export type Past = {
+  /** Does not wait and does not throw. */
+  readonly write: (fingerprint: string, origin: Origin) => void
+  /** Takes a bounded time and never rejects: what cannot be found is not known. */
+  readonly read: (fingerprints: readonly string[]) => Promise<ReadonlyMap<string, Origin>>
+}
+
+/**
+ * By the fingerprint of a ciphertext, or by an id; the ciphertext itself is not kept. Asking never waits. Forgets by age,
+ * then the least recently used.
+ */
 export type Origins = {
   readonly of: (fingerprint: string) => Origin | undefined
   readonly made: (fingerprint: string, by: { readonly id: string; readonly boundary: string }) => void
   readonly refused: (fingerprint: string, boundary: string) => void
+  /** Looks in the past for what is not known here. True: some of it is known now. undefined: there is nothing to look for. */
+  readonly recall: (fingerprints: Iterable<string>) => Promise<boolean> | undefined
   readonly size: () => number
 }
 
 /** Providers keep stored state for 30 days; ciphertext is not older than that in practice. */
 export const ORIGIN_TTL_MS = 30 * 24 * 3_600_000
 
+/** What stays in use is written again after so long, and what was recalled is looked for again. */
+const RENEW_MS = 24 * 3_600_000
+
 /** Accounts that one fingerprint is remembered to be foreign to. */
 const MOST_REFUSALS = 8
 
-export const createOrigins = (clock: Clock, capacity = 100_000): Origins => {
-  const entries = new Map<string, Origin & { readonly until: number }>()
+/** Fingerprints that one call has looked for; of more the last ones. */
+const MOST_RECALLED = 2_000
 
-  const put = (fingerprint: string, origin: Origin): void => {
+export type OriginsOptions = {
+  /** Fingerprints in memory. */
+  readonly capacity?: number
+  /** Default: there is none. */
+  readonly past?: Past
+}
+
+type Entry = Origin & {
+  readonly until: number
+  /** The past need not hear the same before. */
+  readonly toldUntil: number
+}
+
+const isSame = (one: Origin, other: Origin): boolean =>
+  one.deploymentId === other.deploymentId &&
+  one.boundary === other.boundary &&
+  one.refusedBy.join('\n') === other.refusedBy.join('\n')
+
+export const createOrigins = (clock: Clock, options: OriginsOptions = {}): Origins => {
+  const { capacity = 100_000, past } = options
+  const entries = new Map<string, Entry>()
+
+  const put = (fingerprint: string, entry: Entry): void => {
     entries.delete(fingerprint)
-    entries.set(fingerprint, { ...origin, until: clock.now() + ORIGIN_TTL_MS })
+    entries.set(fingerprint, entry)
     const oldest = entries.keys().next()
     if (entries.size > capacity && !oldest.done) entries.delete(oldest.value)
+  }
+
+  const learn = (fingerprint: string, origin: Origin): void => {
+    const now = clock.now()
+    const before = entries.get(fingerprint)
+    const told = before !== undefined && before.toldUntil > now && isSame(before, origin)
+    const toldUntil = told ? before.toldUntil : now + RENEW_MS
+    put(fingerprint, { ...origin, until: now + ORIGIN_TTL_MS, toldUntil })
+    if (!told) past?.write(fingerprint, origin)
   }
 
   const of: Origins['of'] = fingerprint => {
@@ -43,18 +90,35 @@ export const createOrigins = (clock: Clock, capacity = 100_000): Origins => {
     return entry
   }
 
+  const isKnown = (fingerprint: string): boolean => (entries.get(fingerprint)?.until ?? 0) > clock.now()
+
+  const recall: Origins['recall'] = fingerprints => {
+    if (past === undefined) return undefined
+    const unknown = [...fingerprints].filter(one => !isKnown(one)).slice(-MOST_RECALLED)
+    if (unknown.length === 0) return undefined
+    return past.read(unknown).then(found => {
+      const until = clock.now() + RENEW_MS
+      // What was learned here meanwhile is newer.
+      for (const [fingerprint, origin] of found)
+        if (!isKnown(fingerprint)) put(fingerprint, { ...origin, until, toldUntil: 0 })
+      return found.size > 0
+    })
+  }
+
   return {
     of: fingerprint => (entries.size === 0 ? undefined : of(fingerprint)),
-    made: (fingerprint, { id, boundary }) => put(fingerprint, { deploymentId: id, boundary, refusedBy: [] }),
+    made: (fingerprint, { id, boundary }) =>
+      learn(fingerprint, { deploymentId: id, boundary, refusedBy: [] }),
     refused: (fingerprint, boundary) => {
       const known = of(fingerprint)
       const others = (known?.refusedBy ?? []).filter(one => one !== boundary)
-      put(fingerprint, {
+      learn(fingerprint, {
         deploymentId: known?.deploymentId,
         boundary: known?.boundary,
         refusedBy: [...others, boundary].slice(-MOST_REFUSALS),
       })
     },
+    recall,
     size: () => entries.size,
   }
 }

@@ -12,6 +12,8 @@ export type Tables = {
     /** Milliseconds since the epoch. */
     readonly kept_at: number
     readonly expires_at: number
+    /** Key of what it is forgotten with. */
+    readonly belongs_to: string | null
   }
 }
 
@@ -36,6 +38,12 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .columns(['expires_at', 'size'])
         .execute()
       await db.schema.createIndex('kept_text_kept_at').on('kept_text').columns(['kept_at', 'size']).execute()
+    },
+  },
+  '0002_belongs_to': {
+    up: async (db: Kysely<unknown>): Promise<void> => {
+      await db.schema.alterTable('kept_text').addColumn('belongs_to', 'text').execute()
+      await db.schema.createIndex('kept_text_belongs_to').on('kept_text').column('belongs_to').execute()
     },
   },
 }

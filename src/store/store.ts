@@ -1,10 +1,17 @@
+import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { House } from '../house.ts'
 import type { Keep } from '../shared/keep.ts'
-import type { Numbered, Order, StoreData, Word } from './protocol.ts'
+import type { KeptText, Numbered, Order, StoreData, Trouble, Word } from './protocol.ts'
 
 /** A Keep that outlives the process. */
 export type Store = Keep & {
+  /** All that is kept under these keys. */
+  readonly getAll: (keys: readonly string[]) => Promise<ReadonlyMap<string, string>>
+  /** Written together. */
+  readonly putAll: (texts: readonly Omit<KeptText, 'until' | 'of'>[], ttlMs: number) => void
+  /** A file that is there is opened, so that what is wrong with it is told now. */
+  readonly look: () => void
   /** What was put is written; waits `withinMs` at most. */
   readonly close: (withinMs: number) => Promise<void>
 }
@@ -23,6 +30,12 @@ const MOST_WAITING_BYTES = 64 * 1024 * 1024
 /** A store that failed is left alone for so long. */
 const REST_MS = 10_000
 const THREAD = new URL(`./thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+
+const SLOW: Trouble = {
+  reason: 'no answer in time',
+  mend: 'See whether the disk is slow or full; it is tried again by itself.',
+}
+const NOTHING: ReadonlyMap<string, string> = new Map()
 
 type Waiting = { readonly bytes: number; readonly hear: (word: Word | undefined) => void }
 
@@ -46,26 +59,33 @@ class ThreadStore implements Store {
     this.#options = options
   }
 
-  readonly get: Keep['get'] = key =>
+  readonly getAll: Store['getAll'] = keys =>
     new Promise(resolve => {
-      if (this.#isAway()) return resolve(undefined)
+      if (this.#isAway()) return resolve(NOTHING)
       const { clock } = this.#options
       const now = clock.wall()
-      const id = this.#send({ kind: 'get', key, now }, 0, word => {
+      const id = this.#send({ kind: 'get', keys, now }, 0, word => {
         cancel()
-        resolve(word?.ok === true ? word.text : undefined)
+        resolve(word?.ok === true ? word.texts : NOTHING)
       })
       const cancel = clock.after(PATIENCE_MS, () => {
-        this.#fail('no answer in time')
+        this.#fail(SLOW)
         this.#settle(id, undefined)
       })
     })
 
-  readonly put: Keep['put'] = (key, text, ttlMs) => {
-    if (this.#isAway() || !(ttlMs > 0)) return
-    if (this.#heldBytes + text.length > MOST_WAITING_BYTES) return this.#fail('it is too slow')
-    const now = this.#options.clock.wall()
-    this.#send({ kind: 'put', key, text, until: now + ttlMs, now }, text.length, () => {})
+  readonly get: Keep['get'] = async key => (await this.getAll([key])).get(key)
+
+  readonly put: Keep['put'] = (key, text, ttlMs, of) => this.#put([{ key, text }], ttlMs, of)
+
+  readonly putAll: Store['putAll'] = (texts, ttlMs) => this.#put(texts, ttlMs, undefined)
+
+  readonly forget: Keep['forget'] = of => {
+    if (!this.#isAway()) this.#send({ kind: 'forget', of }, 0, () => {})
+  }
+
+  readonly look: Store['look'] = () => {
+    if (existsSync(this.#options.path)) this.#send({ kind: 'open' }, 0, () => {})
   }
 
   readonly close: Store['close'] = async withinMs => {
@@ -80,6 +100,15 @@ class ThreadStore implements Store {
       })
     })
     await leaving.terminate()
+  }
+
+  #put(given: readonly Omit<KeptText, 'until' | 'of'>[], ttlMs: number, of: string | undefined): void {
+    if (this.#isAway() || !(ttlMs > 0)) return
+    const bytes = given.reduce((sum, { text }) => sum + text.length, 0)
+    if (this.#heldBytes + bytes > MOST_WAITING_BYTES) return this.#fail(SLOW)
+    const now = this.#options.clock.wall()
+    const texts = given.map(one => ({ ...one, until: now + ttlMs, of }))
+    this.#send({ kind: 'put', texts, now }, bytes, () => {})
   }
 
   #isAway(): boolean {
@@ -102,7 +131,7 @@ class ThreadStore implements Store {
     const ended = (reason: string): void => {
       if (this.#thread !== started) return
       this.#thread = undefined
-      this.#fail(reason)
+      this.#fail({ reason, mend: 'It is started again.' })
       for (const id of [...this.#waiting.keys()]) this.#settle(id, undefined)
     }
     started.unref()
@@ -113,7 +142,7 @@ class ThreadStore implements Store {
   }
 
   #hear(word: Word): void {
-    if (!word.ok) this.#fail(word.reason)
+    if (!word.ok) this.#fail(word)
     else if (this.#lost) {
       this.#lost = false
       this.#options.event('info', 'The store is back.', { file: this.#options.path })
@@ -129,11 +158,15 @@ class ThreadStore implements Store {
     one.hear(word)
   }
 
-  #fail(reason: string): void {
+  #fail({ reason, mend }: Trouble): void {
     const { clock, event, path } = this.#options
     this.#restsUntil = clock.now() + REST_MS
     if (!this.#lost && !this.#closed)
-      event('warn', 'The store is lost; calls go on without what is kept.', { file: path, reason })
+      event('warn', 'The store is lost; calls go on without what is kept.', {
+        file: path,
+        reason,
+        mend,
+      })
     this.#lost = true
   }
 }

@@ -1,33 +1,70 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from './migrations.ts'
-
-/** A text that is kept until a moment, milliseconds since the epoch. */
-export type KeptText = { readonly key: string; readonly text: string; readonly until: number }
+import type { KeptText } from './protocol.ts'
 
 /** Rows that one step of a clearing takes: nobody else waits longer for the file than that takes. */
 const STEP = 200
+/** Rows of one statement. */
+const AT_ONCE = 100
 
-/** What is kept under this key and is not over; undefined: nothing. */
-export const readText = async (db: Kysely<Tables>, key: string, now: number): Promise<string | undefined> => {
-  const row = await db
-    .selectFrom('kept_text')
-    .select('body')
-    .where('key', '=', key)
-    .where('expires_at', '>', now)
-    .executeTakeFirst()
-  return row?.body
+const inSteps = function* <Kind>(all: readonly Kind[]): Generator<readonly Kind[]> {
+  for (let at = 0; at < all.length; at += AT_ONCE) yield all.slice(at, at + AT_ONCE)
 }
 
-export const writeText = async (
+/** What is kept under these keys and is not over. */
+export const readTexts = async (
   db: Kysely<Tables>,
-  { key, text, until }: KeptText,
+  keys: readonly string[],
+  now: number,
+): Promise<ReadonlyMap<string, string>> => {
+  const found = new Map<string, string>()
+  for (const some of inSteps(keys)) {
+    const rows = await db
+      .selectFrom('kept_text')
+      .select(['key', 'body'])
+      .where('key', 'in', some)
+      .where('expires_at', '>', now)
+      .execute()
+    for (const { key, body } of rows) found.set(key, body)
+  }
+  return found
+}
+
+export const writeTexts = async (
+  db: Kysely<Tables>,
+  texts: readonly KeptText[],
   now: number,
 ): Promise<void> => {
-  const row = { body: text, size: key.length + text.length, kept_at: now, expires_at: until }
+  for (const some of inSteps(texts))
+    await db
+      .insertInto('kept_text')
+      .values(
+        some.map(({ key, text, until, of = null }) => ({
+          key,
+          body: text,
+          size: key.length + text.length,
+          kept_at: now,
+          expires_at: until,
+          belongs_to: of,
+        })),
+      )
+      .onConflict(conflict =>
+        conflict.column('key').doUpdateSet(({ ref }) => ({
+          body: ref('excluded.body'),
+          size: ref('excluded.size'),
+          kept_at: ref('excluded.kept_at'),
+          expires_at: ref('excluded.expires_at'),
+          belongs_to: ref('excluded.belongs_to'),
+        })),
+      )
+      .execute()
+}
+
+/** What stands under this key, and what belongs to it. */
+export const dropTexts = async (db: Kysely<Tables>, of: string): Promise<void> => {
   await db
-    .insertInto('kept_text')
-    .values({ key, ...row })
-    .onConflict(conflict => conflict.column('key').doUpdateSet(row))
+    .deleteFrom('kept_text')
+    .where(({ eb, or }) => or([eb('key', '=', of), eb('belongs_to', '=', of)]))
     .execute()
 }
 

@@ -1,9 +1,11 @@
+import { accessSync, statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
 import type { Tables } from './migrations.ts'
 import type { Numbered, Order, StoreData, Word } from './protocol.ts'
 import { openSqlite } from './sqlite.ts'
-import { clearTexts, readText, writeText } from './texts.ts'
+import { clearTexts, dropTexts, readTexts, writeTexts } from './texts.ts'
+import { isDamaged, troubleOf } from './trouble.ts'
 
 /**
  * The thread that owns the database. SQLite blocks whoever calls it, for as long as the disk takes or another process
@@ -16,52 +18,80 @@ const { path, mostBytes } = workerData as StoreData
 const CLEAR_EVERY_MS = 60_000
 const CLEAR_EVERY_BYTES = Math.min(16 * 1024 * 1024, mostBytes / 4)
 
-/** A full disk, a locked or broken file: the code says it, and no text of SQLite's repeats what was kept. */
-const reasonOf = (error: unknown): string => {
-  const { errstr, code, message } = error as { errstr?: string; code?: string; message?: string }
-  return errstr ?? code ?? message ?? 'unknown'
+/** A file by which another one of the same name is told from it. '' when there is none. */
+const markOf = (): string => {
+  try {
+    const { ino, birthtimeMs } = statSync(path)
+    return `${ino} ${birthtimeMs}`
+  } catch {
+    return ''
+  }
+}
+
+const isMissing = (): boolean => {
+  try {
+    accessSync(path)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+  }
 }
 
 let opened: Promise<Kysely<Tables>> | undefined
+/** What the last file came to that could not be used: it is not tried again. */
+let damage: { readonly mark: string; readonly error: unknown } | undefined
 let clearedAt = Number.NEGATIVE_INFINITY
 let cameIn = 0
 
 const database = (): Promise<Kysely<Tables>> => {
+  if (damage !== undefined && damage.mark === markOf()) throw damage.error
+  damage = undefined
   opened ??= openSqlite(path)
-  // The next order tries it again: the file may have been mended meanwhile.
-  opened.catch(() => {
-    opened = undefined
-  })
   return opened
+}
+
+const close = async (): Promise<void> => {
+  const leaving = opened
+  opened = undefined
+  const db = await leaving?.catch(() => undefined)
+  await db?.destroy()
 }
 
 const say = (word: Word): void => parentPort?.postMessage(word)
 
-const carryOut = async (order: Exclude<Order, { kind: 'close' }>): Promise<string | undefined> => {
+const NOTHING: ReadonlyMap<string, string> = new Map()
+
+/** Whoever only looks makes no file. */
+const writes = ({ kind }: Order): boolean => kind === 'put'
+
+const carryOut = async (order: Exclude<Order, { kind: 'close' }>): Promise<ReadonlyMap<string, string>> => {
+  if (opened === undefined && !writes(order) && isMissing()) return NOTHING
   const db = await database()
-  if (order.kind === 'get') return readText(db, order.key, order.now)
-  await writeText(db, order, order.now)
-  cameIn += order.text.length
-  if (order.now - clearedAt > CLEAR_EVERY_MS || cameIn > CLEAR_EVERY_BYTES) {
-    clearedAt = order.now
-    cameIn = 0
-    await clearTexts(db, mostBytes, order.now)
-  }
-  return undefined
+  if (order.kind === 'get') return readTexts(db, order.keys, order.now)
+  if (order.kind === 'forget') await dropTexts(db, order.of)
+  if (order.kind === 'put') await write(db, order)
+  return NOTHING
 }
 
-const close = async (): Promise<void> => {
-  const db = await opened?.catch(() => undefined)
-  await db?.destroy()
+const write = async (db: Kysely<Tables>, { texts, now }: Extract<Order, { kind: 'put' }>): Promise<void> => {
+  await writeTexts(db, texts, now)
+  for (const { text } of texts) cameIn += text.length
+  if (now - clearedAt <= CLEAR_EVERY_MS && cameIn <= CLEAR_EVERY_BYTES) return
+  clearedAt = now
+  cameIn = 0
+  await clearTexts(db, mostBytes, now)
 }
 
 const obey = async (order: Numbered): Promise<void> => {
   try {
     if (order.kind === 'close') await close()
-    const text = order.kind === 'close' ? undefined : await carryOut(order)
-    say({ id: order.id, ok: true, text })
+    const texts = order.kind === 'close' ? NOTHING : await carryOut(order)
+    say({ id: order.id, ok: true, texts })
   } catch (error) {
-    say({ id: order.id, ok: false, reason: reasonOf(error) })
+    // The next order opens the file anew: it may have been mended meanwhile.
+    await close()
+    if (isDamaged(error)) damage = { mark: markOf(), error }
+    say({ id: order.id, ok: false, ...troubleOf(error) })
   }
 }
 
