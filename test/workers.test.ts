@@ -1,45 +1,15 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { requestLogPath } from '../src/record/log.ts'
+import { isAlive, needsProc, socketsOf, workersOf } from './support/crew.ts'
 import { MASTER_KEY, temporaryDirectory } from './support/harness.ts'
 import { until } from './support/inside.ts'
 import { ran, type Served, served, understudy } from './support/process.ts'
 import { type Puppet, type PuppetCall, startPuppet } from './support/puppet.ts'
 import { openRaw, type RawClient } from './support/raw.ts'
 import { chat } from './support/steady.ts'
-
-/** Which process has what can only be seen where the kernel shows it as files. */
-const needsProc = { skip: process.platform === 'linux' ? false : 'reads /proc' }
-
-const workersOf = ({ pid }: Served): readonly number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .split(' ')
-    .filter(text => text !== '')
-    .map(Number)
-
-const socketsOf = (pid: number): number => {
-  const links = readdirSync(`/proc/${pid}/fd`).map(fd => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`)
-    } catch {
-      return ''
-    }
-  })
-  return links.filter(link => link.startsWith('socket:')).length
-}
-
-/** A process that has ended may stand in the table until whoever inherited it looks: it is dead all the same. */
-const isAlive = (pid: number): boolean => {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return !['Z', 'X'].includes(stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3))
-  } catch {
-    return false
-  }
-}
 
 const startTwo = async (t: TestContext) => {
   const puppet = await startPuppet(t)

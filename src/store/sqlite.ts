@@ -47,12 +47,16 @@ const migrate = async (database: DatabaseSync, queries: Kysely<Tables>): Promise
   if (error !== undefined) throw error
 }
 
+/** What every query is about. */
+const COLUMNS = ['key', 'body', 'size', 'kept_at', 'expires_at', 'belongs_to'] as const
+
 /** Opens the file, makes it when it is not there, and brings its tables up to date. Blocks its thread. Throws. */
 export const openSqlite = async (path: string): Promise<Kysely<Tables>> => {
   const database = openFile(path)
   try {
     const queries = new Kysely<Tables>({ dialect: new SqliteDialect({ database: asKyselyWants(database) }) })
     await migrate(database, queries)
+    await queries.selectFrom('kept_text').select(COLUMNS).limit(1).execute()
     return queries
   } catch (error) {
     database.close()

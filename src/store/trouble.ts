@@ -2,10 +2,9 @@ import type { Trouble } from './protocol.ts'
 
 /** What is wrong with a database file, in words for whoever runs the gateway. */
 
-const ASIDE =
-  'stop the gateway and move the file away, with those beside it that end in -wal and -shm: a new one is made'
-
-const DAMAGED = `It holds nothing that can be mended: ${ASIDE}.`
+const ASIDE = 'move the file away, with those beside it that end in -wal and -shm: a new one is made.'
+const DAMAGED = `Stop the gateway and ${ASIDE}`
+const NEWER = `Run that version; or stop the gateway and ${ASIDE}`
 const FULL = 'Make room on the disk.'
 const ELSE =
   'See that the gateway may read and write the file and its folder, and that the disk is a local one.'
@@ -28,15 +27,15 @@ export const isDamaged = (error: unknown): boolean => {
   return code === NO_STORE || code === CORRUPT || code === NO_DATABASE
 }
 
-const NEWER = /previously executed migration \S+ is missing/
+const MISSING = /previously executed migration \S+ is missing/
 
 /** A full disk, a locked or broken file: the code says it, and no text of SQLite's repeats what was kept. */
 export const troubleOf = (error: unknown): Trouble => {
   const { errstr, code, message = '' } = error as { errstr?: string; code?: string; message?: string }
-  if (NEWER.test(message))
+  if (MISSING.test(message))
     return {
       reason: 'a newer version of the gateway has made it',
-      mend: `Run that version; or ${ASIDE}.`,
+      mend: NEWER,
     }
   const number = codeOf(error)
   if (number === NO_STORE) return { reason: 'its tables are not those of a store', mend: DAMAGED }

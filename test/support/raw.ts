@@ -97,6 +97,11 @@ export class RawClient {
     socket.on('close', () => end('fin'))
   }
 
+  /** This end's own port. */
+  get port(): number {
+    return this.#socket.localPort ?? 0
+  }
+
   /** Writes these bytes and nothing else. Resolves when the kernel has them. */
   send(bytes: Uint8Array | string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
