@@ -7,8 +7,10 @@ import type { JsonObject } from '../src/wire/json.ts'
 import { bodies, down, dropped, itemsOf, RESPONSES } from './repairs.fixture.ts'
 import { again } from './support/again.ts'
 import { assertNothingRefused } from './support/canary.ts'
-import { deployment, type Play, play, type Reply } from './support/harness.ts'
-import { inside } from './support/inside.ts'
+import { deployment, type Play, play, type Reply, type Start } from './support/harness.ts'
+import { inside, until } from './support/inside.ts'
+import { rowsOf } from './support/kept.ts'
+import { type Steady, steady } from './support/steady.ts'
 
 /**
  * What one account has sealed or keeps, named again after a restart: no request is worse served than before. In `pair` the
@@ -19,9 +21,10 @@ const STAGES = { maker: {}, other: {} }
 type Theatre = Play<typeof STAGES>
 type Asking = Pick<Theatre, 'ask'>
 
-const theatre = (t: TestContext, router: JsonObject = {}): Promise<Theatre> =>
+const theatre = (t: TestContext, router: JsonObject = {}, start?: Start): Promise<Theatre> =>
   play(t, {
     stages: STAGES,
+    ...(start === undefined ? {} : { start }),
     config: ({ maker, other }) => ({
       model_list: [
         deployment('maker', maker, 'gpt-4.1'),
@@ -71,6 +74,12 @@ const restarted = async (t: TestContext, house: Theatre): Promise<Asking> => {
 const assertSeen = ({ stages: { maker, other } }: Theatre, atMaker: number, atOther: number): void => {
   assert.deepEqual([maker.requests.length, other.requests.length], [atMaker, atOther])
   assertNothingRefused([...maker.requests, ...other.requests])
+}
+
+/** What it has learned is on the disk. */
+const written = ({ dataDir }: Theatre, { served }: Steady): Promise<void> => {
+  const learned = served().house.board.origins.size()
+  return until('it is written', () => rowsOf(dataDir, 'origins.db', 'origin') === learned, 20_000)
 }
 
 const typesAt = (stage: Stage): readonly unknown[] => itemsOf(bodies(stage).at(-1)).map(item => item.type)
@@ -143,6 +152,28 @@ test('a vector store that was made, and a container that was used, are looked fo
   const nobody = await ask(later, 'other', withContainer)
   assert.equal(nobody.status, 400, nobody.text)
   assertSeen(house, 2, 0)
+})
+
+test('what is in use is not forgotten, and what is not is, a restart before or after', async t => {
+  const day = 24 * 3_600_000
+  const dial = steady(() => 0.5)
+  const house = await theatre(t, {}, dial.start)
+  const { maker } = house.stages
+  maker.memory.others.add('cntr_used').add('cntr_left')
+  const using = (container: string): JsonObject => ({ tools: [{ type: 'code_interpreter', container }] })
+  for (const container of ['cntr_used', 'cntr_left'])
+    assert.equal((await ask(house, 'maker', using(container))).status, 200)
+  await written(house, dial)
+  dial.pass(20 * day)
+  assert.equal((await ask(house, 'pair', using('cntr_used'))).status, 200)
+  await house.close()
+  const after = steady(() => 0.5)
+  after.pass(40 * day)
+  const later = await again(t, house, after.start)
+  assert.equal((await ask(later, 'pair', using('cntr_used'))).status, 200)
+  assertSeen(house, 4, 0)
+  // Nobody knows any more whose it is.
+  assert.equal((await ask(later, 'pair', using('cntr_left'))).status, 404)
 })
 
 test('who has refused a ciphertext that nobody saw being made is not sent it again', async t => {

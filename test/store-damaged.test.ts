@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import type { JsonObject } from '../src/wire/json.ts'
 import { deployment, MASTER_KEY, play, type Reply, temporaryDirectory } from './support/harness.ts'
+import { FILES } from './support/kept.ts'
 import { type Served, served } from './support/process.ts'
 import { always } from './support/proofs.ts'
 
@@ -43,8 +44,6 @@ for (let n = 0; n < 40; n++)
   before.push(String(okay(await first({ model: 'lead', input: `Line ${n}. ${'x'.repeat(2000)}` })).id))
 const [known = ''] = before
 await former.close()
-
-const FILES = ['store.db', 'origins.db'] as const
 
 const overSql =
   (sql: string) =>

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import { type Stage, startStage } from '../src/stage/stage.ts'
 import type { Json, JsonObject } from '../src/wire/json.ts'
@@ -9,6 +6,7 @@ import { assertNothingRefused } from './support/canary.ts'
 import { type Member, memberOf, needsProc, socketsOf, workersOf } from './support/crew.ts'
 import { deployment, type Reply } from './support/harness.ts'
 import { until } from './support/inside.ts'
+import { assertWhole, rowsOf } from './support/kept.ts'
 import { type Served, served } from './support/process.ts'
 import { always } from './support/proofs.ts'
 
@@ -45,37 +43,6 @@ const configFor = ({ home, twin, claude }: Stages): object => ({
   },
 })
 
-/** How many texts of a kind are on the disk, as another process sees it. */
-const rowsOf = (dataDir: string, file: string, kind: string): number => {
-  const path = join(dataDir, file)
-  if (!existsSync(path)) return 0
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
-  try {
-    const row = database.prepare('SELECT count(*) AS n FROM kept_text WHERE key LIKE ?').get(`${kind}:%`)
-    return Number(row?.n ?? 0)
-  } catch {
-    // Nobody has made its tables yet.
-    return 0
-  } finally {
-    database.close()
-  }
-}
-
-const assertWhole = (dataDir: string): void => {
-  for (const file of ['store.db', 'origins.db']) {
-    const database = new DatabaseSync(join(dataDir, file), { readOnly: true, timeout: 5000 })
-    assert.deepEqual(
-      database
-        .prepare('PRAGMA integrity_check')
-        .all()
-        .map(row => row.integrity_check),
-      ['ok'],
-      file,
-    )
-    database.close()
-  }
-}
-
 const question = (content: string): JsonObject => ({ type: 'message', role: 'user', content })
 
 const turn = ({ ask }: Pick<Member, 'ask'>, model: string, more: JsonObject): Promise<Reply> =>
@@ -103,8 +70,10 @@ const assertShared = async (
   const reasoned = okay(await turn(one, 'lead', sealed))
   await until('both responses are on the disk', () => rowsOf(dataDir, 'store.db', 'transcript') === 2, 20_000)
   await until('so are their items', () => rowsOf(dataDir, 'store.db', 'item') >= 2, 20_000)
-  const known = (reasoned.output as readonly Json[]).length
-  await until('and who made them', () => rowsOf(dataDir, 'origins.db', 'origin') > known, 20_000)
+  // Each item by its name, and what is sealed by its hash; what a translation made nobody keeps.
+  const made = [first, reasoned].flatMap(answer => answer.output as readonly JsonObject[])
+  const bonds = made.length + made.filter(item => item.encrypted_content !== undefined).length
+  await until('and who made them', () => rowsOf(dataDir, 'origins.db', 'origin') === bonds, 20_000)
 
   const input = [question('Line?'), ...(reasoned.output as readonly Json[]), question('And now?')]
   okay(await turn(other, 'pair', { ...sealed, input }))

@@ -57,7 +57,7 @@ export const keeperOf = (
 
 type Maker = Pick<Deployment, 'id' | 'boundary'>
 
-/** Whoever has answered a call with these ids keeps what they name. */
+/** Whoever has answered a call with these ids keeps what they name; what is in use is not forgotten. */
 export const rememberUsed = (
   references: readonly Reference[],
   { id, boundary }: Maker,
@@ -65,7 +65,9 @@ export const rememberUsed = (
 ): void => {
   for (const reference of references) {
     const key = keptAs(reference.id)
-    if (origins.of(key)?.boundary !== boundary) origins.made(key, { id, boundary })
+    const known = origins.of(key)
+    const maker = known?.boundary === boundary ? known.deploymentId : undefined
+    origins.made(key, { id: maker ?? id, boundary })
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { virtualClock } from './clock.ts'
-import { memoryKeep } from './keep.ts'
+import { layered, memoryKeep } from './keep.ts'
 
 test('a text is there for its time, and no longer', async () => {
   const { clock, advance } = virtualClock()
@@ -28,4 +28,21 @@ test('of too much the oldest goes, and a text that is larger than everything is 
   keep.put('b', 'x'.repeat(5000), 1000)
   assert.equal(await keep.get('b'), undefined)
   assert.ok(keep.bytes() <= 3000)
+})
+
+test('what belongs to something is forgotten with it, in both places', async () => {
+  const { clock } = virtualClock()
+  const [near, far] = [memoryKeep(clock, 10_000), memoryKeep(clock, 10_000)]
+  const keep = layered(near, far)
+  keep.put('whole', 'one', 1000)
+  keep.put('part', 'two', 1000, 'whole')
+  keep.put('other', 'three', 1000, 'else')
+  keep.forget('whole')
+  for (const one of [near, far])
+    assert.deepEqual(await Promise.all(['whole', 'part', 'other'].map(one.get)), [
+      undefined,
+      undefined,
+      'three',
+    ])
+  assert.equal(near.bytes(), far.bytes())
 })

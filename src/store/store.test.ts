@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -97,4 +97,64 @@ test('a directory that cannot be made, and a store that was closed, keep nobody 
   await store.close(1000)
   store.put('a', 'late', HOUR_MS)
   assert.equal(await store.get('a'), undefined)
+})
+
+test('what belongs to something is forgotten with it, and many texts go and come at once', async t => {
+  const { store, events } = opened(t, join(await directory(t), 'store.db'))
+  const keys = Array.from({ length: 250 }, (_, at) => `k${at}`)
+  store.putAll(
+    keys.map(key => ({ key, text: `text of ${key}` })),
+    HOUR_MS,
+  )
+  store.put('whole', 'one', HOUR_MS)
+  store.put('part', 'two', HOUR_MS, 'whole')
+  store.put('other', 'three', HOUR_MS, 'k1')
+  store.forget('whole')
+  const found = await store.getAll([...keys, 'whole', 'part', 'other', 'nothing'])
+  assert.equal(found.size, 251)
+  assert.deepEqual(
+    [found.get('k249'), found.get('whole'), found.get('part')],
+    ['text of k249', undefined, undefined],
+  )
+  store.forget('k1')
+  assert.equal((await store.getAll(['k1', 'other', 'k2'])).size, 1)
+  assert.deepEqual(events, [])
+})
+
+test('whoever only looks makes no file', async t => {
+  const root = await directory(t)
+  const { store, events } = opened(t, join(root, 'store.db'))
+  store.look()
+  store.forget('a')
+  assert.equal(await store.get('a'), undefined)
+  await store.close(1000)
+  assert.deepEqual(await readdir(root), [])
+  assert.deepEqual(events, [])
+})
+
+test('a page that is damaged is told of once, and the file is not tried again until another one is there', async t => {
+  const path = join(await directory(t), 'store.db')
+  const before = opened(t, path)
+  const keys = Array.from({ length: 200 }, (_, at) => `k${at}`)
+  for (const key of keys) before.store.put(key, 'x'.repeat(1000), HOUR_MS)
+  assert.ok((await before.store.get('k199')) !== undefined)
+  await before.store.close(1000)
+  const bytes = await readFile(path)
+  await writeFile(path, bytes.fill(0xaa, bytes.length / 2))
+  const { store, events, pass } = opened(t, path)
+  store.look()
+  await store.getAll(keys)
+  assert.equal(events.length, 1, events.join('\n'))
+  assert.match(events[0] ?? '', /malformed/)
+  for (let n = 0; n < 3; n++) {
+    pass(10_000)
+    assert.equal(await store.get('k0'), undefined)
+    store.put('new', 'text', HOUR_MS)
+  }
+  assert.equal(events.length, 1, events.join('\n'))
+  await rename(path, `${path}.old`)
+  pass(10_000)
+  store.put('new', 'text', HOUR_MS)
+  assert.equal(await store.get('new'), 'text')
+  assert.deepEqual(events.slice(1), ['info: The store is back.'])
 })

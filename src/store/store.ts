@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { House } from '../house.ts'
 import type { Keep } from '../shared/keep.ts'
+import { isMissing } from './files.ts'
 import type { KeptText, Numbered, Order, StoreData, Trouble, Word } from './protocol.ts'
 
 /** A Keep that outlives the process. */
@@ -61,7 +61,7 @@ class ThreadStore implements Store {
 
   readonly getAll: Store['getAll'] = keys =>
     new Promise(resolve => {
-      if (this.#isAway()) return resolve(NOTHING)
+      if (this.#isAway() || this.#isEmpty()) return resolve(NOTHING)
       const { clock } = this.#options
       const now = clock.wall()
       const id = this.#send({ kind: 'get', keys, now }, 0, word => {
@@ -81,11 +81,11 @@ class ThreadStore implements Store {
   readonly putAll: Store['putAll'] = (texts, ttlMs) => this.#put(texts, ttlMs, undefined)
 
   readonly forget: Keep['forget'] = of => {
-    if (!this.#isAway()) this.#send({ kind: 'forget', of }, 0, () => {})
+    if (!this.#isAway() && !this.#isEmpty()) this.#send({ kind: 'forget', of }, 0, () => {})
   }
 
   readonly look: Store['look'] = () => {
-    if (existsSync(this.#options.path)) this.#send({ kind: 'open' }, 0, () => {})
+    if (!isMissing(this.#options.path)) this.#send({ kind: 'open' }, 0, () => {})
   }
 
   readonly close: Store['close'] = async withinMs => {
@@ -100,6 +100,11 @@ class ThreadStore implements Store {
       })
     })
     await leaving.terminate()
+  }
+
+  /** Nobody has kept anything, and no thread is needed to find that out. */
+  #isEmpty(): boolean {
+    return this.#thread === undefined && isMissing(this.#options.path)
   }
 
   #put(given: readonly Omit<KeptText, 'until' | 'of'>[], ttlMs: number, of: string | undefined): void {

@@ -1,6 +1,6 @@
-import { accessSync, statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
+import { isMissing, markOf } from './files.ts'
 import type { Tables } from './migrations.ts'
 import type { Numbered, Order, StoreData, Word } from './protocol.ts'
 import { openSqlite } from './sqlite.ts'
@@ -18,25 +18,6 @@ const { path, mostBytes } = workerData as StoreData
 const CLEAR_EVERY_MS = 60_000
 const CLEAR_EVERY_BYTES = Math.min(16 * 1024 * 1024, mostBytes / 4)
 
-/** A file by which another one of the same name is told from it. '' when there is none. */
-const markOf = (): string => {
-  try {
-    const { ino, birthtimeMs } = statSync(path)
-    return `${ino} ${birthtimeMs}`
-  } catch {
-    return ''
-  }
-}
-
-const isMissing = (): boolean => {
-  try {
-    accessSync(path)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT'
-  }
-}
-
 let opened: Promise<Kysely<Tables>> | undefined
 /** What the last file came to that could not be used: it is not tried again. */
 let damage: { readonly mark: string; readonly error: unknown } | undefined
@@ -44,7 +25,7 @@ let clearedAt = Number.NEGATIVE_INFINITY
 let cameIn = 0
 
 const database = (): Promise<Kysely<Tables>> => {
-  if (damage !== undefined && damage.mark === markOf()) throw damage.error
+  if (damage !== undefined && damage.mark === markOf(path)) throw damage.error
   damage = undefined
   opened ??= openSqlite(path)
   return opened
@@ -65,7 +46,7 @@ const NOTHING: ReadonlyMap<string, string> = new Map()
 const writes = ({ kind }: Order): boolean => kind === 'put'
 
 const carryOut = async (order: Exclude<Order, { kind: 'close' }>): Promise<ReadonlyMap<string, string>> => {
-  if (opened === undefined && !writes(order) && isMissing()) return NOTHING
+  if (opened === undefined && !writes(order) && isMissing(path)) return NOTHING
   const db = await database()
   if (order.kind === 'get') return readTexts(db, order.keys, order.now)
   if (order.kind === 'forget') await dropTexts(db, order.of)
@@ -90,7 +71,7 @@ const obey = async (order: Numbered): Promise<void> => {
   } catch (error) {
     // The next order opens the file anew: it may have been mended meanwhile.
     await close()
-    if (isDamaged(error)) damage = { mark: markOf(), error }
+    if (isDamaged(error)) damage = { mark: markOf(path), error }
     say({ id: order.id, ok: false, ...troubleOf(error) })
   }
 }

@@ -36,7 +36,7 @@ export const GENERAL_SETTINGS: readonly KeyRow[] = [
   honoured('max_response_size_mb', 'Largest whole answer held in memory; 256 when absent.'),
   honoured(
     'store_max_size_mb',
-    'Understudy only: most that transcripts and copies of compactions take in the data directory; 1024 when absent.',
+    'Understudy only: most that transcripts, with copies of their items, and copies of compactions take in the data directory; 1024 when absent.',
   ),
   honoured(
     'max_in_flight_requests_per_worker',
