@@ -20,10 +20,12 @@ const ORIGINS_FILE = 'origins.db'
 /** Who made what: as many entries as are in memory, too. */
 const ORIGINS_BYTES = 64 * 1024 * 1024
 /** What is to be written at the end gets this long. */
-const CLOSE_MS = 2_000
+const CLOSE_MS = 5_000
 
 export type Keeping = Pick<House, 'seal' | 'keep' | 'copies' | 'mirror'> & {
   readonly origins: Origins
+  /** Settles when what is there has been looked at, or takes too long. Never rejects. */
+  readonly looking: Promise<unknown>
   /** What was kept is written. */
   readonly closeKeeping: () => Promise<void>
 }
@@ -58,14 +60,15 @@ export const openKeeping = (
   const makers = storeOf(ORIGINS_FILE, ORIGINS_BYTES)
   const past = keptPast(makers, seal.makers, clock)
   const { transcripts, compactionShadows } = config.router
-  if (transcripts !== undefined || compactionShadows !== undefined) texts.look()
-  makers.look()
+  const kept = transcripts !== undefined || compactionShadows !== undefined
+  const looking = Promise.all([makers.look(), kept ? texts.look() : undefined])
   return {
     seal,
     keep: layered(memoryKeep(clock, KEPT_BYTES), texts),
     copies: memoryKeep(clock, COPIED_LETTERS),
     mirror: alone ? new Mirror(clock, MIRRORED_LETTERS) : undefined,
     origins: createOrigins(clock, { past }),
+    looking,
     closeKeeping: async () => {
       past.flush()
       await Promise.all([texts.close(CLOSE_MS), makers.close(CLOSE_MS)])

@@ -28,6 +28,9 @@ export type Numbered = Order & { readonly id: number }
 /** Why an order was not carried out, and what can be done about it. */
 export type Trouble = { readonly reason: string; readonly mend: string }
 
+/** The thread's first word: it has been loaded. */
+export const UP = 'up'
+
 /** Every order is answered. */
 export type Word =
   | { readonly id: number; readonly ok: true; readonly texts: ReadonlyMap<string, string> }

@@ -2,7 +2,15 @@ import { Worker } from 'node:worker_threads'
 import type { House } from '../house.ts'
 import type { Keep } from '../shared/keep.ts'
 import { isMissing } from './files.ts'
-import type { KeptText, Numbered, Order, StoreData, Trouble, Word } from './protocol.ts'
+import {
+  type KeptText,
+  type Numbered,
+  type Order,
+  type StoreData,
+  type Trouble,
+  UP,
+  type Word,
+} from './protocol.ts'
 
 /** A Keep that outlives the process. */
 export type Store = Keep & {
@@ -10,8 +18,8 @@ export type Store = Keep & {
   readonly getAll: (keys: readonly string[]) => Promise<ReadonlyMap<string, string>>
   /** Written together. */
   readonly putAll: (texts: readonly Omit<KeptText, 'until' | 'of'>[], ttlMs: number) => void
-  /** A file that is there is opened, so that what is wrong with it is told now. */
-  readonly look: () => void
+  /** A file that is there is opened: what is wrong with it is told now, and nobody waits for it later. Never rejects. */
+  readonly look: () => Promise<void>
   /** What was put is written; waits `withinMs` at most. */
   readonly close: (withinMs: number) => Promise<void>
 }
@@ -25,6 +33,8 @@ export type StoreOptions = Pick<House, 'clock' | 'event'> & {
 
 /** A call waits this long for what is kept, opening the file included, and then goes on without. */
 const PATIENCE_MS = 2_000
+/** A gateway that starts waits this long for a file that is there. */
+const START_MS = 5_000
 /** Bytes on their way to a thread that is behind; more are not kept. */
 const MOST_WAITING_BYTES = 64 * 1024 * 1024
 /** A store that failed is left alone for so long. */
@@ -48,6 +58,7 @@ class ThreadStore implements Store {
   readonly #options: StoreOptions
   readonly #waiting = new Map<number, Waiting>()
   #thread: Worker | undefined
+  #isUp = false
   #ids = 0
   #heldBytes = 0
   /** clock.now() until which it is left alone. */
@@ -59,20 +70,11 @@ class ThreadStore implements Store {
     this.#options = options
   }
 
-  readonly getAll: Store['getAll'] = keys =>
-    new Promise(resolve => {
-      if (this.#isAway() || this.#isEmpty()) return resolve(NOTHING)
-      const { clock } = this.#options
-      const now = clock.wall()
-      const id = this.#send({ kind: 'get', keys, now }, 0, word => {
-        cancel()
-        resolve(word?.ok === true ? word.texts : NOTHING)
-      })
-      const cancel = clock.after(PATIENCE_MS, () => {
-        this.#fail(SLOW)
-        this.#settle(id, undefined)
-      })
-    })
+  readonly getAll: Store['getAll'] = async keys => {
+    if (this.#isAway() || this.#isEmpty()) return NOTHING
+    const word = await this.#answer({ kind: 'get', keys, now: this.#options.clock.wall() }, PATIENCE_MS)
+    return word?.ok === true ? word.texts : NOTHING
+  }
 
   readonly get: Keep['get'] = async key => (await this.getAll([key])).get(key)
 
@@ -84,8 +86,8 @@ class ThreadStore implements Store {
     if (!this.#isAway() && !this.#isEmpty()) this.#send({ kind: 'forget', of }, 0, () => {})
   }
 
-  readonly look: Store['look'] = () => {
-    if (!isMissing(this.#options.path)) this.#send({ kind: 'open' }, 0, () => {})
+  readonly look: Store['look'] = async () => {
+    if (!isMissing(this.#options.path)) await this.#answer({ kind: 'open' }, START_MS)
   }
 
   readonly close: Store['close'] = async withinMs => {
@@ -100,6 +102,21 @@ class ThreadStore implements Store {
       })
     })
     await leaving.terminate()
+  }
+
+  /** undefined: it did not come in time. */
+  #answer(order: Order, withinMs: number): Promise<Word | undefined> {
+    return new Promise(resolve => {
+      const id = this.#send(order, 0, word => {
+        cancel()
+        resolve(word)
+      })
+      const cancel = this.#options.clock.after(withinMs, () => {
+        // A thread that is not there yet, on a busy machine, says nothing of the disk.
+        if (this.#isUp) this.#fail(SLOW)
+        this.#settle(id, undefined)
+      })
+    })
   }
 
   /** Nobody has kept anything, and no thread is needed to find that out. */
@@ -136,11 +153,15 @@ class ThreadStore implements Store {
     const ended = (reason: string): void => {
       if (this.#thread !== started) return
       this.#thread = undefined
+      this.#isUp = false
       this.#fail({ reason, mend: 'It is started again.' })
       for (const id of [...this.#waiting.keys()]) this.#settle(id, undefined)
     }
     started.unref()
-    started.on('message', (word: Word) => this.#hear(word))
+    started.on('message', (word: Word | typeof UP) => {
+      if (word === UP) this.#isUp = true
+      else this.#hear(word)
+    })
     started.on('error', error => ended(error instanceof Error ? error.message : 'the thread failed'))
     started.on('exit', () => ended('the thread ended'))
     return started

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
 import { isMissing, markOf } from './files.ts'
 import type { Tables } from './migrations.ts'
-import type { Numbered, Order, StoreData, Word } from './protocol.ts'
+import { type Numbered, type Order, type StoreData, UP, type Word } from './protocol.ts'
 import { openSqlite } from './sqlite.ts'
 import { clearTexts, dropTexts, readTexts, writeTexts } from './texts.ts'
 import { isDamaged, troubleOf } from './trouble.ts'
@@ -80,3 +80,4 @@ let last: Promise<void> = Promise.resolve()
 parentPort?.on('message', (order: Numbered) => {
   last = last.then(() => obey(order))
 })
+parentPort?.postMessage(UP)
