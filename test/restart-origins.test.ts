@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Stage } from '../src/stage/stage.ts'
@@ -175,6 +175,40 @@ test('what is in use is not forgotten, and what is not is, a restart before or a
   // Nobody knows any more whose it is.
   assert.equal((await ask(later, 'pair', using('cntr_left'))).status, 404)
 })
+
+for (const own of [undefined, 'own'])
+  test(`an account with another credential is sent what it has made as ever, with an id of its own: ${own !== undefined}`, async t => {
+    const house = await play(t, {
+      stages: STAGES,
+      config: ({ maker, other }) => ({
+        model_list: [
+          {
+            ...deployment('maker', maker, 'gpt-4.1'),
+            ...(own === undefined ? {} : { model_info: { id: own } }),
+          },
+          deployment('other', other, 'gpt-4.1'),
+        ],
+        router_settings: { num_retries: 0, disable_cooldowns: true },
+      }),
+    })
+    const { maker } = house.stages
+    const compacted = await house.ask(`${RESPONSES}/compact`, { model: 'maker', input: [question] })
+    const input = [...outputOf(compacted), ...(await reasoned(house))]
+    const config = JSON.parse(await readFile(house.configPath, 'utf8'))
+    // Part of what an account is known by, and not looked at by the stage.
+    config.model_list[0].litellm_params.organization = 'org-later'
+    await writeFile(house.configPath, JSON.stringify(config))
+    const later = await restarted(t, house)
+    const reply = await ask(later, 'maker', { ...SEALED, input })
+    assert.equal(reply.status, 200, reply.text)
+    assertSeen(house, 1, 0)
+    assert.deepEqual(itemsOf(bodies(maker)[0]), input)
+    assert.equal(reply.headers['x-understudy-dropped'], undefined)
+    // Whose it is is known only where the deployment is known again.
+    const elsewhere = await ask(later, 'other', { ...SEALED, input })
+    assert.equal(elsewhere.status, 400, elsewhere.text)
+    assert.equal(house.stages.other.requests.length > 0, own === undefined)
+  })
 
 test('who has refused a ciphertext that nobody saw being made is not sent it again', async t => {
   const house = await theatre(t)

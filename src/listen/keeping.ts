@@ -47,10 +47,10 @@ const sealOf = ({ general }: Config): Seal => {
 
 /** What seals, and where sealed things are kept. */
 export const openKeeping = (
-  config: Config,
   { dataDir, siblings }: KeepingOptions,
-  { clock, event }: Pick<House, 'clock' | 'event'>,
+  { clock, event, config: current }: Pick<House, 'clock' | 'event' | 'config'>,
 ): Keeping => {
+  const config = current()
   // What another process adds to a conversation is not seen here.
   const alone = siblings === undefined && config.redis === undefined
   const seal = sealOf(config)
@@ -67,7 +67,7 @@ export const openKeeping = (
     keep: layered(memoryKeep(clock, KEPT_BYTES), texts),
     copies: memoryKeep(clock, COPIED_LETTERS),
     mirror: alone ? new Mirror(clock, MIRRORED_LETTERS) : undefined,
-    origins: createOrigins(clock, { past }),
+    origins: createOrigins(clock, { past, config: current }),
     looking,
     closeKeeping: async () => {
       past.flush()

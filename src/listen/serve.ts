@@ -112,7 +112,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   const config = watch.current
   const event: House['event'] = (level, message, fields) => journal.event(level, message, fields ?? {})
   const neighbours = await meetNeighbours({ clock, dice, config, siblings: options.siblings, event })
-  const { origins, looking, closeKeeping, ...kept } = openKeeping(loaded.config, options, { clock, event })
+  const { origins, looking, closeKeeping, ...kept } = openKeeping(options, { clock, event, config })
   const board = createBoard({ clock, dice, config, origins, exchange: neighbours.exchange })
   const transport = undiciTransport({ clock })
   const vault = openVault({ clock, dice, event, transport, board, config })

@@ -210,7 +210,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     warming: () => health.warmth.size() > 0,
     warmth: health.warmth.share,
     lessons,
-    origins: options.origins ?? createOrigins(clock),
+    origins: options.origins ?? createOrigins(clock, { config }),
     recall: affinity.recall,
     remember: affinity.remember,
     snapshot: () => snapshotOf(states, config(), cooling),

@@ -1,3 +1,4 @@
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../house.ts'
 
 /** Who made what binds a call to its maker: ciphertext, or what is kept under an id. */
@@ -48,6 +49,29 @@ export type OriginsOptions = {
   readonly capacity?: number
   /** Default: there is none. */
   readonly past?: Past
+  /** In force now: who is not configured any more has made nothing. Default: whoever made something is. */
+  readonly config?: () => Pick<Config, 'byId'>
+}
+
+const boundariesIn = new WeakMap<object, ReadonlySet<string>>()
+
+const boundariesOf = (config: Pick<Config, 'byId'>): ReadonlySet<string> => {
+  const known = boundariesIn.get(config)
+  if (known !== undefined) return known
+  const found = new Set([...config.byId.values()].map(({ boundary }) => boundary))
+  boundariesIn.set(config, found)
+  return found
+}
+
+/**
+ * A deployment that stays keeps what it has made, with another credential, too. Of an account that is gone nothing can be
+ * said: it may be there still, under another key, and the provider will say.
+ */
+const inForce = (origin: Origin, config: Pick<Config, 'byId'>): Origin => {
+  const { deploymentId, boundary } = origin
+  if (boundary === undefined || boundariesOf(config).has(boundary)) return origin
+  const heir = deploymentId === undefined ? undefined : config.byId.get(deploymentId)
+  return { ...origin, deploymentId: heir?.id, boundary: heir?.boundary }
 }
 
 type Entry = Origin & {
@@ -62,7 +86,7 @@ const isSame = (one: Origin, other: Origin): boolean =>
   one.refusedBy.join('\n') === other.refusedBy.join('\n')
 
 export const createOrigins = (clock: Clock, options: OriginsOptions = {}): Origins => {
-  const { capacity = 100_000, past } = options
+  const { capacity = 100_000, past, config } = options
   const entries = new Map<string, Entry>()
 
   const put = (fingerprint: string, entry: Entry): void => {
@@ -87,7 +111,7 @@ export const createOrigins = (clock: Clock, options: OriginsOptions = {}): Origi
     entries.delete(fingerprint)
     if (entry.until <= clock.now()) return undefined
     entries.set(fingerprint, entry)
-    return entry
+    return config === undefined ? entry : inForce(entry, config())
   }
 
   const isKnown = (fingerprint: string): boolean => (entries.get(fingerprint)?.until ?? 0) > clock.now()
