@@ -26,6 +26,7 @@ type Open =
       readonly of: 'call'
       text: string
       readonly told: Told
+      sealed: Sealed | undefined
       readonly index: number
     }
 
@@ -127,7 +128,7 @@ class ResponseWriter implements StreamWriter {
       return this.#added(this.#maker.reasoning(index, '', undefined))
     }
     const told = this.#maker.call(index, event)
-    this.#open.set(event.part, { of: 'call', text: '', told, index })
+    this.#open.set(event.part, { of: 'call', text: '', told, sealed: undefined, index })
     this.#added(this.#maker.callItem(told, 'in_progress', ''))
   }
 
@@ -200,13 +201,17 @@ class ResponseWriter implements StreamWriter {
     open.annotations.push(annotation)
   }
 
-  /** A seal of a thought ends with it; one of a call is an item of its own, which names the call. */
+  /** What is sealed is told with its end. */
   #seal(part: number, sealed: Sealed): void {
     const open = this.#open.get(part)
-    if (open?.of === 'reasoning') open.sealed = sealed
-    if (open?.of !== 'call') return
+    if (open?.of === 'reasoning' || open?.of === 'call') open.sealed = sealed
+  }
+
+  /** The seal of a call is an item of its own, which names the call and stands behind it. */
+  #sealCall({ told, sealed }: Extract<Open, { of: 'call' }>): void {
+    if (sealed === undefined) return
     const index = this.#output.length
-    const item = this.#maker.reasoning(index, '', { ...sealed, call: open.told.callId })
+    const item = this.#maker.reasoning(index, '', { ...sealed, call: told.callId })
     this.#added(item)
     this.#done(index, item)
   }
@@ -263,6 +268,7 @@ class ResponseWriter implements StreamWriter {
         arguments: open.text,
       })
     this.#done(index, this.#maker.callItem(told, status, open.text))
+    this.#sealCall(open)
   }
 
   /** Everything that is open ends; what was being said when a limit came is incomplete. */
