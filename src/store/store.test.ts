@@ -17,8 +17,8 @@ const opened = (t: TestContext, path: string, more: Partial<StoreOptions> = {}):
   const clock = { ...system, now: () => system.now() + passed, wall: () => system.wall() + passed }
   const event: StoreOptions['event'] = (level, message, fields) =>
     events.push(`${level}: ${message} ${String(fields?.reason ?? '')}`.trim())
-  const store = openStore({ path, mostBytes: 1_000_000, clock, event, ...more })
-  t.after(() => store.close(1000))
+  const store = openStore({ path, mostBytes: 1_000_000, patienceMs: 30_000, clock, event, ...more })
+  t.after(() => store.close(10_000))
   return {
     store,
     events,
@@ -50,7 +50,7 @@ test('two processes share one file, and what one has kept the other finds until 
   one.pass(HOUR_MS)
   assert.equal(await one.store.get('a'), undefined)
   assert.equal(await other.store.get('a'), 'changed')
-  await one.store.close(1000)
+  await one.store.close(10_000)
   const again = opened(t, path)
   assert.equal(await again.store.get('b'), 'second')
   assert.deepEqual([...one.events, ...other.events, ...again.events], [])
@@ -94,7 +94,7 @@ test('a directory that cannot be made, and a store that was closed, keep nobody 
   const { store, events } = opened(t, join(root, 'file', 'store.db'))
   assert.equal(await store.get('a'), undefined)
   assert.match(events.join(), /^warn: The store is lost; .*(?:ENOTDIR|EEXIST)/)
-  await store.close(1000)
+  await store.close(10_000)
   store.put('a', 'late', HOUR_MS)
   assert.equal(await store.get('a'), undefined)
 })
@@ -124,10 +124,10 @@ test('what belongs to something is forgotten with it, and many texts go and come
 test('whoever only looks makes no file', async t => {
   const root = await directory(t)
   const { store, events } = opened(t, join(root, 'store.db'))
-  store.look()
+  await store.look()
   store.forget('a')
   assert.equal(await store.get('a'), undefined)
-  await store.close(1000)
+  await store.close(10_000)
   assert.deepEqual(await readdir(root), [])
   assert.deepEqual(events, [])
 })
@@ -138,11 +138,11 @@ test('a page that is damaged is told of once, and the file is not tried again un
   const keys = Array.from({ length: 200 }, (_, at) => `k${at}`)
   for (const key of keys) before.store.put(key, 'x'.repeat(1000), HOUR_MS)
   assert.ok((await before.store.get('k199')) !== undefined)
-  await before.store.close(1000)
+  await before.store.close(10_000)
   const bytes = await readFile(path)
   await writeFile(path, bytes.fill(0xaa, bytes.length / 2))
   const { store, events, pass } = opened(t, path)
-  store.look()
+  await store.look()
   await store.getAll(keys)
   assert.equal(events.length, 1, events.join('\n'))
   assert.match(events[0] ?? '', /malformed/)

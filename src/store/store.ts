@@ -29,9 +29,10 @@ export type StoreOptions = Pick<House, 'clock' | 'event'> & {
   readonly path: string
   /** Bytes of texts that are kept at most; what was kept first goes first. */
   readonly mostBytes: number
+  /** A call waits this long for what is kept, opening the file included, and then goes on without. Default: 2 s. */
+  readonly patienceMs?: number
 }
 
-/** A call waits this long for what is kept, opening the file included, and then goes on without. */
 const PATIENCE_MS = 2_000
 /** A gateway that starts waits this long for a file that is there. */
 const START_MS = 5_000
@@ -72,7 +73,8 @@ class ThreadStore implements Store {
 
   readonly getAll: Store['getAll'] = async keys => {
     if (this.#isAway() || this.#isEmpty()) return NOTHING
-    const word = await this.#answer({ kind: 'get', keys, now: this.#options.clock.wall() }, PATIENCE_MS)
+    const { clock, patienceMs = PATIENCE_MS } = this.#options
+    const word = await this.#answer({ kind: 'get', keys, now: clock.wall() }, patienceMs)
     return word?.ok === true ? word.texts : NOTHING
   }
 
