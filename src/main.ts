@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { loadEnvFile } from './cli/env-file.ts'
 import { addServeOptions, PORT_RANGE, type ServeFlags } from './cli/serve-flags.ts'
+import { FLAVOURS, type Flavour } from './stage/flavour.ts'
 import { VERSION } from './version.ts'
 
 /** The command line. Each command loads only what it needs, so that `serve` is up at once. */
@@ -98,9 +99,13 @@ type StageFlags = {
   port: number
   host: string
   key: string
-  flavour: 'openai' | 'azure' | 'anthropic' | 'gemini' | 'cohere' | 'mistral' | 'azure_ai'
+  flavour: Flavour
   models?: string[]
   scriptFile?: string
+  awsAccessKeyId?: string
+  awsSecretAccessKey?: string
+  awsSessionToken?: string
+  awsRegionName?: string
 }
 
 program
@@ -109,13 +114,13 @@ program
   .option('-p, --port <number>', 'port', PORT_RANGE, 4100)
   .option('--host <address>', 'address', '127.0.0.1')
   .option('--key <key>', 'the key it accepts', 'sk-stage')
-  .addOption(
-    new Option('--flavour <name>', 'whose dialect')
-      .choices(['openai', 'azure', 'anthropic', 'gemini', 'cohere', 'mistral', 'azure_ai'])
-      .default('openai'),
-  )
+  .addOption(new Option('--flavour <name>', 'whom it plays').choices(FLAVOURS).default('openai'))
   .option('--models <names...>', 'the models (Azure: deployments) it has (default: any)')
   .option('--script-file <file>', 'a JSON list of faults, played one a request')
+  .option('--aws-access-key-id <id>', 'bedrock: what its requests are signed with (default: "AKIASTAGE")')
+  .option('--aws-secret-access-key <secret>', 'bedrock: its secret (default: "stage-secret")')
+  .option('--aws-session-token <token>', 'bedrock: the token of temporary credentials (default: none)')
+  .option('--aws-region-name <region>', 'bedrock: the region of the signatures (default: "us-east-1")')
   .action((flags: StageFlags) =>
     orSentence(async () => {
       const { runStage } = await import('./cli/stage.ts')

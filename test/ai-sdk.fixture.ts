@@ -5,9 +5,9 @@ import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { APICallError, type LanguageModel, stepCountIs, streamText, tool } from 'ai'
 import { z } from 'zod'
-import { type BedrockStage, startBedrockStage } from '../src/stage/bedrock.ts'
 import type { Stage } from '../src/stage/stage.ts'
 import type { JsonObject } from '../src/wire/json.ts'
+import { type BedrockStage, startBedrockStage } from './support/bedrock.ts'
 import { deployment, type Owner, type Play, play } from './support/harness.ts'
 
 // It tells on the standard error that `claude` is no model it knows, and that generateObject will go.

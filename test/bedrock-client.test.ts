@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
 import type OpenAI from 'openai'
-import { type BedrockStage, startBedrockStage } from '../src/stage/bedrock.ts'
 import type { BedrockAnswer } from '../src/stage/bedrock-answer.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { clientOf } from './openai-client.fixture.ts'
+import { type BedrockStage, startBedrockStage } from './support/bedrock.ts'
 import { deployment, play } from './support/harness.ts'
 import { failing, steady } from './support/steady.ts'
 
@@ -110,7 +110,7 @@ for (const stream of [false, true]) {
       { ...question, messages: [...question.messages, message as unknown as Message, ...results] },
       stream,
     )
-    assert.equal(next.choices[0]?.message.content, 'Good evening from the stage.')
+    assert.equal(next.choices[0]?.message.content, 'The understudy knows every line.')
     const { messages, additionalModelRequestFields: fields } = lastBody(bedrock)
     assert.deepEqual(messages, [
       { role: 'user', content: [{ text: 'Who is there?' }] },
@@ -184,7 +184,7 @@ for (const stream of [false, true]) {
     await assert.rejects(said(client, params, stream), /malformed_tool_use/)
     assert.equal(
       (await said(client, params, stream)).choices[0]?.message.content,
-      'Good evening from the stage.',
+      'The understudy knows every line.',
     )
   })
 }
@@ -204,7 +204,7 @@ test('a stream that breaks after its first words ends with an error that the cli
     await assert.rejects(async () => {
       for await (const chunk of stream) heard += chunk.choices[0]?.delta.content ?? ''
     }, fault.kind)
-    assert.equal(heard, 'Good evening from th', fault.kind)
+    assert.equal(heard, 'The understudy knows e', fault.kind)
   }
 })
 
@@ -260,7 +260,7 @@ for (const stream of [false, true])
     const said = output as unknown as OpenAI.Responses.ResponseInput
     const answered = { type: 'function_call_output' as const, call_id: called.call_id, output: 'a tree' }
     const next = await respond([...first, ...said, answered])
-    assert.equal(next.output_text, 'Good evening from the stage.')
+    assert.equal(next.output_text, 'The understudy knows every line.')
     assert.deepEqual(lastBody(bedrock).messages, [
       { role: 'user', content: [{ text: 'Who is there?' }] },
       {
@@ -321,7 +321,7 @@ for (const stream of [false, true])
       is_error: true,
     }
     const next = await ask([...first, { role: 'assistant', content }, { role: 'user', content: [seen] }])
-    assert.match(JSON.stringify(next.content), /Good evening from the stage\./)
+    assert.match(JSON.stringify(next.content), /The understudy knows every line\./)
     const { messages, system, additionalModelRequestFields: fields } = lastBody(bedrock)
     assert.deepEqual(system, [{ text: 'A long part.' }, { cachePoint: { type: 'default' } }])
     assert.deepEqual(fields, { thinking: { type: 'enabled', budget_tokens: 2000 } })

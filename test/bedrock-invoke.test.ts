@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, beforeEach, test } from 'node:test'
 import type Anthropic from '@anthropic-ai/sdk'
-import { startBedrockStage } from '../src/stage/bedrock.ts'
 import { CANONICAL } from '../src/stage/lines.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { clientOf, failing, messages } from './anthropic-client.fixture.ts'
 import { endingOf } from './support/answers.ts'
+import { startBedrockStage } from './support/bedrock.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
 import { steady } from './support/steady.ts'
 

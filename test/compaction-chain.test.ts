@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { type BedrockStage, startBedrockStage } from '../src/stage/bedrock.ts'
 import { closedPort, type Stage } from '../src/stage/stage.ts'
 import { isObject, type Json, type JsonObject } from '../src/wire/json.ts'
 import { FAULTS, type Fault, startFailing } from './compaction-chain.fixture.ts'
+import { type BedrockStage, startBedrockStage } from './support/bedrock.ts'
 import { deployment, play, type Reply } from './support/harness.ts'
 import { steady } from './support/steady.ts'
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import OpenAI from 'openai'
-import { type BedrockStage, startBedrockStage } from '../src/stage/bedrock.ts'
 import type { Stage } from '../src/stage/stage.ts'
 import { isObject, type Json, type JsonObject } from '../src/wire/json.ts'
+import { type BedrockStage, startBedrockStage } from './support/bedrock.ts'
 import { deployment, type Owner, type Play, play } from './support/harness.ts'
 
 /** What a stage says when it is asked for a summary. */

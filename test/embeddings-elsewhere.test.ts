@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, beforeEach, test } from 'node:test'
 import type OpenAI from 'openai'
-import { startBedrockStage } from '../src/stage/bedrock.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { clientOf } from './openai-client.fixture.ts'
 import { assertErrorShape } from './support/answers.ts'
+import { startBedrockStage } from './support/bedrock.ts'
 import { deployment, play } from './support/harness.ts'
 import { steady } from './support/steady.ts'
 
@@ -29,7 +29,7 @@ const google = { flavour: 'gemini', models: ['*'] } as const
 const house = await play(
   { after },
   {
-    stages: { studio: google, cloud: google },
+    stages: { studio: google, cloud: { ...google, flavour: 'vertex_ai' } },
     start: steady().start,
     config: ({ studio, cloud }) => {
       const vertex = (group: string, model: string): JsonObject => ({

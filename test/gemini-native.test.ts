@@ -82,7 +82,7 @@ test('tokens are counted where the model is', async t => {
 
 test('a deployment of Claude at Vertex AI has no such count: the gateway counts', async t => {
   const door = await play(t, {
-    stages: { lead: { flavour: 'anthropic', models: ['*'] } },
+    stages: { lead: { flavour: 'vertex_ai', models: ['*'] } },
     config: ({ lead }) => ({
       model_list: [
         deployment('claude', lead, 'claude-sonnet-4-5', {

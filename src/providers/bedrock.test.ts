@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { request as send } from 'undici'
+import { type BedrockFault, type BedrockStage, startBedrockStage } from '../../test/support/bedrock.ts'
 import { Secret } from '../config/secret.ts'
-import { type BedrockFault, type BedrockStage, startBedrockStage } from '../stage/bedrock.ts'
 import { joinSegments } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { askFor, bodyOf, connectTo, headersOf, jsonBody, urlOf } from './ask.fixture.ts'
@@ -244,7 +244,7 @@ describe('against the stage', () => {
     const whole = connection.reading(ask, stamp).translate?.(bytes)
     const answer = JSON.parse(new TextDecoder().decode(whole)) as JsonObject
     assert.equal(answer.id, 'chatcmpl-u')
-    assert.match(JSON.stringify(answer.choices), /Good evening from the stage\./)
+    assert.match(JSON.stringify(answer.choices), /The understudy knows every line\./)
     const seen = stage.requests.at(-1)
     assert.equal(seen?.model, MODEL)
     assert.equal(seen?.headers.filter(([name]) => name.toLowerCase() === 'content-type').length, 1)
@@ -252,7 +252,7 @@ describe('against the stage', () => {
 
   test('a streamed call ends with usage and [DONE]', async () => {
     const { data } = await streamed()
-    assert.equal(text(data), 'Good evening from the stage.')
+    assert.equal(text(data), 'The understudy knows every line.')
     assert.match(data.at(-2) ?? '', /"prompt_tokens":12/)
     assert.equal(data.at(-1), '[DONE]')
   })
@@ -321,7 +321,7 @@ describe('against the stage', () => {
   test('an exception before or after content is an error event without an end', async () => {
     for (const [cue, said] of [
       [0, ''],
-      [2, 'Good evening from th'],
+      [2, 'The understudy knows e'],
     ] as const) {
       const fault = {
         kind: 'exception',
@@ -345,7 +345,7 @@ describe('against the stage', () => {
 
   test('a corrupt frame ends the reading with an error', async () => {
     const { data } = await streamed({ kind: 'corrupt', after: 1 })
-    assert.equal(text(data), 'Good eveni')
+    assert.equal(text(data), 'The underst')
     assert.match(data.at(-1) ?? '', /cannot be read/)
     assert.ok(!data.includes('[DONE]'))
   })
@@ -358,7 +358,7 @@ describe('against the stage', () => {
     }
     const { data } = await streamed({ kind: 'answer', answer })
     assert.equal(text(data), 'Once.')
-    assert.equal(text((await streamed()).data), 'Good evening from the stage.')
+    assert.equal(text((await streamed()).data), 'The understudy knows every line.')
   })
 
   test('without a stamp the answer still has an id and the time of its signature', async () => {

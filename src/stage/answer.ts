@@ -13,6 +13,9 @@ export type Event = {
   readonly weight: Weight
 }
 
+/** One message of a binary stream, and whether it carries content: faults are placed by counting those. */
+export type Frame = { readonly bytes: Uint8Array; readonly content: boolean }
+
 /** What a provider would answer, before any fault is laid over it. */
 export type Answer =
   | { readonly kind: 'whole'; readonly status: number; readonly headers: Headers; readonly body: Uint8Array }
@@ -28,6 +31,14 @@ export type Answer =
       readonly status: number
       readonly headers: Headers
       readonly events: readonly Event[]
+    }
+  /** A stream of binary messages. `error` makes the one that says what went wrong. */
+  | {
+      readonly kind: 'frames'
+      readonly status: number
+      readonly headers: Headers
+      readonly frames: readonly Frame[]
+      readonly error: (error: JsonObject) => Uint8Array
     }
 
 export const json = (value: Json, status = 200): Answer => ({

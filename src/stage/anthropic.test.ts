@@ -224,24 +224,3 @@ test('it fails on cue with the API’s own bodies', async t => {
   const { text } = await send(stage, { ...plain, stream: true })
   assert.ok(text.endsWith(`event: error\ndata: ${JSON.stringify({ type: 'error', error })}\n\n`))
 })
-
-test('as Vertex AI serves it, the model is in the path, the version in the body and a token in the head', async t => {
-  const stage = await open(t)
-  const path = `/v1/projects/p/locations/us-east5/publishers/anthropic/models/${MODEL}:rawPredict`
-  const headers: Headers = [
-    ['authorization', `Bearer ${stage.key}`],
-    ['content-type', 'application/json'],
-  ]
-  const { model: _, ...rest } = plain
-  const body = { ...rest, anthropic_version: 'vertex-2023-10-16' }
-  const answer = await send(stage, body, { headers, path })
-  assert.deepEqual([answer.status, answer.body.model], [200, MODEL], answer.text)
-  const streamed = await send(stage, { ...body, stream: true }, { headers, path })
-  assert.match(streamed.text, /^event: message_start\n/)
-  assert.equal(
-    said(await send(stage, { ...body, model: MODEL }, { headers, path })),
-    'model: Extra inputs are not permitted',
-  )
-  assert.equal(said(await send(stage, rest, { headers, path })), 'anthropic_version: Field required')
-  assert.equal((await send(stage, body, { path })).status, 400, 'a key means nothing here')
-})

@@ -6,12 +6,11 @@ import { answerMessages, promptTokens } from './anthropic-answer.ts'
 import { checkMessages, type ModelRules } from './anthropic-rules.ts'
 import { refused } from './anthropic-shape.ts'
 import { checkJson, readJson } from './check-body.ts'
-import type { Inspected } from './inspect.ts'
+import type { Inspected, Inspector } from './inspect.ts'
 import type { Hit } from './recorder.ts'
 import { StageRefusal } from './refusal.ts'
 import type { Handler, Scene } from './scene.ts'
 import { type Head, headerOf } from './sockets.ts'
-import { checkToken, messagesOf, vertexClaudeIn } from './vertex-claude.ts'
 
 /** A strict simulated Anthropic: its heads, its rules and its errors. */
 
@@ -92,19 +91,20 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'POST /messages/count_tokens': ({ body }) => json({ input_tokens: promptTokens(body) }),
 }
 
-type Place = { readonly scene: Scene; readonly head: Head; readonly hit: Hit }
+/** How a host of this API wants its requests. */
+export type House = {
+  readonly checkHead: (head: Head, scene: Scene) => void
+  /** The body as Anthropic's own API would have got it. */
+  readonly bodyOf: (body: JsonObject) => JsonObject
+}
 
-/** `vertex`: the model of a Vertex AI path. */
-const bodyOf = (
-  { scene, head, hit }: Place,
-  rules: RouteParameters,
-  vertex: string | undefined,
-): JsonObject => {
+type Call = { readonly scene: Scene; readonly head: Head; readonly hit: Hit; readonly house: House }
+
+const bodyOf = ({ scene, head, hit, house }: Call, rules: RouteParameters): JsonObject => {
   if (!/^application\/json\b/.test(hit.header('content-type') ?? ''))
     throw refused('content-type: application/json is required')
   try {
-    const read = readJson(hit.body)
-    const body = vertex === undefined ? read : messagesOf(read, vertex)
+    const body = house.bodyOf(readJson(hit.body))
     // Labels of other dialects are checked there; this one has its own rule for metadata.
     const { metadata: _, ...rest } = body
     checkJson(rest, rulesFor(head, rules), scene.accepts)
@@ -114,20 +114,19 @@ const bodyOf = (
   }
 }
 
+const OWN: House = { checkHead, bodyOf: body => body }
+
 /** Every check the API makes before it does anything. Throws StageRefusal. */
-export const inspectMessages = (scene: Scene, head: Head, hit: Hit): Inspected => {
+export const inspectMessages = (scene: Scene, head: Head, hit: Hit, house = OWN): Inspected => {
   checkNames(head)
-  const vertex = vertexClaudeIn(hit.path)
-  if (vertex === undefined) checkHead(head, scene)
-  else checkToken(head, scene)
-  const path = vertex === undefined ? hit.path : '/v1/messages'
-  const key = `${hit.method} ${path.replace(/^\/v1(?=\/)/, '')}`
-  const rules = path.startsWith('/v1/') ? MESSAGES_PARAMETERS[key] : undefined
+  house.checkHead(head, scene)
+  const key = `${hit.method} ${hit.path.replace(/^\/v1(?=\/)/, '')}`
+  const rules = hit.path.startsWith('/v1/') ? MESSAGES_PARAMETERS[key] : undefined
   const handler = HANDLERS[key]
   if (rules === undefined || handler === undefined) throw refused('Not Found', 404, 'not_found_error')
   for (const name of hit.query.keys())
     if (name !== 'beta') throw refused(`${name}: Extra inputs are not permitted`)
-  const body = bodyOf({ scene, head, hit }, rules, vertex)
+  const body = bodyOf({ scene, head, hit, house }, rules)
   const model = String(body.model)
   if (!scene.models.includes('*') && !scene.models.includes(model))
     throw refused(`model: ${model}`, 404, 'not_found_error')
@@ -135,6 +134,23 @@ export const inspectMessages = (scene: Scene, head: Head, hit: Hit): Inspected =
   checkMessages(body, modelRules(model, scene))
   return { ask: { scene, params: {}, query: hit.query, body, fields: [], model }, handler }
 }
+
+/** The same API under somebody else's roof: what it refuses is marked, for whoever writes the envelope. */
+export const hostingClaude =
+  (house?: House): Inspector =>
+  (scene, head, hit) => {
+    try {
+      return inspectMessages(scene, head, hit, house)
+    } catch (error) {
+      if (error instanceof StageRefusal)
+        throw new StageRefusal(error.status, { claude: error.error, message: error.message })
+      throw error
+    }
+  }
+
+/** A refusal of such a host in the envelope of the API that was asked. */
+export const hostErrorBody = (error: JsonObject): JsonObject =>
+  isObject(error.claude) ? messagesErrorBody(error.claude) : { error }
 
 const ERRORS: Readonly<Record<number, readonly [type: string, message: string]>> = {
   400: ['invalid_request_error', 'The request is invalid.'],

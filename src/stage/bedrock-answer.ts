@@ -1,6 +1,7 @@
 import { EventStreamCodec } from '@smithy/eventstream-codec'
 import { fromUtf8, toUtf8 } from '@smithy/util-utf8'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { type Answer, type Frame, json } from './answer.ts'
 
 /** What the simulated model says. */
 export type BedrockAnswer = {
@@ -59,15 +60,12 @@ const deltas = (block: JsonObject): readonly Json[] => {
   return [{ reasoningContent: { redactedContent: reasoning.redactedContent ?? '' } }]
 }
 
-/** One frame and whether it carries content: faults are placed by counting those. */
-export type StageFrame = { readonly bytes: Uint8Array; readonly content: boolean }
-
-const quiet = (type: string, payload: JsonObject): StageFrame => ({
+const quiet = (type: string, payload: JsonObject): Frame => ({
   bytes: eventFrame(type, payload),
   content: false,
 })
 
-const blockFrames = (block: JsonObject, contentBlockIndex: number): readonly StageFrame[] => {
+const blockFrames = (block: JsonObject, contentBlockIndex: number): readonly Frame[] => {
   const use = isObject(block.toolUse) ? block.toolUse : undefined
   // Only tool calls announce their block; text and reasoning begin with their first delta.
   const start =
@@ -87,9 +85,30 @@ const blockFrames = (block: JsonObject, contentBlockIndex: number): readonly Sta
 }
 
 /** The frames of a whole streamed answer. */
-export const answerFrames = (answer: BedrockAnswer): readonly StageFrame[] => [
+export const answerFrames = (answer: BedrockAnswer): readonly Frame[] => [
   quiet('messageStart', { role: 'assistant' }),
   ...answer.content.flatMap(blockFrames),
   quiet('messageStop', { stopReason: answer.stopReason }),
   quiet('metadata', { usage: answer.usage, metrics: { latencyMs: 1 } }),
 ]
+
+/** One answer in both of its forms. */
+export type Performance = {
+  readonly whole: () => JsonObject
+  readonly frames: () => readonly Frame[]
+}
+
+const text = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined)
+
+/** The answer as it was asked for. */
+export const performed = ({ whole, frames }: Performance, streamed: boolean): Answer =>
+  streamed
+    ? {
+        kind: 'frames',
+        status: 200,
+        headers: { 'content-type': 'application/vnd.amazon.eventstream' },
+        frames: frames(),
+        error: ({ type, message }) =>
+          exceptionFrame(text(type) ?? 'internalServerException', text(message) ?? ''),
+      }
+    : json(whole())

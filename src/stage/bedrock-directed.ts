@@ -3,9 +3,7 @@ import type { BedrockAnswer } from './bedrock-answer.ts'
 import { type Cue, dueCall, newestWish } from './calls.ts'
 import { type Direction, directionOf, sample } from './lines.ts'
 
-/** What a model behind Converse says when nothing is scripted: what the prompt directs, or a greeting. */
-
-const GREETING = 'Good evening from the stage.'
+/** What a model behind Converse says: what the prompt directs, or its line. */
 
 const objectsIn = (value: Json | undefined): readonly JsonObject[] =>
   Array.isArray(value) ? value.filter(isObject) : []
@@ -54,7 +52,7 @@ const callOf = (request: JsonObject, cues: readonly Cue[], direction: Direction)
 
 const THOUGHT = { reasoningText: { text: 'The lead has forgotten it.', signature: 'c3RhZ2U=' } }
 
-export const directedAnswer = (request: JsonObject, says = GREETING): BedrockAnswer => {
+export const directedAnswer = (request: JsonObject, says: string): BedrockAnswer => {
   const usage = { inputTokens: 12, outputTokens: 5, totalTokens: 17 }
   const spoken = objectsIn(request.messages).filter(({ role }) => role === 'user')
   const cues = spoken.flatMap(cuesOf)

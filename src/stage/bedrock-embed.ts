@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { vectorOf } from './answers/vectors.ts'
-import type { Performance } from './bedrock-play.ts'
+import type { Performance } from './bedrock-answer.ts'
 import { breach } from './bedrock-shape.ts'
 import { countTokens } from './lines.ts'
 

@@ -1,19 +1,10 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import type { Event } from './answer.ts'
+import type { Event, Frame } from './answer.ts'
 import { eventsOf, messageOf, type Play, playOf, promptTokens } from './anthropic-answer.ts'
-import { eventFrame, type StageFrame } from './bedrock-answer.ts'
-import type { Performance } from './bedrock-play.ts'
-import { CANONICAL } from './lines.ts'
-import { emptyMemory, idMaker, vaultOf } from './memory.ts'
-import type { Ask, Scene } from './scene.ts'
+import { eventFrame, type Performance } from './bedrock-answer.ts'
+import type { Ask } from './scene.ts'
 
 /** Claude's answers as InvokeModel brings them: the Messages API's document, or its events as base64 in frames. */
-
-/** What the simulated Claude says, in its own words. */
-export type InvokeAnswer = {
-  readonly content: readonly JsonObject[]
-  readonly stopReason: string
-}
 
 const METRICS = {
   inputTokenCount: 12,
@@ -37,54 +28,14 @@ const measured = ({ data, weight }: Event): JsonObject => {
   return weight === 'terminal' ? { ...event, 'amazon-bedrock-invocationMetrics': METRICS } : event
 }
 
-const frameOf = (event: Event, at: number): StageFrame => ({
+const frameOf = (event: Event, at: number): Frame => ({
   bytes: chunk(measured(event), at),
   content: event.weight === 'content',
 })
 
-let scenes = 0
-
-export type SceneOptions = {
-  readonly models?: readonly string[]
-  readonly says?: string
-  readonly organisation?: string
-  readonly now?: () => Date
-}
-
-/** Claude as this stage hosts it. */
-export const claudeScene = (options: SceneOptions): Scene => {
-  scenes += 1
-  const issuer = `bedrock-${scenes}`
-  return {
-    flavour: 'anthropic',
-    key: '',
-    models: options.models ?? ['*'],
-    says: options.says ?? CANONICAL,
-    prefill: 'continue',
-    accepts: [],
-    memory: emptyMemory(),
-    vault: vaultOf(options.organisation ?? issuer),
-    id: idMaker(issuer),
-    now: () => Math.floor((options.now?.() ?? new Date()).getTime() / 1000),
-  }
-}
-
-const askOf = (scene: Scene, body: Json | undefined, model: string): Ask => ({
-  scene,
-  params: {},
-  query: new URLSearchParams(),
-  body: isObject(body) ? body : {},
-  fields: [],
-  model,
-})
-
-/** The answer to one request: what is scripted, else what the prompt directs. */
-export const invokePerformance = (
-  scene: Scene,
-  { body, model }: { readonly body: Json | undefined; readonly model: string },
-  scripted: InvokeAnswer | undefined,
-): Performance => {
-  const played = playOf(askOf(scene, body, model))
+export const invokePerformance = (ask: Ask): Performance => {
+  const { scripted } = ask
+  const played = playOf(ask)
   const play: Play =
     scripted === undefined
       ? played

@@ -3,13 +3,13 @@ import { after, before, describe, test } from 'node:test'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { request as send } from 'undici'
+import { type BedrockStage, startBedrockStage } from '../../test/support/bedrock.ts'
 import type { Json } from '../wire/json.ts'
-import { type BedrockStage, startBedrockStage } from './bedrock.ts'
-import { claudeScene } from './bedrock-invoke.ts'
 import { checkInvoke, countedBody } from './bedrock-invoke-rules.ts'
 import { checkConverse } from './bedrock-rules.ts'
 import { Breach } from './bedrock-shape.ts'
 import { expectedSignature } from './bedrock-signature.ts'
+import { openScene } from './open-scene.ts'
 
 const NOW = new Date('2026-03-04T05:06:07Z')
 const HELLO = { messages: [{ role: 'user', content: [{ text: 'hi' }] }] }
@@ -207,7 +207,7 @@ describe('the published shape', () => {
 })
 
 describe('what InvokeModel takes of Claude', () => {
-  const scene = claudeScene({})
+  const scene = openScene({ flavour: 'bedrock', name: 'bedrock', issuer: 'bedrock' })
   const NEW = 'anthropic.claude-sonnet-4-5-20250929-v1:0'
   const OLD = 'anthropic.claude-3-haiku-20240307-v1:0'
   const BODY = {

@@ -1,6 +1,7 @@
 import type { RouteParameters } from '../dialects/openai-parameters.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { type Flavour, ITEM_KEYS, NEWER_ITEM_KEYS, UNPUBLISHED_ITEM_KEYS } from './columns.ts'
+import { ITEM_KEYS, NEWER_ITEM_KEYS, UNPUBLISHED_ITEM_KEYS } from './columns.ts'
+import type { Flavour } from './flavour.ts'
 import type { Field } from './form.ts'
 import { parseForm } from './form.ts'
 import { invalidType, invalidValue, missingParameter, refuse, unknownParameter } from './refusal.ts'

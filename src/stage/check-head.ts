@@ -1,4 +1,4 @@
-import type { Flavour } from './columns.ts'
+import type { Flavour } from './flavour.ts'
 import { missingKey, refuse, unknownParameter, wrongKey } from './refusal.ts'
 import type { Scene } from './scene.ts'
 import { type Head, headerOf } from './sockets.ts'

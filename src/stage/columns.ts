@@ -1,7 +1,5 @@
 import { PARAMETERS, type RouteParameters, type TypeList } from '../dialects/openai-parameters.ts'
-
-/** Which provider a stage plays. */
-export type Flavour = 'openai' | 'azure' | 'anthropic' | 'gemini' | 'cohere' | 'mistral' | 'azure_ai'
+import type { Flavour } from './flavour.ts'
 
 const json = { contentType: 'application/json' } as const
 

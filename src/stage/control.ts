@@ -46,7 +46,7 @@ const setScript = (bytes: Uint8Array, prompter: Prompter): ControlAnswer => {
   }
 }
 
-const SECRET = new Set(['authorization', 'api-key'])
+const SECRET = new Set(['authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'x-amz-security-token'])
 
 /** A recorded request as JSON; credentials are not shown. */
 const shown = (hit: Hit): JsonObject => ({
@@ -54,7 +54,7 @@ const shown = (hit: Hit): JsonObject => ({
   connection: hit.connection,
   at_ms: Math.round(hit.at),
   method: hit.method,
-  target: hit.target,
+  target: hit.target.replace(/([?&]key=)[^&]*/, '$1(hidden)'),
   headers: hit.headers.map(([name, value]) => [name, SECRET.has(name.toLowerCase()) ? '(hidden)' : value]),
   body: hit.text.slice(0, 65_536),
   body_bytes: hit.body.length,

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../wire/json.ts'
+import type { Scripted } from './scene.ts'
 
 /** After how much of a stream something happens: whole events of any kind, or content events only. */
 export type Mark = {
@@ -9,6 +10,8 @@ export type Mark = {
 /** What happens to one upstream hit. A value of plain JSON, so that a rehearsal can be kept in a file. */
 export type Fault =
   | { readonly kind: 'ok' }
+  /** The right answer, in these words: for tests of Bedrock, and not to be read from JSON. */
+  | { readonly kind: 'answer'; readonly answer: Scripted }
   | {
       readonly kind: 'status'
       readonly status: number

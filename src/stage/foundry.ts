@@ -1,9 +1,9 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { embeddings } from './answers/vectors.ts'
-import { inspectMessages, messagesErrorBody } from './anthropic.ts'
+import { hostingClaude } from './anthropic.ts'
 import { readJson } from './check-body.ts'
 import { checkCredential, checkHeaders } from './check-head.ts'
-import type { Inspected } from './inspect.ts'
+import type { Inspected, Inspector } from './inspect.ts'
 import type { Hit } from './recorder.ts'
 import { StageRefusal } from './refusal.ts'
 import type { Handler, Scene } from './scene.ts'
@@ -16,6 +16,8 @@ import type { Head } from './sockets.ts'
 
 export const foundryError = (status: number, code: string, message: string): StageRefusal =>
   new StageRefusal(status, { code, message })
+
+const inspectClaude = hostingClaude()
 
 const asAzure = (scene: Scene): Scene => ({ ...scene, flavour: 'azure' })
 
@@ -62,15 +64,13 @@ const asV1 = (path: string): string | undefined => {
   return path === '/v2/rerank' ? '/openai/v1/v2/rerank' : undefined
 }
 
-type Inspector = (scene: Scene, head: Head, hit: Hit) => Inspected
-
 /** Every check before anything is done; `v1` are those of the API that OpenAI's models have. Throws StageRefusal. */
 export const inspectFoundry =
   (v1: Inspector): Inspector =>
   (scene, head, hit) => {
     const { path } = hit
     if (path.startsWith('/anthropic/'))
-      return inClaudesWords(() => inspectMessages(scene, head, hit.under(path.slice('/anthropic'.length))))
+      return inspectClaude(scene, head, hit.under(path.slice('/anthropic'.length)))
     if (
       path.startsWith('/models/') &&
       !/^\d{4}-\d\d-\d\d(?:-preview)?$/.test(hit.query.get('api-version') ?? '')
@@ -82,18 +82,3 @@ export const inspectFoundry =
     if (known === undefined) throw foundryError(404, '404', 'Resource not found')
     return v1(asAzure(scene), head, hit.under(known))
   }
-
-/** Marks what was refused in the words of another API, for whoever writes the envelope. */
-const inClaudesWords = (inspect: () => Inspected): Inspected => {
-  try {
-    return inspect()
-  } catch (error) {
-    if (error instanceof StageRefusal)
-      throw new StageRefusal(error.status, { claude: error.error, message: error.message })
-    throw error
-  }
-}
-
-/** A refusal in the envelope of the API that was asked. */
-export const foundryErrorBody = (error: JsonObject): JsonObject =>
-  isObject(error.claude) ? messagesErrorBody(error.claude) : { error }

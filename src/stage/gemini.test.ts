@@ -133,17 +133,7 @@ test('keys, models and paths', async () => {
   assert.equal(await status(path('gemini-9')), 404)
   assert.equal(await status(path('gemini-2.5-flash', 'embed')), 404)
   assert.equal(await status(`${path()}?x=1`), 400)
+  const project = '/v1/projects/p/locations/global/publishers/google/models/gemini-2.5-flash:generateContent'
+  assert.equal(await status(project), 404, 'that is Vertex AI')
   assert.equal(await status(path(), { 'x-litellm-key': '1' }), 400)
-})
-
-test('under a project it is Vertex AI: a token, and no ids', async () => {
-  const at = '/v1/projects/p/locations/global/publishers/google/models/gemini-2.5-flash:generateContent'
-  const vertex = (contents: object[], token = stage.key) =>
-    post(at, { contents }, { authorization: `Bearer ${token}` })
-  assert.equal((await vertex([user(text)])).status, 200)
-  assert.equal((await vertex([user(text)], 'wrong')).status, 401)
-  const ids = [user(text), model({ functionCall: { id: 'a', name: 'f' } }), user(answer())]
-  const { status, json } = await vertex(ids)
-  assert.equal(status, 400)
-  assert.match(JSON.stringify(json), /Unknown name ..id.. at 'contents\[1\].parts\[0\].function_call'/)
 })

@@ -6,13 +6,13 @@ import { countMessage, generateMessage } from './gemini-columns.ts'
 import { embed, embedMessage } from './gemini-embed.ts'
 import { checkGenerate, objectIn } from './gemini-rules.ts'
 import { checkMessage, googleError, invalid, type Message } from './gemini-shape.ts'
-import type { Inspected } from './inspect.ts'
+import type { Inspector } from './inspect.ts'
 import type { Hit } from './recorder.ts'
 import { StageRefusal } from './refusal.ts'
 import type { Handler, Scene } from './scene.ts'
 import { type Head, headerOf } from './sockets.ts'
 
-/** A strict simulated Gemini API; under `/v1/projects/…` the same model as Vertex AI serves it. */
+/** A strict simulated Gemini API, and the same methods as Vertex AI has them. */
 
 type Place = {
   readonly model: string
@@ -25,15 +25,17 @@ const AI_STUDIO = /^\/v1(?:beta|alpha)?\/models\/([^/:]+):([A-Za-z]+)$/
 const VERTEX =
   /^\/v1(?:beta1)?\/projects\/[^/]+\/locations\/[^/]+\/publishers\/google\/models\/([^/:]+):([A-Za-z]+)$/
 
-const placeOf = (path: string): Place | undefined => {
-  const found = AI_STUDIO.exec(path)
-  const [, model, verb] = found ?? VERTEX.exec(path) ?? []
+const placeOf = (path: string, vertex: boolean): Place | undefined => {
+  const [, model, verb] = (vertex ? VERTEX : AI_STUDIO).exec(path) ?? []
   if (model === undefined || verb === undefined) return undefined
-  return { model: decodeURIComponent(model), verb, vertex: found === null }
+  return { model: decodeURIComponent(model), verb, vertex }
 }
 
-/** The model that a path of this API names. */
-export const geminiModelIn = (path: string): string | undefined => placeOf(path)?.model
+/** The model that a path of the Gemini API names. */
+export const geminiModelIn = (path: string): string | undefined => placeOf(path, false)?.model
+
+/** The model of Google's that a path of Vertex AI names. */
+export const vertexGeminiIn = (path: string): string | undefined => placeOf(path, true)?.model
 
 const FOREIGN = [
   /^x-litellm-/,
@@ -156,24 +158,26 @@ const missing = (place: Place): StageRefusal =>
   )
 
 /** Every check that the API makes before it does anything. Throws StageRefusal. */
-export const inspectGemini = (scene: Scene, head: Head, hit: Hit): Inspected => {
-  checkHeaders(head)
-  const place = placeOf(hit.path)
-  if (place === undefined) throw googleError(404, 'NOT_FOUND', 'Not Found')
-  checkCredential(head, hit, scene, place.vertex)
-  checkQuery(hit.query)
-  const handler = Object.hasOwn(HANDLERS, place.verb) ? HANDLERS[place.verb] : undefined
-  if (hit.method !== 'POST' || handler === undefined || isElsewhere(place))
-    throw googleError(404, 'NOT_FOUND', 'Not Found')
-  const served = scene.models.includes('*') || scene.models.includes(place.model)
-  if (!served) throw missing(place)
-  const body = bodyOf(hit)
-  checkMessage(body, messageFor(place))
-  return {
-    ask: { scene, params: {}, query: hit.query, body, fields: [], model: place.model },
-    handler: handler(place),
+export const inspectGoogle =
+  (vertex: boolean): Inspector =>
+  (scene, head, hit) => {
+    checkHeaders(head)
+    const place = placeOf(hit.path, vertex)
+    if (place === undefined) throw googleError(404, 'NOT_FOUND', 'Not Found')
+    checkCredential(head, hit, scene, place.vertex)
+    checkQuery(hit.query)
+    const handler = Object.hasOwn(HANDLERS, place.verb) ? HANDLERS[place.verb] : undefined
+    if (hit.method !== 'POST' || handler === undefined || isElsewhere(place))
+      throw googleError(404, 'NOT_FOUND', 'Not Found')
+    const served = scene.models.includes('*') || scene.models.includes(place.model)
+    if (!served) throw missing(place)
+    const body = bodyOf(hit)
+    checkMessage(body, messageFor(place))
+    return {
+      ask: { scene, params: {}, query: hit.query, body, fields: [], model: place.model },
+      handler: handler(place),
+    }
   }
-}
 
 const MESSAGES: Readonly<Record<number, readonly [status: string, message: string]>> = {
   400: ['INVALID_ARGUMENT', 'Request contains an invalid argument.'],

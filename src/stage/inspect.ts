@@ -1,14 +1,9 @@
 import type { RouteParameters } from '../dialects/openai-parameters.ts'
 import type { JsonObject } from '../wire/json.ts'
-import { inspectMessages } from './anthropic.ts'
 import { checkJson, readForm, readJson } from './check-body.ts'
 import { checkCredential, checkHeaders, checkQuery } from './check-head.ts'
-import { inspectCohere } from './cohere.ts'
 import { parametersOf } from './columns.ts'
 import type { Field } from './form.ts'
-import { inspectFoundry } from './foundry.ts'
-import { inspectGemini } from './gemini.ts'
-import { inspectMistral } from './mistral.ts'
 import type { Hit } from './recorder.ts'
 import { missingParameter, noSuchModel, noSuchPath, refuse } from './refusal.ts'
 import { type Found, findRoute } from './routing.ts'
@@ -18,17 +13,10 @@ import type { Head } from './sockets.ts'
 export type Inspected = { readonly ask: Ask; readonly handler: Handler }
 
 /** Every check a provider makes before it does anything. Throws StageRefusal. */
-export const inspect = (scene: Scene, head: Head, hit: Hit): Inspected => {
-  if (scene.flavour === 'anthropic') return inspectMessages(scene, head, hit)
-  if (scene.flavour === 'gemini') return inspectGemini(scene, head, hit)
-  if (scene.flavour === 'cohere') return inspectCohere(scene, head, hit)
-  if (scene.flavour === 'mistral') return inspectMistral(scene, head, hit)
-  if (scene.flavour === 'azure_ai') return inspectFoundry(inspectOpenAi)(scene, head, hit)
-  return inspectOpenAi(scene, head, hit)
-}
+export type Inspector = (scene: Scene, head: Head, hit: Hit) => Inspected
 
 /** OpenAI's API, and Azure's forms of it. */
-const inspectOpenAi = (scene: Scene, head: Head, hit: Hit): Inspected => {
+export const inspectOpenAi: Inspector = (scene, head, hit) => {
   checkHeaders(head, scene.flavour)
   checkCredential(head, scene)
   const found = locate(scene, hit)

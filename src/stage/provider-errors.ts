@@ -1,10 +1,4 @@
-import type { JsonObject } from '../wire/json.ts'
-import { messagesErrorBody, messagesErrorFor } from './anthropic.ts'
-import { cohereErrorBody, cohereErrorFor } from './cohere.ts'
-import type { Flavour } from './columns.ts'
-import { foundryErrorBody } from './foundry.ts'
-import { geminiErrorBody } from './gemini.ts'
-import { mistralErrorFor } from './mistral.ts'
+import type { ErrorFor } from './steps.ts'
 
 type Row = readonly [message: string, type: string | null, code: string | null]
 
@@ -80,27 +74,17 @@ const agreeing = (message: string, wait: string | undefined): string => {
 }
 
 /**
- * What this provider writes for a status when a script names no body. `wait`: the Retry-After header that goes with
- * it; '' when only another header says when.
+ * What OpenAI, or Azure for it, writes for a status when a script names no body. `wait`: the Retry-After header that goes
+ * with it; '' when only another header says when.
  */
-export const errorBody = (flavour: Flavour, status: number, wait?: string): JsonObject => {
-  if (flavour === 'anthropic') return messagesErrorFor(status)
-  if (flavour === 'gemini') return geminiErrorBody(status, wait)
-  if (flavour === 'cohere') return cohereErrorFor(status)
-  if (flavour === 'mistral') return mistralErrorFor(status)
-  const [message, type, code] = (flavour.startsWith('azure') ? AZURE[status] : undefined) ??
-    OPENAI[status] ?? [
-      `The provider answered ${status}.`,
-      status >= 500 ? 'server_error' : 'invalid_request_error',
-      null,
-    ]
-  return { error: { message: agreeing(message, wait), type, param: null, code } }
-}
-
-/** A refusal in the envelope of its provider. */
-export const refusalBody = (flavour: Flavour, error: JsonObject): JsonObject => {
-  if (flavour === 'cohere') return cohereErrorBody(error)
-  if (flavour === 'mistral') return error
-  if (flavour === 'azure_ai') return foundryErrorBody(error)
-  return flavour === 'anthropic' ? messagesErrorBody(error) : { error }
-}
+export const openaiErrorFor =
+  (flavour: 'openai' | 'azure'): ErrorFor =>
+  (status, wait) => {
+    const [message, type, code] = (flavour === 'azure' ? AZURE[status] : undefined) ??
+      OPENAI[status] ?? [
+        `The provider answered ${status}.`,
+        status >= 500 ? 'server_error' : 'invalid_request_error',
+        null,
+      ]
+    return { body: { error: { message: agreeing(message, wait), type, param: null, code } } }
+  }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../wire/json.ts'
-import type { Flavour } from './columns.ts'
+import type { Flavour } from './flavour.ts'
 
 /** A provider's own error answer, thrown by whatever finds the request wrong and answered once. */
 export class StageRefusal extends Error {

@@ -18,7 +18,7 @@ import {
   inputItems,
 } from './answers/responses.ts'
 import { embeddings, moderations, rerank } from './answers/vectors.ts'
-import type { Flavour } from './columns.ts'
+import type { Flavour } from './flavour.ts'
 import type { Handler } from './scene.ts'
 
 export type StageRoute = {

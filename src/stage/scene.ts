@@ -1,21 +1,42 @@
 import type { JsonObject } from '../wire/json.ts'
 import type { Answer } from './answer.ts'
-import type { Flavour } from './columns.ts'
+import type { Flavour } from './flavour.ts'
 import type { Field } from './form.ts'
 import type { Memory, Vault } from './memory.ts'
+import type { Voice } from './voice.ts'
 
 /** What a stage does with a conversation whose last message is the assistant's own beginning. */
 export type Prefill = 'ignore' | 'continue' | 'reject'
+
+/** With what requests to AWS are signed. */
+export type AwsKeys = {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  /** Of temporary credentials. */
+  readonly sessionToken?: string
+  readonly region: string
+}
+
+/** What a test has a model of Bedrock's say. */
+export type Scripted = {
+  readonly content: readonly JsonObject[]
+  readonly stopReason: string
+  readonly usage?: JsonObject
+}
 
 /** One simulated provider: who it is, what it knows. */
 export type Scene = {
   readonly flavour: Flavour
   readonly key: string
+  /** Bedrock takes them beside the key. */
+  readonly aws: AwsKeys
   /** Model names it serves; '*' stands for any. */
   readonly models: readonly string[]
   /** The text of every answer, unless the request's own text holds a direction. */
   readonly says: string
   readonly prefill: Prefill
+  /** Default: OpenAI's own. */
+  readonly voice?: Voice
   /** Top-level parameters taken on every route although they are not published. */
   readonly accepts: readonly string[]
   readonly memory: Memory
@@ -34,6 +55,7 @@ export type Ask = {
   readonly body: JsonObject
   readonly fields: readonly Field[]
   readonly model: string
+  readonly scripted?: Scripted
 }
 
 export type Handler = (ask: Ask) => Answer

@@ -1,21 +1,20 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
-import { isObject, type JsonObject } from '../wire/json.ts'
-import { type Answer, type Headers, json } from './answer.ts'
-import type { Flavour } from './columns.ts'
+import { isObject } from '../wire/json.ts'
+import { type Answer, json } from './answer.ts'
+import { CAST, type Part } from './cast.ts'
 import { answerControl } from './control.ts'
 import { type Fault, Prompter, type ScriptOptions } from './faults.ts'
-import { geminiModelIn } from './gemini.ts'
-import { type Inspected, inspect } from './inspect.ts'
-import { CANONICAL } from './lines.ts'
-import { emptyMemory, idMaker, type Memory, vaultOf } from './memory.ts'
-import { errorBody, refusalBody } from './provider-errors.ts'
+import type { Flavour } from './flavour.ts'
+import type { Inspected } from './inspect.ts'
+import type { Memory } from './memory.ts'
+import { openScene } from './open-scene.ts'
 import { type Connection, Hit, Recorder } from './recorder.ts'
 import { refuse, StageRefusal } from './refusal.ts'
-import { DEFAULT_MODELS, type Prefill, type Scene } from './scene.ts'
+import type { AwsKeys, Prefill, Scene } from './scene.ts'
 import { type Head, Line } from './sockets.ts'
 import type { Step } from './step.ts'
-import { isFixed, stepsOf } from './steps.ts'
+import { type ErrorAnswer, isFixed, type Staging, stepsOf } from './steps.ts'
 
 export type StageOptions = {
   /** Default 'openai'. */
@@ -35,6 +34,10 @@ export type StageOptions = {
   readonly prefill?: Prefill
   /** More top-level parameters to take on every route, for a provider that is wider than its description. */
   readonly accepts?: readonly string[]
+  /** Bedrock: AKIASTAGE and stage-secret in us-east-1, unless told otherwise. */
+  readonly aws?: Partial<AwsKeys>
+  /** What time it is there: signatures are only good for minutes. Default: the time. */
+  readonly now?: () => Date
   /** Stages of one organisation can read each other's encrypted content. Default: each its own. */
   readonly organisation?: string
   /** Opens `/__stage/script` and `/__stage/requests`. Default false. */
@@ -64,17 +67,6 @@ export type Stage = {
   readonly close: () => Promise<void>
 }
 
-/** Where the API begins, as a configuration writes it. */
-const BASES: Readonly<Record<Flavour, string>> = {
-  openai: '/v1',
-  azure: '/openai/v1',
-  anthropic: '',
-  gemini: '',
-  cohere: '',
-  mistral: '/v1',
-  azure_ai: '',
-}
-
 let stages = 0
 
 /** Starts a simulated provider on a real socket. Rejects with the system's error when the port is taken. */
@@ -91,8 +83,9 @@ export const startStage = async (options: StageOptions = {}): Promise<Stage> => 
   server.listen(options.port ?? 0, host)
   await once(server, 'listening')
   const port = portOf(server)
-  const scene = sceneOf(options, name, port)
-  const house: House = { scene, recorder, prompter, control: options.control === true }
+  const part = CAST[flavour]
+  const scene = openScene({ prefill: part.prefill, ...options, flavour, name, issuer: `${name}:${port}` })
+  const house: House = { part, scene, recorder, prompter, control: options.control === true }
   server.on('connection', socket => void receive(house, lines, socket))
   const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   return {
@@ -101,7 +94,7 @@ export const startStage = async (options: StageOptions = {}): Promise<Stage> => 
     key: scene.key,
     port,
     origin,
-    baseUrl: origin + BASES[flavour],
+    baseUrl: origin + part.base,
     requests: recorder.hits,
     connections: recorder.connections,
     memory: scene.memory,
@@ -136,23 +129,8 @@ const portOf = (server: Server): number => {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-const sceneOf = (options: StageOptions, name: string, port: number): Scene => {
-  const issuer = `${name}:${port}`
-  return {
-    flavour: options.flavour ?? 'openai',
-    key: options.key ?? `sk-stage-${name}`,
-    models: options.models ?? DEFAULT_MODELS,
-    says: options.says ?? CANONICAL,
-    prefill: options.prefill ?? (options.flavour === 'anthropic' ? 'continue' : 'ignore'),
-    accepts: options.accepts ?? [],
-    memory: emptyMemory(),
-    vault: vaultOf(options.organisation ?? issuer),
-    id: idMaker(issuer),
-    now: () => Math.floor(Date.now() / 1000),
-  }
-}
-
 type House = {
+  readonly part: Part
   readonly scene: Scene
   readonly recorder: Recorder
   readonly prompter: Prompter
@@ -226,15 +204,15 @@ const giveUp = async (line: Line, hit: Hit, why: 'cut' | 'malformed' | 'too_larg
 }
 
 const answerSteps = (house: House, head: Head, hit: Hit): readonly Step[] => {
-  const inspected = attempt(() => inspect(house.scene, head, hit))
+  const inspected = attempt(() => house.part.inspect(house.scene, head, hit))
   if (inspected instanceof StageRefusal) hit.refusal = inspected
-  hit.fault = house.prompter.next(hit.path, modelIn(hit))
+  hit.fault = house.prompter.next(hit.path, modelIn(house, hit))
   if (isFixed(hit.fault))
     return stepsOf(
       hit.fault,
       staging(house, () => json({})),
     )
-  const answer = inspected instanceof StageRefusal ? inspected : attempt(() => play(inspected))
+  const answer = inspected instanceof StageRefusal ? inspected : attempt(() => play(inspected, hit.fault))
   if (!(answer instanceof StageRefusal))
     return stepsOf(
       hit.fault,
@@ -243,11 +221,17 @@ const answerSteps = (house: House, head: Head, hit: Hit): readonly Step[] => {
   hit.refusal = answer
   return stepsOf(
     { kind: 'ok' },
-    staging(house, () => json(refusalBody(house.scene.flavour, answer.error), answer.status)),
+    staging(house, () => refusing(answer.status, house.part.refusal(answer.error))),
   )
 }
 
-const play = (inspected: Inspected): Answer => inspected.handler(inspected.ask)
+const refusing = (status: number, { body, headers = {} }: ErrorAnswer): Answer => {
+  const answer = json(body, status)
+  return { ...answer, headers: { ...answer.headers, ...headers } }
+}
+
+const play = ({ ask, handler }: Inspected, fault: Fault): Answer =>
+  handler(fault.kind === 'answer' ? { ...ask, scripted: fault.answer } : ask)
 
 /** Whatever is thrown becomes an answer: a stage that falls over would take the whole rehearsal with it. */
 const attempt = <Result>(action: () => Result): Result | StageRefusal => {
@@ -261,45 +245,21 @@ const attempt = <Result>(action: () => Result): Result | StageRefusal => {
 }
 
 /** Best effort, for scripts that are meant for one model: the body may be anything. */
-const modelIn = (hit: Hit): string | undefined => {
+const modelIn = ({ part }: House, hit: Hit): string | undefined => {
+  const named = part.modelIn?.(hit.path)
+  if (named !== undefined) return named
   try {
     const body = hit.json
-    if (isObject(body) && typeof body.model === 'string') return body.model
-    return geminiModelIn(hit.path)
+    return isObject(body) && typeof body.model === 'string' ? body.model : undefined
   } catch {
     return /name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)/.exec(hit.text)?.[1]
   }
 }
 
-const staging = (house: House, answer: () => Answer) => ({
-  headers: commonHeaders(house.scene),
-  errorFor: (status: number, wait?: string): JsonObject => errorBody(house.scene.flavour, status, wait),
+const staging = ({ part, scene }: House, answer: () => Answer): Staging => ({
+  headers: { date: new Date(scene.now() * 1000).toUTCString(), ...part.headers(scene) },
+  errorFor: part.errorFor,
   answer,
-})
-
-/** What every answer of this provider carries. */
-const commonHeaders = (scene: Scene): Headers => {
-  const date = new Date(scene.now() * 1000).toUTCString()
-  if (scene.flavour === 'gemini') return { date, 'server-timing': 'gfet4t7; dur=12' }
-  if (scene.flavour === 'cohere') return { date, 'x-debug-trace-id': scene.id('') }
-  if (scene.flavour === 'mistral') return { date, 'mistral-correlation-id': scene.id('') }
-  if (scene.flavour !== 'anthropic') return { date, ...openaiHeaders(scene) }
-  return {
-    date,
-    'request-id': scene.id('req_'),
-    'anthropic-organization-id': 'org-stage',
-    'anthropic-ratelimit-requests-limit': '10000',
-    'anthropic-ratelimit-requests-remaining': '9999',
-  }
-}
-
-const openaiHeaders = (scene: Scene): Headers => ({
-  'x-request-id': scene.id('req_'),
-  ...(scene.flavour.startsWith('azure')
-    ? { 'apim-request-id': scene.id('apim-'), 'x-ms-region': 'Stage Left' }
-    : { 'openai-version': '2020-10-01', 'openai-organization': 'org-stage', 'openai-processing-ms': '12' }),
-  'x-ratelimit-limit-requests': '10000',
-  'x-ratelimit-remaining-requests': '9999',
 })
 
 /** Walks the steps; stops at once when the peer leaves. */

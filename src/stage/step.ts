@@ -1,4 +1,4 @@
-import type { Event, Headers } from './answer.ts'
+import type { Answer, Event, Headers } from './answer.ts'
 import type { Fault } from './faults.ts'
 
 /** One thing done on the wire. A list of them is the whole answer, faults included. */
@@ -51,6 +51,12 @@ export const NEXT: Step = { do: 'next' }
 /** One event as the provider spells it. */
 export const spell = (event: Event): Uint8Array =>
   Buffer.from(`${event.event === '' ? '' : `event: ${event.event}\n`}data: ${event.data}\n\n`)
+
+/** The pieces of an answer that is no single document, each as it goes out. */
+export const partsOf = (answer: Exclude<Answer, { kind: 'whole' }>): readonly Uint8Array[] => {
+  if (answer.kind === 'pieces') return answer.pieces
+  return answer.kind === 'frames' ? answer.frames.map(({ bytes }) => bytes) : answer.events.map(spell)
+}
 
 /** Silence, and what comes after it. */
 export const stall = (fault: Fault & { kind: 'stall' }): readonly Step[] => {

@@ -16,7 +16,7 @@ const STREAM: readonly Event[] = [
 const run = (fault: Fault, answer: Answer = stream(STREAM)): readonly Step[] =>
   stepsOf(fault, {
     headers: { 'x-request-id': 'req_1' },
-    errorFor: status => ({ error: { status } }),
+    errorFor: status => ({ body: { error: { status } } }),
     answer: () => answer,
   })
 

@@ -2,7 +2,7 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 import type { JsonObject } from '../wire/json.ts'
 import type { Answer, Headers } from './answer.ts'
 import type { Fault } from './faults.ts'
-import { chunk, headBytes, LAST_CHUNK, NEXT, type Step, spell, stall, write } from './step.ts'
+import { chunk, headBytes, LAST_CHUNK, NEXT, partsOf, type Step, stall, write } from './step.ts'
 import { breakStream } from './stream-faults.ts'
 
 const wholeSteps = (status: number, headers: Headers, body: Uint8Array): readonly Step[] => [
@@ -14,10 +14,9 @@ const wholeSteps = (status: number, headers: Headers, body: Uint8Array): readonl
 /** An answer with nothing wrong with it. */
 const plainSteps = (answer: Answer): readonly Step[] => {
   if (answer.kind === 'whole') return wholeSteps(answer.status, answer.headers, answer.body)
-  const parts = answer.kind === 'pieces' ? answer.pieces : answer.events.map(spell)
   return [
     write(headBytes(answer.status, { ...answer.headers, 'transfer-encoding': 'chunked' })),
-    ...parts.map((part): Step => ({ do: 'write', bytes: chunk(part), event: true })),
+    ...partsOf(answer).map((part): Step => ({ do: 'write', bytes: chunk(part), event: true })),
     write(LAST_CHUNK),
     NEXT,
   ]
@@ -40,7 +39,7 @@ const fixedSteps = (fault: Fault, headers: Headers, errorFor: ErrorFor): readonl
       return wholeSteps(fault.status ?? 200, headers, new Uint8Array())
     case 'early-response':
       return [
-        ...jsonSteps(fault.status, { ...headers, connection: 'close' }, errorFor(fault.status)).slice(0, -1),
+        ...errorSteps(fault.status, { ...headers, connection: 'close' }, errorFor(fault.status)).slice(0, -1),
         { do: 'fin' },
       ]
     case 'bad-status-line':
@@ -52,8 +51,11 @@ const fixedSteps = (fault: Fault, headers: Headers, errorFor: ErrorFor): readonl
   }
 }
 
-/** The provider's own error body for a status, and for what the Retry-After header beside it says. */
-export type ErrorFor = (status: number, wait?: string) => JsonObject
+/** An error as a provider writes it: the body, and what its head says of it. */
+export type ErrorAnswer = { readonly body: JsonObject; readonly headers?: Headers }
+
+/** The provider's own error for a status, and for what the Retry-After header beside it says. */
+export type ErrorFor = (status: number, wait?: string) => ErrorAnswer
 
 const PAGE =
   '<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>\n'
@@ -61,20 +63,24 @@ const PAGE =
 const jsonSteps = (status: number, headers: Headers, body: JsonObject): readonly Step[] =>
   wholeSteps(status, { ...headers, 'content-type': 'application/json' }, Buffer.from(JSON.stringify(body)))
 
+const errorSteps = (status: number, headers: Headers, error: ErrorAnswer): readonly Step[] =>
+  jsonSteps(status, { ...headers, ...error.headers }, error.body)
+
 const statusSteps = (
   fault: Fault & { kind: 'status' },
   headers: Headers,
   errorFor: ErrorFor,
 ): readonly Step[] => {
-  const all = { ...headers, ...fault.headers }
-  const wait = all['retry-after'] ?? (all['retry-after-ms'] === undefined ? undefined : '')
-  if (typeof fault.body !== 'string')
-    return jsonSteps(fault.status, all, fault.body ?? errorFor(fault.status, wait))
+  const given: Headers = { ...headers, ...fault.headers }
+  const wait = given['retry-after'] ?? (given['retry-after-ms'] === undefined ? undefined : '')
+  const own = errorFor(fault.status, wait)
+  const all = { ...headers, ...own.headers, ...fault.headers }
+  if (typeof fault.body !== 'string') return jsonSteps(fault.status, all, fault.body ?? own.body)
   return wholeSteps(fault.status, { 'content-type': 'text/plain', ...all }, Buffer.from(fault.body))
 }
 
 /** True when the fault answers by itself: what was asked, and whether it was right, makes no difference. */
-export const isFixed = (fault: Fault): boolean => fixedSteps(fault, {}, () => ({})) !== undefined
+export const isFixed = (fault: Fault): boolean => fixedSteps(fault, {}, () => ({ body: {} })) !== undefined
 
 export type Staging = {
   /** The headers every answer of this provider has. */
@@ -130,8 +136,7 @@ const slowed = (steps: readonly Step[], delayMs: number, perEventMs = 0): readon
 
 /** The whole body of any answer, as one run of bytes. */
 const bytesOf = (answer: Answer): Uint8Array => {
-  if (answer.kind === 'whole') return answer.body
-  return Buffer.concat(answer.kind === 'pieces' ? [...answer.pieces] : answer.events.map(spell))
+  return answer.kind === 'whole' ? answer.body : Buffer.concat(partsOf(answer))
 }
 
 const CODERS = { gzip: gzipSync, br: brotliCompressSync, zstd: zstdCompressSync, deflate: deflateSync }

@@ -3,17 +3,24 @@ import type { Answer, Event } from './answer.ts'
 import type { Fault, Mark } from './faults.ts'
 import { chunk, headBytes, LAST_CHUNK, NEXT, type Step, spell, stall, write } from './step.ts'
 
-type Flow = Answer & { kind: 'stream' | 'pieces' }
+type Flow = Exclude<Answer, { kind: 'whole' }>
 type Part = {
   readonly bytes: Uint8Array
   readonly weight: Event['weight']
   readonly event: Event | undefined
 }
 
-const partsOf = (answer: Flow): readonly Part[] =>
-  answer.kind === 'pieces'
-    ? answer.pieces.map(bytes => ({ bytes, weight: 'content', event: undefined }))
-    : answer.events.map(event => ({ bytes: spell(event), weight: event.weight, event }))
+const partsOf = (answer: Flow): readonly Part[] => {
+  if (answer.kind === 'pieces')
+    return answer.pieces.map(bytes => ({ bytes, weight: 'content', event: undefined }))
+  if (answer.kind === 'frames')
+    return answer.frames.map(({ bytes, content }) => ({
+      bytes,
+      weight: content ? 'content' : 'lifecycle',
+      event: undefined,
+    }))
+  return answer.events.map(event => ({ bytes: spell(event), weight: event.weight, event }))
+}
 
 /** How many parts go out before the fault: by events, by content events, else half of the content. */
 const countOf = (parts: readonly Part[], mark: Mark): number => {
@@ -75,7 +82,7 @@ export const breakStream = (answer: Flow, fault: Fault): readonly Step[] => {
         NEXT,
       ]
     case 'malformed-event':
-      return [head, ...send(malformed(parts, countOf(parts, fault))), write(LAST_CHUNK), NEXT]
+      return [head, ...send(damaged(answer, parts, countOf(parts, fault))), write(LAST_CHUNK), NEXT]
     case 'no-done':
       return [head, ...send(parts.filter(part => part.event?.data !== '[DONE]')), write(LAST_CHUNK), NEXT]
     case 'trailing-garbage':
@@ -91,6 +98,19 @@ export const breakStream = (answer: Flow, fault: Fault): readonly Step[] => {
   }
 }
 
+const damaged = (answer: Flow, parts: readonly Part[], index: number): readonly Part[] =>
+  answer.kind === 'frames'
+    ? parts.map((part, at) => (at === index ? { ...part, bytes: flipped(part.bytes) } : part))
+    : malformed(parts, index)
+
+/** One bit is wrong, and the checksum finds it: the last byte before the checksum belongs to the payload. */
+const flipped = (bytes: Uint8Array): Uint8Array => {
+  const copy = Uint8Array.from(bytes)
+  const at = copy.length - 5
+  copy[at] = (copy[at] ?? 0) ^ 1
+  return copy
+}
+
 const malformed = (parts: readonly Part[], index: number): readonly Part[] =>
   parts.map((part, at) => {
     if (at !== index) return part
@@ -104,6 +124,7 @@ const errorEvent = (
   before: readonly Part[],
   fault: Fault & { kind: 'error-event' },
 ): readonly Step[] => {
+  if (answer.kind === 'frames') return [...send(before), write(chunk(answer.error(fault.error)))]
   const first = answer.kind === 'stream' ? (answer.events[0]?.event ?? '') : ''
   const event = first.startsWith('response.')
     ? responsesError(before, fault)

@@ -2,14 +2,11 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { Draft, HeaderPair } from '../../src/providers/provider.ts'
 import type { Answer } from '../../src/stage/answer.ts'
-import type { Flavour } from '../../src/stage/columns.ts'
-import { inspect } from '../../src/stage/inspect.ts'
-import { CANONICAL } from '../../src/stage/lines.ts'
-import { emptyMemory, idMaker, vaultOf } from '../../src/stage/memory.ts'
-import { refusalBody } from '../../src/stage/provider-errors.ts'
+import { CAST } from '../../src/stage/cast.ts'
+import type { Flavour } from '../../src/stage/flavour.ts'
+import { openScene } from '../../src/stage/open-scene.ts'
 import { Hit } from '../../src/stage/recorder.ts'
 import { StageRefusal } from '../../src/stage/refusal.ts'
-import type { Scene } from '../../src/stage/scene.ts'
 import { Line } from '../../src/stage/sockets.ts'
 import { spell } from '../../src/stage/step.ts'
 import { bedrockProvider } from './bedrock.ts'
@@ -25,6 +22,7 @@ export type Provider = (draft: Draft, headers: readonly HeaderPair[]) => Script
 const partsOf = (answer: Answer): readonly Part[] => {
   if (answer.kind === 'whole') return halves(answer.body)
   if (answer.kind === 'pieces') return answer.pieces.map(bytes => ({ bytes, content: true }))
+  if (answer.kind === 'frames') return answer.frames
   return answer.events.map(event => ({ bytes: spell(event), content: event.weight === 'content' }))
 }
 
@@ -62,18 +60,16 @@ type Head = ConstructorParameters<typeof Hit>[1]
 
 /** One that speaks OpenAI's dialect, Azure's form of it, or Anthropic's. */
 const openaiProvider = (name: string, key: string, flavour: Flavour): Provider => {
-  const scene: Scene = {
+  const { inspect, refusal, prefill } = CAST[flavour]
+  const scene = openScene({
     flavour,
     key,
+    prefill,
+    name,
+    issuer: name,
     models: ['*'],
-    says: CANONICAL,
-    prefill: flavour === 'anthropic' ? 'continue' : 'ignore',
-    accepts: [],
-    memory: emptyMemory(),
-    vault: vaultOf(name),
-    id: idMaker(name),
-    now: () => 1_767_225_600,
-  }
+    now: () => new Date(1_767_225_600_000),
+  })
   return (draft, headers) => {
     const { hit, head } = hitOf(draft, headers)
     try {
@@ -81,7 +77,7 @@ const openaiProvider = (name: string, key: string, flavour: Flavour): Provider =
       return scriptOf(handler(ask))
     } catch (error) {
       if (!(error instanceof StageRefusal)) throw error
-      const refused = JSON.stringify(refusalBody(flavour, error.error))
+      const refused = JSON.stringify(refusal(error.error).body)
       return single(error.status, { 'content-type': 'application/json' }, refused)
     }
   }

@@ -1,11 +1,13 @@
 import type { Draft } from '../../src/providers/provider.ts'
-import { answerFrames, type StageFrame, wholeAnswer } from '../../src/stage/bedrock-answer.ts'
+import type { Frame } from '../../src/stage/answer.ts'
+import { answerFrames, wholeAnswer } from '../../src/stage/bedrock-answer.ts'
 import { directedAnswer } from '../../src/stage/bedrock-directed.ts'
-import { claudeScene, countOf, invokePerformance } from '../../src/stage/bedrock-invoke.ts'
+import { countOf, invokePerformance } from '../../src/stage/bedrock-invoke.ts'
 import { checkInvoke, countedBody } from '../../src/stage/bedrock-invoke-rules.ts'
 import { checkConverse } from '../../src/stage/bedrock-rules.ts'
 import { Breach } from '../../src/stage/bedrock-shape.ts'
 import { CANONICAL } from '../../src/stage/lines.ts'
+import { openScene } from '../../src/stage/open-scene.ts'
 import { isObject, type Json, type JsonObject } from '../../src/wire/json.ts'
 import { bedrockException } from './bedrock-errors.ts'
 import { type Script, single } from './script.ts'
@@ -20,7 +22,7 @@ const refused = (message: string): Script =>
 
 const document = (value: JsonObject): Script => single(200, JSON_TYPE, JSON.stringify(value))
 
-const framed = (parts: readonly StageFrame[]): Script => ({
+const framed = (parts: readonly Frame[]): Script => ({
   door: 'open',
   head: { status: 200, headers: { 'content-type': 'application/vnd.amazon.eventstream' }, length: undefined },
   parts,
@@ -34,12 +36,19 @@ const conversed = (body: Json, streams: boolean): Script => {
   return streams ? framed(answerFrames(answer)) : document(wholeAnswer(answer))
 }
 
-const scene = claudeScene({ says: CANONICAL })
+const scene = openScene({
+  flavour: 'bedrock',
+  name: 'bedrock',
+  issuer: 'bedrock',
+  prefill: 'continue',
+  models: ['*'],
+})
 
 /** Throws Breach. */
 const invoked = (body: Json, model: string, streams: boolean): Script => {
   checkInvoke(body, model, scene)
-  const { whole, frames } = invokePerformance(scene, { body, model }, undefined)
+  const ask = { scene, params: {}, query: new URLSearchParams(), body: body as JsonObject, fields: [], model }
+  const { whole, frames } = invokePerformance(ask)
   return streams ? framed(frames()) : document(whole())
 }
 

@@ -1,10 +1,10 @@
-import type { Flavour } from '../../src/stage/columns.ts'
-import { errorBody } from '../../src/stage/provider-errors.ts'
+import { CAST } from '../../src/stage/cast.ts'
+import type { Flavour } from '../../src/stage/flavour.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { bedrockErrorBody } from './bedrock-errors.ts'
 
 /** How a provider spells its answers and its errors. */
-export type Tongue = Flavour | 'bedrock'
+export type Tongue = Flavour
 
 /** One kind of provider: what it speaks, and how a deployment of it is written down. */
 export type Kind = {
@@ -89,4 +89,4 @@ export const kindNamed = (name: string): Kind => {
 
 /** What a provider writes for a status when nothing special is said. */
 export const errorBodyOf = (speaks: Tongue, status: number): JsonObject =>
-  speaks === 'bedrock' ? bedrockErrorBody(status) : errorBody(speaks, status)
+  speaks === 'bedrock' ? bedrockErrorBody(status) : CAST[speaks].errorFor(status).body

@@ -3,11 +3,11 @@ import type { TestContext } from 'node:test'
 import { type Served, serve } from '../../src/listen/serve.ts'
 import { requestLogPath } from '../../src/record/log.ts'
 import { ROUTES, type Route } from '../../src/routes.ts'
-import { type BedrockRequest, type BedrockStage, startBedrockStage } from '../../src/stage/bedrock.ts'
 import type { Fault } from '../../src/stage/faults.ts'
 import type { Hit } from '../../src/stage/recorder.ts'
 import type { Stage } from '../../src/stage/stage.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
+import { type BedrockRequest, type BedrockStage, startBedrockStage } from './bedrock.ts'
 import { type Aviary, openAviary, plantedHeaders, plantedQuery } from './canaries.ts'
 import type { Arrived, Canary, Where } from './canary.ts'
 import { type Play, play, type Reply, replyOf } from './harness.ts'
@@ -304,13 +304,11 @@ export const raiseCanaries = async (t: TestContext): Promise<CanaryCast> => {
     query: plantedQuery(aviary, masterKey),
     clear,
     fail: (kind, times) => {
-      for (let count = 0; kind === 'bedrock' && count < times; count++)
-        bedrock.script({
-          kind: 'status',
-          status: 500,
-          type: 'InternalServerException',
-          message: 'Try again.',
-        })
+      if (kind === 'bedrock')
+        bedrock.script(
+          { kind: 'status', status: 500, type: 'InternalServerException', message: 'Try again.' },
+          times,
+        )
       if (kind !== 'bedrock') stages[kind].script(Array.from({ length: times }, () => FAILED))
     },
     told,

@@ -5,6 +5,7 @@ import { checkChat } from '../chat-rules.ts'
 import { countTokens, type Direction, directionOf, sample, textOf, tokensOf } from '../lines.ts'
 import { refuse } from '../refusal.ts'
 import { type Ask, type Handler, snapshot } from '../scene.ts'
+import { type Counts, THOUGHT } from '../voice.ts'
 
 type ToolCall = { readonly id: string; readonly name: string; readonly args: string }
 
@@ -12,6 +13,8 @@ type Play = {
   readonly id: string
   readonly created: number
   readonly text: string
+  /** '' where nothing was thought, or nothing of it is shown. */
+  readonly thought: string
   readonly direction: Direction
   readonly calls: readonly ToolCall[]
   readonly finish: 'stop' | 'length' | 'tool_calls'
@@ -25,6 +28,11 @@ export const chat: Handler = ask => {
       param: 'stream_options',
     })
   }
+  return perform(ask, messages)
+}
+
+/** The answer to a conversation that somebody has found right. */
+export const perform = (ask: Ask, messages: readonly JsonObject[]): Answer => {
   const play = playOf(ask, messages)
   return ask.body.stream === true ? stream(eventsOf(ask, play)) : json(completionOf(ask, play))
 }
@@ -39,15 +47,21 @@ const playOf = (ask: Ask, messages: readonly JsonObject[]): Play => {
   const short = typeof limit === 'number' && limit < tokens.length
   const text = calls.length > 0 ? '' : short ? tokens.slice(0, limit).join('') : whole
   const prompt = messages.reduce((sum, message) => sum + countTokens(textOf(message.content)) + 4, 0)
+  const thought = ask.scene.voice !== undefined && direction.reason ? THOUGHT : ''
   const output = calls.reduce((sum, call) => sum + countTokens(call.args) + 4, tokensOf(text).length)
   return {
     id: ask.scene.id('chatcmpl-'),
     created: ask.scene.now(),
     text,
+    thought,
     direction,
     calls,
     finish: calls.length > 0 ? 'tool_calls' : short ? 'length' : 'stop',
-    usage: usageOf(prompt, output * choiceCount(ask)),
+    usage: (ask.scene.voice?.usage ?? usageOf)({
+      prompt,
+      answer: output * choiceCount(ask),
+      thought: tokensOf(thought).length * choiceCount(ask),
+    }),
   }
 }
 
@@ -59,10 +73,10 @@ const cueOf = (message: JsonObject): readonly Cue[] => {
 const choiceCount = (ask: Ask): number =>
   typeof ask.body.n === 'number' ? Math.min(Math.max(ask.body.n, 1), 128) : 1
 
-const usageOf = (prompt: number, output: number): JsonObject => ({
+const usageOf = ({ prompt, answer }: Counts): JsonObject => ({
   prompt_tokens: prompt,
-  completion_tokens: output,
-  total_tokens: prompt + output,
+  completion_tokens: answer,
+  total_tokens: prompt + answer,
   prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
   completion_tokens_details: {
     reasoning_tokens: 0,
@@ -121,20 +135,41 @@ const toolCalls = (ask: Ask, direction: Direction, cues: readonly Cue[]): readon
   return [{ id: ask.scene.id('call_'), name: chosen.name, args: JSON.stringify(isObject(args) ? args : {}) }]
 }
 
+/** OpenAI has a member for refusals; others refuse in words. */
+const messageOf = ({ scene }: Ask, play: Play): JsonObject => {
+  const tool_calls = play.calls.map(callOf)
+  const calls = tool_calls.length > 0 ? { tool_calls } : {}
+  const said = tool_calls.length > 0 ? null : play.text
+  if (scene.voice !== undefined)
+    return {
+      role: 'assistant',
+      content: said,
+      ...(play.thought === '' ? {} : { [scene.voice.thoughts]: play.thought }),
+      ...calls,
+    }
+  const { refuse: refuses } = play.direction
+  const refusal = refuses ? play.text : null
+  return { role: 'assistant', content: refuses ? null : said, refusal, annotations: [], ...calls }
+}
+
+/** What stands beside the choices. */
+const besideOf = ({ scene }: Ask, { id }: Play): JsonObject => {
+  if (scene.voice !== undefined) return scene.voice.beside(id)
+  const tier = scene.flavour === 'azure' ? {} : { service_tier: 'default' }
+  return { ...tier, system_fingerprint: 'fp_stage' }
+}
+
+/** OpenAI answers with a dated name, others with the one that was asked for. */
+const modelOf = ({ scene, model }: Ask): string => (scene.voice === undefined ? snapshot(model) : model)
+
 const completionOf = (ask: Ask, play: Play): JsonObject => ({
   id: play.id,
   object: 'chat.completion',
   created: play.created,
-  model: snapshot(ask.model),
+  model: modelOf(ask),
   choices: Array.from({ length: choiceCount(ask) }, (_, index) => ({
     index,
-    message: {
-      role: 'assistant',
-      content: play.direction.refuse || play.calls.length > 0 ? null : play.text,
-      refusal: play.direction.refuse ? play.text : null,
-      annotations: [],
-      ...(play.calls.length > 0 ? { tool_calls: play.calls.map(callOf) } : {}),
-    },
+    message: messageOf(ask, play),
     logprobs: null,
     finish_reason: play.finish,
     ...(ask.scene.flavour === 'azure' ? { content_filter_results: SAFE } : {}),
@@ -142,8 +177,8 @@ const completionOf = (ask: Ask, play: Play): JsonObject => ({
   usage: play.usage,
   ...(ask.scene.flavour === 'azure'
     ? { prompt_filter_results: [{ prompt_index: 0, content_filter_results: SAFE }] }
-    : { service_tier: 'default' }),
-  system_fingerprint: 'fp_stage',
+    : {}),
+  ...besideOf(ask, play),
 })
 
 const callOf = (call: ToolCall): JsonObject => ({
@@ -157,15 +192,15 @@ const passed = { filtered: false, severity: 'safe' }
 const SAFE: JsonObject = { hate: passed, self_harm: passed, sexual: passed, violence: passed }
 
 const eventsOf = (ask: Ask, play: Play): readonly Event[] => {
+  const { voice } = ask.scene
   const options = isObject(ask.body.stream_options) ? ask.body.stream_options : {}
   const wantsUsage = options.include_usage === true
   const chunk = (choices: readonly Json[], more: JsonObject = {}): JsonObject => ({
     id: play.id,
     object: 'chat.completion.chunk',
     created: play.created,
-    model: snapshot(ask.model),
-    ...(ask.scene.flavour === 'azure' ? {} : { service_tier: 'default' }),
-    system_fingerprint: 'fp_stage',
+    model: modelOf(ask),
+    ...besideOf(ask, play),
     choices,
     ...(wantsUsage ? { usage: null } : {}),
     ...more,
@@ -180,18 +215,25 @@ const eventsOf = (ask: Ask, play: Play): readonly Event[] => {
   const delta = (index: number, value: JsonObject, finish: string | null = null): JsonObject =>
     chunk([{ index, delta: value, logprobs: null, finish_reason: finish }])
   for (const index of counts) {
-    const first = { role: 'assistant', content: play.calls.length > 0 ? null : '', refusal: null }
+    const refusal = voice === undefined ? { refusal: null } : {}
+    const first = { role: 'assistant', content: play.calls.length > 0 ? null : '', ...refusal }
     events.push(dataEvent(delta(index, first), 'lifecycle'))
-    for (const value of deltasOf(play)) events.push(dataEvent(delta(index, value), 'content'))
-    events.push(dataEvent(delta(index, {}, play.finish), 'final'))
+    for (const value of deltasOf(ask, play)) events.push(dataEvent(delta(index, value), 'content'))
+    const last = voice?.last?.(play.id, play.usage) ?? {}
+    events.push(dataEvent({ ...delta(index, {}, play.finish), ...last }, 'final'))
   }
   if (wantsUsage) events.push(dataEvent(chunk([], { usage: play.usage }), 'final'))
   return [...events, DONE]
 }
 
-const deltasOf = (play: Play): readonly JsonObject[] => {
+const deltasOf = ({ scene: { voice } }: Ask, play: Play): readonly JsonObject[] => {
+  const thoughts = tokensOf(play.thought).map(token => ({ [voice?.thoughts ?? '']: token }))
+  return [...thoughts, ...saidOf(play, voice === undefined ? 'refusal' : 'content')]
+}
+
+const saidOf = (play: Play, refusal: 'refusal' | 'content'): readonly JsonObject[] => {
   if (play.calls.length === 0) {
-    const key = play.direction.refuse ? 'refusal' : 'content'
+    const key = play.direction.refuse ? refusal : 'content'
     return tokensOf(play.text).map(token => ({ [key]: token }))
   }
   return play.calls.flatMap((call, index) => [

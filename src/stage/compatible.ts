@@ -1,0 +1,167 @@
+import type { Json, JsonObject } from '../wire/json.ts'
+import { perform } from './answers/chat.ts'
+import type { Part } from './cast.ts'
+import { checkJson, readForm, readJson } from './check-body.ts'
+import { checkHeaders, checkQuery } from './check-head.ts'
+import { parametersOf } from './columns.ts'
+import type { Row, Told } from './compatible/row.ts'
+import { type Compatible, ROWS } from './compatible/rows.ts'
+import { listOf } from './compatible/rules.ts'
+import type { Inspected, Inspector } from './inspect.ts'
+import type { Hit } from './recorder.ts'
+import { StageRefusal } from './refusal.ts'
+import { findRoute } from './routing.ts'
+import type { Ask, Handler, Scene } from './scene.ts'
+import { type Head, headerOf } from './sockets.ts'
+
+/** Strict simulated providers of OpenAI's dialect, each of them one row: see compatible/rows.ts. */
+
+const CHAT = 'POST /chat/completions'
+
+/** What a row says; its envelope is made when it goes out. */
+const told = (status: number, { message, type, code, param, ...own }: Told): StageRefusal =>
+  new StageRefusal(own.status ?? status, {
+    message,
+    told: true,
+    status: own.status ?? status,
+    ...(type === undefined ? {} : { type }),
+    ...(code === undefined ? {} : { code }),
+    ...(param === undefined ? {} : { param }),
+  })
+
+const text = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined)
+
+const toldIn = (error: JsonObject): Told => {
+  const { type, code, param }: JsonObject = error.told === true ? error : { param: error.param ?? null }
+  const said = { type: text(type), code: text(code), param: text(param) }
+  return {
+    message: text(error.message) ?? '',
+    ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
+  }
+}
+
+/** Whatever OpenAI's rules say against it is this provider's complaint, too. */
+const inOwnWords = <Result>(look: () => Result): Result => {
+  try {
+    return look()
+  } catch (error) {
+    if (!(error instanceof StageRefusal) || error.error.told === true) throw error
+    throw told(error.status, toldIn(error.error))
+  }
+}
+
+const checkKey = (row: Row, head: Head, { key }: Scene): void => {
+  if (row.open) return
+  const bearer = /^Bearer (.+)$/.exec(headerOf(head, 'authorization') ?? '')?.[1]
+  if (bearer === undefined) throw told(401, row.noKey ?? { message: 'Unauthorized' })
+  if (bearer !== key) throw told(401, row.wrongKey?.(bearer) ?? { message: 'Unauthorized' })
+}
+
+/** OpenAI's path of what was asked; undefined: this provider has nothing there. */
+const pathOf = ({ base, roots = [base] }: Row, path: string): string | undefined => {
+  const root = roots.find(one => path.startsWith(`${one}/`))
+  if (root === undefined) return undefined
+  const rest = path.slice(root.length)
+  return rest === '/v2/rerank' ? rest : `/v1${rest}`
+}
+
+type Found = Exclude<ReturnType<typeof findRoute>, string>
+
+const routeOf = (row: Row, hit: Hit): Found => {
+  const own = hit.path === '/v2/rerank' ? hit.path : pathOf(row, hit.path)
+  const found = own === undefined ? 'no path' : findRoute('openai', hit.method, own, hit.query)
+  if (typeof found === 'string' || (found.route.key !== CHAT && !row.routes.includes(found.route.key)))
+    throw told(404, { message: `Not Found: ${hit.method} ${hit.path}` })
+  return found
+}
+
+/** What it does not hear is as if it were not there. */
+const heard = ({ deaf = [] }: Row, body: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(body).filter(([name]) => !deaf.includes(name)))
+
+const chatting =
+  (row: Row): Handler =>
+  ask => {
+    const prefill = row.goesOn?.(ask.body) === true ? 'continue' : ask.scene.prefill
+    return perform({ ...ask, scene: { ...ask.scene, prefill } }, listOf(ask.body.messages))
+  }
+
+const checkChat = (row: Row, body: JsonObject): void => {
+  for (const rule of row.rules) {
+    const complaint = rule(body)
+    if (complaint !== undefined) throw told(400, complaint)
+  }
+}
+
+/** The routes beside chat completions are OpenAI's; names that are not published are not heard. */
+const otherBody = (scene: Scene, hit: Hit, key: string): Pick<Ask, 'body' | 'fields'> => {
+  const rules = parametersOf('openai', key)
+  if (rules === undefined) return { body: {}, fields: [] }
+  if (rules.contentType === 'multipart/form-data')
+    return readForm(hit.body, hit.header('content-type') ?? '', rules, scene.accepts)
+  const read = readJson(hit.body)
+  const known = Object.entries(read).filter(([name]) => Object.hasOwn(rules.parameters, name))
+  const body = Object.fromEntries(known)
+  checkJson(body, rules, scene.accepts)
+  return { body, fields: [] }
+}
+
+const bodyOf = (row: Row, scene: Scene, hit: Hit, key: string): Pick<Ask, 'body' | 'fields'> => {
+  if (key !== CHAT) return otherBody(scene, hit, key)
+  const body = readJson(hit.body)
+  const known = Object.fromEntries(Object.entries(body).filter(([name]) => !scene.accepts.includes(name)))
+  checkChat(row, known)
+  return { body: heard(row, body), fields: [] }
+}
+
+const modelIn = (row: Row, scene: Scene, found: Found, body: JsonObject): string => {
+  const named = text(body.model)
+  if (found.route.model === null) return ''
+  if (named === undefined) {
+    if (found.route.model === undefined) throw told(400, { message: 'model is required', param: 'model' })
+    return found.route.model
+  }
+  if (!scene.models.includes('*') && !scene.models.includes(named)) throw told(404, row.noModel(named))
+  return named
+}
+
+const inspectAs =
+  (row: Row): Inspector =>
+  (scene, head, hit): Inspected =>
+    inOwnWords(() => {
+      checkHeaders(head, 'openai')
+      checkKey(row, head, scene)
+      const found = routeOf(row, hit)
+      const { key, handler } = found.route
+      checkQuery(hit.query)
+      const { body, fields } = bodyOf(row, scene, hit, key)
+      const model = modelIn(row, scene, found, body)
+      const act = key === CHAT ? chatting(row) : handler
+      return {
+        ask: {
+          scene: { ...scene, voice: row.voice },
+          params: found.params,
+          query: hit.query,
+          body,
+          fields,
+          model,
+        },
+        handler: ask => inOwnWords(() => act(ask)),
+      }
+    })
+
+/** One of these providers, as the cast knows it. */
+export const compatible = (name: Compatible): Part => {
+  const row: Row = ROWS[name]
+  return {
+    base: row.base,
+    model: row.model,
+    ...(row.open === true ? { open: row.open } : {}),
+    inspect: inspectAs(row),
+    headers: scene => ({ 'x-request-id': scene.id('req_') }),
+    errorFor: status => ({
+      body: row.envelope(status, row.statuses[status] ?? { message: `The provider answered ${status}.` }),
+    }),
+    refusal: error => ({ body: row.envelope(Number(error.status), toldIn(error)) }),
+  }
+}

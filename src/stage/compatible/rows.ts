@@ -1,0 +1,17 @@
+import { DEEPSEEK } from './deepseek.ts'
+import { GROQ } from './groq.ts'
+import { VLLM } from './hosted-vllm.ts'
+import { OLLAMA } from './ollama.ts'
+import type { Row } from './row.ts'
+import { XAI } from './xai.ts'
+
+/** One row per provider. */
+export const ROWS = {
+  groq: GROQ,
+  xai: XAI,
+  deepseek: DEEPSEEK,
+  ollama: OLLAMA,
+  hosted_vllm: VLLM,
+} as const satisfies Readonly<Record<string, Row>>
+
+export type Compatible = keyof typeof ROWS
