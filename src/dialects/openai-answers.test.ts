@@ -175,5 +175,16 @@ test('usage of whole answers', () => {
   )
   assert.equal(SHAPES.rerank.usageOf({ meta: { billed_units: { search_units: 1 } } }), undefined)
   assert.equal(SHAPES.chat.usageOf({ usage: null }), undefined)
+  const counted = (total_tokens: number) =>
+    SHAPES.chat.usageOf({
+      usage: {
+        prompt_tokens: 32,
+        completion_tokens: 9,
+        total_tokens,
+        completion_tokens_details: { reasoning_tokens: 4 },
+      },
+    })?.outputTokens
+  assert.equal(counted(41), 9, 'what was thought is within the completion')
+  assert.equal(counted(45), 13, 'what was thought is beside the completion')
   assert.equal(SHAPES.chat.usageOf({ usage: { prompt_tokens: -1, completion_tokens: 'x' } }), undefined)
 })

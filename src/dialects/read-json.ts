@@ -37,6 +37,13 @@ export const someEvent =
     })
 
 /**
+ * All that was written. Most count what was thought within the completion; who counts it beside is known by the total,
+ * which then holds all three (xAI).
+ */
+const writtenOf = (output: number, reasoning: number | undefined, rest: number | undefined): number =>
+  reasoning !== undefined && reasoning > 0 && rest === output + reasoning ? rest : output
+
+/**
  * The `usage` object of any OpenAI dialect. Chat says prompt_tokens/completion_tokens, Responses, images and
  * transcription say input_tokens/output_tokens; transcription may say `{type: 'duration', seconds}` instead.
  * Undefined when it holds no count.
@@ -56,7 +63,11 @@ export const usageFrom = (value: Json | undefined): Usage | undefined => {
   const reasoning = countOf(after?.reasoning_tokens)
   return {
     inputTokens: input ?? Math.max(0, (total ?? 0) - (output ?? 0)),
-    outputTokens: output ?? 0,
+    outputTokens: writtenOf(
+      output ?? 0,
+      reasoning,
+      total === undefined || input === undefined ? undefined : total - input,
+    ),
     ...(cached === undefined ? {} : { cachedInputTokens: cached }),
     ...(written === undefined ? {} : { cacheWriteTokens: written }),
     ...(reasoning === undefined ? {} : { reasoningTokens: reasoning }),

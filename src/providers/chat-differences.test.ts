@@ -159,10 +159,13 @@ test('messages that are none are left to the provider', () => {
     assert.doesNotThrow(() => draftAt('mistral', `{"model":"m","messages":${messages}}`))
 })
 
-test('Grok: models that think refuse stop, others take it', () => {
+test('Grok: models that think refuse stop and penalties, others take them', () => {
   const text = '{"model":"m","stop":["a"]}'
   assert.throws(() => draftAt('xai', text, { model: 'grok-4' }), Unsupported)
   assert.doesNotThrow(() => draftAt('xai', text, { model: 'grok-4-fast-non-reasoning' }))
+  const penalty = '{"model":"m","presence_penalty":0}'
+  assert.throws(() => draftAt('xai', penalty, { model: 'grok-4' }), Unsupported)
+  assert.throws(() => draftAt('xai', penalty, { model: 'grok-3-mini' }), Unsupported)
   assert.equal(bodyText(draftAt('xai', text, { model: 'grok-4', dropParams: true })), '{"model":"grok-4"}')
 })
 

@@ -32,11 +32,11 @@ const fireworksName = (model: string, { route }: Ask): string => {
   return `accounts/fireworks/${model.endsWith('-fast') ? 'routers' : 'models'}/${model}`
 }
 
-/** Models that think refuse what steers each word (xAI's guide, LiteLLM's lists). */
+/** Models that think refuse what steers each word (xAI's guide, LiteLLM's lists, and its errors). */
 const refusedByGrok = (model: string): readonly string[] => {
   if (model.includes('non-reasoning')) return []
-  if (/grok-4|grok-code-fast/.test(model)) return ['stop', 'frequency_penalty']
-  return model.includes('grok-3-mini') ? ['stop'] : []
+  if (/grok-4|grok-code-fast/.test(model)) return ['stop', 'presence_penalty', 'frequency_penalty']
+  return model.includes('grok-3-mini') ? ['stop', 'presence_penalty'] : []
 }
 
 const local = { keyOptional: true } as const
