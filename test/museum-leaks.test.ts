@@ -232,9 +232,9 @@ test('M-013 each attempt is signed for its own bytes, and what the provider says
     { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
   ]
   const body = chat('star', { messages: [{ role: 'user', content }] })
-  const fault = (status: number, type: string, message: string) =>
-    bedrock.script({ kind: 'status', status, type, message })
-  for (let count = 0; count < 2; count += 1) fault(500, 'InternalServerException', 'Again.')
+  const fault = (status: number, type: string, message: string, times = 1) =>
+    bedrock.script({ kind: 'status', status, type, message }, times)
+  fault(500, 'InternalServerException', 'Again.', 2)
   const served = await theatre.ask(CHAT, body)
   assert.equal(served.status, 200, served.text)
   assert.deepEqual(

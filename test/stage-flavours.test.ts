@@ -271,7 +271,7 @@ const STRICT: readonly Strict[] = [
   },
 ]
 
-const direct = async ({ name, path, body, direct: own }: Strict): Promise<string> => {
+const direct = async ({ name, path, body, direct: own }: Omit<Strict, 'what' | 'says'>): Promise<string> => {
   const stage = stages[name]
   const response = await fetch(stage.baseUrl + path, {
     method: 'POST',
@@ -290,12 +290,15 @@ for (const strict of STRICT)
     assert.deepEqual([stages[strict.name].requests.length, refusals().length], [1, 0])
   })
 
-test('ollama does not hear the newer name of the limit, and is sent the older one', async () => {
-  const body = { messages: [user('Your line?')], max_completion_tokens: 2 }
-  const unheard = await direct({ name: 'ollama', what: '', path: '/v1/chat/completions', body, says: /./ })
-  assert.match(unheard, /"finish_reason":"stop"/)
-  assert.equal(choiceOf((await ask('ollama', body)).json()).finish_reason, 'length')
-})
+for (const [name, path] of [
+  ['ollama', '/v1/chat/completions'],
+  ['deepseek', '/chat/completions'],
+] as const)
+  test(`${name} does not hear the newer name of the limit, and is sent the older one`, async () => {
+    const body = { messages: [user('Your line?')], max_completion_tokens: 2 }
+    assert.match(await direct({ name, path, body }), /"finish_reason":"stop"/)
+    assert.equal(choiceOf((await ask(name, body)).json()).finish_reason, 'length')
+  })
 
 test('what xAI counts beside the completion is paid for as what others count within it', async () => {
   const costs = new Set<string | undefined>()

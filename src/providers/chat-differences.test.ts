@@ -69,6 +69,7 @@ describe('what a provider refuses is changed by name, and every other byte stays
     ['mistral', 'm', '"reasoning_effort":"none"', '"reasoning_effort":"none"'],
     ['mistral', 'm', '"tool_choice":"required"', '"tool_choice":"required"'],
     ['ollama', 'm', '"max_completion_tokens":9', '"max_tokens":9'],
+    ['deepseek', 'm', '"max_completion_tokens":9', '"max_tokens":9'],
     ['ollama_chat', 'm', '"seed":7', '"seed":7'],
     ['groq', 'qwen/qwen3-32b', '"reasoning_effort":"low"', '"reasoning_effort":"default"'],
     ['groq', 'openai/gpt-oss-20b', '"reasoning_effort":"low"', '"reasoning_effort":"low"'],

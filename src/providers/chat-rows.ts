@@ -47,11 +47,18 @@ export const GROQ: ChatDifferences = {
   },
 }
 
+/** The newer name of the limit is not heard, and the answer has none. */
+export const OLDER_LIMIT: ChatDifferences = { names: { max_completion_tokens: 'max_tokens' } }
+
 /** `Only messages of role 'user' can have a name.` */
 export const XAI: ChatDifferences = { messages: { nameless: role => role !== 'user' } }
 
-/** While a model thinks, every call has to come back with its thoughts; only the oldest name is a model that does not. */
+/**
+ * The newer name of the limit is not heard. While a model thinks, every call has to come back with its thoughts; only the
+ * oldest name is a model that does not.
+ */
 export const DEEPSEEK: ChatDifferences = {
+  ...OLDER_LIMIT,
   thinkingSwitch: true,
   messages: { noDeveloper: always, wantsThoughts: model => model !== 'deepseek-chat' },
 }
@@ -61,9 +68,6 @@ export const CEREBRAS: ChatDifferences = { messages: { noDeveloper: model => !mo
 
 /** Roles are system, user, assistant and tool. */
 export const NO_DEVELOPER: ChatDifferences = { messages: { noDeveloper: always } }
-
-/** The newer name of the limit is not heard, and the answer has none. */
-export const OLDER_LIMIT: ChatDifferences = { names: { max_completion_tokens: 'max_tokens' } }
 
 /** The chat templates of Mistral's models check the ids of calls, whoever runs them. */
 export const VLLM: ChatDifferences = {

@@ -179,12 +179,13 @@ test('xAI counts what was thought beside the completion, the others within it', 
   })
 })
 
-test('Ollama does not hear the newer name of the limit', async t => {
-  const ask = await open(t, 'ollama')
-  const finish = async (body: JsonObject) => (await ask(body)).text.match(/"finish_reason":"(\w+)"/)?.[1]
-  assert.equal(await finish({ max_completion_tokens: 2 }), 'stop')
-  assert.equal(await finish({ max_tokens: 2 }), 'length')
-})
+for (const flavour of ['ollama', 'deepseek'] as const)
+  test(`${flavour} does not hear the newer name of the limit`, async t => {
+    const ask = await open(t, flavour)
+    const finish = async (body: JsonObject) => (await ask(body)).text.match(/"finish_reason":"(\w+)"/)?.[1]
+    assert.equal(await finish({ max_completion_tokens: 2 }), 'stop')
+    assert.equal(await finish({ max_tokens: 2 }), 'length')
+  })
 
 test('a beginning is gone on with only where it is marked as one', async t => {
   const begun = (more: JsonObject = {}) => [

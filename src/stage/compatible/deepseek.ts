@@ -28,7 +28,7 @@ export const DEEPSEEK: Row = {
   roots: ['/beta', '/v1', ''],
   model: 'deepseek-v4-flash',
   routes: ['POST /completions'],
-  deaf: ['n', 'seed', 'logit_bias', 'user', 'max_completion_tokens', 'parallel_tool_calls'],
+  deaf: ['n', 'max_completion_tokens'],
   rules: [
     everyMessage(({ role }, at) =>
       DEEPSEEK_ROLES.includes(String(role))

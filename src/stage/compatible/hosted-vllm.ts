@@ -30,7 +30,6 @@ export const VLLM: Row = {
     ...['POST /completions', 'POST /embeddings', 'POST /rerank', 'POST /v2/rerank'],
     ...['POST /responses', 'GET /responses/:id', 'POST /responses/:id/cancel'],
   ],
-  deaf: ['user', 'store', 'metadata', 'service_tier'],
   rules: [
     needs(
       ({ stream, stream_options: options }) => given(options) && stream !== true,

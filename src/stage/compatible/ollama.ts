@@ -48,7 +48,7 @@ export const OLLAMA: Row = {
   model: 'llama3.2',
   open: true,
   routes: ['POST /completions', 'POST /embeddings'],
-  deaf: ['max_completion_tokens', 'tool_choice', 'parallel_tool_calls', 'logit_bias', 'user', 'n'],
+  deaf: ['n', 'max_completion_tokens', 'tool_choice'],
   rules: [
     someMessages("[] is too short - 'messages'"),
     everyMessage(ollamaMessage),

@@ -21,7 +21,7 @@ export type Row = {
   readonly open?: true
   /** What it has of OpenAI's routes, chat completions aside. */
   readonly routes: readonly string[]
-  /** Parameters of OpenAI's that mean nothing here, and hurt nobody. */
+  /** Parameters of OpenAI's that would change the answer, and mean nothing here. */
   readonly deaf?: readonly string[]
   /** In the order in which they are looked at. */
   readonly rules: readonly Rule[]
