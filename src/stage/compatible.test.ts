@@ -81,6 +81,7 @@ const REFUSED: Readonly<Record<Compatible, readonly (readonly [body: JsonObject,
       { stream_options: { include_usage: true } },
       /^400 \{"error":\{"message":"Stream options can only .*"type":"BadRequestError","param":"stream_options","code":400\}\}$/,
     ],
+    [{ messages: null }, /^400 .*messages: Field required/],
     [{ tool_choice: 'auto' }, /^400 .*When using `tool_choice`, `tools` must be set\./],
     [{ continue_final_message: true }, /^400 .*Cannot set both/],
     [

@@ -18,43 +18,33 @@ import { type Head, headerOf } from './sockets.ts'
 
 const CHAT = 'POST /chat/completions'
 
-/** What a row says; its envelope is made when it goes out. */
-const told = (status: number, { message, type, code, param, ...own }: Told): StageRefusal =>
-  new StageRefusal(own.status ?? status, {
-    message,
-    told: true,
-    status: own.status ?? status,
-    ...(type === undefined ? {} : { type }),
-    ...(code === undefined ? {} : { code }),
-    ...(param === undefined ? {} : { param }),
-  })
-
-const text = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined)
-
-const toldIn = (error: JsonObject): Told => {
-  const { type, code, param }: JsonObject = error.told === true ? error : { param: error.param ?? null }
-  const said = { type: text(type), code: text(code), param: text(param) }
-  return {
-    message: text(error.message) ?? '',
-    ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
+/** A refusal of this provider's, in its envelope. */
+class OwnRefusal extends StageRefusal {
+  constructor({ envelope }: Row, status: number, told: Told) {
+    super(told.status ?? status, envelope(told.status ?? status, told))
+    this.message = told.message
   }
 }
 
+const text = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined)
+
 /** Whatever OpenAI's rules say against it is this provider's complaint, too. */
-const inOwnWords = <Result>(look: () => Result): Result => {
+const inOwnWords = <Result>(row: Row, look: () => Result): Result => {
   try {
     return look()
   } catch (error) {
-    if (!(error instanceof StageRefusal) || error.error.told === true) throw error
-    throw told(error.status, toldIn(error.error))
+    if (!(error instanceof StageRefusal) || error instanceof OwnRefusal) throw error
+    const param = text(error.error.param)
+    const told = { message: error.message, ...(param === undefined ? {} : { param }) }
+    throw new OwnRefusal(row, error.status, told)
   }
 }
 
 const checkKey = (row: Row, head: Head, { key }: Scene): void => {
   if (row.open) return
   const bearer = /^Bearer (.+)$/.exec(headerOf(head, 'authorization') ?? '')?.[1]
-  if (bearer === undefined) throw told(401, row.noKey ?? { message: 'Unauthorized' })
-  if (bearer !== key) throw told(401, row.wrongKey?.(bearer) ?? { message: 'Unauthorized' })
+  if (bearer === undefined) throw new OwnRefusal(row, 401, row.noKey ?? { message: 'Unauthorized' })
+  if (bearer !== key) throw new OwnRefusal(row, 401, row.wrongKey?.(bearer) ?? { message: 'Unauthorized' })
 }
 
 /** OpenAI's path of what was asked; undefined: this provider has nothing there. */
@@ -71,7 +61,7 @@ const routeOf = (row: Row, hit: Hit): Found => {
   const own = hit.path === '/v2/rerank' ? hit.path : pathOf(row, hit.path)
   const found = own === undefined ? 'no path' : findRoute('openai', hit.method, own, hit.query)
   if (typeof found === 'string' || (found.route.key !== CHAT && !row.routes.includes(found.route.key)))
-    throw told(404, { message: `Not Found: ${hit.method} ${hit.path}` })
+    throw new OwnRefusal(row, 404, { message: `Not Found: ${hit.method} ${hit.path}` })
   return found
 }
 
@@ -89,8 +79,10 @@ const chatting =
 const checkChat = (row: Row, body: JsonObject): void => {
   for (const rule of row.rules) {
     const complaint = rule(body)
-    if (complaint !== undefined) throw told(400, complaint)
+    if (complaint !== undefined) throw new OwnRefusal(row, 400, complaint)
   }
+  if (!Array.isArray(body.messages))
+    throw new OwnRefusal(row, 400, { message: 'messages: Field required', param: 'messages' })
 }
 
 /** The routes beside chat completions are OpenAI's; names that are not published are not heard. */
@@ -118,17 +110,19 @@ const modelIn = (row: Row, scene: Scene, found: Found, body: JsonObject): string
   const named = text(body.model)
   if (found.route.model === null) return ''
   if (named === undefined) {
-    if (found.route.model === undefined) throw told(400, { message: 'model is required', param: 'model' })
+    if (found.route.model === undefined)
+      throw new OwnRefusal(row, 400, { message: 'model is required', param: 'model' })
     return found.route.model
   }
-  if (!scene.models.includes('*') && !scene.models.includes(named)) throw told(404, row.noModel(named))
+  if (!scene.models.includes('*') && !scene.models.includes(named))
+    throw new OwnRefusal(row, 404, row.noModel(named))
   return named
 }
 
 const inspectAs =
   (row: Row): Inspector =>
   (scene, head, hit): Inspected =>
-    inOwnWords(() => {
+    inOwnWords(row, () => {
       checkHeaders(head, 'openai')
       checkKey(row, head, scene)
       const found = routeOf(row, hit)
@@ -146,7 +140,7 @@ const inspectAs =
           fields,
           model,
         },
-        handler: ask => inOwnWords(() => act(ask)),
+        handler: ask => inOwnWords(row, () => act(ask)),
       }
     })
 
@@ -162,6 +156,6 @@ export const compatible = (name: Compatible): Part => {
     errorFor: status => ({
       body: row.envelope(status, row.statuses[status] ?? { message: `The provider answered ${status}.` }),
     }),
-    refusal: error => ({ body: row.envelope(Number(error.status), toldIn(error)) }),
+    refusal: body => ({ body }),
   }
 }
