@@ -58,8 +58,8 @@ const hitOf = (draft: Draft, headers: readonly HeaderPair[]): { readonly hit: Hi
 
 type Head = ConstructorParameters<typeof Hit>[1]
 
-/** One that speaks OpenAI's dialect, Azure's form of it, or Anthropic's. */
-const openaiProvider = (name: string, key: string, flavour: Flavour): Provider => {
+/** One of the stage's cast. */
+const socketless = (name: string, key: string, flavour: Flavour): Provider => {
   const { inspect, refusal, prefill } = CAST[flavour]
   const scene = openScene({
     flavour,
@@ -85,4 +85,4 @@ const openaiProvider = (name: string, key: string, flavour: Flavour): Provider =
 
 /** The provider that a deployment stands for. */
 export const providerFor = ({ id, kind }: Player, key: string): Provider =>
-  kind.speaks === 'bedrock' ? bedrockProvider : openaiProvider(id, key, kind.speaks)
+  kind.speaks === 'bedrock' ? bedrockProvider : socketless(id, key, kind.plays ?? kind.speaks)

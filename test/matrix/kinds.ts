@@ -12,6 +12,8 @@ export type Kind = {
   /** For readers of the page. */
   readonly words: string
   readonly speaks: Tongue
+  /** Whose rules judge what it gets, where they are not those of the dialect's owner. */
+  readonly plays?: Flavour
   /** LiteLLM's prefix. */
   readonly prefix: string
   /** Where its API begins, behind the origin. */
@@ -40,9 +42,10 @@ export const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries([
   }),
   kind('chat', 'OpenAI’s dialect, chat completions only', {
     speaks: 'openai',
+    plays: 'groq',
     prefix: 'groq',
-    base: '/v1',
-    model: 'gpt-4.1',
+    base: '/openai/v1',
+    model: 'openai/gpt-oss-120b',
   }),
   kind('responses', 'OpenAI’s dialect, a model that only the Responses API serves', {
     speaks: 'openai',
@@ -59,6 +62,7 @@ export const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries([
   }),
   kind('xai', 'xAI: chat completions, responses, and the compact endpoint without the trigger', {
     speaks: 'openai',
+    plays: 'xai',
     base: '/v1',
     model: 'grok-4',
   }),
@@ -66,12 +70,14 @@ export const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries([
   kind('gemini', 'Gemini’s generateContent', { speaks: 'gemini', model: 'gemini-2.5-flash' }),
   kind('vertex-claude', 'Claude at Vertex AI', {
     speaks: 'anthropic',
+    plays: 'vertex_ai',
     prefix: 'vertex_ai',
     model: 'claude-sonnet-4-5@20250929',
     params: VERTEX,
   }),
   kind('vertex-gemini', 'Gemini at Vertex AI', {
     speaks: 'gemini',
+    plays: 'vertex_ai',
     prefix: 'vertex_ai',
     model: 'gemini-2.5-flash',
     params: VERTEX,
