@@ -1,6 +1,6 @@
-import { startBedrockStage } from '../src/stage/bedrock.ts'
-import type { Flavour } from '../src/stage/columns.ts'
+import type { Flavour } from '../src/stage/flavour.ts'
 import type { JsonObject } from '../src/wire/json.ts'
+import { startBedrockStage } from './support/bedrock.ts'
 import { deployment, type Owner, type Play, play, type Reply } from './support/harness.ts'
 
 /** One group for each dialect that providers speak, each at a strict stage; the backups' names are the dialects'. */

@@ -3,7 +3,6 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { startBedrockStage } from '../src/stage/bedrock.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import {
   AWS_SOURCES,
@@ -14,6 +13,7 @@ import {
   ssoProfile,
   ssoToken,
 } from './support/aws-sources.ts'
+import { startBedrockStage } from './support/bedrock.ts'
 import { MASTER_KEY, play } from './support/harness.ts'
 import { served } from './support/process.ts'
 import { chat, steady } from './support/steady.ts'
