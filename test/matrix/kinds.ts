@@ -42,10 +42,9 @@ export const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries([
   }),
   kind('chat', 'OpenAI’s dialect, chat completions only', {
     speaks: 'openai',
-    plays: 'groq',
     prefix: 'groq',
-    base: '/openai/v1',
-    model: 'openai/gpt-oss-120b',
+    base: '/v1',
+    model: 'gpt-4.1',
   }),
   kind('responses', 'OpenAI’s dialect, a model that only the Responses API serves', {
     speaks: 'openai',
@@ -62,7 +61,6 @@ export const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries([
   }),
   kind('xai', 'xAI: chat completions, responses, and the compact endpoint without the trigger', {
     speaks: 'openai',
-    plays: 'xai',
     base: '/v1',
     model: 'grok-4',
   }),
