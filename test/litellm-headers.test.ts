@@ -243,6 +243,22 @@ test('M-065 /health makes real calls and names the sick one; liveliness and read
   assert.match(String(ready.json().litellm_version), /^\d+\./)
 })
 
+test('an answer beyond max_response_size_mb names the setting, and others are asked first', async t => {
+  const theatre = await play(t, {
+    stages: { stage: { models: ['*'], says: 'x'.repeat(20_000) }, second: { models: ['*'] } },
+    config: ({ stage, second }) => ({
+      model_list: [deployment('a', stage, 'a'), deployment('b', second, 'b')],
+      router_settings: { num_retries: 0, fallbacks: [{ a: ['b'] }] },
+      general_settings: { max_response_size_mb: 0.01 },
+    }),
+  })
+  const saved = await theatre.ask(CHAT, chat('a'))
+  assert.deepEqual([saved.status, saved.headers['x-litellm-model-group']], [200, 'b'])
+  const alone = await theatre.ask(CHAT, chat('a', { disable_fallbacks: true }))
+  assert.equal(alone.status, 500)
+  assert.match(alone.text, /larger than general_settings\.max_response_size_mb allows/)
+})
+
 test('a byte order mark before an answer makes it no failure, and does not reach the client', async t => {
   const puppet = await startPuppet(t)
   const theatre = await play(t, {

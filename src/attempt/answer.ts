@@ -112,7 +112,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   const { clock } = job.house
   const provider = job.hop.deployment.provider
   const { route, config } = job.call
-  const unreadable = (what: 'not_json' | 'empty' | 'wrong_content_type' | 'oversize'): Verdict =>
+  const unreadable = (what: 'not_json' | 'empty' | 'wrong_content_type' | 'over_limit'): Verdict =>
     fail({ kind: 'unreadable', what, status: answer.status, provider })
   const collecting = collect(answer, {
     clock,
@@ -124,7 +124,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
     const tookMs = clock.now() - sent.startedAt
     return fail(timeoutSignal(job, { phase: 'attempt', tookMs, limitMs: sent.limits.wholeMs }))
   }
-  if (got.kind === 'oversize') return unreadable('oversize')
+  if (got.kind === 'oversize') return unreadable('over_limit')
   if (got.kind === 'fault')
     return fail(
       got.fault.kind === 'aborted'

@@ -49,6 +49,7 @@ export type UnreadableSignal = {
     | 'malformed_event'
     | 'cut'
     | 'oversize'
+    | 'over_limit'
     | 'diverged'
   readonly status: number
   readonly provider: ProviderTag

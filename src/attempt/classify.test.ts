@@ -225,7 +225,7 @@ test('unreadable answers', () => {
   assert.match(of('cut').message, /^litellm\.APIConnectionError: APIConnectionError: OpenAIException - /)
   assert.equal(of('cut').status, 500)
   assert.equal(of('malformed_event').exception, 'APIConnectionError')
-  for (const what of ['not_json', 'html', 'empty', 'wrong_content_type', 'oversize'] as const) {
+  for (const what of ['not_json', 'html', 'empty', 'wrong_content_type', 'oversize', 'over_limit'] as const) {
     assert.equal(of(what).class, 'transient', what)
     assert.equal(of(what).exception, 'InternalServerError', what)
   }

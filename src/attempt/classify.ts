@@ -82,6 +82,7 @@ const unreadable: Readonly<Record<UnreadableSignal['what'], string>> = {
   malformed_event: 'The provider sent an event that is not JSON.',
   cut: 'The provider closed the connection before the answer was complete.',
   oversize: 'The answer is larger than the gateway accepts.',
+  over_limit: 'The answer is larger than general_settings.max_response_size_mb allows.',
   diverged: 'The new answer differs from what was delivered of the one that broke.',
 }
 
