@@ -109,12 +109,14 @@ const typeOf = (failureClass: FailureClass, status: number): string | null => {
   return status === 429 ? 'throttling_error' : null
 }
 
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
 const shownText = (facts: Facts, status: number): string => {
   const text = maskText(facts.message)
   if (text !== '') return text
   // It is not followed: a request and its key go to the address that the operator wrote, and nowhere else.
-  if (status >= 300 && status < 400)
-    return `The provider redirects (status ${status}): api_base has to name the address it redirects to.`
+  if (REDIRECTS.has(status))
+    return `The provider answered with status ${status} (a redirect): api_base has to name where it leads.`
   return facts.html
     ? `The provider answered with a web page instead of an API answer (status ${status}).`
     : `The provider answered with status ${status} and no readable error.`

@@ -109,7 +109,7 @@ test('a redirect, which is not followed, says what to mend', () => {
     assert.equal(moved.class, 'transient')
     assert.ok(
       moved.message.endsWith(
-        ' - The provider redirects (status 308): api_base has to name the address it redirects to.',
+        ' - The provider answered with status 308 (a redirect): api_base has to name where it leads.',
       ),
       moved.message,
     )
