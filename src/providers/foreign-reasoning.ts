@@ -51,6 +51,9 @@ const ALL: readonly Key[] = [
   { mark: Buffer.from('"reasoning_content"'), paths: [['messages', '*', 'reasoning_content']] },
 ]
 
+/** Every mark holds one and prose holds none: the fastest of searches settles most conversations, however long. */
+const UNDERSCORE = 0x5f
+
 type Key = { readonly mark: Buffer; readonly paths: readonly (readonly string[])[] }
 
 /**
@@ -64,6 +67,7 @@ export const foreignThoughts = (ask: Ask, readable: boolean): readonly Edit[] =>
   const messages = members.get('messages')
   if (messages === undefined) return NO_EDITS
   const within = asBuffer(bytes).subarray(messages.start, messages.end)
+  if (!within.includes(UNDERSCORE)) return NO_EDITS
   const there = (readable ? ALL : SIGNED).filter(({ mark }) => within.includes(mark))
   if (there.length === 0) return NO_EDITS
   return there
