@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { eventFrame } from '../src/stage/bedrock-answer.ts'
 import type { JsonObject } from '../src/wire/json.ts'
-import { play } from './support/harness.ts'
+import { deployment, play } from './support/harness.ts'
 import { startPuppet } from './support/puppet.ts'
 
 /** Arguments with numbers of 64 bits: the client's tool is called with the id that the model wrote, digit by digit. */
@@ -156,3 +156,23 @@ for (const client of Object.keys(CLIENTS))
         for (const text of [sent, reply.text])
           for (const number of [ID, '-9223372036854775808']) assert.ok(text.includes(number), text)
       })
+
+test('a limit of many digits is a limit all the same, and is not lost on the way', async t => {
+  const on = await play(t, {
+    stages: { mistral: { flavour: 'mistral', models: ['*'] } },
+    config: ({ mistral }) => ({
+      model_list: [deployment('star', mistral, 'mistral-large-latest')],
+      router_settings: { num_retries: 0 },
+    }),
+  })
+  const said = (): string => on.stages.mistral.requests.at(-1)?.text ?? ''
+  const messages = '"messages":[{"role":"user","content":"x"}]'
+  await on.ask('/v1/messages', `{"model":"star","max_tokens":${ID},${messages}}`)
+  assert.match(said(), /"max_tokens":1234567890123456/)
+  on.stages.mistral.clear()
+  await on.ask(
+    '/v1beta/models/star:generateContent',
+    `{"contents":[{"role":"user","parts":[{"text":"x"}]}],"generationConfig":{"maxOutputTokens":${ID}}}`,
+  )
+  assert.match(said(), /"max_tokens":1234567890123456/)
+})

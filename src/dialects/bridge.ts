@@ -1,4 +1,4 @@
-import { parseExact } from '../wire/exact-json.ts'
+import { parseExactBody } from '../wire/exact-json.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { withCustomCalls } from './custom-tools.ts'
@@ -54,7 +54,7 @@ const encoder = new TextEncoder()
 
 /** A JSON object out of bytes. Throws Error. */
 export const objectIn = (bytes: Uint8Array): JsonObject => {
-  const value = parseExact(decoder.decode(bytes))
+  const value = parseExactBody(decoder.decode(bytes))
   if (!isObject(value)) throw new Error('the body is no JSON object')
   return value
 }

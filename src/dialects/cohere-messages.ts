@@ -54,8 +54,9 @@ const atHead = (messages: readonly JsonObject[], losses: Losses): readonly JsonO
 
 /** Throws Unsupported for content that Cohere has no place for. */
 export const toCohereMessages = (turns: readonly Turn[], losses: Losses): readonly JsonObject[] => {
-  refuseOthers(withFilesTold(turns))
-  const written = writeMessages(turns, {
+  const told = withFilesTold(turns)
+  refuseOthers(told)
+  const written = writeMessages(told, {
     callIds: CALL_ID,
     customTools: false,
     wantsReasoning: false,

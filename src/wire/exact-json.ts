@@ -1,4 +1,4 @@
-import type { Json } from './json.ts'
+import { isObject, type Json, type JsonObject } from './json.ts'
 
 /**
  * JSON that is read to be written again. Numbers of more digits than a JavaScript number holds (ids of 64 bits in the
@@ -31,3 +31,21 @@ export const parseExact = (text: string): Json =>
 
 /** A number that parseExact has kept as it was written: to whoever walks over values it looks like an object. */
 export const isExactNumber = (value: Json): boolean => sourced.isRawJSON(value)
+
+/** Parameters stand in the body itself, or in an object of it. */
+const DEEPEST_PARAMETER = 2
+
+/** What the gateway reads is the number that JavaScript makes of it. */
+const readable = (object: JsonObject, depth: number): JsonObject =>
+  Object.fromEntries(
+    Object.entries(object).map(([key, value]) => {
+      if (isExactNumber(value)) return [key, Number(JSON.stringify(value))]
+      return [key, depth < DEEPEST_PARAMETER && isObject(value) ? readable(value, depth + 1) : value]
+    }),
+  )
+
+/** A body: what is carried in it keeps its digits, and parameters are numbers as ever. Throws SyntaxError. */
+export const parseExactBody = (text: string): Json => {
+  const value = parseExact(text)
+  return LONG.test(text) && isObject(value) ? readable(value, 1) : value
+}
