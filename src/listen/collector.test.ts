@@ -8,7 +8,7 @@ const SCRIPT = `
   console.log('on')
 `
 
-test('this Node knows the flags that relax the collector: V8 would complain about others', () => {
+test('this Node knows the flag that relaxes the collector: V8 would complain about another one', () => {
   const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', SCRIPT], {
     encoding: 'utf8',
   })

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { JsonBytes } from './json-bytes.ts'
-import { type Level, levelOf, tidy, writeLine } from './line.ts'
+import { type Level, levelOf, lineOf, tidy } from './line.ts'
 import { Sink } from './sink.ts'
 import { descriptorTarget, RotatingFile } from './targets.ts'
 import type { RequestRecord } from './trail.ts'
@@ -126,13 +125,12 @@ export const createJournal = (options: JournalOptions): Journal => {
     },
   })
 
-  const line = new JsonBytes()
   const request = (record: RequestRecord): void => {
     const level = levelOf(record)
-    writeLine(line.start(), record, level, now())
+    const line = lineOf(record, level, now())
     const fileBroken = brokenUntil !== undefined && now() < brokenUntil
-    if (file !== undefined && !fileBroken) file.add(line.bytes)
-    if (shown(level) || fileBroken) out.add(line.bytes)
+    if (file !== undefined && !fileBroken) file.add(line)
+    if (shown(level) || fileBroken) out.add(line)
   }
 
   const flush = async (): Promise<void> => {

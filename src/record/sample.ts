@@ -1,5 +1,3 @@
-import { JsonBytes } from './json-bytes.ts'
-import { type Level, writeLine } from './line.ts'
 import type { RequestRecord, Step } from './trail.ts'
 
 /** A plausible step and record for tests; `change` overrides what a test is about. */
@@ -45,10 +43,3 @@ export const sampleRecord = (change: Partial<RequestRecord> = {}): RequestRecord
   steps: [sampleStep()],
   ...change,
 })
-
-/** The line of a record as text. */
-export const lineOf = (record: RequestRecord, level: Level, wallMs: number): string => {
-  const line = new JsonBytes()
-  writeLine(line, record, level, wallMs)
-  return Buffer.from(line.bytes).toString()
-}

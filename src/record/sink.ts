@@ -23,6 +23,8 @@ const BATCH_BYTES = 256 * 1024
 /** What lines are collected in at first, and at most what is kept for the next batch; bytes. */
 const FIRST_BYTES = 64 * 1024
 const KEPT_BYTES = 512 * 1024
+/** UTF-8 takes at most this many bytes for a UTF-16 unit. */
+const BYTES_A_UNIT = 3
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -38,16 +40,15 @@ class Batch {
     return this.#filled
   }
   /** False when the line would make it larger than `most` bytes. */
-  add(line: Uint8Array, most: number): boolean {
-    const filled = this.#filled + line.length
-    if (filled > most) return false
-    if (filled > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * this.#bytes.length, filled))
+  add(line: string, most: number): boolean {
+    const room = this.#filled + line.length * BYTES_A_UNIT
+    if (room > most && this.#filled + Buffer.byteLength(line) > most) return false
+    if (room > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * this.#bytes.length, room))
       this.#bytes.copy(larger, 0, 0, this.#filled)
       this.#bytes = larger
     }
-    this.#bytes.set(line, this.#filled)
-    this.#filled = filled
+    this.#filled += this.#bytes.write(line, this.#filled)
     return true
   }
   get bytes(): Buffer {
@@ -75,11 +76,10 @@ export class Sink {
     this.#options = options
   }
 
-  /** Takes a copy of a line, newline included. After close it is ignored. */
-  add(line: string | Uint8Array): void {
+  /** Takes a line, newline included. After close it is ignored. */
+  add(line: string): void {
     if (this.#closed) return
-    const bytes = typeof line === 'string' ? Buffer.from(line) : line
-    if (!this.#pending.add(bytes, this.#options.maxPending)) {
+    if (!this.#pending.add(line, this.#options.maxPending)) {
       this.#dropped += 1
       return
     }

@@ -7,8 +7,7 @@ import type { House } from '../../src/house.ts'
 import type { Traffic } from '../../src/listen/traffic.ts'
 import { providers } from '../../src/providers/index.ts'
 import { MemoryBudget } from '../../src/read/memory.ts'
-import { levelOf } from '../../src/record/line.ts'
-import { lineOf } from '../../src/record/sample.ts'
+import { levelOf, lineOf } from '../../src/record/line.ts'
 import { Seal } from '../../src/seal.ts'
 import {
   type AttemptEnd,
