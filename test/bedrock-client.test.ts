@@ -5,7 +5,7 @@ import type OpenAI from 'openai'
 import type { BedrockAnswer } from '../src/stage/bedrock-answer.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { clientOf } from './openai-client.fixture.ts'
-import { type BedrockStage, startBedrockStage } from './support/bedrock.ts'
+import { type BedrockStage, deploymentsOn, startBedrockStage } from './support/bedrock.ts'
 import { deployment, play } from './support/harness.ts'
 import { failing, steady } from './support/steady.ts'
 
@@ -22,16 +22,7 @@ const raise = async (
 ): Promise<{ readonly bedrock: BedrockStage; readonly client: OpenAI }> => {
   const bedrock = await startBedrockStage({ now: () => new Date(Date.UTC(2026, 0, 1)), models: [CLAUDE] })
   t.after(() => bedrock.close())
-  const onBedrock = (group: string, model: string): JsonObject => ({
-    model_name: group,
-    litellm_params: {
-      model: `bedrock/${model}`,
-      aws_bedrock_runtime_endpoint: bedrock.url,
-      aws_region_name: 'us-east-1',
-      aws_access_key_id: 'AKIASTAGE',
-      aws_secret_access_key: 'stage-secret',
-    },
-  })
+  const onBedrock = deploymentsOn(bedrock)
   const theatre = await play(t, {
     stages: { lead: {} },
     start: steady().start,

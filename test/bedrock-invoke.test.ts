@@ -5,7 +5,7 @@ import { CANONICAL } from '../src/stage/lines.ts'
 import type { JsonObject } from '../src/wire/json.ts'
 import { clientOf, failing, messages } from './anthropic-client.fixture.ts'
 import { endingOf } from './support/answers.ts'
-import { startBedrockStage } from './support/bedrock.ts'
+import { deploymentsOn, startBedrockStage } from './support/bedrock.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
 import { steady } from './support/steady.ts'
 
@@ -18,17 +18,7 @@ const EPOCH = new Date(Date.UTC(2026, 0, 1))
 const bedrock = await startBedrockStage({ now: () => EPOCH })
 after(() => bedrock.close())
 
-const onBedrock = (group: string, model: string, more: JsonObject = {}): JsonObject => ({
-  model_name: group,
-  litellm_params: {
-    model: `bedrock/${model}`,
-    aws_bedrock_runtime_endpoint: bedrock.url,
-    aws_region_name: 'us-east-1',
-    aws_access_key_id: 'AKIASTAGE',
-    aws_secret_access_key: 'stage-secret',
-    ...more,
-  },
-})
+const onBedrock = deploymentsOn(bedrock)
 
 const PREFILLS = { model_info: { supports_assistant_prefill: true } }
 

@@ -4,7 +4,7 @@ import type OpenAI from 'openai'
 import type { JsonObject } from '../src/wire/json.ts'
 import { clientOf } from './openai-client.fixture.ts'
 import { assertErrorShape } from './support/answers.ts'
-import { startBedrockStage } from './support/bedrock.ts'
+import { deploymentsOn, startBedrockStage } from './support/bedrock.ts'
 import { deployment, play } from './support/harness.ts'
 import { steady } from './support/steady.ts'
 
@@ -13,16 +13,7 @@ import { steady } from './support/steady.ts'
 const bedrock = await startBedrockStage({ now: () => new Date(Date.UTC(2026, 0, 1)) })
 after(() => bedrock.close())
 
-const onBedrock = (group: string, model: string): JsonObject => ({
-  model_name: group,
-  litellm_params: {
-    model: `bedrock/${model}`,
-    aws_bedrock_runtime_endpoint: bedrock.url,
-    aws_region_name: 'us-east-1',
-    aws_access_key_id: 'AKIASTAGE',
-    aws_secret_access_key: 'stage-secret',
-  },
-})
+const onBedrock = deploymentsOn(bedrock)
 
 const google = { flavour: 'gemini', models: ['*'] } as const
 

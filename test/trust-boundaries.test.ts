@@ -3,7 +3,7 @@ import { after, beforeEach, describe, test } from 'node:test'
 import { CANONICAL } from '../src/stage/lines.ts'
 import type { Stage } from '../src/stage/stage.ts'
 import { isObject, type JsonObject } from '../src/wire/json.ts'
-import { startBedrockStage } from './support/bedrock.ts'
+import { deploymentsOn, startBedrockStage } from './support/bedrock.ts'
 import { assertNothingRefused } from './support/canary.ts'
 import { deployment, play } from './support/harness.ts'
 import { inside } from './support/inside.ts'
@@ -15,16 +15,7 @@ const within = inside()
 const bedrock = await startBedrockStage({ now: () => new Date() })
 after(() => bedrock.close())
 
-const onBedrock = (group: string, model: string): JsonObject => ({
-  model_name: group,
-  litellm_params: {
-    model: `bedrock/${model}`,
-    aws_bedrock_runtime_endpoint: bedrock.url,
-    aws_region_name: 'us-east-1',
-    aws_access_key_id: 'AKIASTAGE',
-    aws_secret_access_key: 'stage-secret',
-  },
-})
+const onBedrock = deploymentsOn(bedrock)
 
 /** By their ways: another dialect, Claude elsewhere, and another account of Anthropic's. */
 const ELSEWHERE = ['gpt', 'gemini', 'converse', 'invoke', 'vertex', 'foundry'] as const

@@ -1,8 +1,9 @@
 import type { Fault } from '../../src/stage/faults.ts'
+import { AWS_KEYS } from '../../src/stage/open-scene.ts'
 import type { Hit } from '../../src/stage/recorder.ts'
 import type { AwsKeys, Scripted } from '../../src/stage/scene.ts'
 import { startStage } from '../../src/stage/stage.ts'
-import type { Json } from '../../src/wire/json.ts'
+import type { Json, JsonObject } from '../../src/wire/json.ts'
 
 /** Bedrock's stage as its own tests speak of it: by exceptions, and with words put into the model's mouth. */
 
@@ -119,3 +120,18 @@ export const startBedrockStage = async (options: BedrockStageOptions = {}): Prom
     close: stage.close,
   }
 }
+
+/** Writes model_list entries for groups on this stage, with the keys that it takes unless it was told others. */
+export const deploymentsOn =
+  ({ url }: Pick<BedrockStage, 'url'>) =>
+  (group: string, model: string, more: JsonObject = {}): JsonObject => ({
+    model_name: group,
+    litellm_params: {
+      model: `bedrock/${model}`,
+      aws_bedrock_runtime_endpoint: url,
+      aws_region_name: AWS_KEYS.region,
+      aws_access_key_id: AWS_KEYS.accessKeyId,
+      aws_secret_access_key: AWS_KEYS.secretAccessKey,
+      ...more,
+    },
+  })
