@@ -231,8 +231,18 @@ test('what only Anthropic can do is refused by its name', () => {
       { type, name: 'x' },
     ],
   })
-  for (const type of ['web_search_20250305', 'bash_20250124', 'text_editor_20250728', 'computer_20250124'])
+  for (const type of [
+    'code_execution_20250825',
+    'bash_20250124',
+    'text_editor_20250728',
+    'computer_20250124',
+  ])
     assert.equal(refused(tool(type)), 'tools[1].type')
+  const search = { type: 'web_search_20250305', name: 'web_search' }
+  assert.equal(refused({ tools: [search] }), 'tools[0].type')
+  const own = { name: 'a', input_schema: {} }
+  const forced = { type: 'tool', name: 'web_search' }
+  assert.equal(refused({ tools: [own, search], tool_choice: forced }), 'tools[1].type')
   assert.equal(refused({ container: 'container_1' }), 'container')
   assert.equal(
     refused({ mcp_servers: [{ type: 'url', url: 'https://m.example', name: 'm' }] }),

@@ -1,6 +1,7 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { cacheOf, systemTurn, turnsOf } from './anthropic-messages-blocks.ts'
+import { isOffer, NOT_OFFERED } from './hosted-tools.ts'
 import type { Losses } from './losses.ts'
 import type { Effort, Format, NeutralRequest, Tool, ToolChoice } from './neutral.ts'
 import { listOf, objectOf, textOf } from './read-json.ts'
@@ -22,31 +23,46 @@ const TOOL_MEMBERS: ReadonlySet<string> = new Set([
   'strict',
 ])
 
-const toolOf = (tool: Json, at: number, losses: Losses): Tool[] => {
-  const type = isObject(tool) ? tool.type : undefined
-  if (!isObject(tool) || (type !== undefined && type !== null && type !== 'custom')) {
-    // A search over tools that are held back: elsewhere none is held back, so there is nothing to be searched.
-    if (typeof type === 'string' && type.startsWith('tool_search_tool_')) {
-      losses.warn(`tools[].type ${type}`, 'every tool is given from the start')
-      return []
-    }
+const isOwn = (tool: Json): boolean =>
+  isObject(tool) && (tool.type === undefined || tool.type === null || tool.type === 'custom')
+
+/** What Anthropic would run: it is done without, or Unsupported is thrown. */
+const leaveOut = (type: Json | undefined, at: number, own: number, losses: Losses): void => {
+  // A search over tools that are held back: elsewhere none is held back, so there is nothing to be searched.
+  if (typeof type === 'string' && type.startsWith('tool_search_tool_'))
+    losses.warn(`tools[].type ${type}`, 'every tool is given from the start')
+  else if (typeof type === 'string' && isOffer(type, own)) losses.warn(`tools[].type ${type}`, NOT_OFFERED)
+  else
     throw new Unsupported(
       `the tool of type '${String(type)}' is run by Anthropic ('tools[${at}].type')`,
       `tools[${at}].type`,
     )
-  }
+}
+
+const ownTool = (tool: JsonObject, losses: Losses): Tool => {
   for (const member of Object.keys(tool))
     if (!TOOL_MEMBERS.has(member)) losses.warn(`tools[].${member}`, 'only Anthropic knows it')
   const description = textOf(tool.description)
-  return [
-    {
-      name: String(tool.name),
-      ...(description === undefined ? {} : { description }),
-      schema: objectOf(tool.input_schema) ?? { type: 'object', properties: {} },
-      ...(typeof tool.strict === 'boolean' ? { strict: tool.strict } : {}),
-      ...cacheOf(tool),
-    },
-  ]
+  return {
+    name: String(tool.name),
+    ...(description === undefined ? {} : { description }),
+    schema: objectOf(tool.input_schema) ?? { type: 'object', properties: {} },
+    ...(typeof tool.strict === 'boolean' ? { strict: tool.strict } : {}),
+    ...cacheOf(tool),
+  }
+}
+
+const toolsOf = (body: JsonObject, losses: Losses): readonly Tool[] => {
+  const tools = listOf(body.tools) ?? []
+  const forced = objectOf(body.tool_choice)?.name
+  const own = tools.filter(isOwn).length
+  return tools.flatMap((tool, at): readonly Tool[] => {
+    if (isObject(tool) && isOwn(tool)) return [ownTool(tool, losses)]
+    const { type, name } = objectOf(tool) ?? {}
+    // What has to be called is no offer.
+    leaveOut(type, at, name !== undefined && name === forced ? 0 : own, losses)
+    return []
+  })
 }
 
 const toolChoiceOf = (choice: Json | undefined): ToolChoice | undefined => {
@@ -160,7 +176,7 @@ export const readMessagesRequest = (body: JsonObject, losses: Losses): NeutralRe
     const value = numberOf(body[key])
     if (value !== undefined) into[name] = value
   }
-  const tools = listOf(body.tools)?.flatMap((tool, at) => toolOf(tool, at, losses)) ?? []
+  const tools = toolsOf(body, losses)
   if (tools.length > 0) into.tools = tools
   const toolChoice = toolChoiceOf(body.tool_choice)
   if (toolChoice !== undefined) into.toolChoice = toolChoice

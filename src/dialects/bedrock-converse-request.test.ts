@@ -288,12 +288,13 @@ describe('requests', () => {
     assert.deepEqual(found.body, { messages: [user] })
   })
 
-  test('one call at a time is a loss where there are several tools to call, and none where there is one', () => {
+  test('one call at a time is a loss where there are tools to call', () => {
     const tool = (name: string) => ({ type: 'function', function: { name, parameters: { type: 'object' } } })
     const lost = (...names: string[]) =>
       translate({ ...hello, tools: names.map(tool), parallel_tool_calls: false }).lost
-    assert.deepEqual(lost('json'), [])
+    assert.deepEqual(lost('look'), ['parallel_tool_calls'])
     assert.deepEqual(lost('look', 'go'), ['parallel_tool_calls'])
+    assert.deepEqual(translate({ ...hello, parallel_tool_calls: false }).lost, [])
   })
 
   test('allowed_openai_params go to the model', () => {

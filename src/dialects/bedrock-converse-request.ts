@@ -70,8 +70,7 @@ const foreign = (request: NeutralRequest): readonly (readonly [name: string, val
   ['logprobs', request.logprobs === undefined ? undefined : true],
   ['top_logprobs', request.logprobs === 0 ? undefined : request.logprobs],
   ['verbosity', request.verbosity],
-  // Of one tool there are hardly several calls at once.
-  ['parallel_tool_calls', (request.tools?.length ?? 0) > 1 ? request.parallelCalls : undefined],
+  ['parallel_tool_calls', request.tools === undefined ? undefined : request.parallelCalls],
   ...Object.entries(request.rest),
 ]
 

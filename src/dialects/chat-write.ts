@@ -114,35 +114,12 @@ const tellMarks = ({ turns, tools = [] }: NeutralRequest, losses: Losses): void 
     losses.warn('cache_control', 'chat has no marks for a prompt cache')
 }
 
-/** What is said beside the question. No answer depends on it. */
-const ASIDE: ReadonlySet<string> = new Set([
-  'user',
-  'safety_identifier',
-  'metadata',
-  'service_tier',
-  'prompt_cache_key',
-  'prompt_cache_options',
-  'prompt_cache_retention',
-  'store',
-  'prediction',
-])
-
-/** The client did not write these names, a translation did: what the server refuses of them stays behind. */
-const withoutRefused = (body: JsonObject, { refuses, allowedParams }: Target, losses: Losses): JsonObject => {
-  const gone = (refuses ?? []).filter(
-    name => ASIDE.has(name) && body[name] !== undefined && !allowedParams.includes(name),
-  )
-  if (gone.length === 0) return body
-  for (const name of gone) losses.warn(name, 'this provider does not take it')
-  return Object.fromEntries(Object.entries(body).filter(([name]) => !gone.includes(name)))
-}
-
 /** Throws Unsupported, naming the part, for content that no chat request can hold. */
 export const writeChat = (request: NeutralRequest, target: Target, losses: Losses): JsonObject => {
   tellMarks(request, losses)
   if (request.thoughts === 'shown') losses.warn('reasoning.summary', 'chat cannot ask for thoughts')
   const { format, stream, streamUsage } = request
-  const body = {
+  return {
     model: target.model,
     messages: writeMessages(withJsonSaid(request, losses), {
       callIds: target.callIds ?? idRuleFor(target.model, CALL_ID),
@@ -164,5 +141,4 @@ export const writeChat = (request: NeutralRequest, target: Target, losses: Losse
     ...(stream ? { stream: true } : {}),
     ...(stream && streamUsage ? { stream_options: { include_usage: true } } : {}),
   }
-  return withoutRefused(body, target, losses)
 }

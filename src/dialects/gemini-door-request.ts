@@ -1,8 +1,9 @@
 import { Unsupported } from '../providers/provider.ts'
-import { isObject, type JsonObject } from '../wire/json.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { systemOf, turnsOf } from './gemini-door-turns.ts'
 import { jsonSchemaOf } from './gemini-schema.ts'
 import { at, camelOf, listAt, objectAt, textAt } from './gemini-words.ts'
+import { isOffer, NOT_OFFERED } from './hosted-tools.ts'
 import type { Losses } from './losses.ts'
 import type { Effort, Format, NeutralRequest, Tool, ToolChoice } from './neutral.ts'
 
@@ -27,20 +28,25 @@ const toolOf = (declaration: JsonObject, losses: Losses): Tool => {
   }
 }
 
+const declaredIn = (tool: Json): readonly JsonObject[] =>
+  isObject(tool) ? listAt(tool, 'functionDeclarations').filter(isObject) : []
+
 /** Every tool is a function, or runs at the provider and nowhere else. */
-const toolsOf = (body: JsonObject, losses: Losses): readonly Tool[] =>
-  listAt(body, 'tools').flatMap((tool, index) => {
+const toolsOf = (body: JsonObject, losses: Losses): readonly Tool[] => {
+  const tools = listAt(body, 'tools')
+  const own = tools.flatMap(declaredIn)
+  for (const [index, tool] of tools.entries()) {
     const path = `tools[${index}]`
     if (!isObject(tool)) throw new Unsupported(`'${path}' is no tool`, path)
-    const hosted = Object.keys(tool).find(
-      name => camelOf(name) !== 'functionDeclarations' && tool[name] !== null,
-    )
-    if (hosted !== undefined)
-      throw new Unsupported(`only the provider itself has the tool '${hosted}'`, `${path}.${hosted}`)
-    return listAt(tool, 'functionDeclarations')
-      .filter(isObject)
-      .map(declaration => toolOf(declaration, losses))
-  })
+    for (const name of Object.keys(tool)) {
+      if (camelOf(name) === 'functionDeclarations' || tool[name] === null) continue
+      if (!isOffer(camelOf(name), own.length))
+        throw new Unsupported(`only the provider itself has the tool '${name}'`, `${path}.${name}`)
+      losses.warn(`tools[].${name}`, NOT_OFFERED)
+    }
+  }
+  return own.map(declaration => toolOf(declaration, losses))
+}
 
 const choiceOf = (body: JsonObject, losses: Losses): ToolChoice | undefined => {
   const config = objectAt(body, 'toolConfig')

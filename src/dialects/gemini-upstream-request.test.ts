@@ -146,7 +146,7 @@ describe('a request for Gemini', () => {
         },
       ),
     )
-    assert.deepEqual([lost, warned], [[], ['filename', 'parallel_tool_calls', 'safety_identifier']])
+    assert.deepEqual([lost, warned], [['parallel_tool_calls'], ['filename', 'safety_identifier']])
     assert.match(JSON.stringify(value.contents), /"mimeType":"image\/jpeg"/)
   })
 

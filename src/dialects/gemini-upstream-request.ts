@@ -46,10 +46,8 @@ const callingConfig = (choice: ToolChoice): JsonObject => {
 const toolMembers = (request: NeutralRequest, losses: Losses): JsonObject => {
   const { tools = [], toolChoice } = request
   if (tools.length === 0) return {}
-  if (request.parallelCalls === false) {
-    if (tools.length > 1) losses.lose('parallel_tool_calls')
-    else losses.warn('parallel_tool_calls', 'nothing keeps Gemini from calling its one tool twice')
-  }
+  if (request.parallelCalls === false)
+    losses.lose('parallel_tool_calls', 'nothing keeps Gemini from making several calls at once')
   return {
     tools: [{ functionDeclarations: tools.map(tool => declarationOf(tool, losses)) }],
     ...(toolChoice === undefined ? {} : { toolConfig: { functionCallingConfig: callingConfig(toolChoice) } }),

@@ -2,9 +2,12 @@ import type { Warning } from '../wire/edit.ts'
 
 /** What a translation could not carry, each name once. */
 export type Losses = {
-  /** The answer stays what was asked for. */
+  /** Told in another way, or of no consequence here: the answer stays what was asked for. */
   readonly warn: (name: string, because: string) => void
-  /** A client parameter that would have changed the answer; `what` says more than its name does. */
+  /**
+   * A client parameter that has no place at the target; `what` says more than its name does. Whether the call can do
+   * without it is said in meaning.ts, for every writer alike.
+   */
   readonly lose: (name: string, what?: string) => void
   readonly found: () => {
     readonly warnings: readonly Warning[]

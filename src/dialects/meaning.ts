@@ -3,7 +3,8 @@ import { printPath } from '../wire/edit.ts'
 
 /**
  * Parameters that are never left out to please a provider, because the answer would not be one to what was asked, or
- * would do more than was allowed. Everything else may go: it tunes the answer or labels the call.
+ * would do more than was allowed. Everything else is a hint and may go: it tunes the answer or labels the call. One
+ * table for what a provider refuses by name, what it is known to refuse, and what a translation has no place for.
  */
 type Meaning = {
   readonly path: string
@@ -107,9 +108,12 @@ const MEANINGS: readonly Meaning[] = [
   { path: 'toolConfig', because: 'the model could not do what it is asked to' },
   { path: 'container', because: 'the model could not do what it is asked to' },
   { path: 'cachedContent', because: 'it is what was said before' },
+  { path: 'cached_content', because: 'it is what was said before' },
   { path: 'inference_geo', because: 'it says where the answer may be made' },
   { path: 'guardrailConfig', because: 'it says what may not pass' },
   { path: 'safetySettings', because: 'it says what may not pass' },
+  { path: 'safety_settings', because: 'it says what may not pass' },
+  { path: 'safety_mode', because: 'it says what may not pass' },
   { path: 'generationConfig', because: shape, bound: GENERATION },
   { path: 'inferenceConfig', because: shape, bound: GENERATION },
   { path: 'output_config', because: shape, free: new Set(['effort']) },
@@ -129,7 +133,14 @@ const MEANINGS: readonly Meaning[] = [
   { path: 'response_format', because: shape },
   { path: 'output_format', because: shape },
   { path: 'encoding_format', because: shape },
+  { path: 'guided_json', because: shape },
+  { path: 'guided_regex', because: shape },
+  { path: 'guided_choice', because: shape },
+  { path: 'guided_grammar', because: shape },
+  { path: 'structured_outputs', because: shape },
   { path: 'dimensions', because: 'vectors of another length do not mix' },
+  { path: 'input_type', because: 'vectors for another purpose do not mix' },
+  { path: 'task_type', because: 'vectors for another purpose do not mix' },
   { path: 'modalities', because: shape },
   { path: 'audio', because: shape },
   { path: 'voice', because: shape },
@@ -173,6 +184,17 @@ export const meaningOf = (path: readonly string[], answers: ShapeName): string |
   if (isKey && meaning.bound !== undefined && !meaning.bound.has(last)) return undefined
   return `${printPath(path)} stays: ${meaning.because}`
 }
+
+/** Of names as a loss is told, `tools[3].type`: those whose loss changes what the client can rely on. */
+export const meaningful = (names: readonly string[], answers: ShapeName): readonly string[] =>
+  // A client may have chosen the name: it need be no path.
+  names.filter(
+    name =>
+      meaningOf(
+        name.split(/[.[\]]+/).filter(key => key !== ''),
+        answers,
+      ) !== undefined,
+  )
 
 /** For the documentation. */
 export const MEANINGFUL: readonly { readonly path: string; readonly because: string }[] = MEANINGS

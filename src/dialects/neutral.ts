@@ -253,8 +253,6 @@ export type Target = {
   readonly mostStops?: number
   /** Chat: thoughts of earlier turns go back as reasoning_content, which some servers demand. */
   readonly wantsReasoning?: true
-  /** Chat: parameters that the server is known to refuse. */
-  readonly refuses?: readonly string[]
 }
 
 /** What a writer of answers must know of the question. */

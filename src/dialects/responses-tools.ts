@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { isOffer, NOT_OFFERED } from './hosted-tools.ts'
 import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
 import { strictness } from './openai-limits.ts'
@@ -79,13 +80,22 @@ const readNamespace = (space: JsonObject, path: string, losses: Losses): readonl
   if (textOf(space.description)) losses.warn('tools[].description', 'a namespace is flattened into its tools')
   return readList(Array.isArray(space.tools) ? space.tools : [], `${path}.tools`, {
     losses,
+    own: 0,
     named: name => flatName(namespace, name),
   })
 }
 
-type Reading = { readonly losses: Losses; readonly named: (name: string) => string }
+type Reading = {
+  readonly losses: Losses
+  /** How many tools the client itself runs. */
+  readonly own: number
+  readonly named: (name: string) => string
+}
 
-const readList = (tools: readonly Json[], path: string, { losses, named }: Reading): readonly Tool[] =>
+const isOwn = (tool: Json): boolean =>
+  isObject(tool) && (tool.type === 'function' || tool.type === 'custom' || tool.type === 'namespace')
+
+const readList = (tools: readonly Json[], path: string, { losses, own, named }: Reading): readonly Tool[] =>
   tools.flatMap((tool, index): readonly Tool[] => {
     const at = `${path}[${index}]`
     if (!isObject(tool)) throw new Unsupported(`'${at}' is no tool`, at)
@@ -93,16 +103,20 @@ const readList = (tools: readonly Json[], path: string, { losses, named }: Readi
     const name = textOf(tool.name)
     if ((tool.type === 'function' || tool.type === 'custom') && name !== undefined)
       return [readTool(tool, named(name), losses)]
-    losses.lose(
-      `${at}.type`,
-      `The built-in tool '${String(tool.type)}' runs at providers of the Responses API only.`,
-    )
+    const type = String(tool.type)
+    if (isOffer(type, own)) {
+      losses.warn(`tools[].type ${type}`, NOT_OFFERED)
+      return []
+    }
+    losses.lose(`${at}.type`, `The built-in tool '${type}' runs at providers of the Responses API only.`)
     return []
   })
 
-/** A tool that its provider would have to run is lost. Of two with one name the later counts. */
+/** A tool that its provider would have to run is lost, or was but an offer. Of two with one name the later counts. */
 export const readTools = (body: JsonObject, losses: Losses): readonly Tool[] => {
-  const all = listsIn(body).flatMap(([path, tools]) => readList(tools, path, { losses, named: name => name }))
+  const lists = listsIn(body)
+  const own = lists.flatMap(([, tools]) => tools.filter(isOwn)).length
+  const all = lists.flatMap(([path, tools]) => readList(tools, path, { losses, own, named: name => name }))
   return [...new Map(all.map(tool => [tool.name, tool])).values()]
 }
 

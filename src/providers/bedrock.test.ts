@@ -95,20 +95,28 @@ describe('the draft', () => {
   })
 
   test('a parameter without a place is refused in LiteLLM’s words, or dropped and said', () => {
-    const body = jsonBody('{"seed":1,"messages":[{"role":"user","content":"hi"}]}')
+    const body = jsonBody('{"seed":1,"logit_bias":{"7":-100},"messages":[{"role":"user","content":"hi"}]}')
     assert.throws(
       () => at().draft(chat({ body })),
       (error: unknown) =>
         error instanceof Unsupported &&
-        error.param === 'seed' &&
-        error.message.startsWith("bedrock does not support parameters: ['seed'], for model="),
+        error.param === 'logit_bias' &&
+        error.message.startsWith("bedrock does not support parameters: ['logit_bias'], for model="),
     )
     assert.deepEqual(
       at()
         .draft(chat({ body, dropParams: true }))
         .warnings.map(warning => warning.lost),
-      ['seed'],
+      ['seed', 'logit_bias'],
     )
+  })
+
+  test('a hint without a place is said, and refused nobody', () => {
+    const body = jsonBody('{"seed":1,"verbosity":"low","messages":[{"role":"user","content":"hi"}]}')
+    assert.deepEqual(at().draft(chat({ body })).warnings, [
+      { lost: 'seed', because: 'converse has no place for it' },
+      { lost: 'verbosity', because: 'converse has no place for it' },
+    ])
   })
 })
 

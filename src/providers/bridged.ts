@@ -4,6 +4,7 @@ import { decodingCustomCalls } from '../dialects/custom-tools.ts'
 import { DOORS } from '../dialects/doors.ts'
 import { decodingFreshIds } from '../dialects/fresh-ids.ts'
 import { collectLosses, type Losses } from '../dialects/losses.ts'
+import { meaningful } from '../dialects/meaning.ts'
 import type { Asked, Door, NeutralRequest, Target, Upstream } from '../dialects/neutral.ts'
 import { decodingOwnNames, withFittingNames } from '../dialects/tool-names.ts'
 import { applyEdits, joinSegments, type Warning } from '../wire/edit.ts'
@@ -58,26 +59,33 @@ const readAs = (door: Door, ask: Ask, body: JsonObject, losses: Losses): Neutral
   stream: ask.stream,
 })
 
-/** What was lost on the way to `dialect`. Throws Unsupported with drop_params off for a parameter that would be lost. */
+/**
+ * What was lost on the way to `dialect`: hints always go. Throws Unsupported with drop_params off for a parameter that
+ * carries meaning.
+ */
 export const settledLosses = (
   ask: Ask,
   losses: Losses,
   to: { readonly provider: string; readonly dialect: string },
 ): readonly Warning[] => {
   const { warnings, lost, what } = losses.found()
-  if (lost.length > 0 && !ask.dropParams)
+  const weighty = meaningful(lost, ask.route.shape)
+  if (weighty.length > 0 && !ask.dropParams)
     throw new Unsupported(
-      [unsupportedText(to.provider, ask.model, lost), ...what.values()].join(' '),
-      lost[0] ?? null,
+      [
+        unsupportedText(to.provider, ask.model, weighty),
+        ...weighty.flatMap(name => what.get(name) ?? []),
+      ].join(' '),
+      weighty[0] ?? null,
     )
-  const dropped = lost.map(name => ({
-    lost: name,
-    because: `drop_params: ${what.get(name) ?? `${to.dialect} has no place for it`}`,
-  }))
-  return [...warnings, ...dropped]
+  const gone = lost.map(name => {
+    const because = what.get(name) ?? `${to.dialect} has no place for it`
+    return { lost: name, because: weighty.includes(name) ? `drop_params: ${because}` : because }
+  })
+  return [...warnings, ...gone]
 }
 
-/** Throws Unsupported: for what cannot be carried, and with drop_params off for a parameter that would be lost. */
+/** Throws Unsupported: for what cannot be carried, and with drop_params off for a lost parameter that carries meaning. */
 export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: string): Bridged => {
   refuseGeo(ask, provider)
   const losses = collectLosses()

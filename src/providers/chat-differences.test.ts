@@ -165,8 +165,9 @@ test('Grok: models that think refuse stop and penalties, others take them', () =
   assert.throws(() => draftAt('xai', text, { model: 'grok-4' }), Unsupported)
   assert.doesNotThrow(() => draftAt('xai', text, { model: 'grok-4-fast-non-reasoning' }))
   const penalty = '{"model":"m","presence_penalty":0}'
-  assert.throws(() => draftAt('xai', penalty, { model: 'grok-4' }), Unsupported)
-  assert.throws(() => draftAt('xai', penalty, { model: 'grok-3-mini' }), Unsupported)
+  // A hint: it goes, whoever asks.
+  assert.equal(bodyText(draftAt('xai', penalty, { model: 'grok-4' })), '{"model":"grok-4"}')
+  assert.equal(bodyText(draftAt('xai', penalty, { model: 'grok-3-mini' })), '{"model":"grok-3-mini"}')
   assert.equal(bodyText(draftAt('xai', text, { model: 'grok-4', dropParams: true })), '{"model":"grok-4"}')
 })
 

@@ -74,9 +74,10 @@ describe('embeddings', () => {
   const embedding = (body: JsonObject, more: Partial<Ask> = {}) =>
     at().draft(ask('embeddings', { input: 'a', ...body }, { model: 'embed-v4.0', ...more }))
 
-  test('parameters that it does not have are lost, and left out on request', () => {
-    assert.throws(() => embedding({ speed: 'fast' }), { param: 'speed' })
-    const draft = embedding({ speed: 'fast', user: 'u' }, { dropParams: true })
+  test('parameters that it does not have are lost; those that make other vectors only on request', () => {
+    assert.throws(() => embedding({ task_type: 'query' }), { param: 'task_type' })
+    assert.equal(bodyOf(embedding({ task_type: 'query' }, { dropParams: true })).task_type, undefined)
+    const draft = embedding({ speed: 'fast', user: 'u' })
     assert.deepEqual(
       draft.warnings.map(({ lost }) => lost),
       ['user', 'speed'],

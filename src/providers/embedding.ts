@@ -19,7 +19,7 @@ export const wantsEmbeddings = ({ route }: Ask): boolean => route.name === 'embe
 const readAs = (ask: Ask, provider: string, losses: Losses): EmbeddingRequest =>
   readEmbeddings(requestOf(ask, provider), losses)
 
-/** Throws Unsupported for what cannot be carried, and with drop_params off for a parameter that would be lost. */
+/** Throws Unsupported for what cannot be carried, and with drop_params off for a lost parameter that carries meaning. */
 export const embeddingBody = (ask: Ask, wire: EmbeddingWire, provider: string): Bridged => {
   const losses = collectLosses()
   const request = readAs(ask, provider, losses)

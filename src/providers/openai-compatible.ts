@@ -125,7 +125,6 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
     ...acrossApis({
       name: row.name,
       apis: readApis(row.apis ?? {}, params),
-      refuses: model => refusedBy(row, model),
       plain,
     }),
     authorize: draft => unlessGiven(draft, credential),

@@ -1,3 +1,4 @@
+import { meaningful } from '../dialects/meaning.ts'
 import type { Edit } from '../wire/edit.ts'
 import { type Ask, Unsupported } from './provider.ts'
 import { hasKey } from './same-dialect.ts'
@@ -14,7 +15,7 @@ export const unsupportedText = (provider: string, model: string, names: readonly
 
 const NO_EDITS: readonly Edit[] = []
 
-/** Chat parameters this provider is known to refuse: dropped by name under drop_params, else Unsupported. */
+/** Chat parameters this provider is known to refuse are dropped by name; of those with a meaning only under drop_params, else Unsupported. */
 export const dropUnsupported = (
   ask: Ask,
   provider: string,
@@ -23,6 +24,8 @@ export const dropUnsupported = (
   if (unsupported.length === 0 || ask.route.name !== 'chat.completions') return NO_EDITS
   const found = unsupported.filter(name => hasKey(ask, name) && !ask.allowedParams.includes(name))
   if (found.length === 0) return NO_EDITS
-  if (!ask.dropParams) throw new Unsupported(unsupportedText(provider, ask.model, found), found[0] ?? null)
+  const weighty = ask.dropParams ? [] : meaningful(found, ask.route.shape)
+  if (weighty.length > 0)
+    throw new Unsupported(unsupportedText(provider, ask.model, weighty), weighty[0] ?? null)
   return found.map(name => ({ op: 'drop', path: [name], why: 'drop-params' }))
 }

@@ -113,13 +113,10 @@ describe('what is sent', () => {
     assert.equal(sent.user, undefined)
     assert.deepEqual(
       draft.edits.map(edit => `${edit.path.join('.')} ${edit.why}`),
-      ['logprobs drop-params', 'top_logprobs drop-params'],
+      ['user drop-params', 'logprobs drop-params', 'top_logprobs drop-params'],
     )
-    assert.deepEqual(
-      draft.warnings.filter(({ lost }) => lost === 'user'),
-      [{ lost: 'user', because: 'this provider does not take it' }],
-      'of what is said aside, nobody is refused',
-    )
+    const hint = draftOf(connection('mistral'), 'responses.create', { ...RESPONSES, user: 'me' })
+    assert.equal(bodyOf(hint).user, undefined, 'for a hint nobody is refused')
   })
 
   test('chat completions as responses, and nothing is kept there', () => {

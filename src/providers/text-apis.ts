@@ -118,8 +118,6 @@ const places = {
 type Served = {
   readonly name: string
   readonly apis: TextApis
-  /** Chat parameters that it is known to refuse. */
-  readonly refuses?: (model: string) => readonly string[]
   /** A request in the provider's own dialect. */
   readonly plain: (ask: Ask) => Draft
 }
@@ -128,12 +126,11 @@ type Served = {
 const FOREIGN_HEADER = /^anthropic-|^x-goog-/
 
 /** The request in the other dialect, with what was lost on the way. Throws Unsupported. */
-const crossed = (ask: Ask, upstream: Upstream, { name, apis, refuses, plain }: Served): Draft => {
+const crossed = (ask: Ask, upstream: Upstream, { name, apis, plain }: Served): Draft => {
   const target: Target = {
     model: plainModel(ask.model),
     allowedParams: ask.allowedParams,
     ...apis.chat,
-    ...(refuses === undefined ? {} : { refuses: refuses(ask.model) }),
   }
   const { body, warnings } = bridge(ask, upstream, target, name)
   const made = plain({
