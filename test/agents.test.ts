@@ -2,10 +2,18 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { StageOptions } from '../src/stage/stage.ts'
 import { isObject, type JsonObject } from '../src/wire/json.ts'
-import { type AgentRequest, ORGANISATION, requestsOf } from './support/agents.ts'
+import {
+  type AgentRequest,
+  eventsOf,
+  LINES,
+  ORGANISATION,
+  requestsOf,
+  type Said,
+  saidByMessages,
+  saidByResponses,
+} from './support/agents.ts'
 import { assertNothingRefused } from './support/canary.ts'
 import { deployment, type Play, play, type Reply } from './support/harness.ts'
-import { parseSse } from './support/sse.ts'
 
 /** What Codex CLI and Claude Code sent, word for word, in both directions. `npm run clients` renews it. */
 
@@ -53,41 +61,6 @@ const send = ({ target, headers, body }: AgentRequest, model = body.model): Prom
     },
   )
 
-/** The events of a stream, `[DONE]` left out. */
-const eventsOf = ({ text }: Reply): readonly JsonObject[] =>
-  parseSse(Buffer.from(text))
-    .filter(({ data }) => data !== '[DONE]')
-    .map(({ data }) => JSON.parse(data) as JsonObject)
-
-/** Names and arguments of the calls, then the text. */
-type Said = { readonly calls: readonly string[]; readonly text: string }
-
-const saidByResponses = (events: readonly JsonObject[]): Said => {
-  const last = events.at(-1)
-  assert.equal(last?.type, 'response.completed')
-  const response = isObject(last?.response) ? last.response : {}
-  const output = (response.output as JsonObject[]).filter(({ type }) => type !== 'reasoning')
-  return {
-    calls: output.filter(({ type }) => type === 'function_call').map(one => `${one.name} ${one.arguments}`),
-    text: output
-      .filter(({ type }) => type === 'message')
-      .flatMap(({ content }) => (content as JsonObject[]).map(({ text }) => String(text)))
-      .join(''),
-  }
-}
-
-const saidByMessages = (events: readonly JsonObject[]): Said => {
-  assert.equal(events[0]?.type, 'message_start')
-  assert.equal(events.at(-1)?.type, 'message_stop')
-  const name = events.flatMap(({ content_block: block }) =>
-    isObject(block) && block.type === 'tool_use' ? [String(block.name)] : [],
-  )
-  const deltas = events.flatMap(({ delta }) => (isObject(delta) ? [delta] : []))
-  const args = deltas.map(({ partial_json: part }) => (typeof part === 'string' ? part : '')).join('')
-  const text = deltas.map(({ text: part }) => (typeof part === 'string' ? part : '')).join('')
-  return { calls: name.map(one => `${one} ${args}`), text }
-}
-
 const AGENTS = [
   {
     agent: 'codex',
@@ -107,12 +80,6 @@ const AGENTS = [
   },
 ] as const
 const GROUPS = { openai: 'gpt-5', anthropic: 'claude-sonnet-4-5' } as const
-
-const LINES = [
-  "printf '%s' 'the understudy went on' > note.txt",
-  'cat note.txt > copy.txt',
-  'rm note.txt && cat copy.txt',
-]
 
 for (const { agent, own, other, tool, argument, read } of AGENTS) {
   const expected = (at: number): Said => {

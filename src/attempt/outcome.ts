@@ -71,6 +71,7 @@ const TAKES_AWAY: ReadonlySet<EditName> = new Set([
   'additional-drop-params',
   'foreign-key',
   'learned-parameter',
+  'thinking-form',
   'foreign-reasoning',
   'foreign-id',
 ])

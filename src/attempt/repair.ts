@@ -4,6 +4,7 @@ import { type CallIdForm, callIdEdits } from '../dialects/call-id-edits.ts'
 import { type Complaint, complaintOf } from '../dialects/complaint.ts'
 import { meaningOf } from '../dialects/meaning.ts'
 import { unsignedEdits } from '../dialects/signatures.ts'
+import { formEdits, type ThinkingForm } from '../dialects/thinking-form.ts'
 import type { Candidate } from '../plan/wish.ts'
 import type { Lesson } from '../shared/lessons.ts'
 import { joinSegments, printPath } from '../wire/edit.ts'
@@ -86,6 +87,12 @@ const formed = (index: JsonIndex, form: CallIdForm): Repair | undefined => {
     : { name: 'ids of calls in its form', amendment, lesson: amendment }
 }
 
+const thinking = (index: JsonIndex, form: ThinkingForm): Repair | undefined => {
+  const amendment = { kind: 'thinking', form } as const
+  const name = form === 'adaptive' ? 'adaptive thinking' : 'thinking'
+  return formEdits(index, form).length === 0 ? undefined : { name, amendment, lesson: amendment }
+}
+
 const limited = (index: JsonIndex, { most, once }: SaidLimit): Repair | undefined => {
   const amendment = { kind: 'answer-limit', most } as const
   return limitEdits(index, most).length === 0
@@ -160,6 +167,8 @@ const repairOf = (
       return unsigned(index)
     case 'call-id':
       return formed(index, complaint.form)
+    case 'thinking':
+      return thinking(index, complaint.form)
     case 'answer-limit':
       return limited(index, complaint.limit)
     case 'kept-item':
@@ -193,8 +202,11 @@ export const repair = (play: Play, failed: Failed): string | undefined => {
 /** What puts something in the place of what was refused. */
 const GIVING: ReadonlySet<Amendment['kind']> = new Set(['item-ids', 'call-ids', 'answer-limit'])
 
+const gives = (amendment: Amendment): boolean =>
+  amendment.kind === 'thinking' ? amendment.form !== 'rest' : GIVING.has(amendment.kind)
+
 const wordsFor = ({ name, amendment }: Repair): string =>
-  GIVING.has(amendment.kind) ? `with ${name}` : `without ${name}`
+  gives(amendment) ? `with ${name}` : `without ${name}`
 
 /** Of several the ones that were made elsewhere, or nobody knows where, are the likely ones; else they all are. */
 const learnSeals = (

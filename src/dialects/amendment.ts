@@ -7,6 +7,7 @@ import { limitEdits } from './answer-limit.ts'
 import { type CallIdForm, callIdEdits } from './call-id-edits.ts'
 import type { Complaint } from './complaint.ts'
 import { unsignedEdits } from './signatures.ts'
+import { formEdits, type ThinkingForm } from './thinking-form.ts'
 
 /** One thing that is changed in what a provider would get, because of what it, or another one, has said before. */
 export type Amendment =
@@ -22,6 +23,8 @@ export type Amendment =
   | { readonly kind: 'call-ids'; readonly form: CallIdForm }
   /** A limit of the answer that is above this many tokens becomes them. */
   | { readonly kind: 'answer-limit'; readonly most: number }
+  /** Thinking is asked for in this form. */
+  | { readonly kind: 'thinking'; readonly form: ThinkingForm }
   /** Items lose ids that somebody else has issued. */
   | { readonly kind: 'unnamed'; readonly foreign: (id: string) => boolean }
   /** What means something to somebody else alone, and nothing to the answer. */
@@ -132,6 +135,8 @@ export const amendmentEdits = (index: JsonIndex, amendment: Amendment): readonly
       return callIdEdits(index, amendment.form)
     case 'answer-limit':
       return limitEdits(index, amendment.most)
+    case 'thinking':
+      return formEdits(index, amendment.form)
     case 'unnamed':
       return unnamedEdits(index, amendment.foreign)
     case 'aside':

@@ -1,5 +1,6 @@
 import { limitSaid, type SaidLimit } from './answer-limit.ts'
 import type { CallIdForm } from './call-id-edits.ts'
+import { formSaid, type ThinkingForm } from './thinking-form.ts'
 
 /**
  * What a provider says is wrong with a request, where the gateway can mend it. The sources are the words of OpenAI,
@@ -29,6 +30,8 @@ export type Complaint =
   | { readonly kind: 'signature' }
   /** The id of a tool call has not the form that this provider takes. */
   | { readonly kind: 'call-id'; readonly form: CallIdForm }
+  /** The model thinks in another form than the one that was written. */
+  | { readonly kind: 'thinking'; readonly form: ThinkingForm }
   /** The limit of the answer is above what the model gives. */
   | { readonly kind: 'answer-limit'; readonly limit: SaidLimit }
 
@@ -235,6 +238,8 @@ export const complaintOf = (said: Said): Complaint | undefined => {
     return place === null ? undefined : { kind: 'item-id', at: Number(place[1]) }
   }
   if (SIGNATURE.test(text)) return { kind: 'signature' }
+  const form = formSaid(text)
+  if (form !== undefined) return { kind: 'thinking', form }
   const limit = limitSaid(text)
   if (limit !== undefined) return { kind: 'answer-limit', limit }
   return callIdIn(said, text) ?? parameterIn(said, text)

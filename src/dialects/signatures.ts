@@ -3,6 +3,7 @@ import { type JsonIndex, valueAt } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { lacksThinking } from './anthropic-messages-turns.ts'
 import { unsignedCalls } from './gemini-history.ts'
+import { restingEdits } from './thinking-form.ts'
 
 /**
  * A history whose signatures its provider has refused, without them: thoughts go, and calls get what stands for a
@@ -79,7 +80,7 @@ const resting = (index: JsonIndex, messages: readonly JsonObject[]): readonly Ed
   if (isObject(more) && hasBudget(more.thinking) && endsWithResult(messages))
     return [drop(['additionalModelRequestFields', 'thinking'], 'missing-thinking')]
   return hasBudget(valueAt(index, 'thinking')) && lacksThinking(messages)
-    ? [drop(['thinking'], 'missing-thinking')]
+    ? restingEdits(index, 'missing-thinking')
     : []
 }
 

@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Call, Rehydrated } from '../call.ts'
 import type { KeptFor } from '../config/config.ts'
+import type { Route } from '../routes.ts'
 import { valueAt } from '../wire/index.ts'
 import { resolveGroup } from './resolve.ts'
+
+/** Calls that are answered with a response, which others go on from; a compaction by the trigger is one. */
+const RESPONSES: ReadonlySet<string> = new Set(['responses.create', 'responses.trigger'])
+
+export const makesResponse = ({ name }: Pick<Route, 'name'>): boolean => RESPONSES.has(name)
 
 /** A conversation is kept for this group. */
 export const isKeptFor = (
@@ -32,10 +38,7 @@ export const conversationOf = ({
   echoes,
   route,
 }: Pick<Call, 'body' | 'echoes' | 'route'>): string | undefined =>
-  echoes.size > 0 &&
-  route.name === 'responses.create' &&
-  body.kind === 'json' &&
-  body.index.members.has('conversation')
+  echoes.size > 0 && makesResponse(route) && body.kind === 'json' && body.index.members.has('conversation')
     ? [...echoes.keys()].at(-1)
     : undefined
 

@@ -25,6 +25,19 @@ const NOT_AT_MISTRAL = [
   'safety_identifier',
 ] as const
 
+/** Groq's words are `not supported with this model` and, of OpenAI's hints, `property … is unsupported`. */
+const NOT_AT_GROQ = [
+  'logit_bias',
+  'logprobs',
+  'top_logprobs',
+  'prediction',
+  'prompt_cache_key',
+  'prompt_cache_options',
+  'prompt_cache_retention',
+  'safety_identifier',
+  'verbosity',
+] as const
+
 /** Short names are of its own account; a name with a deployment behind `#` is whole. */
 const fireworksName = (model: string, { route }: Ask): string => {
   const named = route.name === 'chat.completions' || route.name === 'completions'
@@ -61,7 +74,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
     name: 'groq',
     baseUrl: 'https://api.groq.com/openai/v1',
     keyEnv: ['GROQ_API_KEY'],
-    unsupported: ['logit_bias', 'logprobs', 'top_logprobs'],
+    unsupported: NOT_AT_GROQ,
     chat: GROQ,
     apis: { chat: likeOpenAi },
   },

@@ -1,4 +1,6 @@
 import type { Call, Rehydrated } from '../call.ts'
+import { CAPSULE_PREFIX } from '../capsule.ts'
+import { objectOf, parseJson } from '../dialects/read-json.ts'
 import type { House } from '../house.ts'
 import { rememberCiphertext } from '../plan/encrypted.ts'
 import { asBuffer } from '../wire/bytes.ts'
@@ -35,12 +37,15 @@ const withInput = (index: JsonIndex, name: Name, items: readonly string[]): Json
   return indexObject(Buffer.concat([bytes.subarray(0, input.start), list, bytes.subarray(input.end)]))
 }
 
+const isCapsule = (item: string): boolean =>
+  objectOf(parseJson(item))?.encrypted_content?.toString().startsWith(CAPSULE_PREFIX) === true
+
 const bodyWith = (
   { body, config }: Call,
   { name, chain }: Stored,
 ): { body: ClientBody; items: number } | undefined => {
   if (body.kind !== 'json') return undefined
-  const items = inputOf(chain, writtenAt(body.index, ['input']) ?? '[]')
+  const items = inputOf(chain, writtenAt(body.index, ['input']) ?? '[]', isCapsule)
   const index = withInput(body.index, name, items)
   if (index === undefined || index.bytes.length > config.general.maxRequestBytes) return undefined
   return { body: { ...body, bytes: index.bytes, index }, items: items.length }

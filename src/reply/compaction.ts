@@ -27,7 +27,7 @@ const capsuleIn = (text: string): Capsule | undefined => {
 }
 
 /** Unreadable to everybody is better than readable to anybody. */
-const sealedOrNothing = (plain: string, capsules: Capsules, tenant: string): string => {
+export const sealedCapsule = (plain: string, capsules: Capsules, tenant: string): string => {
   try {
     const capsule = capsuleIn(plain)
     return capsule === undefined ? '' : capsules.seal(capsule, tenant)
@@ -42,7 +42,7 @@ export const capsuleSealer = (capsules: Capsules, tenant: string): ((plain: stri
   return plain => {
     const known = sealed.get(plain)
     if (known !== undefined) return known
-    const made = sealedOrNothing(plain, capsules, tenant)
+    const made = sealedCapsule(plain, capsules, tenant)
     sealed.set(plain, made)
     return made
   }

@@ -1,7 +1,7 @@
 import type { Settled } from '../attempt/settled.ts'
 import type { Call } from '../call.ts'
 import type { House } from '../house.ts'
-import { conversationOf, isKeptFor } from '../plan/transcripts.ts'
+import { conversationOf, isKeptFor, makesResponse } from '../plan/transcripts.ts'
 import type { Step } from '../record/trail.ts'
 import type { Exchange, Turn } from '../shared/mirror.ts'
 import { type JsonIndex, valueAt } from '../wire/index.ts'
@@ -12,7 +12,7 @@ import type { Served } from './served.ts'
 
 /** Before its first attempt: this call is a turn of a conversation. undefined: of none that is mirrored. */
 export const beginTurn = (call: Call, { mirror }: House): Turn | undefined => {
-  if (mirror === undefined || call.route.shape !== 'responses') return undefined
+  if (mirror === undefined || !makesResponse(call.route)) return undefined
   const id = conversationOf(call)
   if (id === undefined) return undefined
   const { router } = call.config

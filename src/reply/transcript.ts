@@ -1,7 +1,9 @@
 import type { StreamEvent } from '../dialects/shape.ts'
-import { isKeptFor, previousOf, transcriptKey } from '../plan/transcripts.ts'
+import { isKeptFor, makesResponse, previousOf, transcriptKey } from '../plan/transcripts.ts'
 import { indexObject, type JsonIndex, valueAt } from '../wire/index.ts'
 import { writtenAt } from '../wire/items.ts'
+import { isObject, type Json } from '../wire/json.ts'
+import { isOpenCapsule, openCapsule, sealedCapsule } from './compaction.ts'
 import { keepTurn } from './mirror.ts'
 import type { Served } from './served.ts'
 
@@ -13,7 +15,7 @@ import type { Served } from './served.ts'
 /** The operator wants transcripts of this group, and the client has not said that nothing is to be kept. */
 export const keepsTranscript = ({ call, turn }: Pick<Served, 'call' | 'turn'>): boolean =>
   call.config.router.transcripts !== undefined &&
-  call.route.shape === 'responses' &&
+  makesResponse(call.route) &&
   call.body.kind === 'json' &&
   isKeptFor(call.config.router.transcripts, call) &&
   valueAt(call.body.index, 'store') !== false &&
@@ -23,13 +25,31 @@ export const keepsTranscript = ({ call, turn }: Pick<Served, 'call' | 'turn'>): 
 /** What others can go on from. */
 const WHOLE: ReadonlySet<string | undefined> = new Set(['"completed"', '"incomplete"'])
 
+/** As the client gets it: what was compacted here is not to lie open, and is opened again when it goes on. */
+const outputIn = (
+  { answered, call, house }: Served,
+  index: JsonIndex,
+  path: readonly string[],
+): string | undefined => {
+  if (!isOpenCapsule(answered)) return writtenAt(index, path)
+  const output = (JSON.parse(writtenAt(index, path) ?? '[]') as Json[]).map(item => {
+    const plain = openCapsule(item)
+    if (plain === undefined || !isObject(item)) return item
+    return {
+      ...item,
+      encrypted_content: sealedCapsule(plain, house.seal.capsules, call.context.caller.owner),
+    }
+  })
+  return JSON.stringify(output)
+}
+
 /** `at`: where the response stands in what was answered. */
 const keep = (served: Served, index: JsonIndex, at: readonly string[]): void => {
   const { call, answered, house, turn } = served
   const { transcripts } = call.config.router
   const said = (name: string): string | undefined => writtenAt(index, [...at, name])
-  const [written, output] = [said('id'), said('output')]
   if (transcripts === undefined || call.body.kind !== 'json' || !WHOLE.has(said('status'))) return
+  const [written, output] = [said('id'), outputIn(served, index, [...at, 'output'])]
   if (written === undefined || output?.startsWith('[') !== true) return
   if (turn !== undefined)
     return keepTurn(served, { input: writtenAt(call.body.index, ['input']) ?? '[]', output })

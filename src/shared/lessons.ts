@@ -1,5 +1,6 @@
 import type { Deployment } from '../config/config.ts'
 import type { CallIdForm } from '../dialects/call-id-edits.ts'
+import type { ThinkingForm } from '../dialects/thinking-form.ts'
 import type { Clock } from '../house.ts'
 import type { CompactionWay } from '../providers/provider.ts'
 
@@ -10,6 +11,8 @@ export type Lesson =
   | { readonly kind: 'item-ids'; readonly type: string }
   /** It takes ids of tool calls in this form. */
   | { readonly kind: 'call-ids'; readonly form: CallIdForm }
+  /** It thinks in this form. */
+  | { readonly kind: 'thinking'; readonly form: ThinkingForm }
   /** Its longest answer, in tokens. */
   | { readonly kind: 'answer-limit'; readonly most: number }
   /** It has no compaction of this way. */

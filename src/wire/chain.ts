@@ -132,6 +132,31 @@ const finished = (output: readonly Piece[], answered: ReadonlySet<string>): read
   return [...kept, ...results]
 }
 
+/** What stands for the conversation before it, and what providers and clients call it. */
+const COMPACTIONS: ReadonlySet<string> = new Set(['compaction', 'compaction_summary', 'context_compaction'])
+
+/** The response was asked for as a compaction of everything before it. */
+const compacts = (index: JsonIndex): boolean => itemsIn(index, 'input').at(-1)?.type === 'compaction_trigger'
+
+type Pieces = { readonly input: readonly Piece[]; readonly output: readonly Piece[] }
+
+/**
+ * A response that stands for those before it takes their place where everybody can read it. What its maker alone can read
+ * has no use elsewhere: what it stands for is here.
+ */
+const withTurn = (
+  before: readonly Pieces[],
+  index: JsonIndex,
+  isReadable: (item: string) => boolean,
+): Pieces[] => {
+  const [input, output] = [piecesIn(index, 'input'), piecesIn(index, 'output')]
+  if (!compacts(index)) return [...before, { input, output }]
+  const made = output.filter(({ type }) => COMPACTIONS.has(type))
+  return made.length > 0 && made.every(({ text }) => isReadable(text))
+    ? [{ input: [], output }]
+    : [...before, { input, output: output.filter(piece => !made.includes(piece)) }]
+}
+
 /** The items of one response, those left out that nobody else has a use for. */
 const piecesIn = (index: JsonIndex, key: string): readonly Piece[] =>
   itemsIn(index, key)
@@ -145,13 +170,20 @@ const namesIn = (indexes: readonly JsonIndex[]): ReadonlySet<string> =>
       .flatMap(({ id, type }) => (type === REFERENCE ? [] : [id])),
   )
 
-/** The list of items, each as it is written. Throws JsonFault for turns that are no JSON. */
-export const inputOf = (turns: readonly Turn[], now: string): readonly string[] => {
+/**
+ * The list of items, each as it is written. `isReadable`: everybody can go on from this compaction. Throws JsonFault for
+ * turns that are no JSON.
+ */
+export const inputOf = (
+  turns: readonly Turn[],
+  now: string,
+  isReadable: (compaction: string) => boolean = () => false,
+): readonly string[] => {
   const asked = asDocument({ input: listOf(now) })
   const latest = itemsIn(asked, 'input').map(item => pieceOf(asked, item))
   const indexes = turns.map(({ input, output }) => asDocument({ input: listOf(input), output }))
   const ids = namesIn(indexes)
-  const all = indexes.map(index => ({ input: piecesIn(index, 'input'), output: piecesIn(index, 'output') }))
+  const all = indexes.reduce((before, index) => withTurn(before, index, isReadable), [] as readonly Pieces[])
   const said = [...all.flatMap(({ input, output }) => [...input, ...output]), ...latest]
   const answered = new Set(said.filter(({ type }) => type.endsWith('_output')).map(callIdOf))
   const earlier = all.flatMap(({ input, output }) => [...input, ...finished(output, answered)])

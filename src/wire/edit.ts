@@ -22,6 +22,7 @@ export const EDIT_NAMES = [
   'foreign-reasoning', // reasoning items that only another account, or another dialect, can read
   'call-history', // calls of earlier turns get what this provider asks for, and lose what it refuses
   'missing-thinking', // a turn that another provider began has no thoughts: it goes on without thinking
+  'thinking-form', // thinking is written as this model takes it, or rests where it takes none of the kind
   'expand-capsule', // a compacted conversation that we sealed becomes a message that every model can read
   'expand-reference', // the name of an item becomes the item, where nobody else could find it
   'rehydrate', // an id that only its provider can read becomes the conversation that it stands for

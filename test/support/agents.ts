@@ -1,6 +1,9 @@
+import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { vaultOf } from '../../src/stage/memory.ts'
 import { isObject, type Json, type JsonObject } from '../../src/wire/json.ts'
+import type { Reply } from './harness.ts'
+import { parseSse } from './sse.ts'
 
 /** Requests that agents sent, as test/clients keeps them in test/fixtures/clients. */
 
@@ -46,3 +49,45 @@ export const requestsOf = async (file: string): Promise<readonly AgentRequest[]>
     return { ...request, body: body.tools === SAME_TOOLS ? { ...body, tools } : body }
   })
 }
+
+/** The events of a stream, `[DONE]` left out. */
+export const eventsOf = ({ text }: Reply): readonly JsonObject[] =>
+  parseSse(Buffer.from(text))
+    .filter(({ data }) => data !== '[DONE]')
+    .map(({ data }) => JSON.parse(data) as JsonObject)
+
+/** Names and arguments of the calls, then the text. */
+export type Said = { readonly calls: readonly string[]; readonly text: string }
+
+export const saidByResponses = (events: readonly JsonObject[]): Said => {
+  const last = events.at(-1)
+  assert.equal(last?.type, 'response.completed')
+  const response = isObject(last?.response) ? last.response : {}
+  const output = (response.output as JsonObject[]).filter(({ type }) => type !== 'reasoning')
+  return {
+    calls: output.filter(({ type }) => type === 'function_call').map(one => `${one.name} ${one.arguments}`),
+    text: output
+      .filter(({ type }) => type === 'message')
+      .flatMap(({ content }) => (content as JsonObject[]).map(({ text }) => String(text)))
+      .join(''),
+  }
+}
+
+export const saidByMessages = (events: readonly JsonObject[]): Said => {
+  assert.equal(events[0]?.type, 'message_start')
+  assert.equal(events.at(-1)?.type, 'message_stop')
+  const name = events.flatMap(({ content_block: block }) =>
+    isObject(block) && block.type === 'tool_use' ? [String(block.name)] : [],
+  )
+  const deltas = events.flatMap(({ delta }) => (isObject(delta) ? [delta] : []))
+  const args = deltas.map(({ partial_json: part }) => (typeof part === 'string' ? part : '')).join('')
+  const text = deltas.map(({ text: part }) => (typeof part === 'string' ? part : '')).join('')
+  return { calls: name.map(one => `${one} ${args}`), text }
+}
+
+/** The calls of the task that the kept requests are about, in order; then it is done. */
+export const LINES = [
+  "printf '%s' 'the understudy went on' > note.txt",
+  'cat note.txt > copy.txt',
+  'rm note.txt && cat copy.txt',
+]
