@@ -128,7 +128,8 @@ export class Vault<Content extends JsonObject> {
     if (!text.startsWith(CAPSULE_PREFIX) || text.length > MOST_CAPSULE_CHARS) return { kind: 'broken' }
     if (!/^[A-Za-z0-9_-]*$/.test(letters)) return { kind: 'broken' }
     const bytes = Buffer.from(letters, 'base64url')
-    if (bytes.length < OVERHEAD) return { kind: 'broken' }
+    // What decodes to the same bytes and is written otherwise was changed on its way.
+    if (bytes.length < OVERHEAD || bytes.toString('base64url') !== letters) return { kind: 'broken' }
     const keys = this.#keys.filter(key => bytes.subarray(0, KEY_ID).equals(key.id))
     if (keys.length === 0) return { kind: 'unknown' }
     for (const key of keys) {

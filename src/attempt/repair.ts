@@ -37,8 +37,8 @@ export type Repairs = {
   taught: boolean
 }
 
-/** Names for which one deployment is asked again by one request. */
-const MOST_REPAIRS = 3
+/** Names for which one deployment is asked again by one request: as many hints as OpenAI's clients write at once. */
+const MOST_REPAIRS = 6
 
 /** A longer value is an object or a text: whether another one is like it nobody can say. */
 const LONGEST_VALUE = 64

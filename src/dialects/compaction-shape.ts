@@ -14,11 +14,22 @@ const NO_ITEM = unsaid(
   'unsupported_endpoint',
 )
 
-const errorInside = (answer: JsonObject): JsonObject | undefined => {
-  const said = responses.errorInside(answer)
-  if (said !== undefined) return said
-  return (listOf(answer.output) ?? []).some(isCompaction) ? undefined : NO_ITEM
+/** Of a moment: it does not tell what the provider has. */
+const NOTHING = unsaid('The provider answered the compaction without any output item.', 'empty_answer')
+
+/** Whoever only thought, and was cut off, may know it all the same. */
+const lacking = (output: Json | undefined): JsonObject | undefined => {
+  const items = listOf(output) ?? []
+  if (items.some(isCompaction)) return undefined
+  return items.some(item => objectOf(item)?.type !== 'reasoning') ? NO_ITEM : NOTHING
 }
+
+/** A run in the background is fetched later. */
+const BEGUN: ReadonlySet<Json> = new Set(['queued', 'in_progress'])
+
+const errorInside = (answer: JsonObject): JsonObject | undefined =>
+  responses.errorInside(answer) ??
+  (answer.background === true && BEGUN.has(answer.status ?? null) ? undefined : lacking(answer.output))
 
 /** Only the item is an answer: as long as anything else is said, somebody else may still be asked. */
 const sight = (event: StreamEvent): Sight => {
@@ -30,7 +41,7 @@ const sight = (event: StreamEvent): Sight => {
 
 const emptyEnd = (events: readonly StreamEvent[]): JsonObject | undefined => {
   const last = objectOf(parseJson(events.at(-1)?.data ?? ''))
-  return (listOf(objectOf(last?.response)?.output) ?? []).some(isCompaction) ? undefined : NO_ITEM
+  return lacking(objectOf(last?.response)?.output)
 }
 
 /** A call of /responses whose last item asks for a compaction. */

@@ -383,3 +383,15 @@ describe('what is no complaint of this kind', () => {
     )
   })
 })
+
+test('a form of thinking that another generation of Claude has', () => {
+  const anthropic = (message: string) => ({
+    type: 'error',
+    error: { type: 'invalid_request_error', message },
+  })
+  const budget = '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive"'
+  assert.deepEqual(heard(anthropic(budget)), { kind: 'thinking', form: 'adaptive' })
+  const adaptive = 'adaptive thinking is not supported on this model'
+  assert.deepEqual(heard(anthropic(adaptive)), { kind: 'thinking', form: 'rest' })
+  assert.equal(heard(anthropic(`messages.0: you wrote ${adaptive}`)), undefined)
+})
