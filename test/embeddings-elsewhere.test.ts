@@ -165,7 +165,7 @@ test('what cannot be carried is refused by its name before anything is sent', as
   assert.equal((await refused('cloud', { input: [1, 2] })).param, 'input')
   assert.equal((await refused('titan-first', { dimensions: 256 })).param, 'dimensions')
   assert.match(String((await refused('titan-first', { dimensions: 256 })).message), /one length of vectors/)
-  assert.equal((await refused('cohere', { novelty: 1 })).param, 'novelty')
+  assert.equal((await refused('cohere', { task_type: 'query' })).param, 'task_type')
   assert.match(String((await refused('titan-first', { input: TEXTS })).message), /vector of 1 text a request/)
   assert.match(String((await refused('nova', {})).message), /Titan and Cohere/)
   assert.deepEqual([onStage().length, cloud.requests.length], [0, 0])

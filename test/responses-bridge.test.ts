@@ -211,7 +211,8 @@ describe('responses at a provider of chat completions', () => {
   })
 
   for (const [param, more] of [
-    ['tools[1].type', { tools: [LOOK, { type: 'web_search' }] }],
+    ['tools[0].type', { tools: [{ type: 'web_search' }] }],
+    ['tools[1].type', { tools: [LOOK, { type: 'file_search', vector_store_ids: ['vs_1'] }] }],
     ['background', { background: true }],
     ['prompt', { prompt: { id: 'pmpt_1' } }],
     ['input[0].id', { input: [{ type: 'item_reference', id: 'rs_1' }] }],

@@ -21,7 +21,7 @@ is bound. They and *count, responses* meet a part of the faults, in which any th
 once, with a backup that is well or struck by turns. What they hold has to arrive at every provider, and what they ask for
 has to be in every answer.
 
-Of those others \`drop_params\` is off: who has no place for something refuses the call. [Who does](#refusals) is written
+Of those others \`drop_params\` is off: who has no place for what carries meaning refuses the call. [Who does](#refusals) is written
 down, and nobody else may. Where somebody refuses, the cell wants exactly that: LiteLLM's \`UnsupportedParamsError\` with its
 reason, nothing sent to him, nobody blamed, the next one asked at once; and the client is told of it where nobody else
 answers.

@@ -212,8 +212,8 @@ test('somebody who takes what he should refuse is noticed before anything is pla
 })
 
 test('somebody who refuses what he should take is noticed before anything is played', async t => {
-  rewrites(t, cohereUpstream, request => ({ ...request, verbosity: 'low' }))
-  await assert.rejects(sheetOf('chat + image: azure → cohere'), /at cohere, foreign: 400 .*verbosity/)
+  rewrites(t, cohereUpstream, request => ({ ...request, logitBias: { 7: -100 } }))
+  await assert.rejects(sheetOf('chat + image: azure → cohere'), /at cohere, foreign: 400 .*logit_bias/)
 })
 
 test('a picture that does not arrive, and an answer that is no call, are noticed before anything is played', async t => {
