@@ -170,6 +170,9 @@ test('the models a client may name, the cards behind them, and what is configure
     '/v1/models/vendor%2Fwith%2Fslashes',
   ])
     assert.deepEqual((await theatre.ask(path)).json(), card('vendor/with/slashes'), path)
+  // A name that only a wildcard serves is no entry of the list, but it can be asked for.
+  for (const path of ['/v1/models/openai/x', '/models/openai%2Fx', '/v1/models/openai%2Fx/?team_id=1'])
+    assert.deepEqual((await theatre.ask(path)).json(), card('openai/x'), path)
   const missing = await theatre.ask('/v1/models/nobody')
   assert.equal(missing.status, 404)
   assert.equal((missing.json().error as JsonObject).code, 'model_not_found')

@@ -1,5 +1,6 @@
 import type { Config, Deployment } from '../config/config.ts'
 import { Refusal } from '../failure.ts'
+import { resolveGroup } from '../plan/resolve.ts'
 import type { Json } from '../wire/json.ts'
 import { json, type LocalAnswer, type Visit } from './local.ts'
 
@@ -62,9 +63,23 @@ export const modelList = ({ config, caller, headers, query }: Visit): LocalAnswe
     : json({ data: names.map(card), object: 'list' })
 }
 
-export const modelCard = ({ config, caller, params, headers }: Visit): LocalAnswer => {
+/** A name that a call may ask for: of the list, or one that a wildcard serves. */
+const isServed = (id: string, { config, caller }: Visit): boolean => {
+  const mayUse = caller?.mayUse ?? (() => false)
+  if (namesFor(config, mayUse).includes(id)) return true
+  const resolved = resolveGroup(id, config)
+  return (
+    resolved !== undefined &&
+    !resolved.byId &&
+    mayUse(resolved.group) &&
+    resolved.candidates.some(({ deployment }) => deployment.group.includes('*'))
+  )
+}
+
+export const modelCard = (visit: Visit): LocalAnswer => {
+  const { params, headers } = visit
   const id = params['*'] ?? ''
-  if (!namesFor(config, caller?.mayUse ?? (() => false)).includes(id))
+  if (!isServed(id, visit))
     throw new Refusal(
       404,
       `The model '${id.slice(0, 200)}' does not exist. Call \`/v1/models\` to view available models for your key.`,

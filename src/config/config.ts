@@ -268,6 +268,15 @@ export type GeneralSettings = {
   readonly passThroughTimeoutMs: number
   readonly passThroughEndpoints: readonly PassThroughEndpoint[]
   readonly publicRoutes: readonly string[]
+  readonly cors: CorsSettings
+}
+
+/** Pages of which origins may read answers. */
+export type CorsSettings = {
+  /** undefined: of any. */
+  readonly origins: readonly string[] | undefined
+  /** Browsers may send cookies and client certificates along, as a proxy in front may want. Never with any origin. */
+  readonly credentials: boolean
 }
 
 export type LitellmSettings = {

@@ -21,6 +21,7 @@ import {
   send,
   wrongMethod,
 } from './answers.ts'
+import { isPreflight, openToBrowsers, preflight } from './cors.ts'
 import { answerMalformed } from './malformed.ts'
 import type { Traffic } from './traffic.ts'
 import { type Found, verbTable } from './verbs.ts'
@@ -191,11 +192,13 @@ export const listener = (house: House, traffic: Traffic): Server => {
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     // The connection's last word is said and only being read: nothing may be begun that nobody could be told of.
     if (request.socket.writableEnded) return
+    openToBrowsers(request, response, house.config())
     const wrong = improper(request)
     if (wrong !== undefined) {
       response.shouldKeepAlive = false
       return tell({ request, response }, wrong, house)
     }
+    if (isPreflight(request)) return tell({ request, response }, preflight(request, house.config()), house)
     const url = pathIn(request.url ?? '/')
     const cut = url.indexOf('?')
     const path = cut === -1 ? url : url.slice(0, cut)
@@ -230,8 +233,9 @@ export const listener = (house: House, traffic: Traffic): Server => {
     request.once('resume', () => response.headersSent || response.writeContinue())
     serve(request, response)
   })
-  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-    tell({ request, response }, EXPECTATION, house),
-  )
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    openToBrowsers(request, response, house.config())
+    tell({ request, response }, EXPECTATION, house)
+  })
   return server
 }

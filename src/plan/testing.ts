@@ -157,6 +157,7 @@ const GENERAL: GeneralSettings = {
   passThroughTimeoutMs: 600_000,
   passThroughEndpoints: [],
   publicRoutes: [],
+  cors: { origins: undefined, credentials: false },
 }
 
 export type ConfigParts = {

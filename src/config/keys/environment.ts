@@ -23,6 +23,11 @@ export const ENVIRONMENT: readonly KeyRow[] = [
     'What that key (or the master key in its place) was before, commas between them: what was sealed then can still be opened.',
   ),
   honoured('LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY', 'The same as the setting.'),
+  honoured(
+    'LITELLM_CORS_ORIGINS',
+    'When `general_settings.cors_allow_origins` is absent, commas between them.',
+  ),
+  honoured('LITELLM_CORS_ALLOW_CREDENTIALS', 'When `general_settings.cors_allow_credentials` is absent.'),
   honoured('REQUEST_TIMEOUT', 'When `litellm_settings.request_timeout` is absent.'),
   honoured('LITELLM_DROP_PARAMS', 'When `litellm_settings.drop_params` is absent.'),
   honoured('ROUTER_MAX_FALLBACKS', 'When `router_settings.max_fallbacks` is absent.'),

@@ -60,6 +60,14 @@ export const GENERAL_SETTINGS: readonly KeyRow[] = [
     'Own paths to other servers. `auth` is **true when absent**, unlike LiteLLM.',
   ),
   honoured('public_routes', 'Paths that need no key.'),
+  honoured(
+    'cors_allow_origins',
+    'Origins whose pages may read answers in a browser; every one when absent, none when `[]`. Environment: LITELLM_CORS_ORIGINS.',
+  ),
+  honoured(
+    'cors_allow_credentials',
+    'Browsers may send cookies and client certificates along; **true when origins are named**, never for every origin. Environment: LITELLM_CORS_ALLOW_CREDENTIALS.',
+  ),
   refused(
     'custom_auth',
     'Understudy cannot run Python. Use the master key, or an authenticating proxy in front of the gateway.',

@@ -111,6 +111,7 @@ test('settings are read; 0 and false are kept', async () => {
       passThroughTimeoutMs: 0,
       passThroughEndpoints: [],
       publicRoutes: ['/x'],
+      cors: { origins: undefined, credentials: false },
     },
   )
   assert.match(await said('completion_model: b'), /error .*completion_model \| nothing serves b/)
@@ -187,4 +188,31 @@ test('callbacks by name are later, a misspelt one is noticed', async () => {
   const { notices } = await loadText(`${LIST}litellm_settings: {callbacks: [prometeus, otel]}`)
   assert.match(lines(notices, 'later').join(), /litellm_settings.callbacks \| No callback runs yet/)
   assert.match(lines(notices, 'warning').join(), /no callback is called prometeus. Did you mean prometheus\?/)
+})
+
+test('origins of browsers come from the file, then from the environment of LiteLLM', async () => {
+  const any = { origins: undefined, credentials: false }
+  const ENV = 'LITELLM_CORS_ORIGINS'
+  assert.deepEqual((await general('', { [ENV]: '' })).cors, any)
+  assert.deepEqual((await general('', { [ENV]: '*' })).cors, any)
+  assert.deepEqual((await general('', { [ENV]: 'https://a.test, https://B.test:8443/,' })).cors, {
+    origins: ['https://a.test', 'https://b.test:8443'],
+    credentials: true,
+  })
+  assert.deepEqual(
+    (await general('cors_allow_origins: https://c.test', { [ENV]: 'https://a.test' })).cors.origins,
+    ['https://c.test'],
+  )
+  assert.deepEqual((await general('cors_allow_origins: []')).cors.origins, [])
+  const none = { LITELLM_CORS_ALLOW_CREDENTIALS: 'false' }
+  assert.equal((await general('cors_allow_origins: https://c.test', none)).cors.credentials, false)
+  assert.match(
+    await said('cors_allow_origins: [https://c.test, c.test/app]', {}, 'error'),
+    /config.yaml:4:\d+ \| general_settings.cors_allow_origins \| 'c.test\/app' is no origin/,
+  )
+  assert.match(
+    await said('cors_allow_credentials: true', {}, 'warning'),
+    /cors_allow_credentials \| has no effect while every origin is allowed/,
+  )
+  assert.deepEqual((await general('cors_allow_credentials: true')).cors, any)
 })

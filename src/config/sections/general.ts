@@ -4,6 +4,7 @@ import { didYouMean, type Report } from '../report.ts'
 import { checkShape, count, flag, megabytes, seconds, text, texts } from '../shapes.ts'
 import { child, entry, type MapNode } from '../tree.ts'
 import { z } from '../zod.ts'
+import { readCors } from './cors.ts'
 import { permitsWeakKey, readMasterKey, readPreviousSaltKeys, readSaltKey } from './master-key.ts'
 import type { Names } from './names.ts'
 import { readPassThrough } from './pass-through.ts'
@@ -33,6 +34,8 @@ const GENERAL = z.object({
   client_stall_timeout_seconds: seconds.optional(),
   pass_through_request_timeout: seconds.optional(),
   public_routes: texts.optional(),
+  cors_allow_origins: texts.optional(),
+  cors_allow_credentials: flag.optional(),
 })
 
 export type GeneralSources = {
@@ -75,5 +78,9 @@ export const readGeneral = ({ node, environment, names, report }: GeneralSources
     passThroughTimeoutMs: own.pass_through_request_timeout ?? 600_000,
     passThroughEndpoints: readPassThrough(child(node, 'pass_through_endpoints'), report),
     publicRoutes: own.public_routes ?? [],
+    cors: readCors(
+      { origins: own.cors_allow_origins, credentials: own.cors_allow_credentials },
+      { node, environment, report },
+    ),
   }
 }
