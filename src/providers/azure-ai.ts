@@ -156,6 +156,7 @@ const connect = (params: ProviderParams): Connection => {
 export const azureAi: Provider = {
   name: NAME,
   exception: 'Azure_aiException',
+  readsEndpoint: true,
   params: [...TEXT_PARAMS, ...SIGN_IN_PARAMS],
   connect,
 }

@@ -176,6 +176,7 @@ const APIS: KnownApis = {
 export const azure: Provider = {
   name: 'azure',
   exception: 'AzureException',
+  readsEndpoint: true,
   params: [...TEXT_PARAMS, ...SIGN_IN_PARAMS],
   connect,
 }

@@ -110,6 +110,7 @@ const connect = (params: ProviderParams): Connection => {
 export const cohere: Provider = {
   name: NAME,
   exception: 'CohereException',
+  readsEndpoint: true,
   ownsResources: false,
   params: [],
   connect,

@@ -164,6 +164,8 @@ export type Provider = {
   /** False: this provider keeps no files, batches or stored responses; such routes pass it by. */
   readonly ownsResources?: false
   readonly prefill?: Prefill
+  /** An api_base may name one endpoint, which `connect` reads: of all others it is taken off before. */
+  readonly readsEndpoint?: true
   /** True for a call of an endpoint that counts a prompt which it serves itself; for any other the gateway counts. */
   readonly counts?: (ask: Ask) => boolean
   /** litellm_params keys that belong to this provider, so that they do not become body defaults. */

@@ -4,7 +4,10 @@ import { differs, each, honoured, type KeyRow, later, ofProvider } from './row.t
 export const LITELLM_PARAMS: readonly KeyRow[] = [
   honoured('model', '`provider/name`. Required.'),
   honoured('custom_llm_provider', 'The provider, when `model` does not name it. Wins over a prefix.'),
-  honoured('api_base', "The provider's address."),
+  honoured(
+    'api_base',
+    "The provider's address, without an endpoint: one at its end is left out and reported.",
+  ),
   honoured('base_url', 'The same as `api_base`.'),
   honoured('api_key', 'The credential.'),
   honoured('api_version', "The provider's API version."),

@@ -8,6 +8,7 @@ import { scanSection } from '../scan.ts'
 import { Secret } from '../secret.ts'
 import { checkShape, count } from '../shapes.ts'
 import { child, emptyMap, entry, isUnresolved, type MapNode, settings, text, underlay } from '../tree.ts'
+import { withoutEndpoint } from './endpoint-in-base.ts'
 import { readHeaders } from './headers.ts'
 import { deploymentId } from './identity.ts'
 import {
@@ -163,10 +164,10 @@ const reportParams = ({ params, group, own, path }: Entry, resolved: Resolved, r
 
 /** A connection, or the sentence that says why there is none. */
 const connect = (made: Entry, { provider }: Resolved, workshop: Workshop): Connection | string => {
-  const { own, params, info } = made
+  const { own, params, info, path } = made
   const asked: ProviderParams = {
     model: own.model,
-    apiBase: own.api_base ?? own.base_url,
+    apiBase: withoutEndpoint(own.api_base ?? own.base_url, { provider, params, path }, workshop.report),
     apiKey: own.api_key === undefined ? undefined : new Secret(own.api_key),
     apiVersion: own.api_version,
     organization: own.organization,
