@@ -34,7 +34,7 @@ export const readTextFile: ReadFile = async path => {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
   } catch {
-    throw new Error('the file is not UTF-8 text')
+    throw new Error('the file is not UTF-8 text: save it as UTF-8')
   }
 }
 

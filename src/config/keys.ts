@@ -32,13 +32,23 @@ export const rowsOf = (section: SectionName): ReadonlyMap<string, KeyRow> => {
   return made
 }
 
-export const rowOf = (section: SectionName, key: string): KeyRow | undefined => {
-  const row = rowsOf(section).get(key)
-  if (row) return row
-  return section === 'model_info' && key.startsWith('supports_')
-    ? rowsOf(section).get('supports_*')
-    : undefined
+type Pattern = { readonly matches: RegExp; readonly row: KeyRow }
+
+const patterns = new Map<SectionName, readonly Pattern[]>()
+
+/** Rows for many keys at once: `*` in a row's key stands for any text. */
+const patternsOf = (section: SectionName): readonly Pattern[] => {
+  const known = patterns.get(section)
+  if (known) return known
+  const made = KEYS[section]
+    .filter(row => row.key.includes('*'))
+    .map(row => ({ matches: new RegExp(`^${row.key.replaceAll('*', '.*')}$`), row }))
+  patterns.set(section, made)
+  return made
 }
+
+export const rowOf = (section: SectionName, key: string): KeyRow | undefined =>
+  rowsOf(section).get(key) ?? patternsOf(section).find(({ matches }) => matches.test(key))?.row
 
 export const isRequestParameter = (key: string): boolean => REQUEST_PARAMETERS.has(key)
 export const requestParameters = (): Iterable<string> => REQUEST_PARAMETERS

@@ -1,3 +1,4 @@
+import { LITELLM_ONLY } from './litellm-only.ts'
 import { PHASE_ROWS } from './phases.ts'
 import { differs, each, honoured, type KeyRow, later, ofProvider } from './row.ts'
 
@@ -42,18 +43,6 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
   honoured('mock_response', 'The answer, without calling anybody.'),
   honoured('input_cost_per_token', 'USD, overriding the price list.'),
   honoured('output_cost_per_token', 'USD, overriding the price list.'),
-  ...each(later, 'Only input_cost_per_token and output_cost_per_token override the price list.', {
-    input_cost_per_second: undefined,
-    output_cost_per_second: undefined,
-    input_cost_per_pixel: undefined,
-    output_cost_per_pixel: undefined,
-    output_cost_per_image: undefined,
-    cache_read_input_token_cost: undefined,
-    cache_creation_input_token_cost: undefined,
-    input_cost_per_audio_token: undefined,
-    output_cost_per_audio_token: undefined,
-    output_cost_per_reasoning_token: undefined,
-  }),
   honoured('tools', 'Tools put before those of the request.'),
   honoured('tool_choice', 'Used when the request has none.'),
   differs('configurable_clientside_auth_params', 'A request cannot bring its own address or key.'),
@@ -85,12 +74,6 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
   later('metadata', 'Not sent to the provider; what it should receive belongs into extra_body.'),
   later('stream', 'The request decides.', false),
   later('caching_groups', 'There is no answer cache yet.'),
-  ...each(later, 'Automatic model choice does not exist yet; the deployment is an ordinary one.', {
-    auto_router_config: undefined,
-    auto_router_config_path: undefined,
-    auto_router_default_model: undefined,
-    auto_router_embedding_model: undefined,
-  }),
   ...ofProvider('Signs in with Entra ID: see [providers.md](providers.md#azure-sign-in).', [
     'azure_ad_token',
     'tenant_id',
@@ -128,6 +111,7 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
     'aws_bedrock_runtime_endpoint',
     'watsonx_region_name',
   ]),
+  ...LITELLM_ONLY,
 ]
 
 /** Body parameters of the model routes: in litellm_params they are values used when the request has none. */

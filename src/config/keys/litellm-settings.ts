@@ -23,6 +23,7 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
     context_window_fallbacks: [],
     content_policy_fallbacks: [],
     default_fallbacks: [],
+    max_fallbacks: 5,
   }),
   honoured('expose_router_debug_in_errors', 'false removes groups and fallbacks from error texts.', true),
   fixed(

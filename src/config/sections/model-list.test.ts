@@ -181,6 +181,31 @@ test("litellm_params are split into the gateway's own, the provider's, and reque
   assert.match(lines(notices, 'warning').join(), /provider openai does not take aws_region_name/)
 })
 
+test('what LiteLLM keeps for itself is sent to nobody, and reported with its place', async () => {
+  const params = `model: openai/x, api_key: k, temperature: 0.5, ssl_verify: false, s3_bucket_name: b, base_model: gpt-4,
+    retry_policy: {DefaultRetries: 1}, fallbacks: [a], input_cost_per_token_above_200k_tokens: 0.1, no-log: true,
+    langfuse_host: h, cache_read_input_audio_token_cost: 1, supports_system_message: false, own_parameter: 1`
+  const { config, notices } = await loadText(entry(params))
+  assert.deepEqual(json(config?.deployments[0]?.defaults), { temperature: 0.5, own_parameter: 1 })
+  const said = lines(notices)
+  for (const key of [
+    'ssl_verify',
+    's3_bucket_name',
+    'base_model',
+    'retry_policy',
+    'fallbacks',
+    'input_cost_per_token_above_200k_tokens',
+    'no-log',
+    'langfuse_host',
+    'cache_read_input_audio_token_cost',
+    'supports_system_message',
+  ])
+    assert.match(
+      said.find(line => line.includes(`litellm_params.${key} |`)) ?? key,
+      /^(?:later|differs) \| config.yaml:[123]:\d+ \|/,
+    )
+})
+
 test('credentials and default_litellm_params fill what the entry leaves out', async () => {
   const openai = fakeProvider('openai')
   const source = `credential_list:

@@ -48,6 +48,7 @@ const SHARED = z.object({
   num_retries: count.optional(),
   allowed_fails: count.optional(),
   cooldown_time: seconds.optional(),
+  max_fallbacks: count.optional(),
 })
 
 const ROUTER = SHARED.extend({
@@ -61,7 +62,6 @@ const ROUTER = SHARED.extend({
   disable_cooldowns: flag.optional(),
   learn_unsupported_params: flag.optional(),
   learned_params_ttl_seconds: seconds.optional(),
-  max_fallbacks: count.optional(),
   fallback_on_content_policy: flag.optional(),
   compaction_shadow_ttl: seconds.optional(),
   transcripts_ttl: seconds.optional(),
@@ -166,7 +166,7 @@ export const readRouter = (sources: RouterSources): RouterSettings => {
       own.learn_unsupported_params === false
         ? undefined
         : { ttlMs: own.learned_params_ttl_seconds ?? LEARNED_FOR_MS },
-    maxFallbacks: own.max_fallbacks ?? variable('ROUTER_MAX_FALLBACKS') ?? 5,
+    maxFallbacks: own.max_fallbacks ?? shared.max_fallbacks ?? variable('ROUTER_MAX_FALLBACKS') ?? 5,
     ...readFallbackLists(sources),
     fallbackOnContentPolicy: own.fallback_on_content_policy ?? false,
     compactionModels: readCompactionModels(entry(router, 'compaction_model'), sources.names, report),
