@@ -23,7 +23,7 @@ export type CompactionWire = 'endpoint' | 'trigger'
 export type Route = {
   readonly name: string
   readonly method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'PATCH' | 'HEAD'
-  /** Radix-tree paths, the canonical one first; or `…/:model:verb`, where the model is all before the last colon. */
+  /** Radix-tree paths, the canonical one first; in `…/:model/end` and `…/:model:verb` the model may hold slashes. */
   readonly paths: readonly string[]
   /** Path under the provider's base URL, `:id` pieces filled from the params. */
   readonly upstream: string

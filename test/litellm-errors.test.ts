@@ -193,6 +193,11 @@ test('what the gateway refuses itself: unknown model, bad bodies, no key, unknow
     code: '400',
   })
   assert.ok(unknown.headers['x-litellm-call-id'])
+  const several = errorOf(await theatre.ask(CHAT, chat('star,nobody')))
+  assert.match(
+    String(several.message),
+    /^Invalid model name passed in model=star,nobody\. A call asks one group; /,
+  )
   for (const [text, param] of [
     ['{"model": "star", ', 'request_body'],
     ['[]', 'request_body'],

@@ -23,8 +23,8 @@ import {
 } from './answers.ts'
 import { isPreflight, openToBrowsers, preflight } from './cors.ts'
 import { answerMalformed } from './malformed.ts'
+import { type Found, modelPaths } from './model-paths.ts'
 import type { Traffic } from './traffic.ts'
-import { type Found, verbTable } from './verbs.ts'
 
 /** How often slow senders are looked for. */
 const CHECK_MS = 1_000
@@ -93,10 +93,10 @@ type Directory = {
 const directory = (house: House, traffic: Traffic): Directory => {
   const router = findMyWay({ ignoreTrailingSlash: true, maxParamLength: PARAM_LENGTH })
   const exact = new Map<string, Found<Handler>>()
-  const verbs = verbTable<Handler>()
+  const named = modelPaths<Handler>()
   const add = (method: Route['method'], paths: readonly string[], handler: Handler): void => {
     for (const path of paths) {
-      if (verbs.add(method, path, handler)) continue
+      if (named.add(method, path, handler)) continue
       router.on(method, path, () => {}, { handler })
       if (!/[:*]/.test(path)) exact.set(`${method} ${path}`, { handler, params: {} })
     }
@@ -120,8 +120,11 @@ const directory = (house: House, traffic: Traffic): Directory => {
   const find: Directory['find'] = (method, path) => {
     const known = exact.get(`${method} ${path}`)
     if (known !== undefined) return known
+    // Before the tree: `/openai/*` would take `/openai/deployments/<model>/…` for a provider's own path.
+    const withModel = named.find(method, path)
+    if (withModel !== undefined) return withModel
     const found = router.find(method as Route['method'], path)
-    if (found === null) return verbs.find(method, path)
+    if (found === null) return undefined
     const { handler } = found.store as { handler: Handler }
     return { handler, params: found.params as Record<string, string> }
   }

@@ -45,8 +45,12 @@ export type Plan = {
   readonly stopFor: (target: FallbackTarget) => Stop | { readonly skipped: string }
 }
 
+/** LiteLLM's `model: "a,b"` asks several groups at once and answers with a list. */
+const SEVERAL =
+  '. A call asks one group; several names with commas between them are not served: send a call for each.'
+
 const unknownModel = (model: string): Refusal =>
-  new Refusal(400, `Invalid model name passed in model=${model}`, {
+  new Refusal(400, `Invalid model name passed in model=${model}${model.includes(',') ? SEVERAL : ''}`, {
     type: 'invalid_request_error',
     param: 'model',
   })
