@@ -172,3 +172,20 @@ test('M-035 a dict fallback cannot move its group to another address: the report
   )
   assert.deepEqual(more, [])
 })
+
+test('a bare name that a provider’s wildcard serves may be a target and an alias, as it may be asked for', async () => {
+  const list = models('a', '"openai/*"')
+  const settings =
+    'router_settings: {fallbacks: [{a: [gpt-4o]}, {gpt-4.1: [a]}], model_group_alias: {fast: gpt-4o-mini}}'
+  const { router, aliases } = await accepted(`${list}${settings}`)
+  assert.deepEqual(
+    router.fallbacks?.get('a')?.map(({ group }) => group),
+    ['gpt-4o'],
+  )
+  assert.equal(aliases.get('fast')?.group, 'gpt-4o-mini')
+  const wrong = lines(
+    (await loadText(`${list}router_settings: {fallbacks: [{a: [claude-x]}]}`)).notices,
+    'error',
+  )
+  assert.match(wrong.join(), /nothing serves claude-x/)
+})

@@ -1,3 +1,4 @@
+import { providerOfBareName } from '../names.ts'
 import type { Deployments } from './model-list.ts'
 import { compilePattern, isPattern } from './patterns.ts'
 
@@ -5,16 +6,21 @@ import { compilePattern, isPattern } from './patterns.ts'
 export type Names = {
   /** model_name values, wildcards included. */
   readonly groups: ReadonlySet<string>
-  /** A group, a deployment id, an exact litellm_params.model, or a name that a wildcard serves. */
+  /** A group, a deployment id, an exact litellm_params.model, or a name that a wildcard serves: `gpt-4.1` by `openai/*`, too. */
   readonly serves: (name: string) => boolean
 }
 
 export const makeNames = ({ written, all }: Deployments): Names => {
   const exact = new Set([...written, ...all.flatMap(each => [each.id, each.litellmModel])])
   const patterns = [...written].filter(isPattern).map(compilePattern)
+  const matches = (name: string): boolean => patterns.some(pattern => pattern.test(name))
+  const matchesBare = (name: string): boolean => {
+    const provider = name.includes('/') ? undefined : providerOfBareName(name)
+    return provider !== undefined && matches(`${provider}/${name}`)
+  }
   return {
     groups: written,
-    serves: name => exact.has(name) || patterns.some(pattern => pattern.test(name)),
+    serves: name => exact.has(name) || matches(name) || matchesBare(name),
   }
 }
 
