@@ -1,6 +1,7 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { textOfInput } from './anthropic-messages-common.ts'
+import { tellBlock, tellMessage } from './anthropic-messages-members.ts'
 import type { Losses } from './losses.ts'
 import type { CacheMark, MediaPart, Part, ResultPart, TextPart, Turn } from './neutral.ts'
 import { listOf, textOf } from './read-json.ts'
@@ -43,6 +44,17 @@ const imagePart = (block: JsonObject, path: string): MediaPart => {
   return source.type === 'file' ? foreignFile(path) : noBlock(path)
 }
 
+/** A mark of the whole marks its last part. */
+const markedLast = (parts: readonly (TextPart | MediaPart)[], block: JsonObject): (TextPart | MediaPart)[] =>
+  parts.map((part, at) =>
+    at === parts.length - 1 && part.kind !== 'audio' ? { ...part, ...cacheOf(block) } : part,
+  )
+
+const tellCitations = ({ citations }: JsonObject, { losses }: Reader): void => {
+  if (isObject(citations) && citations.enabled === true)
+    losses.warn('messages[].content[].citations', 'only Anthropic cites from documents')
+}
+
 /** A text that stands apart from the conversation: its title, where it is from, and what it says. */
 const quoted = (heading: readonly (Json | undefined)[], text: string): string =>
   [heading.filter(one => typeof one === 'string' && one !== '').join('\n'), text]
@@ -52,8 +64,7 @@ const quoted = (heading: readonly (Json | undefined)[], text: string): string =>
 const documentParts = (block: JsonObject, path: string, reader: Reader): (TextPart | MediaPart)[] => {
   const source = isObject(block.source) ? block.source : noBlock(path)
   const { title, context } = block
-  if (isObject(block.citations) && block.citations.enabled === true)
-    reader.losses.warn('messages[].content[].citations', 'only Anthropic cites from documents')
+  tellCitations(block, reader)
   const name = typeof title === 'string' ? { name: title } : {}
   const cache = cacheOf(block)
   const file = (of: MediaPart): (TextPart | MediaPart)[] =>
@@ -72,7 +83,7 @@ const documentParts = (block: JsonObject, path: string, reader: Reader): (TextPa
       // Plain text can be read anywhere, a document of plain text hardly anywhere.
       return [textPart(quoted([title, context], String(source.data)), block)]
     case 'content': {
-      const inner = contentParts(source.content, `${path}.source.content`, reader)
+      const inner = markedLast(contentParts(source.content, `${path}.source.content`, reader), block)
       const heading = quoted([title, context], '')
       return heading === '' ? inner : [{ kind: 'text', text: heading }, ...inner]
     }
@@ -84,6 +95,7 @@ const documentParts = (block: JsonObject, path: string, reader: Reader): (TextPa
 /** What may stand in a tool's result, and in a user's message. */
 const contentPart = (block: Json, path: string, reader: Reader): (TextPart | MediaPart)[] | undefined => {
   if (!isObject(block)) return noBlock(path)
+  tellBlock(block, reader.losses)
   switch (block.type) {
     case 'text':
       if ((listOf(block.citations) ?? []).length > 0)
@@ -97,6 +109,7 @@ const contentPart = (block: Json, path: string, reader: Reader): (TextPart | Med
     case 'document':
       return documentParts(block, path, reader)
     case 'search_result': {
+      tellCitations(block, reader)
       const said = contentParts(block.content, `${path}.content`, reader).flatMap(part =>
         part.kind === 'text' ? [part.text] : [],
       )
@@ -120,7 +133,7 @@ const contentParts = (content: Json | undefined, path: string, reader: Reader): 
 
 /** Calls that a provider made on its own side, and what came of them: nobody else can go on from them. */
 const HOSTED =
-  /^(?:server_tool_use|mcp_tool_use|mcp_tool_result|mcp_tool_listing|container_upload|fallback|tool_addition|tool_removal|.+_tool_result)$/
+  /^(?:server_tool_use|mcp_tool_use|mcp_tool_result|mcp_tool_listing|container_upload|fallback|.+_tool_result)$/
 
 const unknownBlock = (block: Json, path: string, { losses }: Reader): [] => {
   const type = isObject(block) ? textOf(block.type) : undefined
@@ -145,11 +158,16 @@ const resultPart = (block: JsonObject, path: string, reader: Reader): ResultPart
 
 const partsOf = (block: Json, path: string, reader: Reader): Part[] => {
   if (!isObject(block)) return noBlock(path)
+  tellBlock(block, reader.losses)
   switch (block.type) {
+    case 'tool_addition':
+    case 'tool_removal':
+      // Read with the request's own tools.
+      return []
     case 'tool_use': {
       const [id, name] = [String(block.id), String(block.name)]
       reader.calls.set(id, name)
-      return [{ kind: 'call', id, name, input: textOfInput(block.input) }]
+      return [{ kind: 'call', id, name, input: textOfInput(block.input), ...cacheOf(block) }]
     }
     case 'tool_result':
       return [resultPart(block, path, reader)]
@@ -174,6 +192,10 @@ const partsOf = (block: Json, path: string, reader: Reader): Part[] => {
       return contentPart(block, path, reader) ?? unknownBlock(block, path, reader)
   }
 }
+
+/** A word of the system for the user's turn that it follows: once the user speaks again, nobody reads it. */
+const isCleared = (message: Json): boolean =>
+  isObject(message) && message.role === 'system' && message.clear_at === 'next_user_message'
 
 const ROLES: ReadonlySet<string> = new Set<Turn['role']>(['user', 'assistant', 'system'])
 
@@ -207,11 +229,13 @@ export const turnsOf = (messages: Json | undefined, losses: Losses): Turn[] => {
   const list = listOf(messages) ?? []
   const { at: compacted, place: last, text } = latestCompaction(list)
   const summary: Turn[] = text === '' ? [] : [{ role: 'user', parts: [{ kind: 'summary', text }] }]
+  const lastAsked = list.findLastIndex(message => isObject(message) && message.role === 'user')
   const turns = list.map((message, at): Turn | undefined => {
-    if (at < compacted) return undefined
+    if (at < compacted || (at < lastAsked && isCleared(message))) return undefined
     const path = `messages[${at}]`
     if (!isObject(message) || !ROLES.has(String(message.role)))
       throw new Unsupported(`'${path}' is no message of a user, an assistant or the system`, path)
+    tellMessage(message, losses)
     const role = message.role as Turn['role']
     const { content } = message
     if (typeof content === 'string')

@@ -1,10 +1,10 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { cacheOf, systemTurn, turnsOf } from './anthropic-messages-blocks.ts'
-import { isOffer, NOT_OFFERED } from './hosted-tools.ts'
+import { systemTurn, turnsOf } from './anthropic-messages-blocks.ts'
+import { toolChoiceOf, toolsIn } from './anthropic-messages-tools.ts'
 import type { Losses } from './losses.ts'
-import type { Effort, Format, NeutralRequest, Tool, ToolChoice } from './neutral.ts'
-import { listOf, objectOf, textOf } from './read-json.ts'
+import type { Effort, Format, NeutralRequest } from './neutral.ts'
+import { listOf, objectOf } from './read-json.ts'
 
 /** A request of the Messages dialect as a neutral one. */
 
@@ -13,72 +13,24 @@ type Members = { -readonly [Key in keyof NeutralRequest]?: NeutralRequest[Key] }
 const numberOf = (value: Json | undefined): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) ? value : undefined
 
-/** Members of a tool that mean something to its issuer only. */
-const TOOL_MEMBERS: ReadonlySet<string> = new Set([
-  'type',
-  'name',
-  'description',
-  'input_schema',
-  'cache_control',
-  'strict',
-])
-
-const isOwn = (tool: Json): boolean =>
-  isObject(tool) && (tool.type === undefined || tool.type === null || tool.type === 'custom')
-
-/** What Anthropic would run: it is done without, or Unsupported is thrown. */
-const leaveOut = (type: Json | undefined, at: number, own: number, losses: Losses): void => {
-  // A search over tools that are held back: elsewhere none is held back, so there is nothing to be searched.
-  if (typeof type === 'string' && type.startsWith('tool_search_tool_'))
-    losses.warn(`tools[].type ${type}`, 'every tool is given from the start')
-  else if (typeof type === 'string' && isOffer(type, own)) losses.warn(`tools[].type ${type}`, NOT_OFFERED)
-  else
-    throw new Unsupported(
-      `the tool of type '${String(type)}' is run by Anthropic ('tools[${at}].type')`,
-      `tools[${at}].type`,
-    )
-}
-
-const ownTool = (tool: JsonObject, losses: Losses): Tool => {
-  for (const member of Object.keys(tool))
-    if (!TOOL_MEMBERS.has(member)) losses.warn(`tools[].${member}`, 'only Anthropic knows it')
-  const description = textOf(tool.description)
-  return {
-    name: String(tool.name),
-    ...(description === undefined ? {} : { description }),
-    schema: objectOf(tool.input_schema) ?? { type: 'object', properties: {} },
-    ...(typeof tool.strict === 'boolean' ? { strict: tool.strict } : {}),
-    ...cacheOf(tool),
-  }
-}
-
-const toolsOf = (body: JsonObject, losses: Losses): readonly Tool[] => {
-  const tools = listOf(body.tools) ?? []
-  const forced = objectOf(body.tool_choice)?.name
-  const own = tools.filter(isOwn).length
-  return tools.flatMap((tool, at): readonly Tool[] => {
-    if (isObject(tool) && isOwn(tool)) return [ownTool(tool, losses)]
-    const { type, name } = objectOf(tool) ?? {}
-    // What has to be called is no offer.
-    leaveOut(type, at, name !== undefined && name === forced ? 0 : own, losses)
-    return []
-  })
-}
-
-const toolChoiceOf = (choice: Json | undefined): ToolChoice | undefined => {
-  if (!isObject(choice)) return undefined
-  if (choice.type === 'tool') return { kind: 'tool', name: String(choice.name) }
-  if (choice.type === 'any') return { kind: 'required' }
-  return choice.type === 'none' || choice.type === 'auto' ? { kind: choice.type } : undefined
-}
-
 const EFFORTS: ReadonlySet<string> = new Set<Effort>(['low', 'medium', 'high', 'xhigh', 'max'])
 
-const effortOf = (value: Json | undefined): Effort | undefined =>
-  typeof value === 'string' && EFFORTS.has(value) ? (value as Effort) : undefined
+const present = (value: Json | undefined): value is Exclude<Json, null> =>
+  value !== undefined && value !== null
 
-const formatOf = (value: Json | undefined): Format | undefined => {
-  if (!isObject(value) || value.type !== 'json_schema' || !isObject(value.schema)) return undefined
+const effortOf = (value: Json | undefined, losses: Losses): Effort | undefined => {
+  if (!present(value)) return undefined
+  if (typeof value === 'string' && EFFORTS.has(value)) return value as Effort
+  losses.lose('output_config.effort')
+  return undefined
+}
+
+const formatOf = (value: Json | undefined, name: string, losses: Losses): Format | undefined => {
+  if (!present(value)) return undefined
+  if (!isObject(value) || value.type !== 'json_schema' || !isObject(value.schema)) {
+    losses.lose(name)
+    return undefined
+  }
   // This dialect gives a schema no name, others demand one.
   return { kind: 'schema', name: 'answer', schema: value.schema, strict: true }
 }
@@ -86,11 +38,13 @@ const formatOf = (value: Json | undefined): Format | undefined => {
 const readThinking = (thinking: Json | undefined, into: Members, losses: Losses): void => {
   if (!isObject(thinking)) return
   const { type, display } = thinking
+  if (present(thinking.block_binding)) losses.warn('thinking.block_binding', 'only Anthropic binds thoughts')
   if (type === 'disabled' || type === 'between_tools') {
     into.effort = 'none'
     if (type === 'between_tools') losses.warn('thinking', "'between_tools' is told as no thinking")
     return
   }
+  if (type !== 'enabled' && type !== 'adaptive') return losses.lose('thinking.type')
   into.thoughts = display === 'omitted' ? 'hidden' : 'shown'
   const budget = numberOf(thinking.budget_tokens)
   if (type === 'enabled' && budget !== undefined) into.thinkingTokens = budget
@@ -144,10 +98,21 @@ const restOf = (body: JsonObject, losses: Losses): JsonObject => {
   return rest
 }
 
+/** A word of the system in the middle may set the effort from there on. */
+const laterEffort = (messages: Json | undefined, losses: Losses): Effort | undefined =>
+  (listOf(messages) ?? [])
+    .map(message =>
+      isObject(message) && message.role === 'system' ? objectOf(message.output_config) : undefined,
+    )
+    .map(output => effortOf(output?.effort, losses))
+    .findLast(effort => effort !== undefined)
+
 const readOutput = (body: JsonObject, into: Members, losses: Losses): void => {
   const output = objectOf(body.output_config) ?? {}
-  const effort = effortOf(output.effort)
-  const format = formatOf(output.format) ?? formatOf(body.output_format)
+  const effort = laterEffort(body.messages, losses) ?? effortOf(output.effort, losses)
+  const format =
+    formatOf(output.format, 'output_config.format', losses) ??
+    formatOf(body.output_format, 'output_format', losses)
   // Thinking that is switched off has no effort; the effort of the words themselves nobody else can set.
   if (effort !== undefined && into.effort === undefined) into.effort = effort
   if (format !== undefined) into.format = format
@@ -176,7 +141,7 @@ export const readMessagesRequest = (body: JsonObject, losses: Losses): NeutralRe
     const value = numberOf(body[key])
     if (value !== undefined) into[name] = value
   }
-  const tools = toolsOf(body, losses)
+  const tools = toolsIn(body, losses)
   if (tools.length > 0) into.tools = tools
   const toolChoice = toolChoiceOf(body.tool_choice)
   if (toolChoice !== undefined) into.toolChoice = toolChoice

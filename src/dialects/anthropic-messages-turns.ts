@@ -115,12 +115,16 @@ const resultBlock = (id: string, { content, failed, cache }: ResultPart): JsonOb
 }
 
 /** A text that a custom tool was called with stands under `input`, as its schema says. */
-const callBlock = (id: string, { name, input, custom, sealed }: CallPart, losses: Losses): JsonObject => {
+const callBlock = (
+  id: string,
+  { name, input, custom, sealed, cache }: CallPart,
+  losses: Losses,
+): JsonObject => {
   const object = custom === true ? inputObject(input) : inputOf(input)
   if (custom !== true && RAW_ARGUMENTS in object)
     losses.warn('arguments of an earlier call', `no JSON object: sent as text under ${RAW_ARGUMENTS}`)
   if (sealed !== undefined) losses.warn('seal of a call', 'only its issuer reads it')
-  return { type: 'tool_use', id, name, input: object }
+  return { type: 'tool_use', id, name, input: object, ...marked(cache) }
 }
 
 const thinkingBlocks = ({ text, sealed }: ReasoningPart, losses: Losses): JsonObject[] => {

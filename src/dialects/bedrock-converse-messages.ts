@@ -122,7 +122,7 @@ const assistantBlocks = (part: Part, path: string, telling: Telling): JsonObject
           'messages[].tool_calls[].provider_specific_fields',
           'only its issuer reads the seal of a call',
         )
-      return [toolUse(part, telling)]
+      return [toolUse(part, telling), ...cachePoint(part.cache, telling)]
     case 'text':
       return said(part, path, telling)
     case 'refusal':

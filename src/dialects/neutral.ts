@@ -51,6 +51,7 @@ export type CallPart = {
   readonly input: string
   readonly custom?: true
   readonly sealed?: Sealed
+  readonly cache?: CacheMark
 }
 
 /** What a tool answered. Stands in a user turn. */

@@ -174,12 +174,11 @@ const losing = (request: NeutralRequest, losses: Losses): void => {
   if (frequencyPenalty !== undefined && frequencyPenalty !== 0) losses.lose('frequency_penalty')
 }
 
-/** Marks stand on parts of messages; those of tools, of their results and of a time to live have no place. */
+/** Marks stand on parts of messages; those of tools, of their calls and results and of a time to live have no place. */
 const tellMarks = ({ turns, tools = [] }: NeutralRequest, losses: Losses): void => {
   const parts = turns.flatMap(turn => turn.parts)
-  const marked = [...tools, ...parts.filter(part => part.kind === 'result')].some(
-    one => one.cache !== undefined,
-  )
+  const apart = parts.filter(part => part.kind === 'result' || part.kind === 'call')
+  const marked = [...tools, ...apart].some(one => one.cache !== undefined)
   const timed = parts.some(part => 'cache' in part && part.cache?.ttl !== undefined)
   if (marked || timed) losses.warn('cache_control', 'only parts of messages are marked here, without a ttl')
 }

@@ -1,0 +1,104 @@
+import { Unsupported } from '../providers/provider.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { cacheOf } from './anthropic-messages-blocks.ts'
+import type { Losses } from './losses.ts'
+import type { Tool, ToolChoice } from './neutral.ts'
+import { listOf, objectOf, textOf } from './read-json.ts'
+
+/** The tools of a Messages request and the choice among them. */
+
+/** Members of a tool that do not mean something to its issuer only. */
+const TOOL_MEMBERS: ReadonlySet<string> = new Set([
+  'type',
+  'name',
+  'description',
+  'input_schema',
+  'cache_control',
+  'strict',
+])
+
+const toolOf = (tool: Json, path: string, losses: Losses): Tool[] => {
+  const type = isObject(tool) ? tool.type : undefined
+  if (!isObject(tool) || (type !== undefined && type !== null && type !== 'custom')) {
+    // A search over tools that are held back: elsewhere none is held back, so there is nothing to be searched.
+    if (typeof type === 'string' && type.startsWith('tool_search_tool_')) {
+      losses.warn(`tools[].type ${type}`, 'every tool is given from the start')
+      return []
+    }
+    throw new Unsupported(
+      `the tool of type '${String(type)}' is run by Anthropic ('${path}.type')`,
+      `${path}.type`,
+    )
+  }
+  for (const member of Object.keys(tool))
+    if (!TOOL_MEMBERS.has(member)) losses.warn(`tools[].${member}`, 'only Anthropic knows it')
+  const description = textOf(tool.description)
+  return [
+    {
+      name: String(tool.name),
+      ...(description === undefined ? {} : { description }),
+      schema: objectOf(tool.input_schema) ?? { type: 'object', properties: {} },
+      ...(typeof tool.strict === 'boolean' ? { strict: tool.strict } : {}),
+      ...cacheOf(tool),
+    },
+  ]
+}
+
+/** A block of the conversation that adds a tool or takes one away, and where it stands. */
+type Change = { readonly block: JsonObject; readonly path: string }
+
+const changesIn = (blocks: Json | undefined, path: string): Change[] =>
+  (listOf(blocks) ?? []).flatMap((block, at): Change[] => {
+    if (!isObject(block)) return []
+    const place = `${path}[${at}]`
+    if (block.type === 'compaction') return changesIn(block.tool_changes, `${place}.tool_changes`)
+    return block.type === 'tool_addition' || block.type === 'tool_removal' ? [{ block, path: place }] : []
+  })
+
+const change = (
+  tools: Map<string, Tool>,
+  known: ReadonlyMap<string, Tool>,
+  { block, path }: Change,
+  losses: Losses,
+): void => {
+  const tool = objectOf(block.tool) ?? {}
+  const name = textOf(tool.name) ?? ''
+  if (tool.type === 'tool_definition') {
+    for (const added of toolOf(tool.definition ?? null, `${path}.tool.definition`, losses))
+      tools.set(added.name, added)
+  } else if (tool.type !== 'tool_reference') {
+    losses.warn(
+      `messages[].content[].${String(block.type)}`,
+      'it is about tools of a server that only Anthropic asks',
+    )
+  } else if (block.type === 'tool_removal') tools.delete(name)
+  else {
+    const again = known.get(name)
+    if (again !== undefined) tools.set(name, again)
+  }
+}
+
+/**
+ * The tools as they are once all was said: a conversation may add some and take some away. Throws Unsupported for what
+ * Anthropic runs.
+ */
+export const toolsIn = (body: JsonObject, losses: Losses): readonly Tool[] => {
+  const given = listOf(body.tools)?.flatMap((tool, at) => toolOf(tool, `tools[${at}]`, losses)) ?? []
+  const known = new Map(given.map(tool => [tool.name, tool]))
+  const tools = new Map(known)
+  const changes = (listOf(body.messages) ?? []).flatMap((message, at) =>
+    changesIn(isObject(message) ? message.content : undefined, `messages[${at}].content`),
+  )
+  for (const one of changes) change(tools, known, one, losses)
+  return [...tools.values()]
+}
+
+/** Throws Unsupported for a choice of an unknown type. */
+export const toolChoiceOf = (choice: Json | undefined): ToolChoice | undefined => {
+  if (choice === undefined || choice === null) return undefined
+  const { type, name } = objectOf(choice) ?? {}
+  if (type === 'tool') return { kind: 'tool', name: String(name) }
+  if (type === 'any') return { kind: 'required' }
+  if (type === 'none' || type === 'auto') return { kind: type }
+  throw new Unsupported(`the choice of type '${String(type)}' is known to Anthropic only`, 'tool_choice.type')
+}
