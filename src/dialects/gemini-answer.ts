@@ -47,7 +47,8 @@ export const textIn = (part: JsonObject): string | undefined => {
 
 export const stopOf = (candidate: JsonObject | undefined, calls: number): Stop => {
   const reason = candidate === undefined ? undefined : finishOf(candidate)
-  if (reason === 'MAX_TOKENS') return { kind: 'length' }
+  // Whoever holds its token may ask for the rest; here nobody does.
+  if (reason === 'MAX_TOKENS' || reason === 'CONTINUATION') return { kind: 'length' }
   if (reason !== undefined && FILTERED.has(reason)) return { kind: 'filter' }
   return { kind: calls > 0 ? 'calls' : 'end' }
 }

@@ -1,6 +1,7 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { systemOf, turnsOf } from './gemini-door-turns.ts'
+import { tellMembers } from './gemini-members.ts'
 import { jsonSchemaOf } from './gemini-schema.ts'
 import { at, camelOf, listAt, objectAt, textAt } from './gemini-words.ts'
 import { isOffer, NOT_OFFERED } from './hosted-tools.ts'
@@ -18,9 +19,7 @@ const toolOf = (declaration: JsonObject, losses: Losses): Tool => {
   const json = objectAt(declaration, 'parametersJsonSchema')
   const own = objectAt(declaration, 'parameters')
   const description = textAt(declaration, 'description')
-  for (const name of ['response', 'responseJsonSchema', 'behavior'])
-    if (at(declaration, name) !== undefined)
-      losses.warn(`tools[].functionDeclarations[].${name}`, 'no other dialect describes it')
+  tellMembers(declaration, 'tools[].functionDeclarations[]', losses)
   return {
     name: textAt(declaration, 'name') ?? '',
     ...(description === undefined ? {} : { description }),
@@ -48,16 +47,19 @@ const toolsOf = (body: JsonObject, losses: Losses): readonly Tool[] => {
   return own.map(declaration => toolOf(declaration, losses))
 }
 
+const UNSAID_MODE = 'MODE_UNSPECIFIED'
+
 const choiceOf = (body: JsonObject, losses: Losses): ToolChoice | undefined => {
   const config = objectAt(body, 'toolConfig')
   if (config === undefined) return undefined
-  if (at(config, 'retrievalConfig') !== undefined)
-    losses.warn('toolConfig.retrievalConfig', 'it is about tools of the provider')
+  tellMembers(config, 'toolConfig', losses)
   const calling = objectAt(config, 'functionCallingConfig')
   if (calling === undefined) return undefined
+  tellMembers(calling, 'toolConfig.functionCallingConfig', losses)
+  const mode = textAt(calling, 'mode')?.toUpperCase() ?? UNSAID_MODE
   const names = listAt(calling, 'allowedFunctionNames').filter(name => typeof name === 'string')
   const [only, ...more] = names
-  switch (textAt(calling, 'mode')?.toUpperCase()) {
+  switch (mode) {
     case 'NONE':
       return { kind: 'none' }
     case 'ANY':
@@ -71,6 +73,7 @@ const choiceOf = (body: JsonObject, losses: Losses): ToolChoice | undefined => {
     case 'AUTO':
       return { kind: 'auto' }
     default:
+      if (mode !== UNSAID_MODE) losses.lose('toolConfig.functionCallingConfig.mode')
       return undefined
   }
 }
@@ -89,14 +92,18 @@ const formatOf = (config: JsonObject, losses: Losses): Format | undefined => {
 }
 
 const EFFORTS: ReadonlySet<string> = new Set(['minimal', 'low', 'medium', 'high', 'xhigh'])
+const UNSAID_LEVELS: ReadonlySet<string> = new Set(['', 'thinking_level_unspecified'])
 
 type Thinking = Pick<NeutralRequest, 'effort' | 'thinkingTokens' | 'thoughts'>
 
-const thinkingOf = (config: JsonObject): Thinking => {
+const thinkingOf = (config: JsonObject, losses: Losses): Thinking => {
   const thinking = objectAt(config, 'thinkingConfig')
   // Without being asked for, thoughts are not shown.
   if (thinking === undefined) return {}
+  tellMembers(thinking, 'generationConfig.thinkingConfig', losses)
   const level = textAt(thinking, 'thinkingLevel')?.toLowerCase() ?? ''
+  if (!EFFORTS.has(level) && !UNSAID_LEVELS.has(level))
+    losses.lose('generationConfig.thinkingConfig.thinkingLevel')
   const budget = numberAt(thinking, 'thinkingBudget')
   const shown = at(thinking, 'includeThoughts')
   return {
@@ -174,7 +181,7 @@ const generationOf = (config: JsonObject, losses: Losses): Partial<NeutralReques
     ...(stop.length === 0 ? {} : { stop }),
     ...(logprobs === undefined ? {} : { logprobs }),
     ...(format === undefined ? {} : { format }),
-    ...thinkingOf(config),
+    ...thinkingOf(config, losses),
   }
 }
 

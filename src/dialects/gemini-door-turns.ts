@@ -1,5 +1,6 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { tellMembers } from './gemini-members.ts'
 import { at, listAt, objectAt, signatureOf, textAt } from './gemini-words.ts'
 import type { Losses } from './losses.ts'
 import type { CallPart, MediaPart, Part, ResultPart, Sealed, TextPart, Turn } from './neutral.ts'
@@ -61,7 +62,8 @@ const fileOf = (file: JsonObject, path: string): MediaPart => {
   return { kind, source: { kind: 'url', url, ...(mime === undefined ? {} : { mime }) } }
 }
 
-const callOf = (call: JsonObject, part: JsonObject, { pairing }: Reader): CallPart => {
+const callOf = (call: JsonObject, part: JsonObject, { pairing, losses }: Reader): CallPart => {
+  tellMembers(call, 'contents[].parts[].functionCall', losses)
   const id = textAt(call, 'id') || newId(pairing)
   const name = textAt(call, 'name') ?? ''
   pairing.open.push({ id, name })
@@ -94,6 +96,7 @@ const saidIn = (response: JsonObject): { readonly text: string; readonly failed:
 }
 
 const resultOf = (response: JsonObject, path: string, reader: Reader): ResultPart => {
+  tellMembers(response, 'contents[].parts[].functionResponse', reader.losses)
   const { id, name } = answeredBy(response, reader)
   const { text, failed } = saidIn(objectAt(response, 'response') ?? {})
   const more = listAt(response, 'parts').flatMap((part, index): MediaPart[] => {
@@ -156,20 +159,13 @@ const partOf = (part: JsonObject, path: string, reader: Reader): readonly Part[]
   throw new Unsupported(`'${path}' is a kind of content that no other dialect has`, path)
 }
 
-/** How a medium is to be looked at, which no other dialect says in these words. */
-const noteHints = (part: JsonObject, { losses }: Reader): void => {
-  for (const name of ['mediaResolution', 'videoMetadata', 'mediaProcessing'])
-    if (at(part, name) !== undefined)
-      losses.warn(`contents[].parts[].${name}`, 'no other dialect looks at media in this way')
-}
-
 const partsOf = (content: JsonObject, path: string, reader: Reader): readonly Part[] => {
   const written = at(content, 'parts')
   const parts = Array.isArray(written) ? written : isObject(written) ? [written] : []
   return parts.flatMap((part, index) => {
     const place = `${path}.parts[${index}]`
     if (!isObject(part)) throw new Unsupported(`'${place}' is no content part`, place)
-    noteHints(part, reader)
+    tellMembers(part, 'contents[].parts[]', reader.losses)
     return partOf(part, place, reader)
   })
 }
@@ -201,6 +197,7 @@ export const turnsOf = (contents: Json | undefined, losses: Losses): readonly Tu
   return contents.map((content, index): Turn => {
     const path = `contents[${index}]`
     if (!isObject(content)) throw new Unsupported(`'${path}' is no content`, path)
+    tellMembers(content, 'contents[]', losses)
     const role = ROLES[textAt(content, 'role') ?? 'user'] ?? 'user'
     // What an earlier turn left unanswered is not answered any more.
     if (role === 'assistant' && before !== 'assistant') reader.pairing.open = []

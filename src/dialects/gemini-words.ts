@@ -78,6 +78,8 @@ export const FILTERED: ReadonlySet<string> = new Set([
   'IMAGE_SAFETY',
   'IMAGE_PROHIBITED_CONTENT',
   'IMAGE_RECITATION',
+  'MODEL_ARMOR',
+  'ESCALATION',
 ])
 
 /** Ends of an answer that is none: the model, or what runs it, failed. */
@@ -90,6 +92,7 @@ const FAILED: ReadonlySet<string> = new Set([
   'MISSING_THOUGHT_SIGNATURE',
   'IMAGE_OTHER',
   'NO_IMAGE',
+  'PUP_LIMITED_DISABLED',
 ])
 
 /** Why a candidate ended; undefined while it goes on. */
