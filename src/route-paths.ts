@@ -17,6 +17,9 @@ export const modelPaths = (path: string): readonly string[] => [
   `/engines/:model${path}`,
 ]
 
-/** A method of Google's API, under its own two versions and LiteLLM's short path. */
+/** Versions of Google's API under which nothing of another one stands. */
+export const GOOGLE_VERSIONS = ['/v1beta', '/v1alpha'] as const
+
+/** A method of Google's API, under its own versions and LiteLLM's short path. */
 export const googlePaths = (verb: string): readonly string[] =>
-  ['/v1beta/models/', '/v1/models/', '/models/'].map(root => `${root}:model:${verb}`)
+  [...GOOGLE_VERSIONS, '/v1', ''].map(root => `${root}/models/:model:${verb}`)

@@ -1,15 +1,18 @@
 import type { IncomingMessage } from 'node:http'
-import { authenticate } from '../authenticate/authenticate.ts'
+import { authenticate, keyInQuery } from '../authenticate/authenticate.ts'
 import type { Caller } from '../authenticate/caller.ts'
 import type { Config } from '../config/config.ts'
 import { Refusal } from '../failure.ts'
 import type { House } from '../house.ts'
 import type { Traffic } from '../listen/traffic.ts'
 import { toldOn } from '../reply/told.ts'
+import { GOOGLE_VERSIONS } from '../route-paths.ts'
+import type { ShapeName } from '../routes.ts'
 import { VERSION } from '../version.ts'
 import type { Json } from '../wire/json.ts'
+import { googleCard, googleList } from './google-models.ts'
 import { health } from './health.ts'
-import { asksForMessages, modelCard, modelInfo, modelList } from './models.ts'
+import { asksForGoogle, asksForMessages, modelCard, modelInfo, modelList } from './models.ts'
 
 /** A route the gateway answers itself. Every one denies by default; `open` is the short list of exceptions. */
 export type LocalRoute = {
@@ -18,6 +21,10 @@ export type LocalRoute = {
   readonly paths: readonly string[]
   /** No key needed: liveness and readiness, which say nothing about what is behind. */
   readonly open: boolean
+  /** Whose clients ask; undefined: their headers say it. */
+  readonly shape?: ShapeName
+  /** A key may come as `?key=…`, as clients of this API send it. */
+  readonly keyInQuery?: true
   readonly answer: (visit: Visit) => Promise<LocalAnswer> | LocalAnswer
 }
 
@@ -56,8 +63,38 @@ const readiness = ({ traffic }: Visit): LocalAnswer =>
       })
 
 export const LOCAL_ROUTES: readonly LocalRoute[] = [
-  { name: 'models.list', method: 'GET', paths: ['/v1/models', '/models'], open: false, answer: modelList },
-  { name: 'models.get', method: 'GET', paths: ['/v1/models/*', '/models/*'], open: false, answer: modelCard },
+  {
+    name: 'models.list',
+    method: 'GET',
+    paths: ['/v1/models', '/models'],
+    open: false,
+    answer: visit => (asksForGoogle(visit.headers) ? googleList : modelList)(visit),
+  },
+  {
+    name: 'models.get',
+    method: 'GET',
+    paths: ['/v1/models/*', '/models/*'],
+    open: false,
+    answer: visit => (asksForGoogle(visit.headers) ? googleCard : modelCard)(visit),
+  },
+  {
+    name: 'models.google.list',
+    method: 'GET',
+    paths: GOOGLE_VERSIONS.map(root => `${root}/models`),
+    open: false,
+    shape: 'gemini',
+    keyInQuery: true,
+    answer: googleList,
+  },
+  {
+    name: 'models.google.get',
+    method: 'GET',
+    paths: GOOGLE_VERSIONS.map(root => `${root}/models/*`),
+    open: false,
+    shape: 'gemini',
+    keyInQuery: true,
+    answer: googleCard,
+  },
   {
     name: 'model.info',
     method: 'GET',
@@ -88,12 +125,19 @@ export type LocalRequest = {
   readonly traffic: Traffic
 }
 
+/** The dialect of a client, by what it says of itself. */
+export const shapeFor = (headers: IncomingMessage['headers']): ShapeName => {
+  if (asksForMessages(headers)) return 'messages'
+  return asksForGoogle(headers) ? 'gemini' : 'resource'
+}
+
 /** Refusals in the dialect of the list that was asked for. */
 const refusal = (
   { message, type, param, code, status }: Refusal,
   { request, callId }: LocalRequest,
+  route: LocalRoute,
 ): LocalAnswer => {
-  const shape = asksForMessages(request.headers) ? 'messages' : 'resource'
+  const shape = route.shape ?? shapeFor(request.headers)
   const told = toldOn(shape, { message, type, param, code }, { status, failure: undefined, callId })
   const answer = json(told.document, told.status)
   return told.headers === undefined ? answer : { ...answer, headers: { ...answer.headers, ...told.headers } }
@@ -103,12 +147,13 @@ export const answerLocally = async (route: LocalRoute, from: LocalRequest): Prom
   const { house, traffic, request } = from
   const config = house.config()
   try {
-    const caller = route.open ? undefined : authenticate(request, config)
+    const queryKey = keyInQuery({ route, query: from.query })
+    const caller = route.open ? undefined : authenticate(request, config, queryKey)
     const query = Object.fromEntries(new URLSearchParams(from.query))
     const { headers } = request
     return await route.answer({ house, traffic, config, caller, params: from.params, query, headers })
   } catch (error) {
-    if (error instanceof Refusal) return refusal(error, from)
+    if (error instanceof Refusal) return refusal(error, from, route)
     house.event('error', 'A local route failed.', { route: route.name, error })
     return json({ error: { message: 'Internal server error', type: 'internal_server_error' } }, 500)
   }

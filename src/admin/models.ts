@@ -1,4 +1,4 @@
-import type { Config, Deployment } from '../config/config.ts'
+import type { Deployment } from '../config/config.ts'
 import { Refusal } from '../failure.ts'
 import { resolveGroup } from '../plan/resolve.ts'
 import type { Json } from '../wire/json.ts'
@@ -8,7 +8,8 @@ import { json, type LocalAnswer, type Visit } from './local.ts'
 const CREATED = 1677610602
 
 /** Names a caller may use, in file order: groups, then aliases that are not hidden. Wildcards stand as written. */
-const namesFor = (config: Config, mayUse: (group: string) => boolean): readonly string[] => {
+export const namesFor = ({ config, caller }: Pick<Visit, 'config' | 'caller'>): readonly string[] => {
+  const mayUse = caller?.mayUse ?? (() => false)
   const names = new Set<string>()
   for (const deployment of config.deployments) if (mayUse(deployment.group)) names.add(deployment.group)
   for (const [alias, target] of config.aliases) if (!target.hidden && mayUse(target.group)) names.add(alias)
@@ -20,6 +21,10 @@ const card = (id: string): Json => ({ id, object: 'model', created: CREATED, own
 /** Clients of the Messages API say its version with every request, and read another form of this list. */
 export const asksForMessages = (headers: Visit['headers']): boolean =>
   headers['anthropic-version'] !== undefined
+
+/** Google's clients name themselves, and ask under paths of OpenAI's, too. */
+export const asksForGoogle = (headers: Visit['headers']): boolean =>
+  headers['x-goog-api-key'] !== undefined || headers['x-goog-api-client'] !== undefined
 
 const messagesCard = (id: string): Json => ({
   type: 'model',
@@ -56,40 +61,44 @@ const messagesPage = (names: readonly string[], query: Visit['query']): LocalAns
   })
 }
 
-export const modelList = ({ config, caller, headers, query }: Visit): LocalAnswer => {
-  const names = namesFor(config, caller?.mayUse ?? (() => false))
-  return asksForMessages(headers)
-    ? messagesPage(names, query)
-    : json({ data: names.map(card), object: 'list' })
-}
-
 /** A name that a call may ask for: of the list, or one that a wildcard serves. */
-const isServed = (id: string, { config, caller }: Visit): boolean => {
-  const mayUse = caller?.mayUse ?? (() => false)
-  if (namesFor(config, mayUse).includes(id)) return true
-  const resolved = resolveGroup(id, config)
+const isServed = (id: string, visit: Visit): boolean => {
+  if (namesFor(visit).includes(id)) return true
+  const resolved = resolveGroup(id, visit.config)
   return (
     resolved !== undefined &&
     !resolved.byId &&
-    mayUse(resolved.group) &&
+    visit.caller?.mayUse(resolved.group) === true &&
     resolved.candidates.some(({ deployment }) => deployment.group.includes('*'))
   )
 }
 
+/** The model that the path names. Throws Refusal for one that the caller may not use, or that is not there. */
+export const nameIn = (visit: Visit): string => {
+  const id = visit.params['*'] ?? ''
+  if (isServed(id, visit)) return id
+  throw new Refusal(
+    404,
+    `The model '${id.slice(0, 200)}' does not exist. Call \`/v1/models\` to view available models for your key.`,
+    {
+      type: 'invalid_request_error',
+      param: 'model',
+      code: 'model_not_found',
+    },
+  )
+}
+
+/** The list as OpenAI's and Anthropic's clients read it. */
+export const modelList = (visit: Visit): LocalAnswer => {
+  const names = namesFor(visit)
+  return asksForMessages(visit.headers)
+    ? messagesPage(names, visit.query)
+    : json({ data: names.map(card), object: 'list' })
+}
+
 export const modelCard = (visit: Visit): LocalAnswer => {
-  const { params, headers } = visit
-  const id = params['*'] ?? ''
-  if (!isServed(id, visit))
-    throw new Refusal(
-      404,
-      `The model '${id.slice(0, 200)}' does not exist. Call \`/v1/models\` to view available models for your key.`,
-      {
-        type: 'invalid_request_error',
-        param: 'model',
-        code: 'model_not_found',
-      },
-    )
-  return json(asksForMessages(headers) ? messagesCard(id) : card(id))
+  const id = nameIn(visit)
+  return json(asksForMessages(visit.headers) ? messagesCard(id) : card(id))
 }
 
 const shown = (deployment: Deployment): Json => ({

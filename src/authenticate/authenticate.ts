@@ -88,7 +88,13 @@ export const isPublic = ({ route, path, config }: Pick<Received, 'route' | 'path
   )
 
 /** The key of the query, on routes whose clients write it there; it is neither logged nor sent on. */
-export const keyInQuery = ({ route, query }: Pick<Received, 'route' | 'query'>): string | undefined =>
+export const keyInQuery = ({
+  route,
+  query,
+}: {
+  readonly route: { readonly keyInQuery?: true }
+  readonly query: string
+}): string | undefined =>
   route.keyInQuery !== true || query === '' ? undefined : (new URLSearchParams(query).get('key') ?? undefined)
 
 /**

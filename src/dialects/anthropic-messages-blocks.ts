@@ -226,7 +226,8 @@ const summaryOf = ({ content }: JsonObject): string => textOf(content) ?? ''
  */
 export const turnsOf = (messages: Json | undefined, losses: Losses): Turn[] => {
   const reader: Reader = { losses, calls: new Map() }
-  const list = listOf(messages) ?? []
+  const list = listOf(messages)
+  if (list === undefined) throw new Unsupported("'messages' must be a list", 'messages')
   const { at: compacted, place: last, text } = latestCompaction(list)
   const summary: Turn[] = text === '' ? [] : [{ role: 'user', parts: [{ kind: 'summary', text }] }]
   const lastAsked = list.findLastIndex(message => isObject(message) && message.role === 'user')
@@ -240,10 +241,12 @@ export const turnsOf = (messages: Json | undefined, losses: Losses): Turn[] => {
     const { content } = message
     if (typeof content === 'string')
       return { role, parts: content === '' ? [] : [{ kind: 'text', text: content }] }
-    const blocks = listOf(content) ?? []
+    const blocks = listOf(content)
+    if (blocks === undefined && (role !== 'system' || (content !== undefined && content !== null)))
+      throw new Unsupported(`'${path}.content' must be a text or a list of blocks`, `${path}.content`)
     return {
       role,
-      parts: blocks.flatMap((block, place) =>
+      parts: (blocks ?? []).flatMap((block, place) =>
         at === compacted && place <= last ? [] : partsOf(block, `${path}.content[${place}]`, reader),
       ),
     }

@@ -13,6 +13,28 @@ type Members = { -readonly [Key in keyof NeutralRequest]?: NeutralRequest[Key] }
 const numberOf = (value: Json | undefined): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) ? value : undefined
 
+const isList = (value: Json): boolean => Array.isArray(value)
+const isNumber = (value: Json): boolean => numberOf(value) !== undefined
+
+/** What is not of its type says nothing: a request without it would be another one. */
+const TYPES: Readonly<Record<string, readonly [holds: (value: Json) => boolean, what: string]>> = {
+  max_tokens: [isNumber, 'a number'],
+  temperature: [isNumber, 'a number'],
+  top_k: [isNumber, 'a number'],
+  top_p: [isNumber, 'a number'],
+  tools: [isList, 'a list'],
+  stop_sequences: [isList, 'a list'],
+  system: [value => typeof value === 'string' || isList(value), 'a text or a list of blocks'],
+}
+
+const checkTypes = (body: JsonObject): void => {
+  for (const [name, [holds, what]] of Object.entries(TYPES)) {
+    const value = body[name]
+    if (value !== undefined && value !== null && !holds(value))
+      throw new Unsupported(`'${name}' must be ${what}`, name)
+  }
+}
+
 const EFFORTS: ReadonlySet<string> = new Set<Effort>(['low', 'medium', 'high', 'xhigh', 'max'])
 
 const present = (value: Json | undefined): value is Exclude<Json, null> =>
@@ -136,6 +158,7 @@ const NUMBERS = {
 
 /** Throws Unsupported, naming the parameter, for what only Anthropic can do. */
 export const readMessagesRequest = (body: JsonObject, losses: Losses): NeutralRequest => {
+  checkTypes(body)
   const into: Members = {}
   for (const [key, name] of Object.entries(NUMBERS)) {
     const value = numberOf(body[key])

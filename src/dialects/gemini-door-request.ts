@@ -10,9 +10,14 @@ import type { Effort, Format, NeutralRequest, Tool, ToolChoice } from './neutral
 
 /** A client's generateContent body as a neutral request. */
 
+const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+
+/** The JSON of this API may write a number as a text. Throws Unsupported for what is none. */
 const numberAt = (object: JsonObject, name: string): number | undefined => {
   const value = at(object, name)
-  return typeof value === 'number' ? value : undefined
+  if (value === undefined || typeof value === 'number') return value
+  if (typeof value === 'string' && NUMBER.test(value)) return Number(value)
+  throw new Unsupported(`'generationConfig.${name}' must be a number`, `generationConfig.${name}`)
 }
 
 const toolOf = (declaration: JsonObject, losses: Losses): Tool => {

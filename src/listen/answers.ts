@@ -1,9 +1,10 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import { json, type LocalAnswer } from '../admin/local.ts'
+import { json, type LocalAnswer, shapeFor } from '../admin/local.ts'
 import type { ErrorBody } from '../dialects/shape.ts'
 import { answerEarly, type Unread } from '../reply/linger.ts'
 import { toldOn } from '../reply/told.ts'
-import type { Route } from '../routes.ts'
+import { GOOGLE_VERSIONS } from '../route-paths.ts'
+import type { Route, ShapeName } from '../routes.ts'
 
 /** What the door says by itself. */
 
@@ -39,13 +40,44 @@ export const NO_SOCKET = refused(
   'This address is not served over a WebSocket: send the request by POST, with stream: true for events.',
 )
 /** As FastAPI says it. */
-export const LOST: LocalAnswer = json({ detail: 'Not Found' }, 404)
+const LOST: LocalAnswer = json({ detail: 'Not Found' }, 404)
 const WRONG_METHOD: LocalAnswer = json({ detail: 'Method Not Allowed' }, 405)
 
 export const wrongMethod = (allowed: readonly string[]): LocalAnswer => ({
   ...WRONG_METHOD,
   headers: { ...WRONG_METHOD.headers, allow: allowed.join(', ') },
 })
+
+const GOOGLES: readonly string[] = GOOGLE_VERSIONS.map(root => `${root}/`)
+
+/** Whose clients ask at an address that nobody serves. */
+const askedBy = ({ headers }: IncomingMessage, path: string): ShapeName => {
+  if (path.startsWith('/v1/messages')) return 'messages'
+  return GOOGLES.some(root => path.startsWith(root)) ? 'gemini' : shapeFor(headers)
+}
+
+const LONGEST_PATH = 200
+
+/** An address that nobody serves, or not by this method, in the dialect of whoever asks. */
+export const nowhere = (
+  request: IncomingMessage,
+  path: string,
+  { allowed, callId }: { readonly allowed: readonly string[]; readonly callId: string },
+): LocalAnswer => {
+  const shape = askedBy(request, path)
+  // Google's addresses hold the method's name: another one is another address.
+  const answer = allowed.length > 0 && shape !== 'gemini' ? wrongMethod(allowed) : LOST
+  // Clients of LiteLLM read FastAPI's words.
+  if (shape === 'resource') return answer
+  const message = `This gateway does not serve ${request.method} ${path.slice(0, LONGEST_PATH)}.`
+  const error = { message, type: 'invalid_request_error', param: null, code: null }
+  const { status, document, headers } = toldOn(shape, error, {
+    status: answer.status,
+    failure: undefined,
+    callId,
+  })
+  return { status, headers: { ...answer.headers, ...headers }, body: JSON.stringify(document) }
+}
 
 const VERSION = refused(505, 'The gateway speaks HTTP/1.1.')
 const CODING = refused(501, 'The only transfer-encoding that is supported is chunked.')

@@ -10,17 +10,7 @@ import { endpointMethods, endpointRoute, NATIVE_ROUTES } from '../passthrough/ro
 import { limitPatience } from '../reply/patience.ts'
 import { ROUTES, type Route } from '../routes.ts'
 import { Departure } from '../signal.ts'
-import {
-  CLOSING,
-  EXPECTATION,
-  FULL,
-  improper,
-  inDialectOf,
-  LOST,
-  NO_SOCKET,
-  send,
-  wrongMethod,
-} from './answers.ts'
+import { CLOSING, EXPECTATION, FULL, improper, inDialectOf, NO_SOCKET, nowhere, send } from './answers.ts'
 import { isPreflight, openToBrowsers, preflight } from './cors.ts'
 import { answerMalformed } from './malformed.ts'
 import { type Found, modelPaths } from './model-paths.ts'
@@ -218,7 +208,7 @@ export const listener = (house: House, traffic: Traffic): Server => {
       return admit(endpoint.route, { request, response, path, query, params: { '*': endpoint.rest } })
     const others = methods(path)
     const allowed = others.length > 0 ? others : endpointMethods(house.config(), path)
-    tell({ request, response }, allowed.length > 0 ? wrongMethod(allowed) : LOST, house)
+    tell({ request, response }, nowhere(request, path, { allowed, callId: callIdOf(request) }), house)
   }
   const options = {
     keepAliveTimeout: KEEP_ALIVE_MS,

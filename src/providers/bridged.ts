@@ -5,7 +5,7 @@ import { DOORS } from '../dialects/doors.ts'
 import { decodingFreshIds } from '../dialects/fresh-ids.ts'
 import { collectLosses, type Losses } from '../dialects/losses.ts'
 import { meaningful } from '../dialects/meaning.ts'
-import type { Asked, Door, NeutralRequest, Target, Upstream } from '../dialects/neutral.ts'
+import type { Asked, Dialect, Door, NeutralRequest, Target, Upstream } from '../dialects/neutral.ts'
 import { decodingOwnNames, withFittingNames } from '../dialects/tool-names.ts'
 import { applyEdits, joinSegments, type Warning } from '../wire/edit.ts'
 import type { JsonObject } from '../wire/json.ts'
@@ -85,11 +85,23 @@ export const settledLosses = (
   return [...warnings, ...gone]
 }
 
+/** Where each dialect has its conversation. */
+const CONVERSATION: Readonly<Partial<Record<Dialect, string>>> = { responses: 'input', gemini: 'contents' }
+
+/** Some dialects would have a first word put into an empty conversation: nobody has asked for that answer. */
+const refuseSilence = ({ turns }: NeutralRequest, { dialect }: Door, ask: Ask): void => {
+  if (turns.length > 0 || ask.compaction !== undefined) return
+  const name = CONVERSATION[dialect] ?? 'messages'
+  throw new Unsupported(`'${name}' is empty: there is nothing to be answered`, name)
+}
+
 /** Throws Unsupported: for what cannot be carried, and with drop_params off for a lost parameter that carries meaning. */
 export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: string): Bridged => {
   refuseGeo(ask, provider)
   const losses = collectLosses()
-  const request = readAs(doorOf(ask, provider), ask, requestOf(ask, provider), losses)
+  const door = doorOf(ask, provider)
+  const request = readAs(door, ask, requestOf(ask, provider), losses)
+  refuseSilence(request, door, ask)
   const body = upstream.write(withFittingNames(request, upstream), target, losses)
   const warnings = settledLosses(ask, losses, { provider, dialect: upstream.dialect })
   return { body: bytesOf(body), warnings }
