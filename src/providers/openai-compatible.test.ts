@@ -353,7 +353,11 @@ describe('the registry', () => {
       const info = { mode: undefined, supportedEndpoints: ['/v1/responses'] }
       const connection = connectTo(providers[name], { key: 'k', apiBase: 'https://h/v1', info })
       for (const route of ROUTES) {
-        const body = route.shape === 'gemini' ? { body: jsonBody('{"contents":[]}') } : {}
+        const asked = {
+          gemini: '{"contents":[{"parts":[{"text":"Hi"}]}]}',
+          messages: '{"messages":[{"role":"user","content":"Hi"}]}',
+        }[route.shape as string]
+        const body = asked === undefined ? {} : { body: jsonBody(asked) }
         const draft = connection.draft(askFor(route.name, { params, dropParams: true, ...body }))
         assert.doesNotMatch(draft.path, /:/)
         headersOf(draft.headers)
