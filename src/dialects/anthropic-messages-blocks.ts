@@ -3,8 +3,8 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { textOfInput } from './anthropic-messages-common.ts'
 import { tellBlock, tellMessage } from './anthropic-messages-members.ts'
 import type { Losses } from './losses.ts'
-import type { CacheMark, MediaPart, Part, ResultPart, TextPart, Turn } from './neutral.ts'
-import { listOf, textOf } from './read-json.ts'
+import type { CacheMark, MediaPart, Part, ResultPart, Source, TextPart, Turn } from './neutral.ts'
+import { listOf, spelled, textOf } from './read-json.ts'
 
 /** Content blocks of a request as neutral parts. */
 
@@ -19,6 +19,13 @@ export const cacheOf = ({ cache_control: control }: JsonObject): { readonly cach
 
 const textPart = (text: string, block: JsonObject): TextPart => ({ kind: 'text', text, ...cacheOf(block) })
 
+/** A member that is a text. Throws Unsupported, naming it, where it is none. */
+export const needed = (object: JsonObject, name: string, path: string): string => {
+  const value = object[name]
+  if (typeof value === 'string') return value
+  throw new Unsupported(`'${path}.${name}' must be a text`, `${path}.${name}`)
+}
+
 const noBlock = (path: string): never => {
   throw new Unsupported(`'${path}' is no content block`, path)
 }
@@ -30,17 +37,27 @@ const foreignFile = (path: string): never => {
   )
 }
 
+const bytesIn = (source: JsonObject, path: string): Extract<Source, { kind: 'bytes' }> => ({
+  kind: 'bytes',
+  mime: needed(source, 'media_type', `${path}.source`),
+  base64: needed(source, 'data', `${path}.source`),
+})
+
+const addressIn = (source: JsonObject, path: string): Source => ({
+  kind: 'url',
+  url: needed(source, 'url', `${path}.source`),
+})
+
 const imagePart = (block: JsonObject, path: string): MediaPart => {
   const source = isObject(block.source) ? block.source : noBlock(path)
   const cache = cacheOf(block)
   if (source.type === 'base64')
     return {
       kind: 'image',
-      source: { kind: 'bytes', mime: String(source.media_type), base64: String(source.data) },
+      source: bytesIn(source, path),
       ...cache,
     }
-  if (source.type === 'url')
-    return { kind: 'image', source: { kind: 'url', url: String(source.url) }, ...cache }
+  if (source.type === 'url') return { kind: 'image', source: addressIn(source, path), ...cache }
   return source.type === 'file' ? foreignFile(path) : noBlock(path)
 }
 
@@ -73,15 +90,15 @@ const documentParts = (block: JsonObject, path: string, reader: Reader): (TextPa
     case 'base64':
       return file({
         kind: 'file',
-        source: { kind: 'bytes', mime: String(source.media_type), base64: String(source.data) },
+        source: bytesIn(source, path),
         ...name,
         ...cache,
       })
     case 'url':
-      return file({ kind: 'file', source: { kind: 'url', url: String(source.url) }, ...name, ...cache })
+      return file({ kind: 'file', source: addressIn(source, path), ...name, ...cache })
     case 'text':
       // Plain text can be read anywhere, a document of plain text hardly anywhere.
-      return [textPart(quoted([title, context], String(source.data)), block)]
+      return [textPart(quoted([title, context], needed(source, 'data', `${path}.source`)), block)]
     case 'content': {
       const inner = markedLast(contentParts(source.content, `${path}.source.content`, reader), block)
       const heading = quoted([title, context], '')
@@ -117,7 +134,7 @@ const contentPart = (block: Json, path: string, reader: Reader): (TextPart | Med
     }
     case 'tool_reference':
       reader.losses.warn('messages[].content[].tool_reference', 'every tool is given from the start')
-      return [{ kind: 'text', text: String(block.tool_name) }]
+      return [{ kind: 'text', text: needed(block, 'tool_name', path) }]
     default:
       return undefined
   }
@@ -145,7 +162,7 @@ const unknownBlock = (block: Json, path: string, { losses }: Reader): [] => {
 }
 
 const resultPart = (block: JsonObject, path: string, reader: Reader): ResultPart => {
-  const id = String(block.tool_use_id)
+  const id = needed(block, 'tool_use_id', path)
   return {
     kind: 'result',
     id,
@@ -165,7 +182,7 @@ const partsOf = (block: Json, path: string, reader: Reader): Part[] => {
       // Read with the request's own tools.
       return []
     case 'tool_use': {
-      const [id, name] = [String(block.id), String(block.name)]
+      const [id, name] = [needed(block, 'id', path), needed(block, 'name', path)]
       reader.calls.set(id, name)
       return [{ kind: 'call', id, name, input: textOfInput(block.input), ...cacheOf(block) }]
     }
@@ -182,7 +199,7 @@ const partsOf = (block: Json, path: string, reader: Reader): Part[] => {
         {
           kind: 'reasoning',
           text: '',
-          sealed: { issuer: 'messages', payload: String(block.data), redacted: true },
+          sealed: { issuer: 'messages', payload: needed(block, 'data', path), redacted: true },
         },
       ]
     case 'compaction':
@@ -234,7 +251,7 @@ export const turnsOf = (messages: Json | undefined, losses: Losses): Turn[] => {
   const turns = list.map((message, at): Turn | undefined => {
     if (at < compacted || (at < lastAsked && isCleared(message))) return undefined
     const path = `messages[${at}]`
-    if (!isObject(message) || !ROLES.has(String(message.role)))
+    if (!isObject(message) || !ROLES.has(spelled(message.role)))
       throw new Unsupported(`'${path}' is no message of a user, an assistant or the system`, path)
     tellMessage(message, losses)
     const role = message.role as Turn['role']

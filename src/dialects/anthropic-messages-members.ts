@@ -1,5 +1,6 @@
 import type { JsonObject } from '../wire/json.ts'
 import type { Losses } from './losses.ts'
+import { spelled } from './read-json.ts'
 
 /** Which members of messages and their blocks are read; every other one is told by its name. */
 
@@ -35,7 +36,7 @@ const BECAUSE = 'only Anthropic knows it'
 
 /** Blocks of other types are told, or refused, as a whole. */
 export const tellBlock = (block: JsonObject, losses: Losses): void => {
-  const members = known.get(String(block.type))
+  const members = known.get(spelled(block.type))
   if (members === undefined) return
   for (const [key, value] of Object.entries(block))
     if (!members.has(key) && value !== null && !isDirect(key, value))

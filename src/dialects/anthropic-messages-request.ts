@@ -114,7 +114,7 @@ const restOf = (body: JsonObject, losses: Losses): JsonObject => {
     if (READ.has(key) || value === null) continue
     const empty = Array.isArray(value) && value.length === 0
     if (OWN.includes(key) && !empty) throw new Unsupported(`'${key}' is known to Anthropic only`, key)
-    if (ASIDE[key] !== undefined) losses.warn(key, ASIDE[key])
+    if (Object.hasOwn(ASIDE, key)) losses.warn(key, ASIDE[key] ?? '')
     else if (!empty) rest[key] = value
   }
   return rest

@@ -1,9 +1,9 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { cacheOf } from './anthropic-messages-blocks.ts'
+import { cacheOf, needed } from './anthropic-messages-blocks.ts'
 import type { Losses } from './losses.ts'
 import type { Tool, ToolChoice } from './neutral.ts'
-import { listOf, objectOf, textOf } from './read-json.ts'
+import { listOf, objectOf, spelled, textOf } from './read-json.ts'
 
 /** The tools of a Messages request and the choice among them. */
 
@@ -26,7 +26,7 @@ const toolOf = (tool: Json, path: string, losses: Losses): Tool[] => {
       return []
     }
     throw new Unsupported(
-      `the tool of type '${String(type)}' is run by Anthropic ('${path}.type')`,
+      `the tool of type '${spelled(type)}' is run by Anthropic ('${path}.type')`,
       `${path}.type`,
     )
   }
@@ -35,7 +35,7 @@ const toolOf = (tool: Json, path: string, losses: Losses): Tool[] => {
   const description = textOf(tool.description)
   return [
     {
-      name: String(tool.name),
+      name: needed(tool, 'name', path),
       ...(description === undefined ? {} : { description }),
       schema: objectOf(tool.input_schema) ?? { type: 'object', properties: {} },
       ...(typeof tool.strict === 'boolean' ? { strict: tool.strict } : {}),
@@ -68,7 +68,7 @@ const change = (
       tools.set(added.name, added)
   } else if (tool.type !== 'tool_reference') {
     losses.warn(
-      `messages[].content[].${String(block.type)}`,
+      `messages[].content[].${spelled(block.type)}`,
       'it is about tools of a server that only Anthropic asks',
     )
   } else if (block.type === 'tool_removal') tools.delete(name)
@@ -97,8 +97,11 @@ export const toolsIn = (body: JsonObject, losses: Losses): readonly Tool[] => {
 export const toolChoiceOf = (choice: Json | undefined): ToolChoice | undefined => {
   if (choice === undefined || choice === null) return undefined
   const { type, name } = objectOf(choice) ?? {}
-  if (type === 'tool') return { kind: 'tool', name: String(name) }
+  if (type === 'tool') return { kind: 'tool', name: needed({ name: name ?? null }, 'name', 'tool_choice') }
   if (type === 'any') return { kind: 'required' }
   if (type === 'none' || type === 'auto') return { kind: type }
-  throw new Unsupported(`the choice of type '${String(type)}' is known to Anthropic only`, 'tool_choice.type')
+  throw new Unsupported(
+    `the choice of type '${spelled(type)}' is known to Anthropic only`,
+    'tool_choice.type',
+  )
 }

@@ -211,7 +211,7 @@ const putRest = (rest: JsonObject, into: Body, target: Target, losses: Losses): 
   for (const [key, value] of Object.entries(rest)) {
     if (isDefault(key, value)) continue
     if (OWN.has(key) || target.allowedParams.includes(key)) into[key] = value
-    else if (ASIDE[key] !== undefined) losses.warn(key, ASIDE[key])
+    else if (Object.hasOwn(ASIDE, key)) losses.warn(key, ASIDE[key] ?? '')
     else losses.lose(key)
   }
 }

@@ -84,7 +84,7 @@ const otherParameters = (request: NeutralRequest, target: Target, losses: Losses
     else if (target.allowedParams.includes(name)) fields[name] = value
     else if (Object.hasOwn(HARMLESS, name)) losses.warn(name, HARMLESS[name] ?? '')
     else if (PUBLISHED.has(name)) {
-      if (NOTHING[name]?.(value) !== true) losses.lose(name)
+      if (!(Object.hasOwn(NOTHING, name) && NOTHING[name]?.(value) === true)) losses.lose(name)
     } else fields[name] = value
   }
   return { native, fields }

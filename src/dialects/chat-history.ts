@@ -5,7 +5,7 @@ import { cacheIn, present, readContent } from './chat-parts.ts'
 import { readReasoning, sealOfCall } from './chat-thoughts.ts'
 import type { Losses } from './losses.ts'
 import type { CallPart, Part, ResultPart, Turn } from './neutral.ts'
-import { objectOf, textOf } from './read-json.ts'
+import { objectOf, spelled, textOf } from './read-json.ts'
 
 /** Messages of Chat Completions as turns. Each message is one turn: its place tells it from the others in errors. */
 
@@ -40,16 +40,16 @@ const KNOWN = new Set([
   'provider_specific_fields',
 ])
 
-const LOST: Readonly<Record<string, string>> = {
-  audio: 'an earlier audio answer is known to its provider only',
-  name: 'only chat has names of participants',
-}
+const LOST: ReadonlyMap<string, string> = new Map([
+  ['audio', 'an earlier audio answer is known to its provider only'],
+  ['name', 'only chat has names of participants'],
+])
 
 const tellUnknown = (message: JsonObject, { losses }: Story): void => {
   for (const [key, value] of Object.entries(message)) {
     const known =
       KNOWN.has(key) || (key === 'name' && (message.role === 'tool' || message.role === 'function'))
-    if (!known && present(value)) losses.warn(`messages[].${key}`, LOST[key] ?? 'only chat has it')
+    if (!known && present(value)) losses.warn(`messages[].${key}`, LOST.get(key) ?? 'only chat has it')
   }
 }
 
@@ -161,7 +161,7 @@ const readMessage = (message: Json, index: number, story: Story): Turn => {
       return readFunction(message, path, story)
     default:
       throw new Unsupported(
-        `a message of role '${String(message.role)}' cannot be translated (${path})`,
+        `a message of role '${spelled(message.role)}' cannot be translated (${path})`,
         `${path}.role`,
       )
   }

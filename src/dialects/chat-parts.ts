@@ -2,7 +2,7 @@ import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { CacheMark, MediaPart, Part, Source, TextPart } from './neutral.ts'
 import { fileName } from './openai-limits.ts'
-import { objectOf, textOf } from './read-json.ts'
+import { objectOf, spelled, textOf } from './read-json.ts'
 
 /** Content parts of Chat Completions, both ways. */
 
@@ -89,7 +89,7 @@ const readPart = (part: Json, path: string): TextPart | MediaPart | (Part & { ki
       return readAudio(part, path)
     default:
       throw new Unsupported(
-        `content of type '${String(part.type)}' cannot be translated (${path})`,
+        `content of type '${spelled(part.type)}' cannot be translated (${path})`,
         `${path}.type`,
       )
   }

@@ -5,7 +5,7 @@ import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
 import { strictness } from './openai-limits.ts'
-import { listOf, objectOf, textOf } from './read-json.ts'
+import { listOf, objectOf, spelled, textOf } from './read-json.ts'
 
 /** Tools of Chat Completions and the choice among them, both ways. */
 
@@ -41,7 +41,7 @@ const readTool = (tool: Json, path: string): Tool => {
   const custom = own.type === 'custom' ? objectOf(own.custom) : undefined
   if (made !== undefined) return { ...readFunction(made), ...cacheIn(own) }
   if (custom !== undefined) return { ...readCustom(custom), ...cacheIn(own) }
-  const type = isObject(tool) ? String(tool.type) : typeof tool
+  const type = isObject(tool) ? spelled(tool.type) : typeof tool
   throw new Unsupported(`a tool of type '${type}' cannot be translated (${path})`, `${path}.type`)
 }
 

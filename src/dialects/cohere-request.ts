@@ -126,7 +126,7 @@ const restMembers = (rest: JsonObject, target: Target, losses: Losses): JsonObje
     if (value === null) continue
     if (NATIVE.has(name) || target.allowedParams.includes(name)) found[name] = value
     else if (HARMLESS.has(name)) losses.warn(name, 'Cohere has nothing like it')
-    else if (NOTHING[name]?.(value) !== true) losses.lose(name)
+    else if (!(Object.hasOwn(NOTHING, name) && NOTHING[name]?.(value) === true)) losses.lose(name)
   }
   return found
 }

@@ -7,6 +7,7 @@ import { at, camelOf, listAt, objectAt, textAt } from './gemini-words.ts'
 import { isOffer, NOT_OFFERED } from './hosted-tools.ts'
 import type { Losses } from './losses.ts'
 import type { Effort, Format, NeutralRequest, Tool, ToolChoice } from './neutral.ts'
+import { spelled } from './read-json.ts'
 
 /** A client's generateContent body as a neutral request. */
 
@@ -156,7 +157,7 @@ const refuseModalities = (config: JsonObject): void => {
   const other = listAt(config, 'responseModalities').find(one => one !== 'TEXT')
   if (other !== undefined)
     throw new Unsupported(
-      `no other dialect answers with ${String(other)}`,
+      `no other dialect answers with ${spelled(other)}`,
       'generationConfig.responseModalities',
     )
 }

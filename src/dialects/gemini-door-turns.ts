@@ -170,11 +170,11 @@ const partsOf = (content: JsonObject, path: string, reader: Reader): readonly Pa
   })
 }
 
-const ROLES: Readonly<Record<string, Turn['role']>> = {
-  model: 'assistant',
-  assistant: 'assistant',
-  system: 'system',
-}
+const ROLES: ReadonlyMap<string, Turn['role']> = new Map([
+  ['model', 'assistant'],
+  ['assistant', 'assistant'],
+  ['system', 'system'],
+])
 
 /** Ids that the client wrote: what is made must not be one of them. */
 const givenIds = (contents: readonly Json[]): ReadonlySet<string> =>
@@ -198,7 +198,7 @@ export const turnsOf = (contents: Json | undefined, losses: Losses): readonly Tu
     const path = `contents[${index}]`
     if (!isObject(content)) throw new Unsupported(`'${path}' is no content`, path)
     tellMembers(content, 'contents[]', losses)
-    const role = ROLES[textAt(content, 'role') ?? 'user'] ?? 'user'
+    const role = ROLES.get(textAt(content, 'role') ?? '') ?? 'user'
     // What an earlier turn left unanswered is not answered any more.
     if (role === 'assistant' && before !== 'assistant') reader.pairing.open = []
     before = role

@@ -209,7 +209,7 @@ const restMembers = (rest: JsonObject, target: Target, losses: Losses): JsonObje
     if (native !== undefined) found[native] = value
     else if (target.allowedParams.includes(name)) found[name] = value
     else if (HARMLESS.has(name)) losses.warn(name, 'Gemini has nothing like it')
-    else if (NEUTRAL[name]?.(value) !== true) losses.lose(name)
+    else if (!(Object.hasOwn(NEUTRAL, name) && NEUTRAL[name]?.(value) === true)) losses.lose(name)
   }
   return found
 }

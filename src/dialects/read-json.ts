@@ -8,6 +8,10 @@ import type { Sight, StreamEvent, Usage } from './shape.ts'
 export const textOf = (value: Json | undefined): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined
 
+/** A value of any kind within a sentence. */
+export const spelled = (value: Json | undefined): string =>
+  typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
+
 export const listOf = (value: Json | undefined): readonly Json[] | undefined =>
   Array.isArray(value) ? value : undefined
 

@@ -2,6 +2,7 @@ import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { Losses } from './losses.ts'
 import type { CallPart, Part, ReasoningPart, ResultPart, Sealed, Turn } from './neutral.ts'
+import { spelled } from './read-json.ts'
 import { readContent, readOutput } from './responses-parts.ts'
 import { nativeSeal, openSeal } from './responses-seal.ts'
 import { nameOf } from './responses-tools.ts'
@@ -42,17 +43,17 @@ const hear = ({ turns }: Story, part: ResultPart): void => {
   else turns.push({ role: 'user', parts: [part], spoke: false })
 }
 
-const ROLES: Readonly<Record<string, Turn['role']>> = {
-  user: 'user',
-  assistant: 'assistant',
-  system: 'system',
-  developer: 'system',
-}
+const ROLES: ReadonlyMap<Json | undefined, Turn['role']> = new Map([
+  ['user', 'user'],
+  ['assistant', 'assistant'],
+  ['system', 'system'],
+  ['developer', 'system'],
+])
 
 const message = (item: JsonObject, path: string, story: Story): void => {
-  const role = ROLES[String(item.role)]
+  const role = ROLES.get(item.role)
   if (role === undefined)
-    throw new Unsupported(`no message has the role '${String(item.role)}'`, `${path}.role`)
+    throw new Unsupported(`no message has the role '${spelled(item.role)}'`, `${path}.role`)
   const parts = readContent(item.content, `${path}.content`, story.losses)
   if (role === 'assistant') speak(story, parts, true)
   else story.turns.push({ role, parts: [...parts], spoke: false })
@@ -155,16 +156,16 @@ const EVENTS: ReadonlySet<string> = new Set([
 /** A deed or an event as words: the model knows what happened, though it cannot do it again. */
 const told = (item: JsonObject): string => {
   const facts = Object.fromEntries(Object.entries(item).filter(([key]) => !BOOKKEEPING.has(key)))
-  return `[${String(item.type)}] ${JSON.stringify(facts)}`
+  return `[${spelled(item.type)}] ${JSON.stringify(facts)}`
 }
 
 const screenshot = (item: JsonObject, path: string, losses: Losses): readonly Part[] => [
-  { kind: 'text', text: `[${String(item.type)}]` },
+  { kind: 'text', text: `[${spelled(item.type)}]` },
   ...readOutput(item.output, `${path}.output`, losses),
 ]
 
 const hosted = (item: JsonObject, path: string, story: Story): void => {
-  const type = String(item.type)
+  const type = spelled(item.type)
   if (DROPPED.has(type)) return story.losses.warn(`input[].type=${type}`, 'it lists tools of the provider')
   story.losses.warn(`input[].type=${type}`, 'told as text')
   // A message of its own: what is said next is not its end.

@@ -3,6 +3,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { Losses } from './losses.ts'
 import type { CacheMark, MediaPart, Part, Source, TextPart } from './neutral.ts'
 import { fileName, mimeOf } from './openai-limits.ts'
+import { spelled } from './read-json.ts'
 
 /** Content parts of Responses messages and tool outputs, both ways. */
 
@@ -100,7 +101,7 @@ const readPart = (
       return audioOf(part, path)
     default:
       throw new Unsupported(
-        `'${path}' is of a kind that only Responses has: ${String(part.type)}`,
+        `'${path}' is of a kind that only Responses has: ${spelled(part.type)}`,
         `${path}.type`,
       )
   }

@@ -2,6 +2,7 @@ import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { Losses } from './losses.ts'
 import type { Effort, Format, NeutralRequest, Turn } from './neutral.ts'
+import { spelled } from './read-json.ts'
 import { readInput } from './responses-history.ts'
 import { readToolChoice, readTools } from './responses-tools.ts'
 
@@ -21,7 +22,7 @@ const readFormat = (format: Json | undefined): Format | undefined => {
   if (format.type === 'json_object') return { kind: 'json' }
   if (format.type !== 'json_schema')
     throw new Unsupported(
-      `only Responses has text in the format '${String(format.type)}'`,
+      `only Responses has text in the format '${spelled(format.type)}'`,
       'text.format.type',
     )
   return {
@@ -60,7 +61,7 @@ const readInclude = (include: Json, draft: Draft, losses: Losses): void => {
   for (const name of Array.isArray(include) ? include : []) {
     if (name === 'message.output_text.logprobs') draft.logprobs ??= 0
     else if (name !== 'reasoning.encrypted_content')
-      losses.warn(`include: ${String(name)}`, 'only Responses has it')
+      losses.warn(`include: ${spelled(name)}`, 'only Responses has it')
   }
 }
 

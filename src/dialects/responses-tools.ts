@@ -5,6 +5,7 @@ import { isOffer, NOT_OFFERED } from './hosted-tools.ts'
 import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
 import { strictness } from './openai-limits.ts'
+import { spelled } from './read-json.ts'
 
 /** Tools and the choice among them, both ways. */
 
@@ -103,7 +104,7 @@ const readList = (tools: readonly Json[], path: string, { losses, own, named }: 
     const name = textOf(tool.name)
     if ((tool.type === 'function' || tool.type === 'custom') && name !== undefined)
       return [readTool(tool, named(name), losses)]
-    const type = String(tool.type)
+    const type = spelled(tool.type)
     if (isOffer(type, own)) {
       losses.warn(`tools[].type ${type}`, NOT_OFFERED)
       return []
@@ -126,7 +127,7 @@ const readAllowed = (choice: JsonObject): ToolChoice => {
     const name =
       isObject(tool) && (tool.type === 'function' || tool.type === 'custom') ? nameOf(tool) : undefined
     if (name !== undefined) return name
-    const type = isObject(tool) ? String(tool.type) : typeof tool
+    const type = isObject(tool) ? spelled(tool.type) : typeof tool
     throw new Unsupported(
       `tool_choice allows the built-in tool '${type}'`,
       `tool_choice.tools[${index}].type`,
@@ -143,7 +144,10 @@ export const readToolChoice = (choice: Json | undefined): ToolChoice | undefined
   const name = nameOf(choice)
   if ((choice.type === 'function' || choice.type === 'custom') && name !== undefined)
     return { kind: 'tool', name }
-  throw new Unsupported(`tool_choice asks for the built-in tool '${String(choice.type)}'`, 'tool_choice.type')
+  throw new Unsupported(
+    `tool_choice asks for the built-in tool '${spelled(choice.type)}'`,
+    'tool_choice.type',
+  )
 }
 
 /** Chat has an object of its own around a grammar. */
