@@ -17,6 +17,8 @@ export type Traits = {
   readonly bothSampling: boolean
   /** output_config.format and strict tools. */
   readonly structured: boolean
+  /** A conversation may end with the beginning of the answer. Source: Anthropic's guide for moving to 4.6. */
+  readonly prefill: boolean
   /** Tokens that an answer may have at most, where the client names no limit: other APIs have none by default. */
   readonly longest: number
 }
@@ -43,6 +45,7 @@ const OTHER: Traits = {
   sampling: true,
   bothSampling: true,
   structured: false,
+  prefill: true,
   longest: 4096,
 }
 
@@ -67,6 +70,7 @@ export const traitsOf = (model: string): Traits => {
     sampling: generation < 4.7,
     bothSampling: generation < 4.1,
     structured: generation >= 4.5 || /claude-opus-4-1/.test(model),
+    prefill: generation < 4.6,
     longest: longestOf(generation),
   }
 }

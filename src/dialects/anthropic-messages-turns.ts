@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../wire/json.ts'
 import { CALL_ID, inputOf, RAW_ARGUMENTS } from './anthropic-messages-common.ts'
 import { fittingId } from './call-ids.ts'
 import { inputObject } from './custom-tools.ts'
-import { FIRST_WORD, tellFirstWord } from './first-word.ts'
+import { FIRST_WORD, tellFirstWord, tellLastWord } from './first-word.ts'
 import type { Losses } from './losses.ts'
 import type {
   CacheMark,
@@ -244,28 +244,39 @@ const trimmed = (content: readonly JsonObject[]): readonly JsonObject[] =>
       : block,
   )
 
+const ended = (messages: readonly JsonObject[], losses: Losses): readonly JsonObject[] => {
+  if (messages.at(-1)?.role !== 'assistant') return messages
+  tellLastWord(losses)
+  return [...messages, { role: 'user', content: [{ type: 'text', text: FIRST_WORD }] }]
+}
+
 const systemBlocks = ({ parts }: Turn): JsonObject[] =>
   parts.flatMap(part => (part.kind === 'text' ? textBlocks(part.text, part.cache) : []))
 
-/** What the system says first is the system prompt; later it is said where it stands. */
-export const conversationOf = (turns: readonly Turn[], losses: Losses): Conversation => {
+/** What the system says first is the system prompt; later it is said where it stands. `prefill`: the end may be an answer's beginning. */
+export const conversationOf = (turns: readonly Turn[], prefill: boolean, losses: Losses): Conversation => {
   const found = turns.findIndex(({ role }) => role !== 'system')
   const begins = found === -1 ? turns.length : found
   const writer = new Writer(losses)
   for (const turn of paired(turns.slice(begins), losses)) writer.add(turn)
-  return { system: turns.slice(0, begins).flatMap(systemBlocks), messages: writer.done() }
+  const messages = writer.done()
+  return {
+    system: turns.slice(0, begins).flatMap(systemBlocks),
+    messages: prefill ? messages : ended(messages, losses),
+  }
 }
 
 const typesIn = (message: JsonObject | undefined): readonly Json[] =>
   Array.isArray(message?.content) ? (message.content as JsonObject[]).map(block => block.type ?? null) : []
 
 /**
- * The model is in the middle of its tools, and what it thought before them is not there: with a budget for thinking
- * the API would refuse to go on.
+ * The model is in the middle of its tools, or of its answer, and what it thought before is not there: with a budget for
+ * thinking the API would refuse to go on.
  */
 export const lacksThinking = (messages: readonly JsonObject[]): boolean => {
   const last = messages.findLast(({ role }) => role === 'assistant')
-  if (last === undefined || !typesIn(messages.at(-1)).includes('tool_result')) return false
+  const begun = messages.at(-1) === last
+  if (last === undefined || !(begun || typesIn(messages.at(-1)).includes('tool_result'))) return false
   const [first] = typesIn(last)
   return first !== 'thinking' && first !== 'redacted_thinking'
 }

@@ -77,7 +77,7 @@ const thinkingOf = (request: NeutralRequest, into: Body, traits: Traits, losses:
   }
   if (isForced(request.toolChoice)) return without('a model that has to call a tool cannot think first')
   if (thinking.budget !== undefined && lacksThinking(into.messages as readonly JsonObject[]))
-    return without('what was thought before these tool calls is not there')
+    return without('what was thought before these tool calls, or this beginning of an answer, is not there')
   return thinking
 }
 
@@ -248,7 +248,7 @@ const onlyText = (system: readonly JsonObject[]): Json => {
  */
 export const writeMessagesRequest = (request: NeutralRequest, target: Target, losses: Losses): JsonObject => {
   const traits = traitsOf(target.model)
-  const { system, messages } = conversationOf(request.turns, losses)
+  const { system, messages } = conversationOf(request.turns, traits.prefill, losses)
   const into: Body = { model: target.model, messages }
   const output: Body = {}
   const thinking = thinkingOf(request, into, traits, losses)

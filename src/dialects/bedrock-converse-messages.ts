@@ -4,7 +4,7 @@ import { mediaBlock } from './bedrock-converse-media.ts'
 import type { Traits } from './bedrock-converse-models.ts'
 import { fittingId, type IdRule, idRuleFor } from './call-ids.ts'
 import { inputObject } from './custom-tools.ts'
-import { FIRST_WORD, tellFirstWord } from './first-word.ts'
+import { FIRST_WORD, tellFirstWord, tellLastWord } from './first-word.ts'
 import type { Losses } from './losses.ts'
 import type {
   CacheMark,
@@ -192,6 +192,12 @@ const begun = (messages: readonly JsonObject[], losses: Losses): readonly JsonOb
   return [{ role: 'user', content: [{ text: FIRST_WORD }] }, ...messages]
 }
 
+const ended = (messages: readonly JsonObject[], { traits, losses }: Telling): readonly JsonObject[] => {
+  if (traits.prefill || messages.at(-1)?.role !== 'assistant') return messages
+  tellLastWord(losses)
+  return [...messages, { role: 'user', content: [{ text: FIRST_WORD }] }]
+}
+
 export type MessageOptions = {
   readonly model: string
   readonly traits: Traits
@@ -230,5 +236,5 @@ export const toMessages = (
       else message.content.push(...assistantBlocks(part, placed(at), telling))
     })
   })
-  return { system, turns: begun(merged(messages), losses) }
+  return { system, turns: ended(begun(merged(messages), losses), telling) }
 }

@@ -21,6 +21,8 @@ export type Traits = {
   readonly thinking: 'budget' | 'adaptive' | 'none'
   /** temperature, top_p and top_k may be set; `one`: one of the first two. */
   readonly sampling: 'both' | 'one' | 'none'
+  /** A conversation may end with the beginning of the answer. */
+  readonly prefill: boolean
 }
 
 const STRUCTURED =
@@ -62,5 +64,6 @@ export const traitsOf = (model: string): Traits => {
     marks: tools || (model.startsWith('arn:') && !model.includes('foundation-model')),
     thinking: claude === undefined ? 'none' : thinkingOf(claude),
     sampling: claude === undefined ? 'both' : samplingOf(claude),
+    prefill: claude?.prefill ?? true,
   }
 }

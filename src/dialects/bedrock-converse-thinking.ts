@@ -27,14 +27,18 @@ export const isForced = ({ toolChoice: choice }: NeutralRequest): boolean =>
 export const wantsThinking = ({ effort, thinkingTokens }: NeutralRequest): boolean =>
   effort === undefined ? thinkingTokens !== undefined : effort !== 'none'
 
+const thinksFirst = (turn: JsonObject | undefined): boolean =>
+  objectOf(listOf(turn?.content)?.[0])?.reasoningContent !== undefined
+
 /**
- * In the middle of a tool's round trip Claude takes a budget only when what it thought before the calls comes back, and
+ * In the middle of its answer, or of a tool's round trip Claude takes a budget only when what it thought before the calls comes back, and
  * what another provider thought cannot.
  */
 const lacksThoughts = (turns: readonly JsonObject[]): boolean => {
   const [before, last] = [turns.at(-2), turns.at(-1)]
+  if (last?.role === 'assistant') return !thinksFirst(last)
   const answers = (listOf(last?.content) ?? []).some(block => objectOf(block)?.toolResult !== undefined)
-  return answers && objectOf(listOf(before?.content)?.[0])?.reasoningContent === undefined
+  return answers && !thinksFirst(before)
 }
 
 const budgetFor = (request: NeutralRequest, losses: Losses): JsonObject => {
@@ -70,7 +74,10 @@ const ofClaude = (
   }
   if (traits.thinking === 'adaptive') return adaptiveFor(request)
   if (lacksThoughts(turns)) {
-    losses.warn('reasoning_effort', 'what was thought before these tool calls is not there')
+    losses.warn(
+      'reasoning_effort',
+      'what was thought before these tool calls, or this beginning of an answer, is not there',
+    )
     return {}
   }
   return budgetFor(request, losses)

@@ -63,14 +63,15 @@ const rulesFor = (head: Head, route: RouteParameters): RouteParameters =>
     ? route
     : { ...route, parameters: { ...route.parameters, ...BETA_PARAMETERS } }
 
-/** Claude 4.6 and later think adaptively; later than that they take neither a budget nor sampling nor a prefill. */
+/** Claude 4.6 and later think adaptively and take no prefill; later than that they take neither a budget nor sampling. */
 export const modelRules = (model: string, scene: Pick<Scene, 'prefill' | 'vault'>): ModelRules => {
   const newest = /claude-(?:[a-z]+-(?:4-[7-9]|[5-9])|[a-z]+-preview)/.test(model)
+  const sixth = /claude-[a-z]+-4-6/.test(model)
   return {
     budgets: !newest,
-    adaptive: newest || /claude-[a-z]+-4-6/.test(model),
+    adaptive: newest || sixth,
     sampling: !newest,
-    prefill: scene.prefill === 'reject' ? false : !newest,
+    prefill: scene.prefill === 'reject' ? false : !newest && !sixth,
     reads: signature => scene.vault.open(signature) !== undefined,
   }
 }
