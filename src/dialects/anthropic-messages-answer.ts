@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { CALL_ID, inputOf, textOfInput, usageOf, writtenUsage } from './anthropic-messages-common.ts'
+import { FailedAnswer, NO_MEDIA } from './bridge.ts'
 import { fittingId } from './call-ids.ts'
 import { inputObject } from './custom-tools.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop, TextPart } from './neutral.ts'
@@ -129,13 +130,17 @@ const blocksOf = (part: Part): JsonObject[] => {
   switch (part.kind) {
     case 'text':
     case 'refusal':
-      return part.text === '' ? [] : [{ type: 'text', text: part.text }]
+      // A blank block would come back in the next turn, and be refused.
+      return part.text.trim() === '' ? [] : [{ type: 'text', text: part.text }]
     case 'call':
       return [callBlock(part, part.custom === true ? inputObject(part.input) : inputOf(part.input))]
     case 'reasoning':
       return thinkingBlock(part)
     case 'summary':
       return [{ type: 'compaction', content: part.text }]
+    case 'image':
+    case 'audio':
+      throw new FailedAnswer(NO_MEDIA)
     default:
       return []
   }

@@ -68,6 +68,10 @@ const putTools = (request: NeutralRequest, into: Body, traits: Traits, losses: L
 const isForced = (choice: ToolChoice | undefined): boolean =>
   choice?.kind === 'required' || choice?.kind === 'tool' || (choice?.kind === 'allowed' && choice.required)
 
+/** What a model is in the middle of, by the last message. */
+const begunBy = (last: JsonObject | undefined): string =>
+  last?.role === 'assistant' ? 'this beginning of an answer' : 'these tool calls'
+
 const thinkingOf = (request: NeutralRequest, into: Body, traits: Traits, losses: Losses): Thinking => {
   const thinking = thinkingFor(request, traits, losses)
   if (thinking.thinking === undefined || thinking.thinking.type === 'disabled') return thinking
@@ -76,8 +80,9 @@ const thinkingOf = (request: NeutralRequest, into: Body, traits: Traits, losses:
     return thinking.effort === undefined ? {} : { effort: thinking.effort }
   }
   if (isForced(request.toolChoice)) return without('a model that has to call a tool cannot think first')
-  if (thinking.budget !== undefined && lacksThinking(into.messages as readonly JsonObject[]))
-    return without('what was thought before these tool calls, or this beginning of an answer, is not there')
+  const messages = into.messages as readonly JsonObject[]
+  if (thinking.budget !== undefined && lacksThinking(messages))
+    return without(`what was thought before ${begunBy(messages.at(-1))} is not there`)
   return thinking
 }
 

@@ -26,6 +26,8 @@ class Pending {
   /** Its block has begun. */
   begun = false
   #text: string[] = []
+  /** Not a word was said. */
+  #blank = true
 
   constructor(opening: Opening) {
     this.opening = opening
@@ -36,12 +38,12 @@ class Pending {
    */
   get waits(): boolean {
     if (this.closed || this.begun) return false
-    return this.opening.of === 'reasoning' || (this.opening.of !== 'call' && this.#text.length === 0)
+    return this.opening.of === 'reasoning' || (this.opening.of !== 'call' && this.#blank)
   }
   /** Nothing of it is told. */
   get hidden(): boolean {
     if (this.opening.of === 'reasoning') return this.sealed?.issuer !== 'messages'
-    return this.opening.of !== 'call' && !this.begun && this.#text.length === 0
+    return this.opening.of !== 'call' && !this.begun && this.#blank
   }
   /** A text instead of arguments has to be put into an object, and for that it has to be whole. */
   get gathers(): boolean {
@@ -49,6 +51,7 @@ class Pending {
   }
   add(text: string): void {
     this.#text.push(text)
+    this.#blank &&= text.trim() === ''
   }
   take(): string {
     const text = this.#text.join('')

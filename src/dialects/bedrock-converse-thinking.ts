@@ -62,6 +62,9 @@ const adaptiveFor = ({ effort, thinkingTokens, thoughts }: NeutralRequest): Json
   }
 }
 
+const begunBy = (last: JsonObject | undefined): string =>
+  last?.role === 'assistant' ? 'this beginning of an answer' : 'these tool calls'
+
 const ofClaude = (
   request: NeutralRequest,
   turns: readonly JsonObject[],
@@ -74,10 +77,7 @@ const ofClaude = (
   }
   if (traits.thinking === 'adaptive') return adaptiveFor(request)
   if (lacksThoughts(turns)) {
-    losses.warn(
-      'reasoning_effort',
-      'what was thought before these tool calls, or this beginning of an answer, is not there',
-    )
+    losses.warn('reasoning_effort', `what was thought before ${begunBy(turns.at(-1))} is not there`)
     return {}
   }
   return budgetFor(request, losses)

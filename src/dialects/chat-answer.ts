@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { FailedAnswer } from './bridge.ts'
+import { FailedAnswer, NO_MEDIA } from './bridge.ts'
 import { readCitation, writeCitation } from './chat-citations.ts'
+import { dataUrl } from './chat-parts.ts'
 import { readReasoning, sealOfCall, writeCallSeal, writeReasoning } from './chat-thoughts.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop } from './neutral.ts'
 import { chat } from './openai-chat.ts'
@@ -88,8 +89,22 @@ const writeMessage = (parts: readonly Part[], older: boolean): JsonObject => {
     ...(refusal === '' ? {} : { refusal }),
     ...writeReasoning(reasoning),
     ...writeCalls(calls, older),
+    ...writeImages(parts),
     ...(annotations.length === 0 ? {} : { annotations: annotations.map(writeCitation) }),
   }
+}
+
+/** Pictures that the model made, as LiteLLM and OpenRouter write them. Sound has no such place. */
+const writeImages = (parts: readonly Part[]): JsonObject => {
+  if (parts.some(({ kind }) => kind === 'audio')) throw new FailedAnswer(NO_MEDIA)
+  const images = parts.flatMap(part => {
+    if (part.kind !== 'image') return []
+    const { source } = part
+    if (source.kind === 'id') throw new FailedAnswer(NO_MEDIA)
+    return [source.kind === 'url' ? source.url : dataUrl(source.mime, source.base64)]
+  })
+  if (images.length === 0) return {}
+  return { images: images.map((url, index) => ({ index, type: 'image_url', image_url: { url } })) }
 }
 
 export const logprobsOf = (content: readonly Json[]): JsonObject => ({ content, refusal: null })

@@ -1,6 +1,7 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { readCitation } from './chat-citations.ts'
+import { tellMessageMembers } from './chat-members.ts'
 import { cacheIn, present, readContent } from './chat-parts.ts'
 import { readReasoning, sealOfCall } from './chat-thoughts.ts'
 import type { Losses } from './losses.ts'
@@ -46,12 +47,17 @@ const LOST: ReadonlyMap<string, string> = new Map([
 ])
 
 const tellUnknown = (message: JsonObject, { losses }: Story): void => {
+  tellMessageMembers(message, losses)
   for (const [key, value] of Object.entries(message)) {
     const known =
       KNOWN.has(key) || (key === 'name' && (message.role === 'tool' || message.role === 'function'))
     if (!known && present(value)) losses.warn(`messages[].${key}`, LOST.get(key) ?? 'only chat has it')
   }
 }
+
+/** Some clients write the arguments as the object that they mean. */
+const argumentsOf = (value: Json | undefined): string =>
+  isObject(value) ? JSON.stringify(value) : (textOf(value) ?? '')
 
 const readCall = (call: Json, path: string): CallPart => {
   const own = isObject(call) ? call : {}
@@ -61,7 +67,7 @@ const readCall = (call: Json, path: string): CallPart => {
   const made = objectOf(own.function)
   if (made !== undefined) {
     const { name, arguments: input } = made
-    return { kind: 'call', id, name: textOf(name) ?? '', input: textOf(input) ?? '', ...more }
+    return { kind: 'call', id, name: textOf(name) ?? '', input: argumentsOf(input), ...more }
   }
   const custom = objectOf(own.custom)
   if (custom === undefined) throw new Unsupported(`'${path}' is no tool call`, path)
@@ -74,7 +80,7 @@ const readLegacyCall = (call: JsonObject, index: number): CallPart => ({
   kind: 'call',
   id: `call_message_${index}`,
   name: textOf(call.name) ?? '',
-  input: textOf(call.arguments) ?? '',
+  input: argumentsOf(call.arguments),
 })
 
 const withAnnotations = (parts: readonly Part[], annotations: Json | undefined): readonly Part[] => {
@@ -95,13 +101,17 @@ const readAssistant = (message: JsonObject, index: number, story: Story): Turn =
     story.calls.set(id, { id, name, custom: call.custom === true, legacy: legacy.includes(call) })
   }
   const refusal = textOf(message.refusal)
+  const said = readContent(message, path)
   return {
     role: 'assistant',
     parts: [
       ...readReasoning(message),
-      ...withAnnotations(readContent(message, path), message.annotations),
+      ...withAnnotations(said, message.annotations),
       ...(refusal === undefined ? [] : [{ kind: 'refusal', text: refusal } as const]),
-      ...calls,
+      // A mark on the message marks its end.
+      ...calls.map((call, at) =>
+        said.length === 0 && at === calls.length - 1 ? { ...call, ...cacheIn(message) } : call,
+      ),
     ],
   }
 }

@@ -31,10 +31,13 @@ export const sourceOf = (url: string): Source => {
   return data === undefined ? { kind: 'url', url } : { kind: 'bytes', ...data }
 }
 
-/** cache_control as Anthropic writes it: LiteLLM takes it on parts, messages and tools of a chat. */
+/**
+ * cache_control as Anthropic writes it, which LiteLLM takes on parts, messages and tools of a chat; or OpenAI's
+ * prompt_cache_breakpoint.
+ */
 export const cacheIn = (carrier: JsonObject): { readonly cache?: CacheMark } => {
   const control = carrier.cache_control
-  if (!isObject(control)) return {}
+  if (!isObject(control)) return isObject(carrier.prompt_cache_breakpoint) ? { cache: {} } : {}
   const { ttl } = control
   return { cache: ttl === '5m' || ttl === '1h' ? { ttl } : {} }
 }
@@ -117,7 +120,7 @@ export const readContent = (
   return [...parts.slice(0, -1), { ...last, ...cacheIn(message) }]
 }
 
-const dataUrl = (mime: string, base64: string): string => `data:${mime};base64,${base64}`
+export const dataUrl = (mime: string, base64: string): string => `data:${mime};base64,${base64}`
 
 const AUDIO: Readonly<Record<string, string>> = {
   'audio/wav': 'wav',

@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { readMessages } from './chat-history.ts'
+import { tellToolMembers } from './chat-members.ts'
 import { present } from './chat-parts.ts'
 import { readToolChoice, readTools } from './chat-tools.ts'
 import type { Losses } from './losses.ts'
@@ -144,6 +145,7 @@ const parameters = (body: JsonObject, losses: Losses): Partial<Writable> & { rea
  * can hold.
  */
 export const readChat = (body: JsonObject, losses: Losses): NeutralRequest => {
+  tellToolMembers(body, losses)
   const tools = readTools(body)
   const toolChoice = readToolChoice(body)
   return {

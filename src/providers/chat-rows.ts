@@ -28,7 +28,7 @@ export const MISTRAL: ChatDifferences = {
     noDeveloper: always,
     callIds: () => NINE,
     nameless: role => role !== 'tool',
-    echoes: { always: ['reasoning', 'reasoning_details', 'annotations'], whenNull: EMPTY },
+    echoes: { always: ['reasoning', 'reasoning_details', 'annotations', 'images'], whenNull: EMPTY },
     refusesRefusals: true,
   },
 }
@@ -42,7 +42,7 @@ export const GROQ: ChatDifferences = {
   refusesThoughts: true,
   messages: {
     nameless: always,
-    echoes: { always: ['annotations'], whenNull: EMPTY },
+    echoes: { always: ['annotations', 'images'], whenNull: EMPTY },
     refusesRefusals: true,
   },
 }

@@ -16,14 +16,18 @@ type Sourced = {
 }
 const sourced = JSON as unknown as Sourced
 
-/** No number of fewer digits is beyond them. A text that holds such a run elsewhere only costs time. */
-const LONG = /\d{16}/
+/** No number of fewer digits, or a smaller exponent, is beyond them. A text that holds such a run elsewhere only costs time. */
+const LONG = /\d{16}|\d[eE][+-]?\d{3}/
 const WHOLE = /^-?\d+$/
 
+/** Whole ones that were rounded, and those that would be infinite, or nothing. */
+const isLost = (value: number, source: string): boolean =>
+  WHOLE.test(source)
+    ? !Number.isSafeInteger(value)
+    : !Number.isFinite(value) || (value === 0 && /^-?[\d.]*[1-9]/.test(source))
+
 const exact = (_key: string, value: Json, { source }: { readonly source?: string }): Json =>
-  typeof value === 'number' && source !== undefined && !Number.isSafeInteger(value) && WHOLE.test(source)
-    ? sourced.rawJSON(source)
-    : value
+  typeof value === 'number' && source !== undefined && isLost(value, source) ? sourced.rawJSON(source) : value
 
 /** Throws SyntaxError. */
 export const parseExact = (text: string): Json =>
