@@ -18,11 +18,15 @@ const STOPS: Readonly<Record<string, Stop>> = {
   compaction: { kind: 'compaction' },
 }
 
-/** A reason that nobody knows ends an answer like any other. */
-export const stopOf = (reason: Json | undefined, sequence: Json | undefined): Stop =>
-  reason === 'stop_sequence'
-    ? { kind: 'sequence', sequence: textOf(sequence) }
-    : (STOPS[String(reason)] ?? { kind: 'end' })
+/**
+ * A reason that nobody knows ends an answer like any other. Some servers end calls so, too: those that are there are to
+ * be answered.
+ */
+export const stopOf = (reason: Json | undefined, sequence: Json | undefined, called: boolean): Stop => {
+  if (reason === 'stop_sequence') return { kind: 'sequence', sequence: textOf(sequence) }
+  const stop = STOPS[String(reason)] ?? { kind: 'end' }
+  return called && stop.kind === 'end' ? { kind: 'calls' } : stop
+}
 
 const REASONS: Readonly<Record<Stop['kind'], string>> = {
   end: 'end_turn',
@@ -96,12 +100,17 @@ const partsOf = (block: Json): Part[] => {
 export const readMessagesAnswer = (body: JsonObject): NeutralAnswer => {
   const content = listOf(body.content)
   if (content === undefined) throw new Error('the body is no message: it has no content')
+  const parts = content.flatMap(partsOf)
   const tier = isObject(body.usage) ? textOf(body.usage.service_tier) : undefined
   return {
     id: textOf(body.id),
     model: textOf(body.model),
-    parts: content.flatMap(partsOf),
-    stop: stopOf(body.stop_reason, body.stop_sequence),
+    parts,
+    stop: stopOf(
+      body.stop_reason,
+      body.stop_sequence,
+      parts.some(part => part.kind === 'call'),
+    ),
     usage: usageOf(body.usage),
     ...(tier === undefined ? {} : { serviceTier: tier === 'standard' ? 'default' : tier }),
   }

@@ -23,6 +23,8 @@ class Reader {
   #over = false
   /** The message had a beginning, a block or an end. */
   #heard = false
+  #called = false
+  #stopped = false
 
   read(event: StreamEvent): readonly NeutralEvent[] {
     if (event.data === undefined || this.#over) return []
@@ -67,7 +69,7 @@ class Reader {
   #end(): readonly NeutralEvent[] {
     if (!this.#heard) return this.#fail(NO_CONTENT)
     this.#over = true
-    return [{ kind: 'end' }]
+    return [...this.#stopFor(undefined, undefined), { kind: 'end' }]
   }
   #start(message: JsonObject): readonly NeutralEvent[] {
     return [
@@ -105,6 +107,7 @@ class Reader {
         // Some send the whole input with the start, and no delta.
         opened.input = objectOf(block.input)
         const { part } = opened
+        this.#called = true
         return [{ kind: 'open', part, of: 'call', id: String(block.id), name: String(block.name) }]
       }
       default:
@@ -146,9 +149,14 @@ class Reader {
   }
   #stop(delta: JsonObject, usage: Json | undefined): readonly NeutralEvent[] {
     const reason = textOf(delta.stop_reason)
-    const stop: readonly NeutralEvent[] =
-      reason === undefined ? [] : [{ kind: 'stop', stop: stopOf(reason, delta.stop_sequence) }]
+    const stop = reason === undefined ? [] : this.#stopFor(reason, delta.stop_sequence)
     return [...stop, ...this.#tell(usage)]
+  }
+  /** An answer ends for one reason, and never for none. */
+  #stopFor(reason: string | undefined, sequence: Json | undefined): readonly NeutralEvent[] {
+    if (this.#stopped) return []
+    this.#stopped = true
+    return [{ kind: 'stop', stop: stopOf(reason, sequence, this.#called) }]
   }
 }
 
