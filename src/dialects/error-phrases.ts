@@ -15,7 +15,9 @@ const contextWindow: Phrases = [
   /context[ _-]?(?:length|window|size|limit)[^.]{0,60}(?:exceed|too (?:long|large)|overflow|is only \d)/,
   /exceed[^.]{0,80}(?:context[ _-]?(?:length|window|size|limit)|model(?:'s)? token limit|max message tokens)/,
   /(?:longer|greater|larger) than (?:the )?(?:model'?s )?(?:maximum )?(?:context|model|input) (?:length|size|window)/,
-  /(?:prompt|input) (?:is )?too long/,
+  /(?:prompt|input) (?:\([^)]{1,60}\) )?(?:is )?too long/,
+  /`?inputs`? must have less than \d+ tokens/,
+  /prompt token count \(\d+\) cannot exceed/,
   /prompt: ?length/,
   /too many input tokens/,
   /too many tokens: size limit exceeded/,
@@ -50,6 +52,9 @@ const contentPolicy: Phrases = [
   /guardrail[^.]{0,40}(?:interven|block|violat)/,
   /prohibited[ _]content/,
   /(?:unsafe|sensitive) (?:or sensitive )?content/,
+  /may contain sensitive information|includes sensitive content that violates/,
+  // What another LiteLLM in front of the provider calls it.
+  /^(?:litellm\.[a-z]{1,40}: ){0,3}(?:litellm\.)?contentpolicyviolationerror/,
   /(?:response|prompt|request) (?:is|was|has been) blocked[^.]{0,40}may violate/,
 ]
 
@@ -92,6 +97,7 @@ const modelGone: Phrases = [
   /is not a valid model/,
   /^invalid model/,
   /(?:no such|unknown) model/,
+  /^not found the model/,
   /no endpoints found(?! (?:that|which|matching))/,
   /unable to access model/,
   /model identifier is invalid/,
@@ -164,7 +170,7 @@ const opening: readonly (readonly [FailureClass, RegExp])[] = [
   ],
   [
     'model_gone',
-    /^(?:aierror: )?(?:invalid model\b|model (?:does )?not exist|unknown model|no such model|publisher model [^ ]{1,300} is not servable|project [^ ]{1,120} is not allowed to use publisher model|the provided model identifier is invalid|invocation of model id [^ ]{1,200} with on-demand|(?:the )?(?:requested )?model [^ ]{1,200} (?:does not exist|was not found|not found|is not found|has been (?:decommissioned|deprecated|retired)|is no longer)|[^ ]{1,200} is not a valid model)/,
+    /^(?:aierror: )?(?:invalid model\b|model (?:does )?not exist|unknown model|no such model|publisher model [^ ]{1,300} (?:is not servable|(?:was )?not found)|project [^ ]{1,120} is not allowed to use publisher model|the provided model identifier is invalid|invocation of model id [^ ]{1,200} with on-demand|(?:the )?(?:requested )?model [^ ]{1,200} (?:does not exist|was not found|not found|is not found|has been (?:decommissioned|deprecated|retired)|is no longer)|[^ ]{1,200} is not a valid model)/,
   ],
   [
     'unsupported',
@@ -221,7 +227,7 @@ const rulesAt = (status: number | undefined): readonly Rule[] => {
     case 498:
       return [
         ['overloaded', overloaded],
-        ['credential', credential],
+        ['credential', [...credential, /^invalid token/]],
       ]
     default:
       break

@@ -85,6 +85,7 @@ const strong: Words = {
     'guardrails_violation',
     'contentfilter',
     'refusal',
+    'sensitivecontentdetected',
   ],
   quota: [
     'insufficient_quota',
@@ -114,6 +115,9 @@ const strong: Words = {
     'billing_disabled',
     'daily_quota',
     'token_limit_exceeded',
+    'allocationquota_freetieronly',
+    'setlimitexceeded',
+    'insufficient_balance_error',
   ],
   credential: [
     'invalid_api_key',
@@ -166,6 +170,9 @@ const strong: Words = {
     'unknown_model',
     'servicemodeldeprecated',
     'unavailable_model',
+    'invalidendpointormodel_notfound',
+    'invalidendpoint_notfound',
+    'modelnotopen',
   ],
   unsupported: [
     'operationnotsupported',
@@ -173,6 +180,7 @@ const strong: Words = {
     'method_not_allowed',
     'unimplemented',
     'unknown_url',
+    'model_not_supported',
   ],
   overloaded: [
     'overloaded_error',
@@ -190,6 +198,7 @@ const strong: Words = {
     'queue_exceeded',
     'resource_unavailable',
     'unreachable_backend',
+    'serveroverloaded',
   ],
   rate_limit: [
     'rate_limit_exceeded',
