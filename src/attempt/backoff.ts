@@ -19,13 +19,16 @@ const greatestNumber = (text: string | undefined): number | undefined => {
   return numbers.length > 0 && numbers.length === parts.length ? Math.max(...numbers) : undefined
 }
 
-/** IMF-fixdate and RFC 3339 only: Date.parse alone would read almost any text as a date. */
+/** The dates of HTTP and RFC 3339 only: Date.parse alone would read almost any text as a date. */
 const dateForm =
   /^(?:[A-Za-z]{3,9}, \d{1,2}[ -][A-Za-z]{3}[ -]\d{2,4} \d\d:\d\d:\d\d GMT|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))$/
+/** asctime's form, which names no zone: in HTTP it is GMT (RFC 9110, section 5.6.7). */
+const zoneless = /^[A-Za-z]{3} [A-Za-z]{3} [ \d]\d \d\d:\d\d:\d\d \d{4}$/
 
 const instantOf = (text: string | undefined): number | undefined => {
   const trimmed = text?.trim() ?? ''
-  const instant = dateForm.test(trimmed) ? Date.parse(trimmed) : Number.NaN
+  const dated = zoneless.test(trimmed) ? `${trimmed} GMT` : dateForm.test(trimmed) ? trimmed : undefined
+  const instant = dated === undefined ? Number.NaN : Date.parse(dated)
   return Number.isNaN(instant) ? undefined : instant
 }
 
@@ -43,7 +46,7 @@ const untilDate = (text: string | undefined, now: number | undefined): number | 
 
 /** `x-ratelimit-reset-tokens`, `<vendor>-ratelimit-tokens-reset`: believed only when nothing remains of that limit. */
 const resetMs = (headers: Headers, now: number | undefined): number | undefined => {
-  let longest: number | undefined
+  let longest = fieldMs(headers.ratelimit)
   for (const [name, value] of Object.entries(headers)) {
     if (!/(?:^|-)ratelimit-(?:remaining-[a-z-]+|[a-z-]+-remaining|remaining)$/.test(name)) continue
     if (value.trim() !== '0') continue
@@ -53,6 +56,15 @@ const resetMs = (headers: Headers, now: number | undefined): number | undefined 
     if (wait !== undefined) longest = Math.max(longest ?? 0, wait)
   }
   return longest
+}
+
+/** The structured `RateLimit` field: `"minute";r=0;t=30`, a limit of which nothing remains for 30 seconds. */
+const fieldMs = (field: string | undefined): number | undefined => {
+  const waits = (field ?? '').split(',', 16).flatMap(limit => {
+    const seconds = /;\s?r=0\s?(?:;|$)/.test(limit) ? /;\s?t=(\d{1,9})\s?(?:;|$)/.exec(limit)?.[1] : undefined
+    return seconds === undefined ? [] : [Number(seconds) * 1_000]
+  })
+  return waits.length === 0 ? undefined : Math.max(...waits)
 }
 
 /** A number too great to be a duration is a moment: seconds or milliseconds since the epoch. */
@@ -68,8 +80,9 @@ const headerWaitMs = (headers: Headers, now: number | undefined): number | undef
   const milliseconds =
     greatestNumber(headers['retry-after-ms']) ?? greatestNumber(headers['x-ms-retry-after-ms'])
   if (milliseconds !== undefined) return milliseconds
-  const seconds = greatestNumber(headers['retry-after'])
-  return seconds === undefined ? untilDate(headers['retry-after'], now) : seconds * 1_000
+  const asked = headers['retry-after']
+  const seconds = greatestNumber(asked)
+  return seconds === undefined ? (untilDate(asked, now) ?? durationMs(asked ?? '')) : seconds * 1_000
 }
 
 /**
