@@ -1,14 +1,17 @@
 import type { Call } from '../call.ts'
+import { saidError } from '../dialects/error-object.ts'
+import { readErrorBody } from '../dialects/error-text.ts'
 import { SHAPES } from '../dialects/index.ts'
 import type { StreamDecoder, StreamRules } from '../dialects/shape.ts'
 import type { House } from '../house.ts'
 import type { Ask, Reading, Stamp } from '../providers/provider.ts'
 import { indexObject, type JsonIndex } from '../wire/index.ts'
-import type { JsonObject } from '../wire/json.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { BYTES, SOUND, wholeChunks } from './bytes.ts'
 import { choicesOf } from './choices.ts'
 import type { FailureSignal } from './classify.ts'
+import type { UnreadableSignal } from './classify-signal.ts'
 import { collect } from './collect.ts'
 import { type EmptyEnd, gate } from './gate.ts'
 import { isAnswer, typeOf } from './head.ts'
@@ -25,6 +28,9 @@ import { usageView, viewOf } from './view.ts'
 
 /** Error bodies are read up to this size. */
 const ERROR_BYTES = 1024 * 1024
+
+/** And what is no answer, so far. */
+const STRAY_BYTES = 64 * 1024
 
 export type Sent = {
   readonly ask: Ask
@@ -63,12 +69,8 @@ export const readAnswer = (job: Job, sent: Sent, answer: Answer): Promise<Verdic
   const { route, stream } = job.call
   const events = type.startsWith(reading.streamType ?? 'text/event-stream')
   if (stream && events) return readEvents(job, sent, answer, reading)
-  const provider = job.hop.deployment.provider
-  if (/^text\/html\b/i.test(type) && route.shape !== 'raw') {
-    answer.abort()
-    return fail({ kind: 'unreadable', what: 'html', status: answer.status, provider })
-  }
-  if (route.shape === 'raw' || (route.shape === 'speech' && !type.startsWith('application/json')))
+  const told = /^(?:application\/json|text\/html)\b/i.test(type)
+  if (route.shape === 'raw' || (route.shape === 'speech' && !told))
     return readStream(job, sent, answer, {
       decoder: wholeChunks(),
       rules: route.shape === 'speech' ? SOUND : BYTES,
@@ -87,8 +89,9 @@ const readError = async (job: Job, sent: Sent, answer: Answer, reading: Reading)
     maxBytes: ERROR_BYTES,
     totalMs: Math.min(remaining(job, sent) ?? 10_000, 10_000),
   })
-  const body = got.kind === 'whole' ? got.bytes : undefined
-  const errorObject = body === undefined ? undefined : reading.errorOf?.(answer.status, answer.headers, body)
+  // An error that breaks off, or does not end, has often said all that counts.
+  const body = got.kind === 'whole' ? got.bytes : Buffer.concat(got.part)
+  const errorObject = body.length === 0 ? undefined : reading.errorOf?.(answer.status, answer.headers, body)
   if (got.kind === 'fault' && got.fault.kind === 'aborted') return fail({ kind: 'client_gone' })
   return fail({
     kind: 'response',
@@ -112,7 +115,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   const { clock } = job.house
   const provider = job.hop.deployment.provider
   const { route, config } = job.call
-  const unreadable = (what: 'not_json' | 'empty' | 'wrong_content_type' | 'over_limit'): Verdict =>
+  const unreadable = (what: UnreadableSignal['what']): Verdict =>
     fail({ kind: 'unreadable', what, status: answer.status, provider })
   const collecting = collect(answer, {
     clock,
@@ -139,7 +142,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   // Subtitles and plain transcripts are text by request; a deletion may answer with nothing at all.
   if (
     route.shape === 'transcription' &&
-    /^(?:text\/(?!event-stream)|application\/x-subrip)/.test(type) &&
+    /^(?:text\/(?!event-stream|html)|application\/x-subrip)/.test(type) &&
     got.bytes.length > 0 &&
     !job.call.stream
   )
@@ -148,16 +151,18 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
     return route.crossing === 'never' && !job.call.stream ? document(got.bytes) : unreadable('empty')
   const whole = withoutMark(got.bytes)
   const bytes = reading.translate === undefined ? whole : reading.translate(whole)
-  if (job.call.stream || type.startsWith('text/event-stream')) {
-    // An error that came as plain JSON is worth more than the complaint about its type.
-    const hidden = errorIn(bytes, route.shape)
-    return hidden === undefined ? unreadable('wrong_content_type') : fail(hiddenSignal(job, answer, hidden))
+  /** An error in any form is worth more than the complaint about its type. */
+  const misfit = (what: UnreadableSignal['what']): Verdict => {
+    const hidden = errorIn(bytes, route.shape) ?? strayError(whole)
+    return hidden === undefined ? unreadable(what) : fail(hiddenSignal(job, answer, hidden))
   }
+  if (/^text\/html\b/i.test(type)) return misfit('html')
+  if (job.call.stream || type.startsWith('text/event-stream')) return misfit('wrong_content_type')
   let index: JsonIndex
   try {
     index = indexObject(bytes)
   } catch {
-    return unreadable('not_json')
+    return misfit('not_json')
   }
   // What is read back (a stored response that failed) is the answer; only what was asked to be done can fail inside.
   const shape = SHAPES[route.shape]
@@ -182,6 +187,14 @@ const errorIn = (
   } catch {
     return undefined
   }
+}
+
+/** The error in what is no answer at all: an event of a stream that was not announced, a list of one. */
+const strayError = (bytes: Uint8Array): JsonObject | undefined => {
+  const body = readErrorBody(bytes.subarray(0, STRAY_BYTES))
+  const value = body.kind === 'json' && Array.isArray(body.value) ? body.value[0] : undefined
+  const said = value ?? (body.kind === 'json' ? body.value : undefined)
+  return isObject(said) ? saidError(said) : undefined
 }
 
 const hiddenSignal = (

@@ -4,9 +4,12 @@ import { type Answer, type Sink, TransportFault } from './transport.ts'
 
 export type Collected =
   | { readonly kind: 'whole'; readonly bytes: Uint8Array }
-  | { readonly kind: 'fault'; readonly fault: TransportFault }
-  | { readonly kind: 'timeout' }
-  | { readonly kind: 'oversize' }
+  | { readonly kind: 'fault'; readonly fault: TransportFault; readonly part: Part }
+  | { readonly kind: 'timeout'; readonly part: Part }
+  | { readonly kind: 'oversize'; readonly part: Part }
+
+/** What had come when it ended. */
+export type Part = readonly Uint8Array[]
 
 export type CollectLimits = {
   readonly clock: Clock
@@ -33,9 +36,10 @@ class Collector implements Sink {
     this.#maxBytes = maxBytes
   }
   data(chunk: Uint8Array): void {
+    if (this.#collected !== undefined) return
     this.#size += chunk.length
-    if (this.#size > this.#maxBytes) return this.#settle({ kind: 'oversize' })
     this.#chunks.push(chunk)
+    if (this.#size > this.#maxBytes) return this.#settle({ kind: 'oversize', part: this.#chunks })
     if (this.#chunks.length - this.#packed >= MANY_PIECES) this.#packed = pack(this.#chunks, this.#packed)
   }
   end(): void {
@@ -45,12 +49,13 @@ class Collector implements Sink {
     this.#settle({ kind: 'whole', bytes })
   }
   error(error: Error): void {
-    this.#settle({ kind: 'fault', fault: asFault(error) })
+    this.#settle({ kind: 'fault', fault: asFault(error), part: this.#chunks })
   }
   /** A small answer has come whole with its head: it needs no timer and no waiting. */
   collected(clock: Clock, totalMs: number | undefined): Collected | Promise<Collected> {
     if (this.#collected !== undefined) return this.#collected
-    if (totalMs !== undefined) this.#cancel = clock.after(totalMs, () => this.#settle({ kind: 'timeout' }))
+    if (totalMs !== undefined)
+      this.#cancel = clock.after(totalMs, () => this.#settle({ kind: 'timeout', part: this.#chunks }))
     return new Promise(resolve => {
       this.#resolve = resolve
     })

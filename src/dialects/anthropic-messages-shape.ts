@@ -5,6 +5,7 @@ import { laterUsage, usageOf } from './anthropic-messages-common.ts'
 import { messagesContinuation } from './anthropic-messages-continuation.ts'
 import { messagesErrorFrame, tellMessagesError } from './anthropic-messages-error.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
+import { errorOfUnknown, sightOfOther } from './event-failure.ts'
 import { flatTest, leading, leadingTo, someText, trailing } from './flat-event.ts'
 import {
   content,
@@ -12,7 +13,6 @@ import {
   lifecycle,
   listOf,
   listsObjects,
-  malformedEvent,
   objectOf,
   parseJson,
   seen,
@@ -46,8 +46,7 @@ const sightOf = (event: StreamEvent): Sight => {
   if (event.data === undefined || isPing(event)) return lifecycle
   if (isPlainDelta(event.data)) return content
   const value = parseJson(event.data)
-  if (value === undefined) return malformedEvent
-  if (!isObject(value)) return content
+  if (!isObject(value)) return sightOfOther(event, value)
   switch (value.type) {
     case 'message_start':
       return seen('lifecycle', usageOf(objectOf(value.message)?.usage))
@@ -66,7 +65,7 @@ const sightOf = (event: StreamEvent): Sight => {
     case 'ping':
       return lifecycle
     default: {
-      const error = event.event === 'error' ? errorObjectOf(value) : saidError(value)
+      const error = errorOfUnknown(event, value)
       return error === undefined ? lifecycle : { kind: 'error', error }
     }
   }

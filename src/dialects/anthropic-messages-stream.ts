@@ -3,6 +3,7 @@ import { annotationOf, stopOf } from './anthropic-messages-answer.ts'
 import { laterUsage, usageOf } from './anthropic-messages-common.ts'
 import { fromEvents } from './bridge.ts'
 import { errorObjectOf } from './error-object.ts'
+import { errorOfNamed, errorOfUnknown } from './event-failure.ts'
 import type { NeutralDecoder, NeutralEvent } from './neutral.ts'
 import { isPing, objectOf, parseJson, textOf, unsaid } from './read-json.ts'
 import type { StreamDecoder, StreamEvent, Usage } from './shape.ts'
@@ -30,7 +31,8 @@ class Reader {
     if (event.data === undefined || this.#over) return []
     if (isPing(event)) return [{ kind: 'ping' }]
     const value = parseJson(event.data)
-    if (!isObject(value)) return this.#fail(MALFORMED)
+    if (!isObject(value))
+      return this.#fail(event.event === 'error' ? errorOfNamed(value, event.data) : MALFORMED)
     this.#heard ||= value.type !== 'message_stop'
     switch (value.type) {
       case 'message_start':
@@ -49,9 +51,11 @@ class Reader {
         return [{ kind: 'ping' }]
       case 'error':
         return this.#fail(errorObjectOf(value) ?? MALFORMED)
-      default:
+      default: {
         // New kinds of events may come at any time and are to be passed over.
-        return []
+        const error = errorOfUnknown(event, value)
+        return error === undefined ? [] : this.#fail(error)
+      }
     }
   }
 

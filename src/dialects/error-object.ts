@@ -105,14 +105,22 @@ const fromCandidates = (value: JsonObject): JsonObject | undefined => {
     : { message: `The provider answered without content (${reason}).`, code: 'empty_answer' }
 }
 
+/** MiniMax counts its failures beside an answer that has nothing in it; 0 is none. */
+const fromBase = ({ base_resp: told }: JsonObject): JsonObject | undefined => {
+  const base = objectOf(told)
+  const message = textOf(base?.status_msg)
+  return base === undefined || base.status_code === 0 || message === undefined
+    ? undefined
+    : { message, code: base.status_code ?? null }
+}
+
 const fromFlat = (value: JsonObject, depth: number): JsonObject | undefined => {
   if (textOf(value.message) !== undefined) return value
+  const base = fromBase(value)
+  if (base !== undefined) return base
   const inner = objectOf(value.detail) ?? objectOf(value.fault)
   const nested = inner === undefined || depth === 0 ? undefined : errorIn(inner, depth - 1)
   if (nested !== undefined) return nested
-  const base = objectOf(value.base_resp)
-  if (base !== undefined && base.status_code !== 0 && textOf(base.status_msg) !== undefined)
-    return { message: textOf(base.status_msg) ?? '', code: base.status_code ?? null }
   const message = textIn(value)
   return message === undefined ? fromCandidates(value) : { ...value, message }
 }
@@ -146,7 +154,7 @@ export const saidError = (answer: JsonObject): JsonObject | undefined => {
     if (found !== undefined && Object.keys(found).length > 0) return found
   }
   if (answer.object === 'error' || answer.type === 'error') return fromFlat(answer, DEEPEST)
-  return undefined
+  return fromBase(answer)
 }
 
 /** Longer texts are no error that somebody passed on. */

@@ -100,7 +100,7 @@ describe('an answer of Gemini', () => {
         (error: unknown) =>
           error instanceof FailedAnswer &&
           error.error.message === `The model ended with ${finishReason}: no such function` &&
-          error.error.code === 'server_error',
+          error.error.code === 'empty_answer',
       ))
 
   test('a prompt that was blocked is an answer that a filter took', () => {

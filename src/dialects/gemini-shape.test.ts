@@ -72,7 +72,7 @@ describe('a whole answer', () => {
     )
     assert.equal(code(said([], { finishReason: 'STOP' })), undefined, 'nobody has counted')
     assert.equal(code(said([], { finishReason: 'MAX_TOKENS' })), undefined)
-    assert.equal(code(said([{ text: 'a' }], { finishReason: 'OTHER' })), 'server_error')
+    assert.equal(code(said([{ text: 'a' }], { finishReason: 'OTHER' })), 'empty_answer')
   })
 
   test('that a filter took', () => {

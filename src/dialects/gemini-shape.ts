@@ -1,19 +1,11 @@
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { Peek } from './continuation.ts'
+import { sightOfOther } from './event-failure.ts'
 import { geminiContinuation } from './gemini-continuation.ts'
 import { NO_CANDIDATE, NO_TOKEN, speaks, withoutToken } from './gemini-empty.ts'
 import { errorIn, geminiErrorFrame, tellGemini } from './gemini-error.ts'
 import { at, blockOf, candidatesIn, FILTERED, failureOf, finishOf, usageOfMetadata } from './gemini-words.ts'
-import {
-  content,
-  isPing,
-  lifecycle,
-  malformedEvent,
-  parseJson,
-  seen,
-  someEvent,
-  unsaid,
-} from './read-json.ts'
+import { isPing, lifecycle, parseJson, seen, someEvent, unsaid } from './read-json.ts'
 import type { Shape, Sight, StreamEvent } from './shape.ts'
 
 /** What the engine must know of the answers of generateContent and its like. */
@@ -23,8 +15,7 @@ const sightOf = (event: StreamEvent): Sight => {
   const chunk = parseJson(event.data)
   const error = errorIn(chunk)
   if (error !== undefined) return { kind: 'error', error }
-  if (chunk === undefined) return malformedEvent
-  if (!isObject(chunk)) return content
+  if (!isObject(chunk)) return sightOfOther(event, chunk)
   const candidates = candidatesIn(chunk)
   const failure = candidates.map(failureOf).find(found => found !== undefined)
   if (failure !== undefined) return { kind: 'error', error: failure }

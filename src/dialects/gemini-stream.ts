@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { fromEvents } from './bridge.ts'
+import { errorOfNamed } from './event-failure.ts'
 import { callIdOf, logprobsIn, sealIn, stopOf, textIn } from './gemini-answer.ts'
 import { NO_TOKEN, speaks, withoutToken } from './gemini-empty.ts'
 import { errorIn } from './gemini-error.ts'
@@ -160,6 +161,8 @@ const startOf = (chunk: JsonObject, state: State): readonly NeutralEvent[] => {
   return [{ kind: 'start', id: state.id, model: textAt(chunk, 'modelVersion') }]
 }
 
+const NO_EVENT = unsaid('The provider sent an event that is no answer.', 'malformed_event')
+
 const onEvent = (event: StreamEvent, state: State): readonly NeutralEvent[] => {
   if (state.closed) return []
   if (event.data === undefined || isPing(event)) return [{ kind: 'ping' }]
@@ -167,7 +170,7 @@ const onEvent = (event: StreamEvent, state: State): readonly NeutralEvent[] => {
   const error = errorIn(value)
   if (error !== undefined) return failed(state, error)
   if (!isObject(value))
-    return failed(state, unsaid('The provider sent an event that is no answer.', 'malformed_event'))
+    return failed(state, event.event === 'error' ? errorOfNamed(value, event.data) : NO_EVENT)
   const usage = usageOfMetadata(at(value, 'usageMetadata'))
   // Counts are cumulative.
   if (usage !== undefined) state.usage = usage

@@ -106,7 +106,8 @@ export const failureOf = (candidate: JsonObject): JsonObject | undefined => {
   const reason = finishOf(candidate)
   if (reason === undefined || !FAILED.has(reason)) return undefined
   const why = textAt(candidate, 'finishMessage')
-  return unsaid(`The model ended with ${reason}${why ? `: ${why}` : '.'}`, 'server_error')
+  // It may be the request's doing (its tools, its prompt), so nobody rests for it.
+  return unsaid(`The model ended with ${reason}${why ? `: ${why}` : '.'}`, 'empty_answer')
 }
 
 /** Why the prompt was not answered at all. */

@@ -2,6 +2,7 @@ import { asBuffer } from '../wire/bytes.ts'
 import type { JsonIndex, Span } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
+import { bareError, errorOfNamed, sightOfOther } from './event-failure.ts'
 import { flatTest, leading, leadingTo, member, someText, trailing } from './flat-event.ts'
 import { carries, chatContinuation, silent } from './openai-chat-continuation.ts'
 import {
@@ -11,7 +12,6 @@ import {
   lifecycle,
   listOf,
   listsObjects,
-  malformedEvent,
   objectOf,
   parseJson,
   seen,
@@ -61,15 +61,17 @@ export const sightOfChunk = (event: StreamEvent, saysSomething: (choice: JsonObj
   if (data === undefined || isPing(event)) return lifecycle
   if (isDone(data)) return terminal
   const chunk = parseJson(data)
-  if (event.event === 'error')
-    return { kind: 'error', error: errorObjectOf(chunk) ?? { message: data.slice(0, 4096) } }
-  if (chunk === undefined) return malformedEvent
-  if (!isObject(chunk)) return content
-  const error = saidError(chunk)
+  if (!isObject(chunk)) return sightOfOther(event, chunk)
+  const error = event.event === 'error' ? errorOfNamed(chunk, data) : saidError(chunk)
   if (error !== undefined) return { kind: 'error', error }
   const usage = usageFrom(chunk.usage) ?? usageFrom(objectOf(chunk.x_groq)?.usage)
   const choices = listOf(chunk.choices)?.filter(isObject)
-  if (choices === undefined) return flatFailure(chunk) ?? seen('content', usage)
+  if (choices === undefined) {
+    const bare = bareError(chunk)
+    if (bare !== undefined) return { kind: 'error', error: bare }
+    // A chunk of nothing says nothing; what has a type of its own is passed on.
+    return seen(Object.hasOwn(chunk, 'type') ? 'content' : 'lifecycle', usage)
+  }
   if (choices.length === 0) return seen(usage === undefined ? 'lifecycle' : 'final', usage)
   const failed = choiceError(choices)
   if (failed !== undefined) return { kind: 'error', error: failed }
@@ -77,13 +79,6 @@ export const sightOfChunk = (event: StreamEvent, saysSomething: (choice: JsonObj
   if (choices.every(choice => textOf(choice.finish_reason) !== undefined))
     return { kind: 'final', finished: choices.length, ...(usage === undefined ? {} : { usage }) }
   return seen(choices.some(saysSomething) ? 'content' : 'lifecycle', usage)
-}
-
-/** A chunk without choices that is a bare error: `{message, code: 500}`, `{detail}`, `{status_code, message}`. */
-const flatFailure = (chunk: JsonObject): Sight | undefined => {
-  const status = chunk.status_code ?? chunk.status ?? chunk.code
-  const found = typeof status === 'number' && status >= 400 ? errorObjectOf(chunk) : undefined
-  return found === undefined ? undefined : { kind: 'error', error: found }
 }
 
 /**

@@ -1,13 +1,13 @@
 import type { JsonIndex } from '../wire/index.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
+import { bareError, sightOfOther } from './event-failure.ts'
 import {
   content,
   isDone,
   isPing,
   lifecycle,
   listsObjects,
-  malformedEvent,
   parseJson,
   seen,
   textOf,
@@ -34,14 +34,15 @@ const sightOfTyped = (event: StreamEvent, rules: TypedRules): Sight => {
   const data = event.data
   if (data === undefined || isPing(event)) return lifecycle
   const parsed = parseJson(data)
-  if (parsed === undefined) return isDone(data) ? lifecycle : malformedEvent
-  if (!isObject(parsed)) return content
+  if (!isObject(parsed)) return isDone(data) ? lifecycle : sightOfOther(event, parsed)
   const type = textOf(parsed.type) ?? event.event
   if (rules.final.has(type)) return seen('terminal', usageFrom(parsed.usage))
   const said = saidError(parsed)
   if (said !== undefined) return { kind: 'error', error: said }
   if (type === 'error' || event.event === 'error')
     return { kind: 'error', error: errorObjectOf(parsed) ?? parsed }
+  const bare = type === '' ? bareError(parsed) : undefined
+  if (bare !== undefined) return { kind: 'error', error: bare }
   const carrier = rules.carriers[type]
   return carrier !== undefined && parsed[carrier] === '' ? lifecycle : content
 }

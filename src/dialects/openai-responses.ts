@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
+import { bareError, sightOfOther } from './event-failure.ts'
 import { flatTest, leadingTo, someText, trailing } from './flat-event.ts'
 import { responsesContinuation } from './openai-responses-continuation.ts'
 import {
@@ -7,7 +8,6 @@ import {
   isPing,
   lifecycle,
   listOf,
-  malformedEvent,
   objectOf,
   parseJson,
   seen,
@@ -98,8 +98,7 @@ export const sightOfResponseEvent = (event: StreamEvent): Sight => {
   if (isPlainDelta(data)) return content
   const parsed = parseJson(data)
   // `[DONE]` is not this dialect's end: only response.completed and response.incomplete are.
-  if (parsed === undefined) return data.trim() === '[DONE]' ? lifecycle : malformedEvent
-  if (!isObject(parsed)) return content
+  if (!isObject(parsed)) return data.trim() === '[DONE]' ? lifecycle : sightOfOther(event, parsed)
   const type = textOf(parsed.type) ?? event.event
   const response = objectOf(parsed.response)
   if (type === 'response.completed' || type === 'response.incomplete') {
@@ -108,7 +107,10 @@ export const sightOfResponseEvent = (event: StreamEvent): Sight => {
   if (type === 'response.failed') return { kind: 'error', error: errorOfResponse(response ?? parsed) }
   if (type === 'error' || event.event === 'error') return { kind: 'error', error: errorOfEvent(parsed) }
   const said = type.startsWith('response.') ? undefined : saidError(parsed)
-  return said === undefined ? sightOfType(type, parsed) : { kind: 'error', error: said }
+  if (said !== undefined) return { kind: 'error', error: said }
+  if (type !== '') return sightOfType(type, parsed)
+  const bare = bareError(parsed)
+  return bare === undefined ? lifecycle : { kind: 'error', error: bare }
 }
 
 /** Statuses that the error object of a response says with a word of its own. */
