@@ -127,6 +127,26 @@ test('idle_timeout is measured between events, and a comment is no event', async
   assert.deepEqual(trailOf((await on.recorded(1))[0]), ['star timeout_idle'])
 })
 
+for (const [name, nothing] of [
+  ['a ping with data', 'event: ping\ndata: {"type":"ping"}\n\n'],
+  ['an empty delta', 'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":""}}]}\n\n'],
+  ['a chunk of nothing', 'data: {"id":"c","model":"m","choices":[]}\n\n'],
+] as const)
+  test(`idle_timeout is measured from what was said: ${name} says nothing`, async t => {
+    const on = await playPuppets(t, { idle_timeout: 0.15, timeout: 30 }, { stream_recovery: 'off' })
+    const client = await on.open()
+    const call = await on.lead.next()
+    call.events()
+    await call.write(delta('a'))
+    await client.head()
+    const ping = setInterval(() => void call.write(nothing), 20)
+    t.after(() => clearInterval(ping))
+    await call.left
+    clearInterval(ping)
+    await client.events()
+    assert.deepEqual(trailOf((await on.recorded(1))[0]), ['star timeout_idle'])
+  })
+
 test('attempt_timeout ends a stream that goes on and on', async t => {
   const on = await playPuppets(t, { attempt_timeout: 0.5, timeout: 30 }, { stream_recovery: 'off' })
   const client = await on.open()

@@ -24,7 +24,7 @@ export type Watch = {
   readonly clock: Clock
   /** From the response head to the first content. */
   readonly firstTokenMs: number | undefined
-  /** Between two events once content has come. */
+  /** Between two events that say something, once content has come. */
   readonly idleMs: number | undefined
   /** clock.now() at which the answer has to be over, read or not. */
   readonly until: number | undefined
@@ -78,6 +78,13 @@ export class LiveStream {
     this.#cancelTimer()
     if (!this.#over) this.#arm()
   }
+  /**
+   * Something was said: the idle limit begins anew. Comments, pings and empty events keep the connection alive, not the
+   * answer.
+   */
+  spoke(): void {
+    this.#lastAt = this.#watch.clock.now()
+  }
   /** The answer is whole and only its end is missing: after `ms` without it, this is the end. undefined: it goes on. */
   endWithin(ms: number | undefined): void {
     if (this.#over || (ms === undefined && this.#endBy === undefined)) return
@@ -109,18 +116,16 @@ export class LiveStream {
     } catch (error) {
       return this.#stop({ kind: error instanceof Diverged ? 'diverged' : 'oversize' })
     }
-    if (this.#decoder.keptBack?.() === true) this.#spoke()
+    if (this.#decoder.keptBack?.() === true) this.#keptBack()
     this.#hear(batch)
   }
   /** Content that is kept back is content: from here on the idle limit holds. */
-  #spoke(): void {
-    if (this.#committed) this.#lastAt = this.#watch.clock.now()
+  #keptBack(): void {
+    if (this.#committed) this.spoke()
     else this.commit()
   }
   #hear(batch: readonly StreamEvent[]): void {
     if (batch.length === 0) return
-    // Comments keep the connection alive, not the answer: they do not move the idle limit.
-    if (batch.some(event => event.data !== undefined)) this.#lastAt = this.#watch.clock.now()
     this.#listener?.events(batch)
   }
   #end(): void {

@@ -3,7 +3,7 @@ import { END_MS } from '../attempt/gate.ts'
 import type { Content } from '../attempt/outcome.ts'
 import type { Ledger } from '../attempt/resume-ledger.ts'
 import type { LiveStream, Trouble } from '../attempt/stream.ts'
-import type { StreamEvent } from '../dialects/shape.ts'
+import type { Sight, StreamEvent } from '../dialects/shape.ts'
 import type { Clock } from '../house.ts'
 import type { Signal } from '../signal.ts'
 import type { JsonObject } from '../wire/json.ts'
@@ -46,6 +46,9 @@ const joined = (pieces: readonly (Uint8Array | string)[]): Uint8Array | string =
   if (pieces.every(piece => typeof piece === 'string')) return pieces.join('')
   return Buffer.concat(pieces.map(piece => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
 }
+
+/** Seen, and more than a sign of life. */
+const says = (sight: Sight | undefined): boolean => sight !== undefined && sight.kind !== 'lifecycle'
 
 /** A connection that is given back in order is used again; one that does not end is closed. */
 const linger = (live: LiveStream, clock: Clock): void => {
@@ -94,6 +97,7 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
           write(pieces)
           return settle({ kind: 'error', error: sight.error })
         }
+        if (says(sight)) live.spoke()
         flow.ledger?.note(event)
         pieces.push(flow.rewrite(event))
         if (progress.terminal && (at >= noted || at === noted - 1)) break
