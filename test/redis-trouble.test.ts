@@ -338,6 +338,37 @@ test(
   },
 )
 
+test('a record that cannot be true locks nobody out, and is written over', needsRedis, async t => {
+  const server = await startRedis(t)
+  const absurd = 1e15
+  for (const [key, kind, event] of [
+    ['bound d', 'bound', { kind: 'bound', domain: 'd', until: absurd }],
+    [
+      'recovery d one',
+      'recovery',
+      { kind: 'recovery', deployment: 'one', domain: 'd', began: absurd, level: 0 },
+    ],
+  ] as const) {
+    await server.ask('HSET', RECORDS, key, JSON.stringify([key, kind, absurd, absurd, event]))
+    await server.ask('ZADD', RECORDS.replace('records', 'ends'), String(absurd), key)
+  }
+  const [a, b] = [startMember(t, redisSettings(server.port)), startMember(t, redisSettings(server.port))]
+  await Promise.all([a.way.ready, b.way.ready])
+  assert.deepEqual([a.heard, b.heard], [[], []])
+  const rest = {
+    until: clock.wall() + 60_000,
+    kind: 'soft',
+    level: 1,
+    firm: false,
+    status: 500,
+    because: 'transient',
+  } as const
+  a.publish(bound('d'))
+  a.publish({ kind: 'rest', deployment: 'one', domain: 'd', began: clock.wall(), rest })
+  await until('hears both', () => b.heard.length === 2)
+  assert.deepEqual(b.heard.map(({ kind }) => kind).sort(), ['bound', 'rest'])
+})
+
 test('a user with the permissions that the documentation names needs no others', needsRedis, async t => {
   const page = await readFile(new URL('../docs/operation.md', import.meta.url), 'utf8')
   const permissions = (/control needs `([^`]*)`/.exec(page)?.[1] ?? '').split(/\s+/)

@@ -47,6 +47,13 @@ const joined = (pieces: readonly (Uint8Array | string)[]): Uint8Array | string =
   return Buffer.concat(pieces.map(piece => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
 }
 
+/** The client has to read first. */
+const holdBack = ({ response, lagging, content: { live } }: Relay): void => {
+  lagging()
+  live.pause()
+  response.once('drain', () => live.resume())
+}
+
 /** Seen, and more than a sign of life. */
 const says = (sight: Sight | undefined): boolean => sight !== undefined && sight.kind !== 'lifecycle'
 
@@ -84,10 +91,7 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
       const data = joined(pieces)
       flow.written += typeof data === 'string' ? Buffer.byteLength(data) : data.length
       flow.pulse?.beat()
-      if (response.write(data)) return
-      flow.lagging()
-      live.pause()
-      response.once('drain', () => live.resume())
+      if (!response.write(data)) holdBack(flow)
     }
     const pass = (batch: readonly StreamEvent[], noted: number): void => {
       const pieces: (Uint8Array | string)[] = []

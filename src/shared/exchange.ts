@@ -1,5 +1,6 @@
 import type { Clock } from '../house.ts'
 import type { HealthEvent, HealthExchange } from './ports.ts'
+import { isPlausible } from './read-event.ts'
 import { Standing } from './standing.ts'
 
 /** Nobody else is there. */
@@ -44,7 +45,7 @@ export const createHub = (clock: Pick<Clock, 'wall'>): HubExchange => {
 
   const hub: Hub = {
     heard: event => {
-      if (!standing.take(event)) return
+      if (!isPlausible(event, clock.wall()) || !standing.take(event)) return
       for (const hear of listeners) hear(event)
     },
     standing: () => standing.events(),

@@ -1,5 +1,5 @@
 import type { HealthEvent } from './ports.ts'
-import { readEvent } from './read-event.ts'
+import { LONGEST_REST_MS, readEvent, SLACK_MS } from './read-event.ts'
 import { endOf, RECOVERY_KEPT_MS, subjectOf } from './standing.ts'
 
 /**
@@ -38,9 +38,13 @@ return { now, redis.call('HVALS', KEYS[1]) }
 export const TELL_SCRIPT = `${PRUNE}
 local function known(key)
   local text = redis.call('HGET', KEYS[1], key)
-  -- What is no record of this form is written over.
+  -- What is no record of this form, or cannot be true, is written over.
   local isJson, record = pcall(cjson.decode, text or '')
-  return isJson and type(record) == 'table' and tonumber(record[3]) and tonumber(record[4]) and record
+  if not isJson or type(record) ~= 'table' then
+    return false
+  end
+  local began, ends = tonumber(record[3]), tonumber(record[4])
+  return began and ends and began <= now + ${SLACK_MS} and ends <= now + ${SLACK_MS + LONGEST_REST_MS} and record
 end
 local news = {}
 for at = 3, #ARGV do

@@ -7,6 +7,6 @@ export const PHASE_ROWS: readonly KeyRow[] = [
     'first_token_timeout',
     'Seconds from the start of a streamed call to its first content. 0: no limit. See [failover.md](failover.md#phases).',
   ),
-  honoured('idle_timeout', 'Seconds between two events of an answer that has begun. 0: no limit.'),
+  honoured('idle_timeout', 'Seconds without content in an answer that has begun. 0: no limit.'),
   honoured('attempt_timeout', 'Seconds for one attempt from its start to its last byte. 0: no limit.'),
 ]
