@@ -147,6 +147,24 @@ for (const [name, nothing] of [
     assert.deepEqual(trailOf((await on.recorded(1))[0]), ['star timeout_idle'])
   })
 
+test('an error whose body never ends is heard within the time for the first token, by what came of it', async t => {
+  const on = await playPuppets(t, { first_token_timeout: 0.2, timeout: 30 })
+  const client = await on.open()
+  const call = await on.lead.next()
+  const since = performance.now()
+  call.head({ 'content-type': 'application/json' }, 429)
+  await call.write('{"error":{"code":"insufficient_quota","message":"no money left"}}')
+  await call.left
+  // Ten seconds is what an error may take without a limit.
+  assert.ok(performance.now() - since < 8_000)
+  const second = await on.backup.next()
+  second.events()
+  await second.write(`${delta('a')}${stop}data: [DONE]\n\n`)
+  second.end()
+  await client.events()
+  assert.deepEqual(trailOf((await on.recorded(1))[0]), ['star quota', 'second answered'])
+})
+
 test('attempt_timeout ends a stream that goes on and on', async t => {
   const on = await playPuppets(t, { attempt_timeout: 0.5, timeout: 30 }, { stream_recovery: 'off' })
   const client = await on.open()

@@ -28,6 +28,8 @@ import { usageView, viewOf } from './view.ts'
 
 /** Error bodies are read up to this size. */
 const ERROR_BYTES = 1024 * 1024
+/** And waited for so long. */
+const ERROR_MS = 10_000
 
 /** And what is no answer, so far. */
 const STRAY_BYTES = 64 * 1024
@@ -82,12 +84,19 @@ export const readAnswer = (job: Job, sent: Sent, answer: Answer): Promise<Verdic
 const remaining = (job: Job, { limits, startedAt }: Sent): number | undefined =>
   job.allowance.within(leftOf(limits.wholeMs, startedAt, job.house.clock.now()))
 
+/** The time for the first token is the error's, too: its status is known, and somebody else may be asked. */
+const errorLeft = (job: Job, sent: Sent): number => {
+  const { firstTokenMs } = sent.limits
+  const first = leftOf(firstTokenMs, sent.startedAt, job.house.clock.now())
+  return nearer(first, remaining(job, sent)) ?? ERROR_MS
+}
+
 const readError = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
   const { clock } = job.house
   const got = await collect(answer, {
     clock,
     maxBytes: ERROR_BYTES,
-    totalMs: Math.min(remaining(job, sent) ?? 10_000, 10_000),
+    totalMs: Math.min(errorLeft(job, sent), ERROR_MS),
   })
   // An error that breaks off, or does not end, has often said all that counts.
   const body = got.kind === 'whole' ? got.bytes : Buffer.concat(got.part)
