@@ -55,7 +55,17 @@ test('a change of any byte, a cut and an addition make it nobody’s', () => {
   )
   for (let length = CAPSULE_PREFIX.length; length < text.length; length += 7)
     assert.notEqual(capsules.open(text.slice(0, length), 'alice').kind, 'opened')
-  assert.notEqual(capsules.open(`${text}AAAA`, 'alice').kind, 'opened')
+  for (const more of ['A', '_', 'AAAA'])
+    assert.equal(capsules.open(text + more, 'alice').kind, 'broken', more)
+  // The last letter has bits that no byte is made of.
+  for (const summary of ['a', 'ab', 'abc']) {
+    const sealed = capsules.seal({ ...capsule, summary }, 'alice')
+    const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+    const opening = letters.filter(
+      letter => capsules.open(sealed.slice(0, -1) + letter, 'alice').kind === 'opened',
+    )
+    assert.deepEqual(opening, [sealed.at(-1)])
+  }
 })
 
 test('what was sealed before a rotation opens after it, and the other way round it does not', () => {

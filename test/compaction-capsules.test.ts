@@ -69,6 +69,7 @@ test('a capsule that does not open refuses the call in the words of the dialect,
     [foreign, broken],
     [tampered, broken],
     [sealed.slice(0, -3), broken],
+    [`${sealed}A`, broken],
     ['gwc1.', broken],
     [unknown, 'The key it was sealed with is not configured here.'],
   ]

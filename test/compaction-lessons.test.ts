@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Json, JsonObject } from '../src/wire/json.ts'
+import { type Play, play, type Reply } from './support/harness.ts'
+import { type Puppet, startPuppet } from './support/puppet.ts'
+
+/** What a provider answers to a trigger tells whether it knows it; what says nothing of that teaches nothing. */
+
+const ITEM: JsonObject = { type: 'compaction', id: 'cmp_1', encrypted_content: 'gAAA' }
+const THOUGHT: JsonObject = { type: 'reasoning', id: 'rs_1', summary: [] }
+const response = (more: JsonObject): JsonObject => ({
+  ...{ id: 'resp_1', object: 'response', created_at: 1, status: 'completed', error: null, output: [] },
+  ...{ usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 } },
+  ...more,
+})
+
+type House = Play<Record<never, never>> & { readonly puppet: Puppet }
+const house = async (t: TestContext): Promise<House> => {
+  const puppet = await startPuppet(t)
+  const params = { model: 'openai/gpt-4.1', api_base: puppet.baseUrl, api_key: 'sk-x' }
+  const theatre = await play(t, {
+    config: {
+      model_list: [{ model_name: 'lead', litellm_params: params }],
+      router_settings: { num_retries: 0, disable_cooldowns: true },
+    },
+  })
+  return { ...theatre, puppet }
+}
+
+const asked = async (
+  { ask, puppet }: House,
+  more: JsonObject,
+  answer: Json,
+): Promise<{ readonly reply: Reply; readonly body: string }> => {
+  const input = [{ role: 'user', content: 'Build me a bridge.' }, { type: 'compaction_trigger' }]
+  const reply = ask('/v1/responses', { model: 'lead', input, ...more })
+  const call = await puppet.next()
+  if (more.stream === true) {
+    call.events()
+    const begun = {
+      type: 'response.created',
+      sequence_number: 0,
+      response: response({ status: 'in_progress' }),
+    }
+    const ended = { type: 'response.completed', sequence_number: 1, response: answer }
+    for (const event of [begun, ended])
+      await call.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+    call.end()
+  } else {
+    call.head({ 'content-type': 'application/json' })
+    call.end(JSON.stringify(answer))
+  }
+  return { reply: await reply, body: call.body.toString() }
+}
+
+const assertStillAsked = async (theatre: House): Promise<void> => {
+  const { reply, body } = await asked(theatre, { store: false }, response({ output: [ITEM] }))
+  assert.match(body, /compaction_trigger/)
+  assert.equal(reply.headers['x-understudy-compaction'], 'native; target=lead')
+}
+
+test('a compaction in the background is begun, and fetched later', async t => {
+  const theatre = await house(t)
+  for (const status of ['queued', 'in_progress']) {
+    const begun = response({ status, background: true, usage: null })
+    const { reply } = await asked(theatre, { background: true }, begun)
+    assert.equal(reply.status, 200, reply.text)
+    assert.equal(reply.json().status, status)
+    await assertStillAsked(theatre)
+  }
+})
+
+for (const stream of [false, true])
+  test(`an answer without a word is a failure, and no lack of the trigger, stream: ${stream}`, async t => {
+    const theatre = await house(t)
+    for (const output of [[], [THOUGHT]]) {
+      const { reply } = await asked(theatre, { store: false, stream }, response({ output }))
+      assert.ok(reply.status >= 500 || reply.text.includes('response.failed'), reply.text)
+      await assertStillAsked(theatre)
+    }
+  })
