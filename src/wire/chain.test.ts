@@ -84,3 +84,44 @@ test('a reference to what is here is left out, and one to what is not stays', ()
   ])
   assert.deepEqual(items([turn([refer('msg_9')])], []), [refer('msg_9')])
 })
+
+const user = (content: string): Json => ({ role: 'user', content })
+const compacted = (sealed: string): Json => ({ type: 'compaction', id: 'cmp_1', encrypted_content: sealed })
+const trigger: Json = { type: 'compaction_trigger' }
+
+test('what only its maker can read of what is here is left out, and what came from elsewhere stays', () => {
+  const from = compacted('native of elsewhere')
+  const native = compacted('native')
+  assert.deepEqual(
+    items(
+      [
+        turn([from, user('one')], [said('two')]),
+        turn([user('three'), trigger], [native]),
+        turn('four', [native, said('five')]),
+      ],
+      'six',
+    ),
+    [
+      { type: 'compaction', encrypted_content: 'native of elsewhere' },
+      user('one'),
+      said('two'),
+      user('three'),
+      user('four'),
+      said('five'),
+      user('six'),
+    ],
+  )
+})
+
+test('what everybody can read takes the place of all before it', () => {
+  const turns = [
+    turn('one', [said('two'), called('a')]),
+    turn([user('three'), trigger], [compacted('ours')]),
+    turn('four', [said('five')]),
+  ]
+  const isOurs = (item: string): boolean => item.includes('ours')
+  assert.deepEqual(
+    inputOf(turns, '"six"', isOurs).map(text => JSON.parse(text) as Json),
+    [{ type: 'compaction', encrypted_content: 'ours' }, user('four'), said('five'), user('six')],
+  )
+})

@@ -141,20 +141,19 @@ const compacts = (index: JsonIndex): boolean => itemsIn(index, 'input').at(-1)?.
 type Pieces = { readonly input: readonly Piece[]; readonly output: readonly Piece[] }
 
 /**
- * A response that stands for those before it takes their place where everybody can read it. What its maker alone can read
- * has no use elsewhere: what it stands for is here.
+ * A response that stands for those before it takes their place where everybody can read it. What its maker alone can read,
+ * asked for or made by the provider itself, has no use elsewhere: what it stands for is here.
  */
 const withTurn = (
   before: readonly Pieces[],
   index: JsonIndex,
   isReadable: (item: string) => boolean,
-): Pieces[] => {
+): readonly Pieces[] => {
   const [input, output] = [piecesIn(index, 'input'), piecesIn(index, 'output')]
-  if (!compacts(index)) return [...before, { input, output }]
   const made = output.filter(({ type }) => COMPACTIONS.has(type))
-  return made.length > 0 && made.every(({ text }) => isReadable(text))
-    ? [{ input: [], output }]
-    : [...before, { input, output: output.filter(piece => !made.includes(piece)) }]
+  if (compacts(index) && made.length > 0 && made.every(({ text }) => isReadable(text)))
+    return [{ input: [], output }]
+  return [...before, { input, output: output.filter(piece => !made.includes(piece)) }]
 }
 
 /** The items of one response, those left out that nobody else has a use for. */
@@ -183,7 +182,7 @@ export const inputOf = (
   const latest = itemsIn(asked, 'input').map(item => pieceOf(asked, item))
   const indexes = turns.map(({ input, output }) => asDocument({ input: listOf(input), output }))
   const ids = namesIn(indexes)
-  const all = indexes.reduce((before, index) => withTurn(before, index, isReadable), [] as readonly Pieces[])
+  const all = indexes.reduce<readonly Pieces[]>((before, index) => withTurn(before, index, isReadable), [])
   const said = [...all.flatMap(({ input, output }) => [...input, ...output]), ...latest]
   const answered = new Set(said.filter(({ type }) => type.endsWith('_output')).map(callIdOf))
   const earlier = all.flatMap(({ input, output }) => [...input, ...finished(output, answered)])
