@@ -272,7 +272,7 @@ export const ROUTES: readonly Route[] = [
     method: 'POST',
     paths: responsesPaths('/responses/input_tokens'),
     upstream: '/responses/input_tokens',
-    shape: 'resource',
+    shape: 'response_tokens',
     modes: ['responses', 'chat'],
     items: 'input',
   }),

@@ -222,6 +222,8 @@ export const cannedAnswer = (ask: CannedAsk): Canned | undefined => {
         : json(response(ask, 'completed', [item(ask, 'completed', true)]))
     case 'messages':
       return ask.stream ? events(messageStream(ask)) : json(message(ask, true))
+    case 'response_tokens':
+      return json({ object: 'response.input_tokens', input_tokens: 10 })
     case 'message_tokens':
       return json({ input_tokens: 10 })
     case 'embeddings':

@@ -3,8 +3,7 @@ import { test } from 'node:test'
 import { countMessages } from './anthropic-messages-count.ts'
 
 /** One token a character: what is counted shows by its length. */
-const count = (body: Parameters<typeof countMessages>[0]): number =>
-  Number(countMessages(body, text => text.length).input_tokens)
+const count = (body: Parameters<typeof countMessages>[0]): number => countMessages(body, text => text.length)
 
 test('system, messages and tools are counted, and nothing that is no prompt', () => {
   const messages = [

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { isObject, type Json } from '../wire/json.ts'
 import type { Counter } from './counts.ts'
 import { listOf } from './read-json.ts'
 
@@ -10,8 +10,9 @@ const PER_PICTURE = 1568
 const PER_PAGE = 2000
 const PAGE_BASE64 = 68_000
 
-const pagesOf = (data: Json | undefined): number =>
-  Math.max(1, Math.ceil((typeof data === 'string' ? data.length : 0) / PAGE_BASE64))
+/** Tokens of a document by its base64. */
+export const documentTokens = (data: Json | undefined): number =>
+  PER_PAGE * Math.max(1, Math.ceil((typeof data === 'string' ? data.length : 0) / PAGE_BASE64))
 
 type Found = { readonly texts: string[]; other: number }
 
@@ -40,7 +41,7 @@ const gather = (value: Json | undefined, found: Found): void => {
     return
   }
   if (value.type === 'document' && source?.type !== 'text' && source?.type !== 'content') {
-    found.other += PER_PAGE * pagesOf(source?.data)
+    found.other += documentTokens(source?.data)
     return
   }
   if (value.type === 'redacted_thinking') return
@@ -48,7 +49,7 @@ const gather = (value: Json | undefined, found: Found): void => {
 }
 
 /** System, messages and tools of a request. */
-export const countMessages: Counter = (body, tokensOf): JsonObject => {
+export const countMessages: Counter = (body, tokensOf) => {
   const found: Found = { texts: [], other: 0 }
   gather(body.system, found)
   for (const message of listOf(body.messages) ?? []) {
@@ -57,5 +58,5 @@ export const countMessages: Counter = (body, tokensOf): JsonObject => {
   }
   // Tools are told to the model as the JSON they are.
   for (const tool of listOf(body.tools) ?? []) found.texts.push(JSON.stringify(tool))
-  return { input_tokens: tokensOf(found.texts.join('\n')) + found.other }
+  return tokensOf(found.texts.join('\n')) + found.other
 }

@@ -38,7 +38,7 @@ const gather = (part: Json, found: Found): void => {
     }
 }
 
-/** `{totalTokens}` for contents, system instruction and tools, in the request or in its generateContentRequest. */
+/** Contents, system instruction and tools, in the request or in its generateContentRequest. */
 export const countGemini: Counter = (body, tokensOf) => {
   const request = objectAt(body, 'generateContentRequest') ?? body
   const found: Found = { texts: [], other: 0 }
@@ -50,5 +50,5 @@ export const countGemini: Counter = (body, tokensOf) => {
   }
   // Tools are told to the model as the JSON they are.
   for (const tool of listAt(request, 'tools')) found.texts.push(JSON.stringify(tool))
-  return { totalTokens: tokensOf(found.texts.join('\n')) + found.other }
+  return tokensOf(found.texts.join('\n')) + found.other
 }

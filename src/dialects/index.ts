@@ -7,7 +7,7 @@ import { chat } from './openai-chat.ts'
 import { completions } from './openai-completions.ts'
 import { images } from './openai-images.ts'
 import { embeddings, moderations, raw, rerank, resource } from './openai-other.ts'
-import { compaction, responses } from './openai-responses.ts'
+import { compaction, responses, responseTokens } from './openai-responses.ts'
 import type { Shape } from './shape.ts'
 
 /** How the answers of each endpoint are read; routes name these. */
@@ -21,6 +21,7 @@ export const SHAPES: Readonly<Record<ShapeName, Shape>> = {
   transcription,
   rerank,
   responses,
+  response_tokens: responseTokens,
   compaction,
   messages,
   message_tokens: messageTokens,

@@ -249,3 +249,14 @@ export const compaction: Shape = {
   usageOf: answer => usageFrom(answer.usage),
   stream: undefined,
 }
+
+/** `{object, input_tokens}`: what a request would cost, and no use of anything. */
+export const responseTokens: Shape = {
+  name: 'response_tokens',
+  errorInside: answer =>
+    typeof answer.input_tokens === 'number'
+      ? undefined
+      : (errorObjectOf(answer) ?? unsaid('The provider answered without a count.', 'empty_answer')),
+  usageOf: () => undefined,
+  stream: undefined,
+}

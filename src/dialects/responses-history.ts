@@ -184,12 +184,20 @@ const BOUND: Readonly<Record<string, readonly [key: string, because: string]>> =
   compaction_trigger: ['type', 'asks for a compaction, which is made by providers of the Responses API'],
 }
 
-const readItem = (item: Json, path: string, story: Story): void => {
-  if (!isObject(item)) throw new Unsupported(`'${path}' is no item`, path)
-  const type = typeof item.type === 'string' ? item.type : 'message'
-  const bound = BOUND[type]
+const typeOf = (item: JsonObject): string => (typeof item.type === 'string' ? item.type : 'message')
+
+/** Throws Unsupported for an item that only its owner can read or find. */
+export const refuseBound = (item: JsonObject, path: string): void => {
+  const type = typeOf(item)
+  const bound = Object.hasOwn(BOUND, type) ? BOUND[type] : undefined
   if (bound !== undefined)
     throw new Unsupported(`the item ${path} of type '${type}' ${bound[1]} only`, `${path}.${bound[0]}`)
+}
+
+const readItem = (item: Json, path: string, story: Story): void => {
+  if (!isObject(item)) throw new Unsupported(`'${path}' is no item`, path)
+  refuseBound(item, path)
+  const type = typeOf(item)
   warnOfExtras(item, story.losses)
   if (type === 'message') return message(item, path, story)
   if (type === 'reasoning') return reasoning(item, story)

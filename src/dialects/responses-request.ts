@@ -1,9 +1,9 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import type { Losses } from './losses.ts'
+import { collectLosses, type Losses } from './losses.ts'
 import type { Effort, Format, NeutralRequest, Turn } from './neutral.ts'
 import { spelled } from './read-json.ts'
-import { readInput } from './responses-history.ts'
+import { readInput, refuseBound } from './responses-history.ts'
 import { readToolChoice, readTools } from './responses-tools.ts'
 
 /** A request as clients of the Responses API write it. */
@@ -91,6 +91,11 @@ const bound =
 
 const ELSEWHERE = 'refers to what one provider keeps'
 
+/** A part of the prompt that is not in the request. Throws Unsupported with its name. */
+const KEPT: Readonly<Record<string, Reader>> = Object.fromEntries(
+  ['previous_response_id', 'conversation', 'prompt'].map(name => [name, bound(name, ELSEWHERE)]),
+)
+
 const READERS: Readonly<Record<string, Reader>> = {
   model: () => {},
   input: () => {},
@@ -125,9 +130,7 @@ const READERS: Readonly<Record<string, Reader>> = {
     if (draft.user === undefined || draft.user === value) draft.user = value
     else draft.rest.safety_identifier = value
   },
-  previous_response_id: bound('previous_response_id', ELSEWHERE),
-  conversation: bound('conversation', ELSEWHERE),
-  prompt: bound('prompt', ELSEWHERE),
+  ...KEPT,
   background: bound('background', 'is work that the provider goes on with by itself'),
   multi_agent: bound('multi_agent', 'is made by the provider'),
   moderation: (_value, _draft, losses) => losses.lose('moderation'),
@@ -182,4 +185,15 @@ export const readResponsesRequest = (body: JsonObject, losses: Losses): NeutralR
     // The last event of every stream tells it.
     streamUsage: true,
   }
+}
+
+/** Throws Unsupported where a part of the prompt is kept by one provider: nobody else can read it, or count it. */
+export const refuseKeptParts = (body: JsonObject): void => {
+  const nothing: Draft = { rest: {} }
+  for (const [name, refuse] of Object.entries(KEPT)) {
+    const value = body[name]
+    if (given(value)) refuse(value, nothing, collectLosses())
+  }
+  for (const [index, item] of (Array.isArray(body.input) ? body.input : []).entries())
+    if (isObject(item)) refuseBound(item, `input[${index}]`)
 }

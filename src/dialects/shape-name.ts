@@ -9,6 +9,7 @@ export type ShapeName =
   | 'transcription'
   | 'rerank'
   | 'responses'
+  | 'response_tokens'
   | 'compaction'
   | 'messages'
   | 'message_tokens'

@@ -82,6 +82,7 @@ const connect = (params: ProviderParams): Connection => {
     },
     authorize: draft => (credential.header === undefined ? [] : unlessGiven(draft, [credential.header])),
     reading: (ask, stamp) => messagesReading(ask, 'anthropic', stamp),
+    counts: () => 'messages',
   }
 }
 
@@ -89,7 +90,6 @@ export const anthropic: Provider = {
   name: 'anthropic',
   exception: 'AnthropicException',
   ownsResources: false,
-  counts: ask => ask.route.shape === 'message_tokens',
   params: [],
   connect,
 }

@@ -144,6 +144,7 @@ const connect = (params: ProviderParams): Connection => {
     missing: credential.missing,
     ...(credential.recipe === undefined ? {} : { recipe: credential.recipe }),
     draft: ask => (isClaude(ask) ? claudeDraft(ask, place) : apisFor(ask).draft(ask)),
+    counts: ask => (isClaude(ask) ? undefined : apisFor(ask).counts?.(ask)),
     reading: (ask, stamp) =>
       isClaude(ask) ? messagesReading(ask, NAME, stamp) : apisFor(ask).reading(ask, stamp),
     authorize: (draft, _now, held) => {

@@ -204,11 +204,10 @@ const spokenFor = (ask: Ask, model: BedrockModel): Spoken => {
   return (apiFor(ask, model) === 'invoke' ? byInvoke : byConverse)(ask, model.id)
 }
 
-/** Counted by Bedrock: a prompt of the Messages API for a Claude whose own id is known. */
-const counts = (ask: Ask): boolean => {
-  if (ask.route.shape !== 'message_tokens') return false
-  const model = readModel(ask.model)
-  return apiFor(ask, model) === 'invoke' && foundationId(model.id) !== undefined
+/** Counted by Bedrock: as a body of InvokeModel, for a Claude whose own id is known. */
+const counts: Connection['counts'] = ask => {
+  const { id, api } = readModel(ask.model)
+  return api !== 'converse' && foundationId(id) !== undefined ? 'messages' : undefined
 }
 
 const readingOf = (ask: Ask, stamp: Stamp): Reading => {
@@ -262,6 +261,7 @@ const connect = (params: ProviderParams): Connection => {
       if (keys === undefined) return []
       return signed(draft, keys, { region: regionOf(draft.origin) ?? home, now })
     },
+    counts,
     reading: (ask, stamp) =>
       readingOf(ask, stamp?.() ?? { unique: randomUUID(), created: Math.floor(lastSigned / 1000) }),
   }
@@ -271,7 +271,6 @@ export const bedrock: Provider = {
   name: NAME,
   exception: 'BedrockException',
   ownsResources: false,
-  counts,
   params: PARAMS,
   connect,
 }

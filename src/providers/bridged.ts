@@ -34,7 +34,6 @@ const KEPT_BY_NOBODY: Readonly<Record<string, string>> = {
   'responses.delete': 'DELETE responses',
   'responses.cancel': 'CANCEL responses',
   'responses.input_items': 'list_input_items',
-  'responses.input_tokens': 'responses.input_tokens',
 }
 
 /** Throws Unsupported for a call about a response that a translation has made. */
@@ -54,7 +53,7 @@ export const doorOf = (ask: Ask, provider: string): Door => {
 }
 
 /** The verb of the path, or the body, has decided whether it streams: that is known by now. */
-const readAs = (door: Door, ask: Ask, body: JsonObject, losses: Losses): NeutralRequest => ({
+const readAs = (door: Pick<Door, 'read'>, ask: Ask, body: JsonObject, losses: Losses): NeutralRequest => ({
   ...door.read(body, losses),
   stream: ask.stream,
 })
@@ -89,22 +88,40 @@ export const settledLosses = (
 const CONVERSATION: Readonly<Partial<Record<Dialect, string>>> = { responses: 'input', gemini: 'contents' }
 
 /** Some dialects would have a first word put into an empty conversation: nobody has asked for that answer. */
-const refuseSilence = ({ turns }: NeutralRequest, { dialect }: Door, ask: Ask): void => {
+const refuseSilence = ({ turns }: NeutralRequest, dialect: Dialect, ask: Ask): void => {
   if (turns.length > 0 || ask.compaction !== undefined) return
   const name = CONVERSATION[dialect] ?? 'messages'
   throw new Unsupported(`'${name}' is empty: there is nothing to be answered`, name)
 }
 
-/** Throws Unsupported: for what cannot be carried, and with drop_params off for a lost parameter that carries meaning. */
-export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: string): Bridged => {
+type Ways = {
+  /** Without a dialect it is only counted: of nothing, too. */
+  readonly door: Pick<Door, 'read'> & Partial<Pick<Door, 'dialect'>>
+  readonly upstream: Upstream
+  readonly target: Target
+  readonly provider: string
+}
+
+/**
+ * The request as the upstream has it. Throws Unsupported: for what cannot be carried, and with drop_params off for a lost
+ * parameter that carries meaning.
+ */
+export const carried = (
+  ask: Ask,
+  { door, upstream, target, provider }: Ways,
+): { readonly request: JsonObject; readonly warnings: readonly Warning[] } => {
   refuseGeo(ask, provider)
   const losses = collectLosses()
-  const door = doorOf(ask, provider)
-  const request = readAs(door, ask, requestOf(ask, provider), losses)
-  refuseSilence(request, door, ask)
-  const body = upstream.write(withFittingNames(request, upstream), target, losses)
-  const warnings = settledLosses(ask, losses, { provider, dialect: upstream.dialect })
-  return { body: bytesOf(body), warnings }
+  const read = readAs(door, ask, requestOf(ask, provider), losses)
+  if (door.dialect !== undefined) refuseSilence(read, door.dialect, ask)
+  const request = upstream.write(withFittingNames(read, upstream), target, losses)
+  return { request, warnings: settledLosses(ask, losses, { provider, dialect: upstream.dialect }) }
+}
+
+/** The body of the translated request. Throws Unsupported, as `carried` does. */
+export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: string): Bridged => {
+  const { request, warnings } = carried(ask, { door: doorOf(ask, provider), upstream, target, provider })
+  return { body: bytesOf(request), warnings }
 }
 
 const askedOf = (ask: Ask, door: Door, provider: string, stamp: Stamp): Asked => {

@@ -1,15 +1,36 @@
 import { bytesOf, objectIn } from '../dialects/bridge.ts'
-import { COUNTS, type Counter } from '../dialects/counts.ts'
+import { COUNT_DOORS, COUNT_WIRES, type CountDoor, type CountWire } from '../dialects/counts.ts'
 import { countPromptTokens } from '../record/tokens.ts'
-import { applyEdits, joinSegments } from '../wire/edit.ts'
-import { type Ask, type Connection, type Draft, type Provider, Unsupported } from './provider.ts'
+import { ROUTES, type Route } from '../routes.ts'
+import { indexObject } from '../wire/index.ts'
+import type { JsonObject } from '../wire/json.ts'
+import { carried, requestOf } from './bridged.ts'
+import {
+  type Ask,
+  type Connection,
+  type Draft,
+  type Provider,
+  type Reading,
+  Unsupported,
+} from './provider.ts'
 
-/** Endpoints that count a prompt, for providers that have none: the gateway counts, and nobody is asked. */
+import { ownHeaders } from './text-apis.ts'
 
-const counted = (ask: Ask, count: Counter, connection: Connection): Draft => {
-  if (ask.body.kind !== 'json') throw new Unsupported('a prompt is counted from a JSON request')
-  const body = objectIn(joinSegments(applyEdits(ask.body.index, ask.edits)))
-  const { origin, pathname } = new URL(connection.baseUrl)
+/**
+ * Endpoints that count a prompt, at every provider. Who counts in the client's dialect gets its bytes; who counts in
+ * another one gets the translated request; for everybody else the gateway counts, and nobody is asked.
+ */
+
+const routeNamed = (name: string): Route => {
+  const route = ROUTES.find(each => each.name === name)
+  if (route === undefined) throw new Error(`there is no route ${name}`)
+  return route
+}
+
+/** The gateway's own count. Throws Unsupported for a prompt that is not all in the request. */
+const estimated = (ask: Ask, door: CountDoor, { baseUrl }: Connection, because: string): Draft => {
+  const body = requestOf(ask, 'the count of a prompt')
+  const { origin, pathname } = new URL(baseUrl)
   return {
     method: ask.method,
     origin,
@@ -17,26 +38,106 @@ const counted = (ask: Ask, count: Counter, connection: Connection): Draft => {
     headers: [],
     body: [],
     edits: ask.edits,
-    warnings: [{ lost: 'the exact count', because: 'the provider counts no prompts: counted here' }],
-    local: bytesOf(count(body, text => countPromptTokens(text, ask.model))),
+    warnings: [{ lost: 'the exact count', because: `${because}: counted here` }],
+    local: bytesOf(door.told(door.estimate(body, text => countPromptTokens(text, ask.model)))),
   }
 }
 
-const counter = (ask: Ask, provider: Provider): Counter | undefined =>
-  provider.counts?.(ask) === true ? undefined : COUNTS[ask.route.shape]
+/** `own`: as the provider serves the endpoint itself, and every endpoint that counts nothing. */
+type Way =
+  | { readonly kind: 'own' }
+  | { readonly kind: 'estimate'; readonly door: CountDoor }
+  | { readonly kind: 'wire'; readonly door: CountDoor; readonly wire: CountWire }
 
-/** The provider, with the gateway's count where it has none of its own. */
+const wayOf = (ask: Ask, connection: Connection): Way => {
+  const door = COUNT_DOORS[ask.route.shape]
+  if (door === undefined) return { kind: 'own' }
+  const dialect = connection.counts?.(ask)
+  if (dialect === undefined) return { kind: 'estimate', door }
+  return door.speaks.includes(dialect) ? { kind: 'own' } : { kind: 'wire', door, wire: COUNT_WIRES[dialect] }
+}
+
+/** The client's query and path belong to its own endpoint. */
+const asTold = (ask: Ask, wire: CountWire, request: JsonObject): Ask => {
+  const bytes = bytesOf(request)
+  return {
+    ...ask,
+    route: routeNamed(wire.route),
+    params: {},
+    query: '',
+    // The other dialects' providers look to their headers themselves.
+    headers: wire.upstream.dialect === 'responses' ? ownHeaders(ask) : ask.headers,
+    body: { kind: 'json', bytes, index: indexObject(bytes), contentType: 'application/json' },
+    edits: [],
+  }
+}
+
+/** Asked of the provider in its own dialect. Throws Unsupported for a prompt that cannot be carried there. */
+const translated = (
+  ask: Ask,
+  { door, wire }: Extract<Way, { kind: 'wire' }>,
+  connection: Connection,
+  provider: string,
+): Draft => {
+  // A count spoils nothing by what has no place in it: that is told, and never refused.
+  const { request, warnings } = carried(
+    { ...ask, dropParams: true },
+    {
+      door,
+      upstream: wire.upstream,
+      target: { model: ask.model, allowedParams: ask.allowedParams },
+      provider,
+    },
+  )
+  const made = connection.draft(asTold(ask, wire, wire.asked(request, ask.model)))
+  return { ...made, edits: [...ask.edits, ...made.edits], warnings: [...warnings, ...made.warnings] }
+}
+
+const draftOf = (ask: Ask, connection: Connection, provider: string): Draft => {
+  const way = wayOf(ask, connection)
+  if (way.kind === 'own') return connection.draft(ask)
+  if (way.kind === 'estimate') return estimated(ask, way.door, connection, 'the provider counts no prompts')
+  try {
+    return translated(ask, way, connection, provider)
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error
+    return estimated(ask, way.door, connection, 'the prompt cannot be told to the provider as a whole')
+  }
+}
+
+/** Bytes that tell no count stay what they are: so does the gateway's own answer, which is in the client's form. */
+const retold =
+  (door: CountDoor, wire: CountWire, inner: Reading['translate']) =>
+  (bytes: Uint8Array): Uint8Array => {
+    try {
+      const tokens = wire.tokensIn(objectIn(inner === undefined ? bytes : inner(bytes)))
+      return tokens === undefined ? bytes : bytesOf(door.told(tokens))
+    } catch {
+      return bytes
+    }
+  }
+
+const readingOf = (
+  ask: Ask,
+  connection: Connection,
+  stamp: Parameters<Connection['reading']>[1],
+): Reading => {
+  const way = wayOf(ask, connection)
+  if (way.kind === 'own') return connection.reading(ask, stamp)
+  if (way.kind === 'estimate') return {}
+  const reading = connection.reading({ ...ask, route: routeNamed(way.wire.route) }, stamp)
+  return { ...reading, translate: retold(way.door, way.wire, reading.translate) }
+}
+
+/** The provider, with every way of counting a prompt. */
 export const countingFor = (provider: Provider): Provider => ({
   ...provider,
   connect: params => {
     const connection = provider.connect(params)
     return {
       ...connection,
-      draft: ask => {
-        const count = counter(ask, provider)
-        return count === undefined ? connection.draft(ask) : counted(ask, count, connection)
-      },
-      reading: (ask, stamp) => (counter(ask, provider) === undefined ? connection.reading(ask, stamp) : {}),
+      draft: ask => draftOf(ask, connection, provider.name),
+      reading: (ask, stamp) => readingOf(ask, connection, stamp),
     }
   },
 })

@@ -65,6 +65,7 @@ const connect = (params: ProviderParams): Connection => {
     authorize: draft => unlessGiven(draft, credential),
     reading: (ask, stamp) =>
       wantsEmbeddings(ask) ? embeddingReading(ask, embeddingWire(ask)) : geminiReading(ask, 'gemini', stamp),
+    counts: () => 'gemini',
   }
 }
 
@@ -72,7 +73,6 @@ export const gemini: Provider = {
   name: 'gemini',
   exception: 'GeminiException',
   ownsResources: false,
-  counts: ask => ask.route.shape === 'gemini_tokens',
   params: [],
   connect,
 }

@@ -124,7 +124,7 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
     missing: row.keyOptional ? undefined : found.missing,
     ...acrossApis({
       name: row.name,
-      apis: readApis(row.apis ?? {}, params),
+      apis: readApis({ ...row.apis, counts: row.original === true && OPENAI.test(base.origin) }, params),
       plain,
     }),
     authorize: draft => unlessGiven(draft, credential),

@@ -1,5 +1,6 @@
 import type { Secret } from '../config/secret.ts'
 import type { Prefill } from '../dialects/continuation.ts'
+import type { CountDialect } from '../dialects/counts.ts'
 import type { StreamDecoder } from '../dialects/shape.ts'
 import type { ClientBody } from '../read/body.ts'
 import type { CompactionWire, Route } from '../routes.ts'
@@ -130,6 +131,8 @@ export type Connection = {
   readonly compactsItself?: true
   /** `stamp` is read only by providers whose answers carry no id of their own. */
   readonly reading: (ask: Ask, stamp?: () => Stamp) => Reading
+  /** The dialect in which it counts the prompt of this call, of whatever counting endpoint; undefined: it counts none. */
+  readonly counts?: (ask: Ask) => CountDialect | undefined
 }
 
 /** litellm_params as written (env references resolved, secrets wrapped). The provider picks what it knows. */
@@ -166,8 +169,6 @@ export type Provider = {
   readonly prefill?: Prefill
   /** An api_base may name one endpoint, which `connect` reads: of all others it is taken off before. */
   readonly readsEndpoint?: true
-  /** True for a call of an endpoint that counts a prompt which it serves itself; for any other the gateway counts. */
-  readonly counts?: (ask: Ask) => boolean
   /** litellm_params keys that belong to this provider, so that they do not become body defaults. */
   readonly params: readonly string[]
   /** Throws Error with a sentence that says what is missing and how to mend it. */

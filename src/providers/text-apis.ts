@@ -23,6 +23,8 @@ export const TEXT_PARAMS = ['use_chat_completions_api'] as const
 export type KnownApis = {
   /** /responses is there. */
   readonly responses?: true
+  /** And /responses/input_tokens. */
+  readonly counts?: boolean
   /** Its ways of compacting a conversation. */
   readonly compaction?: readonly CompactionWay[]
   /** litellm_settings.route_all_chat_openai_to_responses speaks of this one. */
@@ -39,6 +41,8 @@ const USUAL: ChatTraits = { limitName: 'max_tokens' }
 /** Which of the two APIs serve one deployment. */
 export type TextApis = {
   readonly responses: boolean
+  /** /responses/input_tokens is known to be there: whoever counts a prompt of another dialect may be sent to it. */
+  readonly counts: boolean
   readonly compaction: readonly CompactionWay[]
   readonly chat: ChatTraits
   /** Chat completions go to /responses: always, never, or where the model's name says so (`responses/<model>`). */
@@ -50,6 +54,7 @@ const declares = (params: ProviderParams, pattern: RegExp): boolean =>
 
 const RESPONSES = /^(?:\/v1)?\/responses$/
 const COMPACT = /^(?:\/v1)?\/responses\/compact$/
+const INPUT_TOKENS = /^(?:\/v1)?\/responses\/input_tokens$/
 const AT_ENDPOINT: readonly CompactionWay[] = ['endpoint']
 const NO_WAY: readonly CompactionWay[] = []
 
@@ -63,12 +68,13 @@ const isOn = (name: string, value: Json | undefined): boolean => {
 export const readApis = (known: KnownApis, params: ProviderParams): TextApis => {
   const chat = known.chat ?? USUAL
   if (isOn('use_chat_completions_api', params.extra.use_chat_completions_api))
-    return { responses: false, compaction: NO_WAY, chat, chatToResponses: 'never' }
+    return { responses: false, counts: false, compaction: NO_WAY, chat, chatToResponses: 'never' }
   const only = params.info?.mode === 'responses'
   const setting = 'route_all_chat_openai_to_responses'
   const all = known.allChatToResponses === true && isOn(setting, params.settings?.[setting])
   return {
     responses: only || known.responses === true || declares(params, RESPONSES),
+    counts: known.counts === true || declares(params, INPUT_TOKENS),
     compaction: known.compaction ?? (declares(params, COMPACT) ? AT_ENDPOINT : NO_WAY),
     chat,
     chatToResponses: only || all ? 'always' : 'by name',
@@ -125,6 +131,9 @@ type Served = {
 /** Headers of clients that mean something to providers of their own dialect only. */
 const FOREIGN_HEADER = /^anthropic-|^x-goog-/
 
+export const ownHeaders = ({ headers }: Ask): Ask['headers'] =>
+  headers.filter(([name]) => !FOREIGN_HEADER.test(name))
+
 /** The request in the other dialect, with what was lost on the way. Throws Unsupported. */
 const crossed = (ask: Ask, upstream: Upstream, { name, apis, plain }: Served): Draft => {
   const target: Target = {
@@ -139,7 +148,7 @@ const crossed = (ask: Ask, upstream: Upstream, { name, apis, plain }: Served): D
     params: {},
     // The client's query belongs to the path that it asked for.
     query: '',
-    headers: ask.headers.filter(([name]) => !FOREIGN_HEADER.test(name)),
+    headers: ownHeaders(ask),
     body: { kind: 'json', bytes: body, index: indexObject(body), contentType: 'application/json' },
     edits: [],
   })
@@ -155,11 +164,22 @@ const same = (ask: Ask, { plain }: Served): Draft => {
   return { ...made, warnings: [...lostOnWire(ask), ...made.warnings] }
 }
 
+/** Its own clients are sent to the endpoint wherever there is /responses, as to everything below it. */
+const countsFor =
+  (apis: TextApis): NonNullable<Connection['counts']> =>
+  ask => {
+    const own = ask.route.upstream.startsWith('/responses')
+    return (own ? apis.responses || toResponses(ask, apis) : apis.counts) ? 'responses' : undefined
+  }
+
 /** Requests and answers of a provider whose own dialect is `plain`, across its two APIs. */
-export const acrossApis = (served: Served): Pick<Connection, 'draft' | 'reading' | 'compaction'> => {
+export const acrossApis = (
+  served: Served,
+): Pick<Connection, 'draft' | 'reading' | 'compaction' | 'counts'> => {
   const { name, apis } = served
   return {
     compaction: apis.compaction,
+    counts: countsFor(apis),
     draft: ask => {
       const upstream = crossingOf(ask, apis, name)
       return upstream === undefined ? same(ask, served) : crossed(ask, upstream, served)

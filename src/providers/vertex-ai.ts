@@ -154,6 +154,8 @@ const connect = (params: ProviderParams): Connection => {
     authorize: (draft, _now, held) =>
       unlessGiven(draft, credential.recipe === undefined ? credential.fixed : bearerOf(held)),
     reading: readingOf,
+    // Claude's own way of counting is not served here.
+    counts: ({ model }) => (isClaude(model) ? undefined : 'vertex'),
   }
 }
 
@@ -161,8 +163,6 @@ export const vertexAi: Provider = {
   name: 'vertex_ai',
   exception: 'VertexAIException',
   ownsResources: false,
-  // Claude's own way of counting is not served here.
-  counts: ask => ask.route.shape === 'gemini_tokens' && !isClaude(ask.model),
   params: [...PLACE_PARAMS, ...GOOGLE_SIGN_IN_PARAMS],
   connect,
 }
