@@ -128,7 +128,7 @@ test('a real answer is never taken for an error', () => {
       'resource',
       { id: 'ftjob-1', object: 'fine_tuning.job', error: { code: 'x', message: 'the job failed' } },
     ],
-    ['resource', { object: 'response.input_tokens', input_tokens: 3 }],
+    ['response_tokens', { object: 'response.input_tokens', input_tokens: 3 }],
     ['raw', { error: { message: 'a file may say anything' } }],
   ]
   for (const [shape, answer] of real)

@@ -125,7 +125,7 @@ test('a provider that speaks chat gets chat, at its own address and with its own
 test('who counts no prompts is not asked: the answer is there before anything is sent', () => {
   const asked = askFor('messages.count_tokens', { body: jsonBody(body), model: 'gpt-4.1' })
   for (const connection of [
-    connectTo(openai, { key: 'sk-x' }),
+    connectTo(openai, { key: 'sk-x', apiBase: 'http://localhost:8000/v1' }),
     connectTo(bedrock, { extra: { aws_access_key_id: 'a', aws_secret_access_key: 'b' } }),
   ]) {
     const draft = connection.draft(asked)

@@ -188,7 +188,6 @@ describe('what cannot be made of chat completions', () => {
     ['responses.delete', 'DELETE responses is not supported for groq'],
     ['responses.cancel', 'CANCEL responses is not supported for groq'],
     ['responses.input_items', 'list_input_items is not supported for groq'],
-    ['responses.input_tokens', 'responses.input_tokens is not supported for groq'],
   ] as const
   for (const [route, message] of rows)
     test(`${route} is refused before anything is sent`, () => {

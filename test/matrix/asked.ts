@@ -11,7 +11,7 @@ const FORMS: readonly (readonly [path: RegExp, form: Form])[] = [
   [/\/chat\/completions(?:\?|$)/, 'chat'],
   [/\/v2\/chat$/, 'cohere'],
   [/\/responses\/compact(?:\?|$)/, 'compaction'],
-  [/\/responses\/input_tokens(?:\?|$)/, 'resource'],
+  [/\/responses\/input_tokens(?:\?|$)/, 'response_tokens'],
   [/\/responses(?:\?|$)/, 'responses'],
   [/\/messages\/count_tokens(?:\?|$)/, 'message_tokens'],
   [/\/messages(?:\?|$)|:(?:streamR|r)awPredict$/, 'messages'],

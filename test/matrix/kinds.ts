@@ -51,7 +51,7 @@ export const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries([
     prefix: 'openai',
     base: '/v1',
     model: 'gpt-4.1',
-    info: { mode: 'responses' },
+    info: { mode: 'responses', supported_endpoints: ['/v1/responses', '/v1/responses/input_tokens'] },
   }),
   kind('azure', 'Azure’s v1 API: chat completions and responses', {
     speaks: 'azure',

@@ -64,10 +64,13 @@ const items: readonly JsonObject[] = [
   },
   { type: 'function_call_output', call_id: CALL_ID, output: RESULT },
 ]
-const responses: JsonObject = {
+const counted: JsonObject = {
   input: items,
   instructions: SYSTEM,
   tools: [{ type: 'function', name: CALL.name, description: DESCRIPTION, parameters: SCHEMA, strict: false }],
+}
+const responses: JsonObject = {
+  ...counted,
   max_output_tokens: 256,
   // A stored answer is never gone on with.
   store: false,
@@ -110,5 +113,6 @@ export const FULL: readonly Source[] = [
   { name: 'compact', route: 'responses.compact', stream: false, more: { input: items } },
   ...both('trigger', 'responses.create', trigger),
   { name: 'count, messages', route: 'messages.count_tokens', stream: false, more: messages },
+  { name: 'count, responses', route: 'responses.input_tokens', stream: false, more: counted },
   { name: 'count, gemini', route: 'gemini.count_tokens', stream: false },
 ]

@@ -203,13 +203,6 @@ const NO_SCHEMA: Source['refusedBy'] = {
   'vertex-gemini': "does not support parameters: ['response_format']",
   cohere: 'Cohere takes it neither beside tools nor beside documents.',
 }
-/** Whoever has no Responses API counts no input of it. */
-const NO_COUNT: Source['refusedBy'] = Object.fromEntries(
-  ['chat', 'anthropic', 'gemini', 'vertex-claude', 'vertex-gemini', 'cohere', 'bedrock'].map(name => [
-    name,
-    'responses.input_tokens',
-  ]),
-)
 
 const THINNED = { strict: true, thin: true } as const
 
@@ -269,13 +262,6 @@ const REFUSED: readonly Source[] = [
     more: chatAsks(chatWords(LOOK), chatPicture(LINK)),
     refusedBy: { bedrock: 'Bedrock takes images as base64 data URLs only' },
     proof: { asked: LINK },
-    ...THINNED,
-  },
-  {
-    name: 'count, responses',
-    route: 'responses.input_tokens',
-    stream: false,
-    refusedBy: NO_COUNT,
     ...THINNED,
   },
 ]

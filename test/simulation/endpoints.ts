@@ -119,7 +119,7 @@ export const ENDPOINTS = {
     route: 'responses.input_tokens',
     method: 'POST',
     path: () => '/v1/responses/input_tokens',
-    shape: 'resource',
+    shape: 'response_tokens',
     body: marker => ({ input: prompt(marker) }),
   },
   /** Reads the response of the client that it follows; without one it asks for an id that nobody made. */

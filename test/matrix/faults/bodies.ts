@@ -129,6 +129,7 @@ const HOLLOW: Readonly<Partial<Record<Form, JsonObject>>> = {
   },
   invoke: {},
   message_tokens: {},
+  response_tokens: { object: 'response.input_tokens' },
   gemini: { candidates: [], usageMetadata: { promptTokenCount: 1 }, modelVersion: 'm' },
   gemini_tokens: {},
   compaction: { id: 'resp_1', object: 'response.compaction', created_at: 1, output: [] },

@@ -30,6 +30,10 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   },
   compaction: { document: compactionDocument },
   message_tokens: { document: ({ input_tokens: count }) => (isCount(count) ? [] : ['no count']) },
+  response_tokens: {
+    document: ({ object, input_tokens: count }) =>
+      object === 'response.input_tokens' && isCount(count) ? [] : ['no count'],
+  },
   gemini_tokens: { document: ({ totalTokens: count }) => (isCount(count) ? [] : ['no count']) },
 }
 
