@@ -90,6 +90,27 @@ test('what was served elsewhere is gone on with there, by its id, and from there
   assertNoneRefused(house)
 })
 
+test('a count of the next turn stands for the whole conversation, in whatever dialect it is counted', async () => {
+  const count = (model: string, input: string, more: JsonObject = {}) =>
+    house.ask('/v1/responses/input_tokens', { model, input, ...more })
+  for (const [group, asked] of [
+    ['lead', twin],
+    ['talk', undefined],
+    ['think', claude],
+  ] as const) {
+    clear(house)
+    const one = idOf(await turn(house, group, 'First words.'))
+    down(home)
+    const counted = await count(group, 'Second words.', { previous_response_id: one })
+    assert.equal(counted.status, 200, counted.text)
+    assert.equal(counted.headers['x-understudy-rehydrated'], 'previous_response_id; responses=1; items=3')
+    const alone = await count(group, 'Second words.')
+    assert.ok(Number(counted.json().input_tokens) > Number(alone.json().input_tokens), counted.text)
+    for (const stage of [twin, chat, claude]) assert.equal(stage.requests.length, stage === asked ? 2 : 0)
+  }
+  assertNoneRefused(house)
+})
+
 test('a sibling of the same group stands in, without a fallback', async () => {
   const one = idOf(await turn(house, 'lead', 'First words.'))
   down(home)

@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { Peek } from './continuation.ts'
+import { errorObjectOf } from './error-object.ts'
 import { sightOfOther } from './event-failure.ts'
 import { geminiContinuation } from './gemini-continuation.ts'
 import { NO_CANDIDATE, NO_TOKEN, speaks, withoutToken } from './gemini-empty.ts'
@@ -86,7 +87,7 @@ export const geminiTokens: Shape = {
     errorIn(answer) ??
     (typeof at(answer, 'totalTokens') === 'number'
       ? undefined
-      : unsaid('The provider answered without a count.', 'empty_answer')),
+      : (errorObjectOf(answer) ?? unsaid('The provider answered without a count.', 'empty_answer'))),
   usageOf: () => undefined,
   tell: tellGemini,
   stream: undefined,
