@@ -182,6 +182,15 @@ describe('the count of a response', () => {
     nothingRefused()
   })
 
+  test('an address that has no such endpoint after all: the fallback counts', async () => {
+    const message = 'Unknown request URL: POST /v1/responses/input_tokens.'
+    const error = { message, type: 'invalid_request_error', param: null, code: 'unknown_url' }
+    stages.azure.script(always({ kind: 'status', status: 404, body: { error } }))
+    const reply = await house.ask(PATH, { model: 'azure-plain', ...PROMPT })
+    tokensIn(reply)
+    assert.equal(reply.headers['x-litellm-model-group'], 'plain')
+  })
+
   test('the official client hears a count from each of them', async () => {
     for (const model of BACKUPS) {
       const { object, input_tokens: tokens } = await client.responses.inputTokens.count({

@@ -17,7 +17,7 @@ every dialect; each provider makes them in its own words and events.
 Every request holds a system prompt. Those without a plus hold a tool, a call of it and its result, meet every fault, and
 are asked twice: with a backup that is well, and with one that is struck in the same way. The others hold what is harder to
 carry: *call* a call with its result, and the answer is another call; *image* a picture; *schema* a form to which the answer
-is bound. They and *count, responses* meet a part of the faults, in which any three of source, first, backup and fault meet
+is bound. They meet a part of the faults, in which any three of source, first, backup and fault meet
 once, with a backup that is well or struck by turns. What they hold has to arrive at every provider, and what they ask for
 has to be in every answer.
 

@@ -5,7 +5,7 @@ export const MODEL_INFO: readonly KeyRow[] = [
   honoured('mode', 'Which routes it serves; any when absent. `responses`: chat completions go as responses.'),
   honoured(
     'supported_endpoints',
-    'With `/v1/responses` in it, responses go there as they are, though the provider is not known for it.',
+    'With `/v1/responses` in it, responses go there as they are, though the provider is not known for it; with `/v1/responses/input_tokens`, prompts of every dialect are counted there.',
   ),
   honoured('base_model', 'The model behind the name, for prices and limits.'),
   later('access_groups', 'No keys are issued yet that could hold such a name instead of the group.'),
