@@ -11,6 +11,8 @@ export type Event = {
   readonly event: string
   readonly data: string
   readonly weight: Weight
+  /** A comment in front of it. */
+  readonly comment?: string
 }
 
 /** One message of a binary stream, and whether it carries content: faults are placed by counting those. */
@@ -31,6 +33,8 @@ export type Answer =
       readonly status: number
       readonly headers: Headers
       readonly events: readonly Event[]
+      /** Makes the event that says what went wrong, where it is not the dialect's own. */
+      readonly error?: (error: JsonObject) => Event
     }
   /** A stream of binary messages. `error` makes the one that says what went wrong. */
   | {

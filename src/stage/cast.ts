@@ -155,6 +155,9 @@ export const CAST: Readonly<Record<Flavour, Part>> = {
   groq: compatible('groq'),
   xai: compatible('xai'),
   deepseek: compatible('deepseek'),
+  together_ai: compatible('together_ai'),
+  fireworks_ai: compatible('fireworks_ai'),
+  openrouter: compatible('openrouter'),
   ollama: compatible('ollama'),
   hosted_vllm: compatible('hosted_vllm'),
 }

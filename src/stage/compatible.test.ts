@@ -40,9 +40,17 @@ const REFUSED: Readonly<Record<Compatible, readonly (readonly [body: JsonObject,
     [{ messages: [user('hi', { name: 'ann' })] }, /^400 .*for 'role:user' .*property 'name' is unsupported/],
     [{ messages: called('a', { refusal: null }) }, /^400 .*for 'role:assistant' .*'refusal' is unsupported/],
     [{ messages: called('a', { reasoning_content: 'x' }) }, /^400 .*'reasoning_content' is unsupported/],
-    [{ logprobs: true }, /^400 .*`logprobs` is not supported with this model/],
+    [
+      { model: 'llama-3.3-70b-versatile', messages: called('a', { reasoning: 'x' }) },
+      /^400 .*"messages\[1\]\.reasoning: reasoning is not supported with this model"/,
+    ],
+    [{ logprobs: true }, /^400 .*`logprobs` is not supported with this model",.*"param":"logprobs"\}\}$/],
     [{ n: 2 }, /^400 .*'n' : number must be at most 1/],
-    [{ model: 'qwen/qwen3-32b', reasoning_effort: 'high' }, /^400 .*`reasoning_effort` must be one of/],
+    [
+      { model: 'qwen/qwen3-32b', reasoning_effort: 'high' },
+      /^400 .*"`reasoning_effort` must be one of `none` or `default`"/,
+    ],
+    [{ reasoning_effort: 'none' }, /^400 .*"`reasoning_effort` must be one of `low`, `medium`, or `high`"/],
     [{ messages: [] }, /^400 .*minimum number of items is 1/],
   ],
   xai: [
@@ -62,6 +70,47 @@ const REFUSED: Readonly<Record<Compatible, readonly (readonly [body: JsonObject,
     [{ messages: called('a') }, /^400 .*The `reasoning_content` in the thinking mode must be passed back/],
     [{ messages: called('a', { reasoning_content: 'x' }).slice(0, 2) }, /^400 .*insufficient tool messages/],
     [{ response_format: { type: 'json_schema' } }, /^400 .*This response_format type is unavailable now/],
+  ],
+  together_ai: [
+    [
+      { messages: [] },
+      /^400 \{"id":"o\S+","error":\{"message":"Input validation error: .*"type":"invalid_request_error","param":"messages","code":null\}\}$/,
+    ],
+  ],
+  fireworks_ai: [
+    [
+      { store: false },
+      /^400 \{"error":\{"object":"error","type":"invalid_request_error","code":"invalid_request_error","message":"Extra inputs are not permitted, field: 'store', value: False"\}\}$/,
+    ],
+    [{ messages: called('a', { reasoning: 'x' }) }, /^400 .*field: 'messages\[1\]\.reasoning', value: 'x'/],
+    [{ messages: [user('hi', { cache_control: {} })] }, /^400 .*field: 'messages\[0\]\.cache_control'/],
+    [
+      {
+        messages: called('a', { tool_calls: [{ ...call('a'), extra_content: { at: [null, 1] } }] }),
+      },
+      /^400 .*field: 'messages\[1\]\.tool_calls\[0\]\.extra_content', value: \{'at': \[None, 1\]\}/,
+    ],
+    [{ max_tokens: 4097 }, /^400 .*Requests with max_tokens > 4096 must have stream=true/],
+    [
+      { model: 'accounts/fireworks/models/gpt-oss-120b', reasoning_effort: 'none' },
+      /^400 .*Invalid reasoning effort: none/,
+    ],
+  ],
+  openrouter: [
+    [
+      { messages: [] },
+      /^400 \{"error":\{"message":"Input required: specify \\"prompt\\" or \\"messages\\"","code":400\},"user_id":"user_stage"\}$/,
+    ],
+    [{ models: ['a', 'b', 'c', 'd'] }, /^400 .*'models' array must have 3 items or fewer\./],
+    [
+      { provider: { only: ['deepinfra'] } },
+      /^404 .*No allowed providers are available .*"requested_providers":\["deepinfra"\]/,
+    ],
+    [
+      { path: '/responses', input: 'hi', store: true },
+      /^400 \{"error":\{"code":"invalid_prompt","message":"Invalid Responses API request"\},"metadata":\{"raw":\[.*"path":\["store"\]/,
+    ],
+    [{ path: '/responses', input: 'hi', previous_response_id: 'gen-1' }, /^400 .*"previous_response_id"/],
   ],
   ollama: [
     [
@@ -95,7 +144,7 @@ const REFUSED: Readonly<Record<Compatible, readonly (readonly [body: JsonObject,
 const TAKEN: Readonly<Record<Compatible, readonly JsonObject[]>> = {
   groq: [
     { messages: called('a', { reasoning: 'x' }) },
-    { model: 'qwen/qwen3-32b', reasoning_effort: 'default' },
+    { model: 'qwen/qwen3.6-27b', reasoning_effort: 'default' },
   ],
   xai: [{ messages: [user('hi', { name: 'ann' })] }, { model: 'grok-4-1-fast-non-reasoning', stop: ['x'] }],
   deepseek: [
@@ -103,6 +152,16 @@ const TAKEN: Readonly<Record<Compatible, readonly JsonObject[]>> = {
     { messages: called('a'), thinking: { type: 'disabled' } },
     { messages: called('a'), model: 'deepseek-chat' },
     { made_up: true },
+  ],
+  together_ai: [{ made_up: true }, { messages: called('a', { reasoning: 'x', refusal: null }) }],
+  fireworks_ai: [
+    { messages: called('a', { reasoning_content: 'x', refusal: null }) },
+    { stream: true, max_tokens: 4097, stream_options: { include_usage: true } },
+    { reasoning_effort: 'none' },
+  ],
+  openrouter: [
+    { made_up: true, models: ['a', 'b', 'c'], provider: { only: ['stage'], data_collection: 'deny' } },
+    { path: '/responses', input: 'hi', store: false, previous_response_id: null },
   ],
   ollama: [{ made_up: true, tool_choice: 'required' }, { reasoning_effort: 'none' }],
   hosted_vllm: [{ made_up: true }, { model: 'mistralai/Mistral-Small-3.2', messages: called('abcdefgh1') }],
@@ -112,6 +171,9 @@ const NO_KEY: Readonly<Record<Compatible, RegExp>> = {
   groq: /^401 .*"message":"Invalid API Key".*"code":"invalid_api_key"/,
   xai: /^400 .*Incorrect API key provided: wr\*\*\*ng\./,
   deepseek: /^401 .*Your api key: \*\*\*\*rong is invalid","type":"authentication_error"/,
+  together_ai: /^401 .*"Invalid API key provided\. .*"param":null,"code":"invalid_api_key"/,
+  fireworks_ai: /^401 .*"The API key you provided is invalid\.","param":null,"code":"UNAUTHORIZED"/,
+  openrouter: /^401 \{"error":\{"message":"User not found\.","code":401\}\}$/,
   ollama: /^200 /,
   hosted_vllm: /^401 \{"error":"Unauthorized"\}$/,
 }
@@ -120,6 +182,12 @@ const SHOWN: Readonly<Record<Compatible, JsonObject>> = {
   groq: { reasoning: THOUGHT },
   xai: { reasoning_content: THOUGHT },
   deepseek: { reasoning_content: THOUGHT },
+  together_ai: { reasoning: THOUGHT },
+  fireworks_ai: { reasoning_content: THOUGHT },
+  openrouter: {
+    reasoning: THOUGHT,
+    reasoning_details: [{ type: 'reasoning.text', text: THOUGHT, format: 'unknown', index: 0 }],
+  },
   ollama: { reasoning: THOUGHT },
   hosted_vllm: { reasoning: THOUGHT },
 }
@@ -175,12 +243,15 @@ test('xAI counts what was thought beside the completion, the others within it', 
     groq: within,
     xai: [6, 12],
     deepseek: within,
+    together_ai: within,
+    fireworks_ai: within,
+    openrouter: within,
     ollama: within,
     hosted_vllm: within,
   })
 })
 
-for (const flavour of ['ollama', 'deepseek'] as const)
+for (const flavour of ['ollama', 'deepseek', 'together_ai'] as const)
   test(`${flavour} does not hear the newer name of the limit`, async t => {
     const ask = await open(t, flavour)
     const finish = async (body: JsonObject) => (await ask(body)).text.match(/"finish_reason":"(\w+)"/)?.[1]
@@ -201,6 +272,38 @@ test('a beginning is gone on with only where it is marked as one', async t => {
   const vllm = await open(t, 'hosted_vllm')
   const openEnded = { continue_final_message: true, add_generation_prompt: false }
   assert.equal(said(await vllm({ messages: begun(), ...openEnded })), ' knows every line.')
+})
+
+test('OpenRouter and Together end a stream with its usage though nobody asks; OpenRouter begins it with a comment', async t => {
+  for (const flavour of ['openrouter', 'together_ai'] as const) {
+    const ask = await open(t, flavour)
+    const { text } = await ask({ stream: true })
+    const [last = ''] = /data: \{[^\n]*\n\ndata: \[DONE\]\n\n$/.exec(text) ?? []
+    assert.match(last, /"choices":\[\],"usage":\{"prompt_tokens":/)
+    assert.equal(text.startsWith(': OPENROUTER PROCESSING\n\ndata: {"id":"gen-'), flavour === 'openrouter')
+  }
+})
+
+test('what goes wrong in a stream of OpenRouter stands in a chunk that ends like an answer', async t => {
+  const stage = await startStage({ flavour: 'openrouter', models: ['*'] })
+  t.after(() => stage.close())
+  stage.script([{ kind: 'error-event', afterContent: 1, error: { code: 502, message: 'Upstream is gone.' } }])
+  const response = await fetch(`${stage.baseUrl}/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${stage.key}` },
+    body: JSON.stringify({ model: 'm', messages: [user('Your line?')], stream: true }),
+  })
+  const text = await response.text()
+  const last = JSON.parse(text.trimEnd().split('data: ').at(-1) ?? '')
+  assert.deepEqual(
+    [last.object, last.provider, last.error, last.choices],
+    [
+      'chat.completion.chunk',
+      'Stage',
+      { code: 502, message: 'Upstream is gone.' },
+      [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
+    ],
+  )
 })
 
 test('a route that the provider does not have is not found, one that it has answers', async t => {

@@ -6,7 +6,7 @@ import { checkHeaders, checkQuery } from './check-head.ts'
 import { parametersOf } from './columns.ts'
 import type { Row, Told } from './compatible/row.ts'
 import { type Compatible, ROWS } from './compatible/rows.ts'
-import { listOf } from './compatible/rules.ts'
+import { listOf, type Rule } from './compatible/rules.ts'
 import type { Inspected, Inspector } from './inspect.ts'
 import type { Hit } from './recorder.ts'
 import { StageRefusal } from './refusal.ts'
@@ -76,22 +76,27 @@ const chatting =
     return perform({ ...ask, scene: { ...ask.scene, prefill } }, listOf(ask.body.messages))
   }
 
-const checkChat = (row: Row, body: JsonObject): void => {
-  for (const rule of row.rules) {
+const hold = (row: Row, rules: readonly Rule[], body: JsonObject): void => {
+  for (const rule of rules) {
     const complaint = rule(body)
     if (complaint !== undefined) throw new OwnRefusal(row, 400, complaint)
   }
+}
+
+const checkChat = (row: Row, body: JsonObject): void => {
+  hold(row, row.rules, body)
   if (!Array.isArray(body.messages))
     throw new OwnRefusal(row, 400, { message: 'messages: Field required', param: 'messages' })
 }
 
 /** The routes beside chat completions are OpenAI's; names that are not published are not heard. */
-const otherBody = (scene: Scene, hit: Hit, key: string): Pick<Ask, 'body' | 'fields'> => {
+const otherBody = (row: Row, scene: Scene, hit: Hit, key: string): Pick<Ask, 'body' | 'fields'> => {
   const rules = parametersOf('openai', key)
   if (rules === undefined) return { body: {}, fields: [] }
   if (rules.contentType === 'multipart/form-data')
     return readForm(hit.body, hit.header('content-type') ?? '', rules, scene.accepts)
   const read = readJson(hit.body)
+  hold(row, row.rulesOf?.[key] ?? [], read)
   const known = Object.entries(read).filter(([name]) => Object.hasOwn(rules.parameters, name))
   const body = Object.fromEntries(known)
   checkJson(body, rules, scene.accepts)
@@ -99,7 +104,7 @@ const otherBody = (scene: Scene, hit: Hit, key: string): Pick<Ask, 'body' | 'fie
 }
 
 const bodyOf = (row: Row, scene: Scene, hit: Hit, key: string): Pick<Ask, 'body' | 'fields'> => {
-  if (key !== CHAT) return otherBody(scene, hit, key)
+  if (key !== CHAT) return otherBody(row, scene, hit, key)
   const body = readJson(hit.body)
   const known = Object.fromEntries(Object.entries(body).filter(([name]) => !scene.accepts.includes(name)))
   checkChat(row, known)

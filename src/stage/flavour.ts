@@ -12,6 +12,9 @@ export const FLAVOURS = [
   'groq',
   'xai',
   'deepseek',
+  'together_ai',
+  'fireworks_ai',
+  'openrouter',
   'ollama',
   'hosted_vllm',
 ] as const

@@ -49,8 +49,10 @@ export const write = (bytes: Uint8Array | string): Step => ({
 export const NEXT: Step = { do: 'next' }
 
 /** One event as the provider spells it. */
-export const spell = (event: Event): Uint8Array =>
-  Buffer.from(`${event.event === '' ? '' : `event: ${event.event}\n`}data: ${event.data}\n\n`)
+export const spell = ({ comment, event, data }: Event): Uint8Array => {
+  const before = comment === undefined ? '' : `: ${comment}\n\n`
+  return Buffer.from(`${before}${event === '' ? '' : `event: ${event}\n`}data: ${data}\n\n`)
+}
 
 /** The pieces of an answer that is no single document, each as it goes out. */
 export const partsOf = (answer: Exclude<Answer, { kind: 'whole' }>): readonly Uint8Array[] => {

@@ -125,15 +125,21 @@ const errorEvent = (
   fault: Fault & { kind: 'error-event' },
 ): readonly Step[] => {
   if (answer.kind === 'frames') return [...send(before), write(chunk(answer.error(fault.error)))]
-  const first = answer.kind === 'stream' ? (answer.events[0]?.event ?? '') : ''
-  const event = first.startsWith('response.')
-    ? responsesError(before, fault)
-    : first === 'message_start'
-      ? named({ type: 'error', error: fault.error })
-      : chatError(fault.error)
-  const steps: Step[] = [...send(before), write(chunk(spell(event)))]
+  const steps: Step[] = [...send(before), write(chunk(spell(errorOf(answer, before, fault))))]
   if (fault.done === true) steps.push(write(chunk(Buffer.from('data: [DONE]\n\n'))))
   return steps
+}
+
+const errorOf = (
+  answer: Exclude<Flow, { kind: 'frames' }>,
+  before: readonly Part[],
+  fault: Fault & { kind: 'error-event' },
+): Event => {
+  if (answer.kind === 'pieces') return chatError(fault.error)
+  if (answer.error !== undefined) return answer.error(fault.error)
+  const first = answer.events[0]?.event ?? ''
+  if (first.startsWith('response.')) return responsesError(before, fault)
+  return first === 'message_start' ? named({ type: 'error', error: fault.error }) : chatError(fault.error)
 }
 
 const chatError = (error: JsonObject): Event => ({

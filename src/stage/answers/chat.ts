@@ -5,7 +5,7 @@ import { checkChat } from '../chat-rules.ts'
 import { countTokens, type Direction, directionOf, sample, textOf, tokensOf } from '../lines.ts'
 import { refuse } from '../refusal.ts'
 import { type Ask, type Handler, snapshot } from '../scene.ts'
-import { type Counts, THOUGHT } from '../voice.ts'
+import { type Counts, THOUGHT, type Voice } from '../voice.ts'
 
 type ToolCall = { readonly id: string; readonly name: string; readonly args: string }
 
@@ -34,7 +34,12 @@ export const chat: Handler = ask => {
 /** The answer to a conversation that somebody has found right. */
 export const perform = (ask: Ask, messages: readonly JsonObject[]): Answer => {
   const play = playOf(ask, messages)
-  return ask.body.stream === true ? stream(eventsOf(ask, play)) : json(completionOf(ask, play))
+  if (ask.body.stream !== true) return json(completionOf(ask, play))
+  const { failed } = ask.scene.voice ?? {}
+  const flow = stream(eventsOf(ask, play))
+  if (failed === undefined || flow.kind !== 'stream') return flow
+  const error = (said: JsonObject): Event => dataEvent(failed(chunkOf(ask, play, []), said), 'terminal')
+  return { ...flow, error }
 }
 
 const playOf = (ask: Ask, messages: readonly JsonObject[]): Play => {
@@ -50,7 +55,7 @@ const playOf = (ask: Ask, messages: readonly JsonObject[]): Play => {
   const thought = ask.scene.voice !== undefined && direction.reason ? THOUGHT : ''
   const output = calls.reduce((sum, call) => sum + countTokens(call.args) + 4, tokensOf(text).length)
   return {
-    id: ask.scene.id('chatcmpl-'),
+    id: ask.scene.id(ask.scene.voice?.idPrefix ?? 'chatcmpl-'),
     created: ask.scene.now(),
     text,
     thought,
@@ -135,6 +140,11 @@ const toolCalls = (ask: Ask, direction: Direction, cues: readonly Cue[]): readon
   return [{ id: ask.scene.id('call_'), name: chosen.name, args: JSON.stringify(isObject(args) ? args : {}) }]
 }
 
+const thoughtOf = ({ thoughts, details }: Voice, thought: string): JsonObject => ({
+  [thoughts]: thought,
+  ...details?.(thought),
+})
+
 /** OpenAI has a member for refusals; others refuse in words. */
 const messageOf = ({ scene }: Ask, play: Play): JsonObject => {
   const tool_calls = play.calls.map(callOf)
@@ -144,7 +154,7 @@ const messageOf = ({ scene }: Ask, play: Play): JsonObject => {
     return {
       role: 'assistant',
       content: said,
-      ...(play.thought === '' ? {} : { [scene.voice.thoughts]: play.thought }),
+      ...(play.thought === '' ? {} : thoughtOf(scene.voice, play.thought)),
       ...calls,
     }
   const { refuse: refuses } = play.direction
@@ -191,20 +201,25 @@ const passed = { filtered: false, severity: 'safe' }
 /** What Azure adds to every choice. */
 const SAFE: JsonObject = { hate: passed, self_harm: passed, sexual: passed, violence: passed }
 
+const wantsUsage = ({ body, scene }: Ask): boolean =>
+  scene.voice?.alwaysUsage === true ||
+  (isObject(body.stream_options) && body.stream_options.include_usage === true)
+
+const chunkOf = (ask: Ask, play: Play, choices: readonly Json[], more: JsonObject = {}): JsonObject => ({
+  id: play.id,
+  object: 'chat.completion.chunk',
+  created: play.created,
+  model: modelOf(ask),
+  ...besideOf(ask, play),
+  choices,
+  ...(wantsUsage(ask) ? { usage: null } : {}),
+  ...more,
+})
+
 const eventsOf = (ask: Ask, play: Play): readonly Event[] => {
   const { voice } = ask.scene
-  const options = isObject(ask.body.stream_options) ? ask.body.stream_options : {}
-  const wantsUsage = options.include_usage === true
-  const chunk = (choices: readonly Json[], more: JsonObject = {}): JsonObject => ({
-    id: play.id,
-    object: 'chat.completion.chunk',
-    created: play.created,
-    model: modelOf(ask),
-    ...besideOf(ask, play),
-    choices,
-    ...(wantsUsage ? { usage: null } : {}),
-    ...more,
-  })
+  const chunk = (choices: readonly Json[], more: JsonObject = {}): JsonObject =>
+    chunkOf(ask, play, choices, more)
   const events: Event[] = []
   if (ask.scene.flavour === 'azure') {
     // Azure opens with a chunk that has no choices: a reader that takes choices[0] blindly breaks here.
@@ -217,18 +232,19 @@ const eventsOf = (ask: Ask, play: Play): readonly Event[] => {
   for (const index of counts) {
     const refusal = voice === undefined ? { refusal: null } : {}
     const first = { role: 'assistant', content: play.calls.length > 0 ? null : '', ...refusal }
-    events.push(dataEvent(delta(index, first), 'lifecycle'))
+    const comment = index === 0 && voice?.comment !== undefined ? { comment: voice.comment } : {}
+    events.push({ ...dataEvent(delta(index, first), 'lifecycle'), ...comment })
     for (const value of deltasOf(ask, play)) events.push(dataEvent(delta(index, value), 'content'))
     const last = voice?.last?.(play.id, play.usage) ?? {}
     events.push(dataEvent({ ...delta(index, {}, play.finish), ...last }, 'final'))
   }
-  if (wantsUsage) events.push(dataEvent(chunk([], { usage: play.usage }), 'final'))
+  if (wantsUsage(ask)) events.push(dataEvent(chunk([], { usage: play.usage }), 'final'))
   return [...events, DONE]
 }
 
 const deltasOf = ({ scene: { voice } }: Ask, play: Play): readonly JsonObject[] => {
-  const thoughts = tokensOf(play.thought).map(token => ({ [voice?.thoughts ?? '']: token }))
-  return [...thoughts, ...saidOf(play, voice === undefined ? 'refusal' : 'content')]
+  if (voice === undefined) return saidOf(play, 'refusal')
+  return [...tokensOf(play.thought).map(token => thoughtOf(voice, token)), ...saidOf(play, 'content')]
 }
 
 const saidOf = (play: Play, refusal: 'refusal' | 'content'): readonly JsonObject[] => {
@@ -272,11 +288,10 @@ export const answerOfCompletion = (ask: Ask): Answer => {
   const echoed = ask.body.echo === true ? prompt + text : text
   if (ask.body.stream !== true)
     return json({ ...base, choices: counts.map(index => choice(index, echoed, 'stop')), usage })
-  const wantsUsage = isObject(ask.body.stream_options) && ask.body.stream_options.include_usage === true
   const events: Event[] = counts.flatMap(index => [
     ...tokensOf(echoed).map(part => dataEvent({ ...base, choices: [choice(index, part, null)] }, 'content')),
     dataEvent({ ...base, choices: [choice(index, '', 'stop')] }, 'final'),
   ])
-  if (wantsUsage) events.push(dataEvent({ ...base, choices: [], usage }, 'final'))
+  if (wantsUsage(ask)) events.push(dataEvent({ ...base, choices: [], usage }, 'final'))
   return stream([...events, DONE])
 }

@@ -1,9 +1,12 @@
 import type { JsonObject } from '../../wire/json.ts'
 import { plainUsage } from '../voice.ts'
 import type { Row } from './row.ts'
-import { among, everyMessage, given, needs, only, someMessages, without } from './rules.ts'
+import { among, everyMessage, given, needs, only, someMessages, unplaced, without } from './rules.ts'
 
-/** Groq: every name that is not published is refused, at the top and in each message. */
+/**
+ * Groq: every name that is not published is refused, at the top and in each message. The names are those of its own
+ * client (groq-python) and its reference, `name` of a message aside, which its page on compatibility says to be refused.
+ */
 
 const GROQ_CHAT = [
   ...['citation_options', 'compound_custom', 'disable_tool_validation', 'documents', 'exclude_domains'],
@@ -40,25 +43,42 @@ const groqMessage = (message: JsonObject, at: number): string | undefined => {
 }
 
 const groqEfforts = (model: string): readonly string[] =>
-  /\bqwen3-/.test(model) ? ['none', 'default'] : ['low', 'medium', 'high']
+  /\bqwen3(?:\.6)?-/.test(model) ? ['none', 'default'] : ['low', 'medium', 'high']
+
+/** `a` or `b`; `a`, `b`, or `c`. */
+const oneOf = (words: readonly string[]): string => {
+  const quoted = words.map(word => `\`${word}\``)
+  if (quoted.length < 3) return quoted.join(' or ')
+  return `${quoted.slice(0, -1).join(', ')}, or ${quoted.at(-1)}`
+}
+
+/** Thoughts of earlier turns are taken by the models that have any. */
+const groqThinks = (model: string): boolean => /gpt-oss|qwen3|qwq|deepseek-r1/.test(model)
 
 export const GROQ: Row = {
   base: '/openai/v1',
   model: 'openai/gpt-oss-120b',
   routes: ['POST /audio/transcriptions', 'POST /audio/translations', 'POST /audio/speech'],
   rules: [
-    only(GROQ_CHAT, name => `property '${name}' is unsupported`),
-    someMessages("'messages' : minimum number of items is 1"),
-    everyMessage(groqMessage),
+    unplaced(only(GROQ_CHAT, name => `property '${name}' is unsupported`)),
+    unplaced(someMessages("'messages' : minimum number of items is 1")),
+    unplaced(everyMessage(groqMessage)),
+    unplaced(
+      everyMessage(({ reasoning }, at, { model }) =>
+        given(reasoning) && !groqThinks(String(model))
+          ? `messages[${at}].reasoning: reasoning is not supported with this model`
+          : undefined,
+      ),
+    ),
     without(
       ['logprobs', 'logit_bias', 'top_logprobs'],
       name => `\`${name}\` is not supported with this model`,
     ),
-    needs(({ n }) => given(n) && n !== 1, "'n' : number must be at most 1", 'n'),
+    unplaced(needs(({ n }) => given(n) && n !== 1, "'n' : number must be at most 1", 'n')),
     among(
       'reasoning_effort',
       groqEfforts,
-      value => `\`reasoning_effort\` must be one of the published values, not \`${value}\``,
+      (_, values) => `\`reasoning_effort\` must be one of ${oneOf(values)}`,
     ),
   ],
   voice: {
@@ -91,10 +111,11 @@ export const GROQ: Row = {
     498: { message: 'Flex tier capacity exceeded', type: 'capacity_exceeded' },
     503: { message: 'Service Unavailable', type: 'internal_server_error' },
   },
-  envelope: (status, { message, type, code }) => ({
+  envelope: (status, { message, type, param, code }) => ({
     error: {
       message,
       type: type ?? (status >= 500 ? 'internal_server_error' : 'invalid_request_error'),
+      ...(param === undefined ? {} : { param }),
       ...(code === undefined ? {} : { code }),
     },
   }),

@@ -8,8 +8,8 @@ import type { Complaint, Rule } from './rules.ts'
  * answered in public.
  */
 
-/** What stands in an error besides its status. `type`: where the provider names one by itself. */
-export type Told = Complaint & { readonly type?: string; readonly code?: string }
+/** What stands in an error besides its status. */
+export type Told = Complaint
 
 export type Row = {
   /** Where the API begins, as a configuration writes it. */
@@ -25,6 +25,8 @@ export type Row = {
   readonly deaf?: readonly string[]
   /** In the order in which they are looked at. */
   readonly rules: readonly Rule[]
+  /** The same of its other routes, by their keys. */
+  readonly rulesOf?: Readonly<Record<string, readonly Rule[]>>
   /** True where the last message is the beginning of the answer. */
   readonly goesOn?: (body: JsonObject) => boolean
   readonly voice: Voice

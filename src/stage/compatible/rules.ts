@@ -7,12 +7,17 @@ export type Complaint = {
   readonly param?: string
   /** Default: 400. */
   readonly status?: number
+  /** Where the provider names them by itself. */
+  readonly type?: string
+  readonly code?: string
+  /** What it tells beside the words. */
+  readonly metadata?: JsonObject
 }
 
 /** undefined: nothing is wrong. */
 export type Rule = (body: JsonObject) => Complaint | undefined
 
-type Words = (name: string) => string
+type Words = (name: string, value: Json) => string
 
 export const given = (value: Json | undefined): value is Json => value !== undefined && value !== null
 
@@ -27,7 +32,17 @@ export const only =
   (published: readonly string[], words: Words): Rule =>
   body => {
     const name = Object.keys(body).find(key => !published.includes(key))
-    return name === undefined ? undefined : { message: words(name), param: name }
+    return name === undefined ? undefined : { message: words(name, body[name] ?? null), param: name }
+  }
+
+/** The same complaint, and no word of where. */
+export const unplaced =
+  (rule: Rule): Rule =>
+  body => {
+    const complaint = rule(body)
+    if (complaint === undefined) return undefined
+    const { param: _, ...said } = complaint
+    return said
   }
 
 /** Parameters that are published and yet refused, by some models at least. */
@@ -37,16 +52,21 @@ export const without =
     const name = names.find(key => given(body[key]))
     return name === undefined || !refuses(String(body.model))
       ? undefined
-      : { message: words(name), param: name }
+      : { message: words(name, body[name] ?? null), param: name }
   }
 
 /** A parameter has one of these values. */
 export const among =
-  (key: string, values: (model: string) => readonly string[], words: (value: string) => string): Rule =>
+  (
+    key: string,
+    values: (model: string) => readonly string[],
+    words: (value: string, values: readonly string[]) => string,
+  ): Rule =>
   body => {
     const value = body[key]
-    const known = typeof value !== 'string' || values(String(body.model)).includes(value)
-    return known ? undefined : { message: words(value), param: key }
+    if (typeof value !== 'string') return undefined
+    const known = values(String(body.model))
+    return known.includes(value) ? undefined : { message: words(value, known), param: key }
   }
 
 /** One parameter that has no place without another, or with it. */
