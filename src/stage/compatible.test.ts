@@ -56,7 +56,7 @@ const REFUSED: Readonly<Record<Compatible, readonly (readonly [body: JsonObject,
   xai: [
     [
       { messages: [{ role: 'system', content: 'x', name: 'ann' }, user('hi')] },
-      /^400 \{"code":"Client specified an invalid argument","error":"Only messages of role 'user' can have a name\."\}$/,
+      /^400 \{"code":"invalid-argument","error":"Only messages of role 'user' can have a name\."\}$/,
     ],
     [{ stop: ['x'] }, /^400 .*Argument not supported on this model: stop/],
     [{ presence_penalty: 0 }, /^400 .*Argument not supported on this model: presencePenalty/],

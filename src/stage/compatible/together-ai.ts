@@ -37,7 +37,7 @@ export const TOGETHER: Row = {
     }),
     beside: () => ({}),
   },
-  noKey: WRONG_KEY,
+  noKey: { message: 'Missing API key', type: 'authentication_error' },
   wrongKey: () => WRONG_KEY,
   noModel: model => ({
     message: `Unable to access model ${model}. Please visit https://api.together.ai/models to view the list of supported models.`,

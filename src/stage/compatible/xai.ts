@@ -1,14 +1,14 @@
 import type { Row } from './row.ts'
 import { everyMessage, someMessages, without } from './rules.ts'
 
-/** xAI: models that think refuse what steers each word; names are the users'. Its codes are gRPC's, in words. */
+/** xAI: models that think refuse what steers each word; names are the users'. Its codes are gRPC's; some still in words. */
 
 const XAI_CODES: Readonly<Record<number, string>> = {
-  400: 'Client specified an invalid argument',
-  401: 'The request does not have valid authentication credentials',
-  403: 'The caller does not have permission to execute the specified operation',
-  404: 'Some requested entity was not found',
-  429: 'Some resource has been exhausted',
+  400: 'invalid-argument',
+  401: 'unauthenticated:no-credentials',
+  403: 'permission-denied',
+  404: 'not-found',
+  429: 'resource-exhausted',
   500: 'Internal error',
   503: 'The service is currently unavailable',
   504: 'Deadline expired before operation could complete',
@@ -53,7 +53,7 @@ export const XAI: Row = {
     beside: () => ({ system_fingerprint: 'fp_stage' }),
   },
   noKey: {
-    message: 'No credentials were sent. You can obtain an API key from https://console.x.ai.',
+    message: 'No credentials presented.',
     status: 401,
   },
   wrongKey: key => ({
@@ -66,7 +66,10 @@ export const XAI: Row = {
   statuses: {
     429: { message: 'Too many requests for this model. Please try again later.' },
     500: { message: 'Internal error.' },
-    503: { message: 'The service is temporarily overloaded. Please try again later.' },
+    503: {
+      message:
+        'Service temporarily unavailable. The model is at capacity and currently cannot serve this request. Please try again later.',
+    },
   },
   envelope: (status, { message }) => ({
     code: XAI_CODES[status] ?? (status >= 500 ? XAI_CODES[500] : XAI_CODES[400]) ?? '',
