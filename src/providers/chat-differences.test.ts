@@ -72,7 +72,18 @@ describe('what a provider refuses is changed by name, and every other byte stays
     ['deepseek', 'm', '"max_completion_tokens":9', '"max_tokens":9'],
     ['ollama_chat', 'm', '"seed":7', '"seed":7'],
     ['groq', 'qwen/qwen3-32b', '"reasoning_effort":"low"', '"reasoning_effort":"default"'],
+    ['groq', 'qwen/qwen3.6-27b', '"reasoning_effort":"max"', '"reasoning_effort":"default"'],
     ['groq', 'openai/gpt-oss-20b', '"reasoning_effort":"low"', '"reasoning_effort":"low"'],
+    ['groq', 'openai/gpt-oss-20b', '"reasoning_effort":"none"', '"reasoning_effort":"low"'],
+    ['together_ai', 'm', '"max_completion_tokens":9', '"max_tokens":9'],
+    ['fireworks_ai', 'accounts/a/models/m', '"reasoning_effort":"minimal"', '"reasoning_effort":"low"'],
+    ['fireworks_ai', 'accounts/a/models/m', '"reasoning_effort":"none"', '"reasoning_effort":"none"'],
+    [
+      'fireworks_ai',
+      'accounts/a/models/gpt-oss-120b',
+      '"reasoning_effort":"none"',
+      '"reasoning_effort":"low"',
+    ],
     ['groq', 'm', '"max_completion_tokens":9', '"max_completion_tokens":9'],
     ['deepseek', 'm', '"reasoning_effort":"none"', '"thinking":{"type":"disabled"}'],
     [
@@ -102,6 +113,18 @@ describe('what a provider refuses is changed by name, and every other byte stays
     assert.deepEqual(told(draftAt('groq', named).edits), ['drop messages[*].name (foreign-key)'])
   })
 
+  test('thoughts that come back go to who takes them, under the name that it takes', () => {
+    const thought =
+      '{"model":"m","messages":[{"role":"assistant","content":"a","reasoning":"b","reasoning_content":"c","reasoning_details":[]}]}'
+    const kept = (name: string, model = 'm'): readonly string[] =>
+      Object.keys(JSON.parse(bodyText(draftAt(name, thought, { model }))).messages[0]).slice(2)
+    assert.deepEqual(kept('groq', 'openai/gpt-oss-120b'), ['reasoning'])
+    assert.deepEqual(kept('groq', 'llama-3.3-70b-versatile'), [])
+    assert.deepEqual(kept('fireworks_ai'), ['reasoning_content'])
+    for (const name of ['openrouter', 'together_ai'])
+      assert.deepEqual(kept(name), ['reasoning', 'reasoning_content', 'reasoning_details'])
+  })
+
   test('DeepSeek: a call that another provider made gets blank thoughts while the model thinks', () => {
     const called = (more: string, thoughts = '') =>
       `{"model":"m"${more},"messages":[{"role":"assistant"${thoughts},"tool_calls":[{"id":"x"}]}]}`
@@ -118,10 +141,11 @@ describe('what a provider refuses is changed by name, and every other byte stays
     const text = '{"model":"m","messages":[{"role":"developer","content":"a"}]}'
     const role = (name: string, model = 'm'): unknown =>
       JSON.parse(bodyText(draftAt(name, text, { model }))).messages[0].role
-    const asked = ['mistral', 'deepseek', 'cerebras', 'moonshot', 'dashscope', 'xai', 'groq', 'hosted_vllm']
+    const unknowing = ['mistral', 'deepseek', 'fireworks_ai', 'cerebras', 'moonshot', 'dashscope']
+    const asked = [...unknowing, 'xai', 'groq', 'hosted_vllm', 'together_ai', 'openrouter']
     assert.deepEqual(
       asked.filter(name => role(name) === 'system'),
-      ['mistral', 'deepseek', 'cerebras', 'moonshot', 'dashscope'],
+      unknowing,
     )
     assert.equal(role('cerebras', 'gpt-oss-120b'), 'developer')
   })

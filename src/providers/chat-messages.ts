@@ -15,8 +15,15 @@ export type MessageDifferences = {
   readonly callIds?: (model: string) => CallIdForm | undefined
   /** Roles that may not have a `name`. */
   readonly nameless?: (role: Json | undefined) => boolean
-  /** Members that answers have, clients send back, and this provider refuses: whatever they hold, or where it is null. */
-  readonly echoes?: { readonly always: readonly string[]; readonly whenNull: readonly string[] }
+  /**
+   * Members that answers have, clients send back, and this provider refuses: whatever they hold, or where it is null.
+   * `byModel`: more of the first kind, for some of its models.
+   */
+  readonly echoes?: {
+    readonly always: readonly string[]
+    readonly whenNull: readonly string[]
+    readonly byModel?: (model: string) => readonly string[]
+  }
   /** A refusal has no member of its own: what it says is said as content. */
   readonly refusesRefusals?: true
   /** A call without the thoughts that led to it is refused, and blank ones are taken. */
@@ -25,23 +32,32 @@ export type MessageDifferences = {
 
 export type Differing = { readonly edits: readonly Edit[]; readonly warnings: readonly Warning[] }
 
+const alwaysEchoed = ({ echoes }: MessageDifferences, model: string): readonly string[] => [
+  ...(echoes?.always ?? []),
+  ...(echoes?.byModel?.(model) ?? []),
+]
+
 type Placed = { readonly at: number; readonly message: JsonObject }
 
 /** Names that a message must have before anything in it can differ. */
-const tellingNames = (differences: MessageDifferences): readonly string[] => [
+const tellingNames = (differences: MessageDifferences, model: string): readonly string[] => [
   ...(differences.noDeveloper === undefined ? [] : ['developer']),
   ...(differences.callIds === undefined && differences.wantsThoughts === undefined ? [] : ['tool_calls']),
   ...(differences.callIds === undefined ? [] : ['tool_call_id']),
   ...(differences.nameless === undefined ? [] : ['name']),
   ...(differences.refusesRefusals === undefined ? [] : ['refusal']),
-  ...(differences.echoes?.always ?? []),
+  ...alwaysEchoed(differences, model),
   ...(differences.echoes?.whenNull ?? []),
 ]
 
 /** The messages, parsed only where one of the names is among their bytes. */
-const messagesWith = (index: JsonIndex, differences: MessageDifferences): readonly Placed[] => {
+const messagesWith = (
+  index: JsonIndex,
+  differences: MessageDifferences,
+  model: string,
+): readonly Placed[] => {
   const span = index.members.get('messages')
-  if (span === undefined || !mayMentionAny(index.bytes, span, tellingNames(differences))) return []
+  if (span === undefined || !mayMentionAny(index.bytes, span, tellingNames(differences, model))) return []
   const messages = valueAt(index, 'messages')
   if (!Array.isArray(messages)) return []
   return messages.flatMap((message: Json, at) => (isObject(message) ? [{ at, message }] : []))
@@ -130,9 +146,9 @@ const NAMES_LOST = {
 /** What has to change in the messages. The places stay: no edit takes a message away. */
 export const messageEdits = (ask: Ask, asked: JsonIndex, differences: MessageDifferences): Differing => {
   const index = indexInForce(ask, asked, ['messages'])
-  const messages = messagesWith(index, differences)
+  const messages = messagesWith(index, differences, ask.model)
   if (messages.length === 0) return { edits: [], warnings: [] }
-  const { nameless, echoes = { always: [], whenNull: [] } } = differences
+  const { nameless, echoes } = differences
   const names =
     nameless === undefined || isAllowed(ask, 'name')
       ? []
@@ -141,8 +157,10 @@ export const messageEdits = (ask: Ask, asked: JsonIndex, differences: MessageDif
   const edits: readonly Edit[] = [
     ...(differences.noDeveloper?.(ask.model) === true ? developers(messages) : []),
     ...names,
-    ...echoes.always.flatMap(key => (isAllowed(ask, key) ? [] : dropped(messages, key, () => true))),
-    ...echoes.whenNull.flatMap(key =>
+    ...alwaysEchoed(differences, ask.model).flatMap(key =>
+      isAllowed(ask, key) ? [] : dropped(messages, key, () => true),
+    ),
+    ...(echoes?.whenNull ?? []).flatMap(key =>
       isAllowed(ask, key) ? [] : dropped(messages, key, ({ message }) => message[key] === null),
     ),
     ...(differences.refusesRefusals === true && !isAllowed(ask, 'refusal')

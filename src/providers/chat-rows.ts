@@ -33,21 +33,52 @@ export const MISTRAL: ChatDifferences = {
   },
 }
 
-/** Refuses names, and every member of a message that is not published (`property … is unsupported`). */
+const QWEN_EFFORTS = { minimal: 'default', low: 'default', medium: 'default', high: 'default' } as const
+
+/** Three are published, whoever serves the model: it always thinks. */
+const GPT_OSS_EFFORTS = { none: 'low', minimal: 'low', xhigh: 'high', max: 'high' } as const
+
+const isGptOss = (model: string): boolean => model.includes('gpt-oss')
+
+const groqEfforts = (model: string): Readonly<Record<string, string>> | undefined => {
+  if (/\bqwen3(?:\.6)?-/.test(model)) return { ...QWEN_EFFORTS, xhigh: 'default', max: 'default' }
+  return isGptOss(model) ? GPT_OSS_EFFORTS : undefined
+}
+
+const NOTHING: readonly string[] = []
+const THOUGHTS: readonly string[] = ['reasoning']
+
+/**
+ * Refuses names, and every member of a message that is not published (`property … is unsupported`). Thoughts are published,
+ * and refused by models that have none (`reasoning is not supported with this model`).
+ */
 export const GROQ: ChatDifferences = {
-  efforts: model =>
-    /\bqwen3-/.test(model)
-      ? { minimal: 'default', low: 'default', medium: 'default', high: 'default', xhigh: 'default' }
-      : undefined,
+  efforts: groqEfforts,
   refusesThoughts: true,
   messages: {
     nameless: always,
-    echoes: { always: ['annotations', 'images'], whenNull: EMPTY },
+    echoes: {
+      always: ['annotations', 'images', 'reasoning_details'],
+      whenNull: EMPTY,
+      byModel: model => (/gpt-oss|qwen3|qwq|deepseek-r1/.test(model) ? NOTHING : THOUGHTS),
+    },
     refusesRefusals: true,
   },
 }
 
-/** The newer name of the limit is not heard, and the answer has none. */
+/**
+ * `Extra inputs are not permitted`, in messages too: thoughts have one name. Roles are system, user and assistant, and
+ * `tool` for results. Efforts are none, low, medium and high, and one family cannot leave thinking.
+ */
+export const FIREWORKS: ChatDifferences = {
+  efforts: model => (isGptOss(model) ? GPT_OSS_EFFORTS : { minimal: 'low', xhigh: 'high' }),
+  messages: {
+    noDeveloper: always,
+    echoes: { always: ['reasoning', 'reasoning_details', 'annotations'], whenNull: EMPTY },
+  },
+}
+
+/** The newer name of the limit is not heard, or not published, and the answer has none. */
 export const OLDER_LIMIT: ChatDifferences = { names: { max_completion_tokens: 'max_tokens' } }
 
 /** `Only messages of role 'user' can have a name.` */

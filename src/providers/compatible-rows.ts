@@ -1,6 +1,16 @@
 import type { Prefill } from '../dialects/continuation.ts'
 import type { Base } from './address.ts'
-import { CEREBRAS, DEEPSEEK, GROQ, MISTRAL, NO_DEVELOPER, OLDER_LIMIT, VLLM, XAI } from './chat-rows.ts'
+import {
+  CEREBRAS,
+  DEEPSEEK,
+  FIREWORKS,
+  GROQ,
+  MISTRAL,
+  NO_DEVELOPER,
+  OLDER_LIMIT,
+  VLLM,
+  XAI,
+} from './chat-rows.ts'
 import type { OpenAiCompatible } from './openai-compatible.ts'
 import type { Ask } from './provider.ts'
 import type { ChatTraits, KnownApis } from './text-apis.ts'
@@ -106,12 +116,14 @@ export const ROWS: readonly OpenAiCompatible[] = [
     name: 'together_ai',
     baseUrl: 'https://api.together.xyz/v1',
     keyEnv: ['TOGETHER_API_KEY', 'TOGETHER_AI_API_KEY', 'TOGETHERAI_API_KEY', 'TOGETHER_AI_TOKEN'],
+    chat: OLDER_LIMIT,
   },
   {
     name: 'fireworks_ai',
     baseUrl: 'https://api.fireworks.ai/inference/v1',
     keyEnv: ['FIREWORKS_API_KEY', 'FIREWORKS_AI_API_KEY', 'FIREWORKSAI_API_KEY', 'FIREWORKS_AI_TOKEN'],
     modelName: fireworksName,
+    chat: FIREWORKS,
   },
   {
     name: 'perplexity',
@@ -134,7 +146,7 @@ export const ROWS: readonly OpenAiCompatible[] = [
       ...(env.OR_SITE_URL ? [['http-referer', env.OR_SITE_URL] as const] : []),
       ...(env.OR_APP_NAME ? [['x-title', env.OR_APP_NAME] as const] : []),
     ],
-    apis: { ...native, chat: likeOpenAi },
+    apis: { ...native, keepsNothing: true, chat: likeOpenAi },
   },
   {
     name: 'cerebras',

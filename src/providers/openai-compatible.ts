@@ -10,6 +10,7 @@ import { dropUnsupported } from './parameters.ts'
 import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
 import { draftHeaders, encodeBody, unlessGiven } from './same-dialect.ts'
 import { acrossApis, type KnownApis, plainModel, readApis, TEXT_PARAMS } from './text-apis.ts'
+import { unkept } from './unkept.ts'
 
 /** One OpenAI-compatible provider as data. */
 export type OpenAiCompatible = {
@@ -86,9 +87,11 @@ const changesOf = (row: OpenAiCompatible, ask: Ask, base: Base): Differing => {
   const reasoning = foreignReasoning(ask)
   const readable = row.chat?.refusesThoughts === true || OPENAI.test(base.origin)
   const thoughts = row.relays === true ? NO_EDITS : foreignThoughts(ask, readable)
-  return own.edits.length + keys.length + reasoning.length + thoughts.length === 0
-    ? { edits: dropped, warnings: own.warnings }
-    : { edits: [...dropped, ...own.edits, ...keys, ...reasoning, ...thoughts], warnings: own.warnings }
+  const store = row.apis?.keepsNothing === true ? unkept(ask) : AS_IT_IS
+  return {
+    edits: [...dropped, ...own.edits, ...keys, ...reasoning, ...thoughts, ...store.edits],
+    warnings: [...own.warnings, ...store.warnings],
+  }
 }
 
 const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {

@@ -25,6 +25,8 @@ export type KnownApis = {
   readonly responses?: true
   /** And /responses/input_tokens. */
   readonly counts?: boolean
+  /** No response is kept, and to ask for it is refused. */
+  readonly keepsNothing?: true
   /** Its ways of compacting a conversation. */
   readonly compaction?: readonly CompactionWay[]
   /** litellm_settings.route_all_chat_openai_to_responses speaks of this one. */
