@@ -63,6 +63,8 @@ const detailWords = (details: Json | undefined): readonly (string | undefined)[]
 const wordsOf = (error: JsonObject, exception: string | undefined): readonly string[] => {
   const router = textOf(objectOf(error.metadata)?.error_type)
   const said = [
+    // OpenRouter tells by it why a model is not to be had; its status and its other words are wider.
+    textOf(objectOf(error.availability)?.code),
     ...detailWords(error.details),
     textOf(error.code),
     textOf(innerErrorOf(error)?.code),

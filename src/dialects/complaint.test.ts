@@ -202,6 +202,11 @@ describe('a parameter that a provider does not take', () => {
     ],
     ['Groq, of a model', openai('`reasoning_effort` is not supported with this model'), 'reasoning_effort'],
     [
+      'Groq, of thoughts',
+      openai('messages[2].reasoning: reasoning is not supported with this model'),
+      'messages.2.reasoning',
+    ],
+    [
       'Anthropic, of a model',
       {
         type: 'error',
@@ -261,6 +266,7 @@ describe('a parameter that a provider does not take', () => {
     assert.ok(value?.kind === 'parameter' && value.ofValue)
     for (const words of [
       '`reasoning_effort` must be one of `none` or `default`',
+      'Invalid reasoning effort: none',
       "'reasoning_effort' : value is not one of the allowed values ['none', 'default', 'low', 'medium', 'high']",
       "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'reasoning_effort'), 'msg': \"Input should be 'low', 'medium' or 'high'\", 'input': 'xhigh'}",
     ]) {

@@ -90,6 +90,8 @@ const READINGS: readonly Reading[] = [
   { pattern: new RegExp(`^unsupported value: ${QUOTED}`, 'i'), ofValue: true },
   // Groq.
   { pattern: new RegExp(`^${QUOTED} is not supported (?:with|by|for|on) this model`, 'i') },
+  // Groq, of thoughts that go back to a model without any: `messages[2].reasoning: reasoning is not supported with this model`.
+  { pattern: /^(messages\[\d{1,6}\]\.[\w$-]{1,64}): [\w$-]{1,64} is not supported with this model/i },
   // How much to think has other words at every provider, and at some for every model.
   {
     pattern: /^['"`]?(reasoning_effort)['"`]? (?:must be one of|: value is not one of the allowed values)\b/i,
@@ -100,6 +102,8 @@ const READINGS: readonly Reading[] = [
       /^(?:\d+ validation errors?:\s*)?\[?\{'type': 'literal_error', 'loc': \('body', '(reasoning_effort)'\)/,
     ofValue: true,
   },
+  // Fireworks.
+  { pattern: /^invalid reasoning effort: /i, names: () => ['reasoning_effort'], ofValue: true },
   // Anthropic.
   {
     pattern: /^this model does not support the [`'"]?effort[`'"]? parameter/i,

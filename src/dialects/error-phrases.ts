@@ -174,7 +174,7 @@ const opening: readonly (readonly [FailureClass, RegExp])[] = [
   ],
   [
     'unsupported',
-    /^(?:the [a-z]{1,40} operation does not work with the specified model|this model is only supported in|this is not a chat model|invalid url|unknown request url)/,
+    /^(?:requests with max_tokens > \d{1,9} must have stream=true|the [a-z]{1,40} operation does not work with the specified model|this model is only supported in|this is not a chat model|invalid url|unknown request url)/,
   ],
 ]
 
@@ -247,6 +247,8 @@ const rulesAt = (status: number | undefined): readonly Rule[] => {
 
 /** Money and safety said beside a code that alone would read otherwise (a shared "permission denied" or "rate limit"). */
 const aboveWords: readonly Rule[] = [
+  // OpenRouter's code for a body that it cannot read is OpenAI's for a prompt that it refuses.
+  ['caller_fault', [/^invalid responses api request/]],
   // An account that was found out, not a prompt.
   ['credential', [/resource has been (?:temporarily )?blocked/]],
   ['content_policy', [/violat[a-z]{1,5} [^.]{0,40}usage guidelines/, /(?:prompt|input|content) was flagged/]],

@@ -86,8 +86,8 @@ const layersIn = (body: Json | undefined): readonly JsonObject[] => {
 
 /** Everything that may have a member for it: the errors, what they tell beside, and the body around them. */
 const holdersIn = (body: Json | undefined, layers: readonly JsonObject[]): readonly JsonObject[] =>
-  [...layers.flatMap(error => [error, error.metadata, error.details]), body].filter(holder =>
-    isObject(holder),
+  [...layers.flatMap(error => [error, error.metadata, error.availability, error.details]), body].filter(
+    holder => isObject(holder),
   )
 
 const firstOf = (

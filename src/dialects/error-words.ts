@@ -173,6 +173,11 @@ const strong: Words = {
     'invalidendpointormodel_notfound',
     'invalidendpoint_notfound',
     'modelnotopen',
+    'no_endpoints',
+    'dedicated_endpoint_not_running',
+    'model_unavailable_upstream',
+    'free_variant_ended',
+    'region_restricted',
   ],
   unsupported: [
     'operationnotsupported',
@@ -181,6 +186,9 @@ const strong: Words = {
     'unimplemented',
     'unknown_url',
     'model_not_supported',
+    'wrong_endpoint',
+    'privacy_restricted',
+    'constraint_filtered',
   ],
   overloaded: [
     'overloaded_error',
@@ -199,6 +207,7 @@ const strong: Words = {
     'resource_unavailable',
     'unreachable_backend',
     'serveroverloaded',
+    'temporarily_unavailable',
   ],
   rate_limit: [
     'rate_limit_exceeded',

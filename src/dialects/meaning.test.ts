@@ -55,6 +55,8 @@ describe('what carries meaning stays', () => {
       'messages[*].content[*].image_url',
       'dimensions',
     ],
+    ...['provider', 'provider.data_collection', 'provider.only[*]', 'plugins', 'search_parameters.sources'],
+    ...['compliance', 'safety_model', 'safe_prompt', 'guided_json'],
   ])
     test(text, () => assert.ok(stays(text)))
 })
@@ -92,6 +94,7 @@ describe('what tunes the answer or labels the call may go', () => {
       'messages[*].content[*].cache_control',
       'tools[*].function.cache_control',
     ],
+    ...['models', 'route', 'transforms', 'session_id', 'messages[*].reasoning'],
     ...['tools[*].defer_loading', 'parallel_tool_calls', 'stream_options', 'generationConfig.topK'],
   ])
     test(text, () => assert.ok(!stays(text)))

@@ -87,6 +87,10 @@ const notOfSummaries = { unless: ['compaction', 'trigger'] } as const
 
 const MEANINGS: readonly Meaning[] = [
   { path: 'model', because: 'it is who is asked' },
+  // OpenRouter's: which hosts may answer, what they may keep of the prompt, and for what price.
+  { path: 'provider', because: 'it says who may see the request' },
+  // Together's.
+  { path: 'compliance', because: 'it says who may see the request' },
   // The id of an item names nothing that the request itself needs.
   { path: 'input', because: 'it is what is asked', bound: CONTENT },
   { path: 'messages', ...conversation },
@@ -104,6 +108,12 @@ const MEANINGS: readonly Meaning[] = [
   { path: 'mask', because: 'it is what is asked' },
   { path: 'file', because: 'it is what is asked' },
   { path: 'data_sources', because: 'the answer would be made from other sources' },
+  // Of OpenRouter, Groq, xAI, Perplexity and DashScope.
+  ...[
+    ...['search_settings', 'include_domains', 'exclude_domains', 'search_parameters', 'enable_search'],
+    ...['search_domain_filter', 'search_recency_filter', 'search_mode', 'disable_search'],
+    ...['search_after_date_filter', 'search_before_date_filter', 'plugins', 'compound_custom'],
+  ].map(path => ({ path, because: 'the answer would be made from other sources' })),
   { path: 'mcp_servers', because: 'the model could not do what it is asked to' },
   { path: 'toolConfig', because: 'the model could not do what it is asked to' },
   { path: 'container', because: 'the model could not do what it is asked to' },
@@ -114,6 +124,8 @@ const MEANINGS: readonly Meaning[] = [
   { path: 'safetySettings', because: 'it says what may not pass' },
   { path: 'safety_settings', because: 'it says what may not pass' },
   { path: 'safety_mode', because: 'it says what may not pass' },
+  { path: 'safe_prompt', because: 'it says what may not pass' },
+  { path: 'safety_model', because: 'it says what may not pass' },
   { path: 'generationConfig', because: shape, bound: GENERATION },
   { path: 'inferenceConfig', because: shape, bound: GENERATION },
   { path: 'output_config', because: shape, free: new Set(['effort']) },
