@@ -33,6 +33,9 @@ const ROLES = {
   groq: { flavour: 'groq', model: 'openai/gpt-oss-120b' },
   xai: { flavour: 'xai', model: 'grok-4' },
   deepseek: { flavour: 'deepseek', model: 'deepseek-v4-flash' },
+  together: { flavour: 'together_ai', model: 'openai/gpt-oss-120b' },
+  fireworks: { flavour: 'fireworks_ai', model: 'accounts/fireworks/models/gpt-oss-120b' },
+  openrouter: { flavour: 'openrouter', model: 'openai/gpt-oss-120b' },
   ollama: { flavour: 'ollama', model: 'llama3.2' },
   vllm: { flavour: 'hosted_vllm', model: 'mistralai/Mistral-Small-3.2' },
 } as const satisfies Readonly<Record<string, Role>>
@@ -110,6 +113,8 @@ const tell = async (stage: Stage, fault: JsonObject): Promise<void> => {
   })
   assert.equal(told.status, 200, await told.text())
 }
+
+const sentTo = (name: Name): JsonObject => stages[name].requests[0]?.json as JsonObject
 
 const refusals = (): readonly string[] =>
   Object.entries(stages).flatMap(([name, { requests }]) =>
@@ -263,6 +268,16 @@ const STRICT: readonly Strict[] = [
     says: /^400 .*unknown variant `developer`/,
   },
   {
+    name: 'fireworks',
+    what: 'thoughts by another name, and an effort that the model does not have',
+    path: '/chat/completions',
+    body: {
+      reasoning_effort: 'none',
+      messages: [user('hi'), { role: 'assistant', content: 'yes', reasoning: 'Hm.' }, user('and?')],
+    },
+    says: /^400 .*Extra inputs are not permitted, field: 'messages\[1\]\.reasoning', value: 'Hm\.'/,
+  },
+  {
     name: 'vllm',
     what: 'ids of calls that Mistral’s template refuses',
     path: '/chat/completions',
@@ -293,6 +308,7 @@ for (const strict of STRICT)
 for (const [name, path] of [
   ['ollama', '/v1/chat/completions'],
   ['deepseek', '/chat/completions'],
+  ['together', '/chat/completions'],
 ] as const)
   test(`${name} does not hear the newer name of the limit, and is sent the older one`, async () => {
     const body = { messages: [user('Your line?')], max_completion_tokens: 2 }
@@ -302,7 +318,7 @@ for (const [name, path] of [
 
 test('what xAI counts beside the completion is paid for as what others count within it', async () => {
   const costs = new Set<string | undefined>()
-  for (const name of ['groq', 'xai', 'deepseek'] as const)
+  for (const name of ['groq', 'xai', 'deepseek', 'together', 'openrouter'] as const)
     for (const stream of [false, true]) {
       const messages = [user('[stage:reason] Your line?')]
       const reply = await ask(name, {
@@ -314,6 +330,45 @@ test('what xAI counts beside the completion is paid for as what others count wit
       else assert.match(reply.text, /"reasoning_tokens":6/)
     }
   assert.deepEqual([...costs], ['0.131'])
+})
+
+test('what breaks a stream of OpenRouter’s ends it as an error, not as an answer', async () => {
+  await tell(stages.openrouter, {
+    kind: 'error-event',
+    afterContent: 2,
+    error: { code: 502, message: 'Upstream is gone.', metadata: { error_type: 'provider_unavailable' } },
+  })
+  const reply = await house.ask('/v1/chat/completions', {
+    model: 'openrouter',
+    messages: [user('Your line?')],
+    stream: true,
+    disable_fallbacks: true,
+  })
+  assert.match(reply.text, /"error":\{"message":"[^"]*Upstream is gone\./)
+  assert.doesNotMatch(reply.text, /\[DONE\]|"finish_reason":"(?:error|stop)"/)
+})
+
+test('OpenRouter is not asked to keep a response, and the client is told', async () => {
+  const reply = await house.ask('/v1/responses', { model: 'openrouter', input: 'Your line?', store: true })
+  assert.equal(reply.status, 200, reply.text)
+  assert.equal(sentTo('openrouter').store, false)
+  assert.match(reply.headers['x-understudy-dropped'] ?? '', /\bstore\b/)
+})
+
+test('OpenRouter’s object provider is left out for nobody who refuses it: who may see a prompt is no detail', async () => {
+  const reply = await ask('fireworks', { provider: { zdr: true }, disable_fallbacks: true })
+  assert.equal(reply.status, 400, reply.text)
+  assert.match(reply.text, /Extra inputs are not permitted, field: 'provider'/)
+  assert.equal(stages.fireworks.requests.length, 1)
+  const taken = await ask('openrouter', { provider: { zdr: true } })
+  assert.equal(taken.status, 200, taken.text)
+  assert.deepEqual(sentTo('openrouter').provider, { zdr: true })
+})
+
+test('an answer that Fireworks gives only as a stream is somebody else’s', async () => {
+  const reply = await ask('fireworks', { max_tokens: 5000 })
+  assert.equal(reply.status, 200, reply.text)
+  assert.equal(reply.headers['x-litellm-model-group'], nextOf('fireworks'))
 })
 
 test('bedrock’s stage verifies what the gateway signs, and shows no credential at its door', async () => {
