@@ -28,6 +28,20 @@ const openai = (message: string, code: string | null = null, param: string | nul
   error: { message, type: 'invalid_request_error', param, code },
 })
 
+const anthropic = (message: string) => ({
+  type: 'error',
+  error: { type: 'invalid_request_error', message },
+})
+
+const bedrock = (fault: string) => ({
+  message: `Malformed input request: ${fault}, please reformat your input and try again.`,
+})
+
+const cerebras = (...places: readonly string[]) => ({
+  message: places.map(place => `${place}: property '${place}' is unsupported`).join('\n'),
+  code: 'wrong_api_format',
+})
+
 describe('a parameter that a provider does not take', () => {
   const cases: readonly (readonly [string, unknown, string, number?])[] = [
     [
@@ -112,14 +126,7 @@ describe('a parameter that a provider does not take', () => {
       'messages.0.user.name',
       422,
     ],
-    [
-      'Anthropic',
-      {
-        type: 'error',
-        error: { type: 'invalid_request_error', message: 'messages.0.foo: Extra inputs are not permitted' },
-      },
-      'messages.0.foo',
-    ],
+    ['Anthropic', anthropic('messages.0.foo: Extra inputs are not permitted'), 'messages.0.foo'],
     [
       'vLLM',
       {
@@ -201,6 +208,12 @@ describe('a parameter that a provider does not take', () => {
       'generation_config.foo',
     ],
     ['Groq, of a model', openai('`reasoning_effort` is not supported with this model'), 'reasoning_effort'],
+    ['Cerebras, line by line', cerebras('body.store', 'body.top_k'), 'store top_k'],
+    [
+      'Cerebras, of a message',
+      cerebras('messages.2.assistant.reasoning_content'),
+      'messages.2.assistant.reasoning_content',
+    ],
     [
       'Groq, of thoughts',
       openai('messages[2].reasoning: reasoning is not supported with this model'),
@@ -208,13 +221,7 @@ describe('a parameter that a provider does not take', () => {
     ],
     [
       'Anthropic, of a model',
-      {
-        type: 'error',
-        error: {
-          type: 'invalid_request_error',
-          message: 'This model does not support the effort parameter.',
-        },
-      },
+      anthropic('This model does not support the effort parameter.'),
       'output_config.effort',
     ],
     [
@@ -227,28 +234,17 @@ describe('a parameter that a provider does not take', () => {
       422,
     ],
     ['a server in Go', { error: 'json: unknown field "user_id"' }, 'user_id'],
-    [
-      'Bedrock',
-      {
-        message:
-          'Malformed input request: #: extraneous key [top_q] is not permitted, please reformat your input and try again.',
-      },
-      'top_q',
-    ],
+    ['Bedrock', bedrock('#: extraneous key [top_q] is not permitted'), 'top_q'],
     [
       'Bedrock, of a body that it has two schemas for',
-      {
-        message:
-          'Malformed input request: #: subject must not be valid against schema {"required":["messages"]}#: extraneous key [top_q] is not permitted, please reformat your input and try again.',
-      },
+      bedrock(
+        '#: subject must not be valid against schema {"required":["messages"]}#: extraneous key [top_q] is not permitted',
+      ),
       'top_q',
     ],
     [
       'Bedrock, at a depth',
-      {
-        message:
-          'Malformed input request: #/tools/0: extraneous key [novelty] is not permitted, please reformat your input and try again.',
-      },
+      bedrock('#/tools/0: extraneous key [novelty] is not permitted'),
       'tools.0.novelty',
     ],
   ]
@@ -391,10 +387,6 @@ describe('what is no complaint of this kind', () => {
 })
 
 test('a form of thinking that another generation of Claude has', () => {
-  const anthropic = (message: string) => ({
-    type: 'error',
-    error: { type: 'invalid_request_error', message },
-  })
   const budget = '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive"'
   assert.deepEqual(heard(anthropic(budget)), { kind: 'thinking', form: 'adaptive' })
   const adaptive = 'adaptive thinking is not supported on this model'

@@ -64,6 +64,15 @@ const listOf = (text: string): readonly string[] =>
     .map(name => name.replace(/['"`.\s]/g, ''))
     .filter(name => name !== '')
 
+/** A line for each name, as Cerebras writes them: `body.store: property 'body.store' is unsupported`. */
+const UNSUPPORTED_LINE = new RegExp(`^${PATH}: property ${QUOTED} is unsupported`, 'i')
+
+const inUnsupportedLines = (match: RegExpExecArray): readonly string[] =>
+  match.input
+    .split('\n')
+    .map(line => UNSUPPORTED_LINE.exec(line)?.[1] ?? '')
+    .filter(name => name !== '')
+
 type Reading = {
   readonly pattern: RegExp
   /** The names in a match. Default: its first group. */
@@ -90,6 +99,7 @@ const READINGS: readonly Reading[] = [
   { pattern: new RegExp(`^unsupported value: ${QUOTED}`, 'i'), ofValue: true },
   // Groq.
   { pattern: new RegExp(`^${QUOTED} is not supported (?:with|by|for|on) this model`, 'i') },
+  { pattern: UNSUPPORTED_LINE, names: inUnsupportedLines, loose: true },
   // Groq, of thoughts that go back to a model without any: `messages[2].reasoning: reasoning is not supported with this model`.
   { pattern: /^(messages\[\d{1,6}\]\.[\w$-]{1,64}): [\w$-]{1,64} is not supported with this model/i },
   // How much to think has other words at every provider, and at some for every model.

@@ -121,6 +121,7 @@ describe('what a provider refuses is changed by name, and every other byte stays
     assert.deepEqual(kept('groq', 'openai/gpt-oss-120b'), ['reasoning'])
     assert.deepEqual(kept('groq', 'llama-3.3-70b-versatile'), [])
     assert.deepEqual(kept('fireworks_ai'), ['reasoning_content'])
+    assert.deepEqual(kept('cerebras'), ['reasoning', 'reasoning_details'])
     for (const name of ['openrouter', 'together_ai'])
       assert.deepEqual(kept(name), ['reasoning', 'reasoning_content', 'reasoning_details'])
   })

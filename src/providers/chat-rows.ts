@@ -94,8 +94,14 @@ export const DEEPSEEK: ChatDifferences = {
   messages: { noDeveloper: always, wantsThoughts: model => model !== 'deepseek-chat' },
 }
 
-/** The role is published for one family of models. */
-export const CEREBRAS: ChatDifferences = { messages: { noDeveloper: model => !model.includes('gpt-oss') } }
+/**
+ * The role is published for one family of models. Thoughts that go back are refused under the name that others give them
+ * (`property 'messages.2.assistant.reasoning_content' is unsupported`).
+ */
+export const CEREBRAS: ChatDifferences = {
+  refusesThoughts: true,
+  messages: { noDeveloper: model => !isGptOss(model) },
+}
 
 /** Roles are system, user, assistant and tool. */
 export const NO_DEVELOPER: ChatDifferences = { messages: { noDeveloper: always } }
