@@ -147,6 +147,35 @@ for (const [name, nothing] of [
     assert.deepEqual(trailOf((await on.recorded(1))[0]), ['star timeout_idle'])
   })
 
+test('a step of the provider that has a name is no silence', async t => {
+  const on = await playPuppets(t, { idle_timeout: 0.5, timeout: 30 }, { stream_recovery: 'off' })
+  const client = await on.send({
+    path: '/v1/responses',
+    headers: [['authorization', `Bearer ${MASTER_KEY}`]],
+    body: { model: 'star', stream: true, input: 'x' },
+  })
+  const call = await on.lead.next()
+  const write = (type: string, members: JsonObject = {}) =>
+    call.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`)
+  call.events()
+  await write('response.output_text.delta', { delta: 'a' })
+  await client.head()
+  const began = performance.now()
+  const step = setInterval(() => void write('response.web_search_call.searching', { item_id: 'ws_1' }), 50)
+  t.after(() => clearInterval(step))
+  await new Promise<void>(resolve => {
+    setTimeout(resolve, 1_200)
+    void call.left.then(resolve)
+  })
+  clearInterval(step)
+  assert.ok(performance.now() - began >= 1_150, 'nobody left while the provider was at work')
+  const response = { id: 'r', object: 'response', status: 'completed', output: [] }
+  await write('response.completed', { response })
+  call.end()
+  const events = await client.events()
+  assert.equal(events.at(-1)?.event, 'response.completed')
+})
+
 test('an error whose body never ends is heard within the time for the first token, by what came of it', async t => {
   const on = await playPuppets(t, { first_token_timeout: 0.2, timeout: 30 })
   const client = await on.open()

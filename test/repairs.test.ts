@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { JsonObject } from '../src/wire/json.ts'
 import {
   bodies,
   CHAT,
@@ -16,8 +15,6 @@ import {
 import { MASTER_KEY } from './support/harness.ts'
 import { parseSse } from './support/sse.ts'
 import { chat } from './support/steady.ts'
-
-const LETTERS = [...'abcdefghijklm']
 
 /** A provider refuses something by name that it can do without: the hop is made once more, and what helped is kept. */
 
@@ -117,30 +114,49 @@ describe('a parameter that nobody has heard of yet', () => {
     assert.equal(backup.requests.length, 2)
   })
 
-  test('six names are worth six repeats, a seventh is the client’s to know', async t => {
+  test('three names are worth three repeats, a fourth is the client’s to know', async t => {
     const { backup, ask, last } = await house(t)
-    const hints = (from: string, to: string): JsonObject =>
-      Object.fromEntries(LETTERS.slice(LETTERS.indexOf(from), LETTERS.indexOf(to) + 1).map(name => [name, 1]))
-    const reply = await ask(CHAT, chat('second', hints('a', 'f')))
+    const three = { one: 1, two: 2, three: 3 }
+    const reply = await ask(CHAT, chat('second', three))
     assert.equal(reply.status, 200, reply.text)
-    assert.equal(backup.requests.length, 7)
-    assert.deepEqual(dropped(reply), ['a', 'b', 'c', 'd', 'e', 'f'])
-    const more = await ask(CHAT, chat('second', hints('a', 'm')))
+    assert.equal(backup.requests.length, 4)
+    assert.deepEqual(dropped(reply), ['one', 'two', 'three'])
+    const more = await ask(CHAT, chat('second', { ...three, four: 4, five: 5, six: 6, seven: 7 }))
     assert.equal(more.status, 400)
-    assert.equal(said(more).param, 'm')
-    assert.equal(backup.requests.length, 14)
+    assert.equal(said(more).param, 'seven')
+    assert.equal(backup.requests.length, 8)
     assert.deepEqual(
       (await last(2)).steps.map(step => step.next),
-      [...['g', 'h', 'i', 'j', 'k', 'l'].map(name => `repair: without ${name}`), ''],
+      ['repair: without four', 'repair: without five', 'repair: without six', ''],
     )
+  })
+
+  test('a compaction goes without all that its endpoint has not published, once three of it were refused', async t => {
+    const { backup, ask } = await house(t)
+    const names = ['tools', 'parallel_tool_calls', 'reasoning', 'text']
+    const published = { model: 'second', input: 'x', instructions: 'Be brief.', prompt_cache_key: 'thread' }
+    const unpublished = Object.fromEntries(names.map(name => [name, codex()[name] ?? { verbosity: 'low' }]))
+    const body = { ...published, ...unpublished }
+    const reply = await ask('/v1/responses/compact', body)
+    assert.equal(reply.status, 200, reply.text)
+    assert.equal(backup.requests.length, 4)
+    assert.deepEqual(dropped(reply).toSorted(), names.toSorted())
+    assert.deepEqual(Object.keys(bodies(backup).at(-1) ?? {}), Object.keys(published))
+    // What went unnamed was not learned: it is named now.
+    backup.clear()
+    assert.equal((await ask('/v1/responses/compact', body)).status, 200)
+    assert.equal(backup.requests.length, 2)
+    backup.clear()
+    assert.equal((await ask('/v1/responses/compact', body)).status, 200)
+    assert.equal(backup.requests.length, 1)
   })
 
   test('what did not help is not kept', async t => {
     const { backup, ask } = await house(t)
-    const body = chat('second', Object.fromEntries(LETTERS.slice(0, 7).map(name => [name, 1])))
+    const body = chat('second', { one: 1, two: 2, three: 3, four: 4 })
     for (let time = 1; time <= 2; time++) {
       assert.equal((await ask(CHAT, body)).status, 400)
-      assert.equal(backup.requests.length, 7 * time)
+      assert.equal(backup.requests.length, 4 * time)
     }
   })
 

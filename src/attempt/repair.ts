@@ -3,6 +3,7 @@ import { limitEdits, type SaidLimit } from '../dialects/answer-limit.ts'
 import { type CallIdForm, callIdEdits } from '../dialects/call-id-edits.ts'
 import { type Complaint, complaintOf } from '../dialects/complaint.ts'
 import { meaningOf } from '../dialects/meaning.ts'
+import { publishes } from '../dialects/parameters.ts'
 import { unsignedEdits } from '../dialects/signatures.ts'
 import { formEdits, type ThinkingForm } from '../dialects/thinking-form.ts'
 import type { Candidate } from '../plan/wish.ts'
@@ -37,8 +38,8 @@ export type Repairs = {
   taught: boolean
 }
 
-/** Names for which one deployment is asked again by one request: as many hints as OpenAI's clients write at once. */
-const MOST_REPAIRS = 6
+/** Names for which one deployment is asked again by one request. */
+const MOST_REPAIRS = 3
 
 /** A longer value is an object or a text: whether another one is like it nobody can say. */
 const LONGEST_VALUE = 64
@@ -136,6 +137,31 @@ const withoutAll = (
   return bound ? [] : found.map(path => without(index, path, complaint))
 }
 
+/** Hints that OpenAI added late: a provider that lags behind it refuses them all. */
+const YOUNG: ReadonlySet<string> = new Set([
+  'verbosity',
+  'safety_identifier',
+  'prompt_cache_key',
+  'prompt_cache_options',
+  'prompt_cache_retention',
+])
+
+/**
+ * There are more of them in what agents write than repeats: the young hints, and what the compact endpoint does not
+ * publish. The last repeat, when it is about one of these, goes without all. They teach nothing: nobody has named them.
+ */
+const doubtful = (play: Play, failed: Failed, last: readonly Repair[]): readonly Repair[] => {
+  const { route } = play.call
+  const isDoubtful = (key: string): boolean =>
+    route.shape === 'compaction' ? !publishes(route, key) : YOUNG.has(key)
+  const named = new Set(last.map(one => one.name))
+  if (failed.blamed === undefined || ![...named].every(isDoubtful)) return []
+  const index = indexObject(joinSegments(failed.blamed.draft.body))
+  return [...index.members.keys()]
+    .filter(key => !named.has(key) && isDoubtful(key) && meaningOf([key], route.shape) === undefined)
+    .map(key => without(index, [key], { ofValue: false, conditional: true }))
+}
+
 /** They are mended whether parameters are learned or not. */
 const ABOUT_STATE: ReadonlySet<Complaint['kind']> = new Set([
   'ciphertext',
@@ -194,9 +220,11 @@ export const repair = (play: Play, failed: Failed): string | undefined => {
   const fresh = repairsFor(play, failed)
   if (fresh.length === 0 || made.length + fresh.length > MOST_REPAIRS) return undefined
   if (fresh.some(one => made.some(other => other.name === one.name))) return undefined
+  const isLast = made.length + fresh.length === MOST_REPAIRS
+  const all = isLast ? [...fresh, ...doubtful(play, failed, fresh)] : fresh
   trail.repairs ??= new Map()
-  trail.repairs.set(deployment.id, { made: [...made, ...fresh], taught: false })
-  return fresh.map(wordsFor).join(', ')
+  trail.repairs.set(deployment.id, { made: [...made, ...all], taught: false })
+  return all.map(wordsFor).join(', ')
 }
 
 /** What puts something in the place of what was refused. */

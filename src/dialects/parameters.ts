@@ -17,13 +17,16 @@ const EXTENDED: ReadonlySet<string> = new Set([
   '/messages',
 ])
 
+/** Has the published route a parameter of this name at the top of its body? */
+export const publishes = (route: Route, key: string): boolean => {
+  const name = `POST ${route.upstream}`
+  const published = PARAMETERS[name] ?? MESSAGES_PARAMETERS[name]
+  return published !== undefined && Object.hasOwn(published.parameters, key)
+}
+
 /**
  * May an operator's default of this name be added to this route's body? A parameter that the dialect publishes for
  * other routes only (temperature on /responses/compact) would be refused as unknown.
  */
-export const accepts = (route: Route, key: string): boolean => {
-  const name = `POST ${route.upstream}`
-  const published = PARAMETERS[name] ?? MESSAGES_PARAMETERS[name]
-  if (published !== undefined && Object.hasOwn(published.parameters, key)) return true
-  return EXTENDED.has(route.upstream) && !KNOWN.has(key)
-}
+export const accepts = (route: Route, key: string): boolean =>
+  publishes(route, key) || (EXTENDED.has(route.upstream) && !KNOWN.has(key))

@@ -54,8 +54,15 @@ const holdBack = ({ response, lagging, content: { live } }: Relay): void => {
   response.once('drain', () => live.resume())
 }
 
-/** Seen, and more than a sign of life. */
-const says = (sight: Sight | undefined): boolean => sight !== undefined && sight.kind !== 'lifecycle'
+/**
+ * More than a sign of life: content, or a step that has a name of its own, as a search that the provider makes has.
+ * A ping, and a chunk that carries nothing, say only that the connection stands.
+ */
+const says = (event: StreamEvent, sight: Sight | undefined): boolean =>
+  sight !== undefined && (sight.kind !== 'lifecycle' || STEP.test(event.event))
+
+/** Names of events that report how far a provider has come; deltas without a word are none. */
+const STEP = /^(?!ping$|message$|keepalive$)(?!.*delta$)./
 
 /** A connection that is given back in order is used again; one that does not end is closed. */
 const linger = (live: LiveStream, clock: Clock): void => {
@@ -101,7 +108,7 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
           write(pieces)
           return settle({ kind: 'error', error: sight.error })
         }
-        if (says(sight)) live.spoke()
+        if (says(event, sight)) live.spoke()
         flow.ledger?.note(event)
         pieces.push(flow.rewrite(event))
         if (progress.terminal && (at >= noted || at === noted - 1)) break
