@@ -22,9 +22,9 @@ const card = (id: string): Json => ({ id, object: 'model', created: CREATED, own
 export const asksForMessages = (headers: Visit['headers']): boolean =>
   headers['anthropic-version'] !== undefined
 
-/** Google's clients name themselves, and ask under paths of OpenAI's, too. */
+/** Google's clients name themselves, and ask under paths of OpenAI's, too. A key alone, in whichever header, says nothing. */
 export const asksForGoogle = (headers: Visit['headers']): boolean =>
-  headers['x-goog-api-key'] !== undefined || headers['x-goog-api-client'] !== undefined
+  headers['x-goog-api-client'] !== undefined
 
 const messagesCard = (id: string): Json => ({
   type: 'model',

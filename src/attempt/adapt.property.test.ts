@@ -162,7 +162,10 @@ const sentBy = (parcel: Parcel, hop: Hop, lessons: readonly Lesson[], foreign: b
   try {
     // A translation tells what it loses in its own way.
     const translated = Object.keys(hop.deployment.connection.reading(asked)).length > 0
-    return translated ? undefined : amended(job, adapt(parcel, hop).draft)
+    if (translated) return undefined
+    const { draft } = adapt(parcel, hop)
+    // What the gateway answers itself is sent to nobody.
+    return draft.local === undefined ? amended(job, draft) : undefined
   } catch (error) {
     assert.ok(error instanceof Unsupported, String(error))
     return undefined

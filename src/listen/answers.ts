@@ -50,10 +50,13 @@ export const wrongMethod = (allowed: readonly string[]): LocalAnswer => ({
 
 const GOOGLES: readonly string[] = GOOGLE_VERSIONS.map(root => `${root}/`)
 
+const VERB = /:[A-Za-z]+$/
+
 /** Whose clients ask at an address that nobody serves. */
-const askedBy = ({ headers }: IncomingMessage, path: string): ShapeName => {
+const askedBy = ({ headers, method }: IncomingMessage, path: string): ShapeName => {
   if (path.startsWith('/v1/messages')) return 'messages'
-  return GOOGLES.some(root => path.startsWith(root)) ? 'gemini' : shapeFor(headers)
+  const isGoogle = GOOGLES.some(root => path.startsWith(root)) || (method === 'POST' && VERB.test(path))
+  return isGoogle ? 'gemini' : shapeFor(headers)
 }
 
 const LONGEST_PATH = 200
@@ -65,8 +68,9 @@ export const nowhere = (
   { allowed, callId }: { readonly allowed: readonly string[]; readonly callId: string },
 ): LocalAnswer => {
   const shape = askedBy(request, path)
-  // Google's addresses hold the method's name: another one is another address.
-  const answer = allowed.length > 0 && shape !== 'gemini' ? wrongMethod(allowed) : LOST
+  // An address with a verb that nobody serves looks like a model's, whose card may be read.
+  const isVerb = shape === 'gemini' && VERB.test(path) && !allowed.includes('POST')
+  const answer = allowed.length > 0 && !isVerb ? wrongMethod(allowed) : LOST
   // Clients of LiteLLM read FastAPI's words.
   if (shape === 'resource') return answer
   const message = `This gateway does not serve ${request.method} ${path.slice(0, LONGEST_PATH)}.`
