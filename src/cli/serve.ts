@@ -1,9 +1,9 @@
 import { basename, resolve } from 'node:path'
 import { renderOutline } from '../config/effective.ts'
 import { renderNotices } from '../config/render.ts'
-import { relaxCollector } from '../listen/collector.ts'
 import { dataDirFor } from '../listen/data-dir.ts'
 import { ConfigRefused, isLoopback, type Prepared } from '../listen/prepare.ts'
+import { tuneV8 } from '../listen/v8.ts'
 import { type Listening, run } from '../listen/workers.ts'
 import { VERSION } from '../version.ts'
 import { readServeFlags, type ServeFlags } from './serve-flags.ts'
@@ -74,7 +74,7 @@ export const serve = async (flags: ServeFlags, command: ServeCommand): Promise<n
   for (const line of [...wanted.withoutEffect, ...wanted.refused]) tell(`${line}\n`)
   if (wanted.refused.length > 0) return 1
   const dataDir = dataDirFor(flags.dataDir, env)
-  relaxCollector()
+  tuneV8()
   try {
     const running = await run({
       configPath,
