@@ -34,7 +34,6 @@ before(async () => {
           deployment('gpt-5', openai, 'gpt-5'),
           deployment('claude-sonnet-4-5', anthropic, 'claude-sonnet-4-5'),
         ],
-        litellm_settings: { drop_params: true },
         router_settings: {
           num_retries: 0,
           disable_cooldowns: true,

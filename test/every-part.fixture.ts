@@ -52,6 +52,9 @@ const PARTS = {
   groq: { flavour: 'groq', model: 'llama-3.3-70b-versatile' },
   xai: { flavour: 'xai', model: 'grok-4' },
   deepseek: { flavour: 'deepseek', model: 'deepseek-v4-flash' },
+  together: { flavour: 'together_ai', model: 'openai/gpt-oss-120b' },
+  fireworks: { flavour: 'fireworks_ai', model: 'accounts/fireworks/models/gpt-oss-120b' },
+  openrouter: { flavour: 'openrouter', model: 'openai/gpt-oss-120b' },
   ollama: { flavour: 'ollama', model: 'llama3.2' },
   vllm: { flavour: 'hosted_vllm', model: 'mistralai/Mistral-Small-3.2' },
 } as const satisfies Readonly<Record<string, Part>>

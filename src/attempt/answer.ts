@@ -71,8 +71,10 @@ export const readAnswer = (job: Job, sent: Sent, answer: Answer): Promise<Verdic
   const { route, stream } = job.call
   const events = type.startsWith(reading.streamType ?? 'text/event-stream')
   if (stream && events) return readEvents(job, sent, answer, reading)
-  const told = /^(?:application\/json|text\/html)\b/i.test(type)
-  if (route.shape === 'raw' || (route.shape === 'speech' && !told))
+  if (
+    route.shape === 'raw' ||
+    (route.shape === 'speech' && !/^(?:application\/json|text\/html)\b/i.test(type))
+  )
     return readStream(job, sent, answer, {
       decoder: wholeChunks(),
       rules: route.shape === 'speech' ? SOUND : BYTES,

@@ -119,7 +119,8 @@ class Writer {
         this.#usage = event.usage
         return []
       case 'ping':
-        return [frame({ type: 'ping' })]
+        // Before its message has begun a stream of this dialect has no event at all.
+        return this.#begun ? [frame({ type: 'ping' })] : []
       case 'error':
         return [errorFrame(event.error)]
       case 'end':

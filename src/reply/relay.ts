@@ -54,15 +54,15 @@ const holdBack = ({ response, lagging, content: { live } }: Relay): void => {
   response.once('drain', () => live.resume())
 }
 
+/** Names of events that report how far a provider has come; deltas without a word are none. */
+const STEP = /^(?!ping$|message$|keepalive$)(?!.*delta$)./
+
 /**
  * More than a sign of life: content, or a step that has a name of its own, as a search that the provider makes has.
  * A ping, and a chunk that carries nothing, say only that the connection stands.
  */
 const says = (event: StreamEvent, sight: Sight | undefined): boolean =>
   sight !== undefined && (sight.kind !== 'lifecycle' || STEP.test(event.event))
-
-/** Names of events that report how far a provider has come; deltas without a word are none. */
-const STEP = /^(?!ping$|message$|keepalive$)(?!.*delta$)./
 
 /** A connection that is given back in order is used again; one that does not end is closed. */
 const linger = (live: LiveStream, clock: Clock): void => {

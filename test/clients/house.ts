@@ -79,8 +79,6 @@ const configOf = (openai: Far, anthropic: Far): object => ({
       },
     },
   ],
-  // Codex declares a search that its provider would do; elsewhere there is none.
-  litellm_settings: { drop_params: true },
   router_settings: {
     num_retries: 0,
     disable_cooldowns: true,
