@@ -41,8 +41,12 @@ export type Sent = {
   /** The answer goes on with one that broke. */
   readonly approach: Approach | undefined
 }
-/** What an answer turned out to be. */
-export type Read = { readonly content: Content; readonly firstContentAt?: number }
+/** What an answer turned out to be. `lost`: what of it, so far, the client's dialect has no place for. */
+export type Read = {
+  readonly content: Content
+  readonly firstContentAt?: number
+  readonly lost?: Reading['lost'] | undefined
+}
 
 /** Failure values travel as signals until classify has named them. */
 export type Verdict =
@@ -148,7 +152,7 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   const type = typeOf(answer)
   const document = (bytes: Uint8Array, index?: JsonIndex): Verdict => {
     const usage = index === undefined ? undefined : SHAPES[route.shape].usageOf(usageView(index))
-    return { ok: true, read: { content: { kind: 'document', bytes, index, usage } } }
+    return { ok: true, read: { content: { kind: 'document', bytes, index, usage }, lost: reading.lost } }
   }
   // Subtitles and plain transcripts are text by request; a deletion may answer with nothing at all.
   if (
@@ -236,13 +240,13 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
   }
   const inner = reading.decoder?.() ?? sseDecoder()
   const { approach } = sent
-  const { answers } = reading
+  const { answers, lost } = reading
   if (approach === undefined)
-    return readStream(job, sent, answer, { decoder: inner, rules, raw: false, answers })
+    return readStream(job, sent, answer, { decoder: inner, rules, raw: false, answers, lost })
   const decoder = jointDecoder(approach.mode, { ...approach, inner, rules })
   // Where everything has been said, nothing more is no empty answer.
   const { emptyEnd: _, filtered: __, ...joined } = rules
-  return readStream(job, sent, answer, { decoder, rules: joined, raw: false, answers })
+  return readStream(job, sent, answer, { decoder, rules: joined, raw: false, answers, lost })
 }
 
 type Framing = {
@@ -251,6 +255,7 @@ type Framing = {
   readonly raw: boolean
   /** Where it is not what the request asks for. */
   readonly answers?: number | undefined
+  readonly lost?: Reading['lost'] | undefined
 }
 
 /** It was no answer, or a filter left nothing of it while another group stands by for that. */
@@ -282,7 +287,7 @@ const readStream = async (job: Job, sent: Sent, answer: Answer, framing: Framing
     if (framing.rules.speaksSoon === true && sent.approach === undefined)
       job.house.board.patience(job.hop.deployment).spoke(firstContentAt - startedAt)
     const content: Content = { kind: 'stream', live, progress, opened: gated, raw: framing.raw }
-    return { ok: true, read: { content, firstContentAt } }
+    return { ok: true, read: { content, firstContentAt, lost: framing.lost } }
   }
   if (gated.kind === 'error') return fail(hiddenSignal(job, answer, gated.error))
   const provider = job.hop.deployment.provider

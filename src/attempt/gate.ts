@@ -62,8 +62,9 @@ export const gate = (
       bytes += event.bytes.length + EVENT_BYTES
       const sight = progress.note(event)
       if (sight.kind === 'error') return { kind: 'error', error: sight.error }
-      if (bytes > HELD_BYTES) return { kind: 'trouble', trouble: { kind: 'oversize' } }
+      // Content ends the holding, however large it is: a picture comes in one event.
       if (sight.kind === 'content') open(false)
+      else if (bytes > HELD_BYTES) return { kind: 'trouble', trouble: { kind: 'oversize' } }
       // A finish without content may still be followed by the end.
       if (sight.kind === 'terminal') {
         const error = atEnd()

@@ -15,6 +15,7 @@ import type { Held } from '../providers/recipe.ts'
 import { gives } from '../providers/same-dialect.ts'
 import type { Lease } from '../shared/board.ts'
 import type { Signal } from '../signal.ts'
+import type { Warning } from '../wire/edit.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
 import type { Allowance } from './allowance.ts'
 import { amended } from './amend.ts'
@@ -148,10 +149,8 @@ const take = (job: Job, limits: PhaseLimits): Held | undefined | Promise<Held> =
 
 const NOTHING: readonly string[] = []
 
-const lostBy = (draft: Draft | undefined): readonly string[] =>
-  draft === undefined || draft.warnings.length === 0
-    ? NOTHING
-    : draft.warnings.map(warning => `${warning.lost}: ${warning.because}`)
+const printed = (warnings: readonly Warning[]): readonly string[] =>
+  warnings.length === 0 ? NOTHING : warnings.map(({ lost, because }) => `${lost}: ${because}`)
 
 const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried => ({
   outcome: {
@@ -168,9 +167,10 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
     compaction: far.compaction,
     conceal: failure => concealed(failure, far.credential ?? [], job.call.echoes),
     dropped: far.draft === undefined ? undefined : droppedBy(far.draft),
+    lost: () => printed(read.lost?.() ?? []),
   },
   edits: far.draft === undefined ? [] : editNames(far.draft),
-  lost: lostBy(far.draft),
+  lost: printed(far.draft?.warnings ?? []),
   resumed: far.approach?.mode,
   compaction: far.compaction,
 })

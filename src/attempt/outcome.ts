@@ -31,6 +31,8 @@ export type Answered = {
   readonly conceal: (failure: Failure) => Failure
   /** Names of what the client had sent and this provider did not get; undefined: nothing. */
   readonly dropped: readonly string[] | undefined
+  /** What of the answer, as far as it has come, the client's dialect has no place for, as the trail tells it. */
+  readonly lost?: () => readonly string[]
 }
 
 export type Content =

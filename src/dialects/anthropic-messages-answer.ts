@@ -1,8 +1,8 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { CALL_ID, inputOf, textOfInput, usageOf, writtenUsage } from './anthropic-messages-common.ts'
-import { FailedAnswer, NO_MEDIA } from './bridge.ts'
 import { fittingId } from './call-ids.ts'
 import { inputObject } from './custom-tools.ts'
+import { mediaTeller } from './media-words.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop, TextPart } from './neutral.ts'
 import { listOf, textOf } from './read-json.ts'
 
@@ -135,12 +135,16 @@ const thinkingBlock = ({ text, sealed }: ReasoningPart): JsonObject[] => {
     : [{ type: 'thinking', thinking: text, signature: sealed.payload }]
 }
 
-const blocksOf = (part: Part): JsonObject[] => {
+const textBlocks = (text: string): JsonObject[] => (text.trim() === '' ? [] : [{ type: 'text', text }])
+
+export const MESSAGES_API = 'the Messages API'
+
+const blocksOf = (part: Part, tell: ReturnType<typeof mediaTeller>): JsonObject[] => {
   switch (part.kind) {
     case 'text':
     case 'refusal':
       // A blank block would come back in the next turn, and be refused.
-      return part.text.trim() === '' ? [] : [{ type: 'text', text: part.text }]
+      return textBlocks(part.text)
     case 'call':
       return [callBlock(part, part.custom === true ? inputObject(part.input) : inputOf(part.input))]
     case 'reasoning':
@@ -148,8 +152,9 @@ const blocksOf = (part: Part): JsonObject[] => {
     case 'summary':
       return [{ type: 'compaction', content: part.text }]
     case 'image':
+    case 'file':
     case 'audio':
-      throw new FailedAnswer(NO_MEDIA)
+      return textBlocks(tell(part))
     default:
       return []
   }
@@ -164,12 +169,15 @@ export const messageHead = (id: string | undefined, { unique, model }: Asked): J
 })
 
 /** Citations of other providers are left out: they could not come back in a next turn. */
-export const writeMessagesAnswer = (answer: NeutralAnswer, asked: Asked): JsonObject => ({
-  ...messageHead(answer.id, asked),
-  content: answer.parts.flatMap(blocksOf),
-  ...stopMembers(
-    answer.stop,
-    answer.parts.some(part => part.kind === 'refusal'),
-  ),
-  usage: writtenUsage(answer.usage),
-})
+export const writeMessagesAnswer = (answer: NeutralAnswer, asked: Asked): JsonObject => {
+  const tell = mediaTeller(MESSAGES_API, asked.losses)
+  return {
+    ...messageHead(answer.id, asked),
+    content: answer.parts.flatMap(part => blocksOf(part, tell)),
+    ...stopMembers(
+      answer.stop,
+      answer.parts.some(part => part.kind === 'refusal'),
+    ),
+    usage: writtenUsage(answer.usage),
+  }
+}

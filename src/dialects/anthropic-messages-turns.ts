@@ -197,11 +197,14 @@ class Writer {
   }
   #part(role: 'user' | 'assistant', part: Part): void {
     switch (part.kind) {
-      case 'text':
       case 'image':
       case 'file':
       case 'audio':
+        if (role === 'assistant')
+          return this.#losses.warn('messages[].content', 'Claude is shown no pictures that a model made')
         this.#tellDetail(part)
+        return this.#put(role, contentBlocks(part))
+      case 'text':
         return this.#put(role, contentBlocks(part))
       case 'refusal':
       case 'summary':

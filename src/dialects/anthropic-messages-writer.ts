@@ -1,7 +1,8 @@
 import type { JsonObject } from '../wire/json.ts'
-import { callBlock, messageHead, stopMembers } from './anthropic-messages-answer.ts'
+import { callBlock, MESSAGES_API, messageHead, stopMembers } from './anthropic-messages-answer.ts'
 import { writtenUsage } from './anthropic-messages-common.ts'
 import { inputObject } from './custom-tools.ts'
+import { mediaTeller } from './media-words.ts'
 import type { Asked, NeutralEvent, Sealed, Stop, StreamWriter } from './neutral.ts'
 import { textOf } from './read-json.ts'
 import type { StreamEvent, Usage } from './shape.ts'
@@ -81,6 +82,7 @@ const deltaOf = ({ opening }: Pending, text: string): JsonObject => {
 
 class Writer {
   readonly #asked: Asked
+  readonly #inWords: ReturnType<typeof mediaTeller>
   readonly #parts = new Map<number, Pending>()
   /** In the order they opened; the first one is being told. */
   readonly #queue: Pending[] = []
@@ -92,19 +94,17 @@ class Writer {
 
   constructor(asked: Asked) {
     this.#asked = asked
+    this.#inWords = mediaTeller(MESSAGES_API, asked.losses)
   }
 
   write(event: NeutralEvent): readonly StreamEvent[] {
     switch (event.kind) {
       case 'start':
         return this.#start(event.id)
-      case 'open': {
-        const pending = new Pending(event)
-        this.#refused ||= event.of === 'refusal'
-        this.#parts.set(event.part, pending)
-        this.#queue.push(pending)
-        return [...this.#start(undefined), ...this.#advance()]
-      }
+      case 'open':
+        return this.#open(event)
+      case 'media':
+        return this.#show(event)
       case 'delta':
         this.#parts.get(event.part)?.add(event.text)
         return this.#advance()
@@ -141,6 +141,22 @@ class Writer {
       usage: writtenUsage(this.#usage),
     }
     return [frame({ type: 'message_start', message })]
+  }
+  #open(opening: Opening): readonly StreamEvent[] {
+    const pending = new Pending(opening)
+    this.#refused ||= opening.of === 'refusal'
+    this.#parts.set(opening.part, pending)
+    this.#queue.push(pending)
+    return [...this.#start(undefined), ...this.#advance()]
+  }
+  #show({ part, media }: Extract<NeutralEvent, { kind: 'media' }>): readonly StreamEvent[] {
+    const text = this.#inWords(media)
+    if (text === '') return []
+    return [
+      { kind: 'open', part, of: 'text' },
+      { kind: 'delta', part, text },
+      { kind: 'close', part },
+    ].flatMap(event => this.write(event as NeutralEvent))
   }
   #seal(part: number, sealed: Sealed): readonly StreamEvent[] {
     const pending = this.#parts.get(part)

@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { ANSWER_TOOL } from './bedrock-converse-format.ts'
 import { FailedAnswer } from './bridge.ts'
-import type { Dialect, NeutralAnswer, Part, Stop } from './neutral.ts'
+import type { Dialect, MediaPart, NeutralAnswer, Part, Stop } from './neutral.ts'
 import { listOf, objectOf, textOf } from './read-json.ts'
 import type { Usage } from './shape.ts'
 
@@ -85,9 +85,21 @@ const callPart = (use: JsonObject): Part => {
   return { kind: 'call', id: textOf(use.toolUseId) ?? '', name, input }
 }
 
+/** Undefined when its bytes are not here. */
+const pictureOf = (image: JsonObject): MediaPart | undefined => {
+  const base64 = textOf(objectOf(image.source)?.bytes)
+  return base64 === undefined ? undefined : pictureFrom(image.format, base64)
+}
+
+export const pictureFrom = (format: Json | undefined, base64: string): MediaPart => ({
+  kind: 'image',
+  source: { kind: 'bytes', mime: `image/${textOf(format) ?? 'png'}`, base64 },
+})
+
 const partOf = (block: JsonObject, issuer: Dialect): Part | undefined => {
   if (typeof block.text === 'string') return { kind: 'text', text: block.text }
   if (isObject(block.toolUse)) return callPart(block.toolUse)
+  if (isObject(block.image)) return pictureOf(block.image)
   if (isObject(block.reasoningContent)) return reasoningPart(block.reasoningContent, issuer)
   return isObject(block.citationsContent) ? citedPart(block.citationsContent) : undefined
 }

@@ -99,6 +99,36 @@ describe('streams', () => {
     }
   })
 
+  test('a picture is told when it is whole', () => {
+    const at = { contentBlockIndex: 0 }
+    const piece = (bytes: string): Uint8Array =>
+      eventFrame('contentBlockDelta', { ...at, delta: { image: { source: { bytes } } } })
+    const data = read([
+      concat([
+        eventFrame('messageStart', { role: 'assistant' }),
+        eventFrame('contentBlockStart', { ...at, start: { image: { format: 'jpeg' } } }),
+        piece('AQ=='),
+        piece('AgM='),
+        eventFrame('contentBlockStop', at),
+        eventFrame('messageStop', { stopReason: 'end_turn' }),
+        eventFrame('metadata', { usage: { inputTokens: 1, outputTokens: 2 } }),
+      ]),
+    ])
+    assert.deepEqual(
+      parsed(data[1]),
+      chunk({
+        images: [
+          {
+            index: 0,
+            type: 'image_url',
+            image_url: { url: 'data:image/jpeg;base64,AQID', detail: 'auto' },
+          },
+        ],
+      }),
+    )
+    assert.equal(data.at(-1), '[DONE]')
+  })
+
   test('good frames before a broken one in the same chunk are passed on', () => {
     const good = eventFrame('contentBlockDelta', { contentBlockIndex: 0, delta: { text: 'word' } })
     const data = read([concat([good, new Uint8Array(16), good])])

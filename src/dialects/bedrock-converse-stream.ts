@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { annotationOf, stopFailure, stopOf, usageOf } from './bedrock-converse-answer.ts'
+import { annotationOf, pictureFrom, stopFailure, stopOf, usageOf } from './bedrock-converse-answer.ts'
 import { converseError, messageIn } from './bedrock-converse-error.ts'
 import { ANSWER_TOOL } from './bedrock-converse-format.ts'
 import { type Frame, frameReader } from './bedrock-converse-frames.ts'
@@ -9,7 +9,10 @@ import { objectOf, parseJson, textOf } from './read-json.ts'
 /** A content block that was heard of, by its index. */
 type Block = {
   readonly part: number
-  readonly of: 'text' | 'reasoning' | 'call'
+  readonly of: 'text' | 'reasoning' | 'call' | 'picture'
+  /** Of a picture: its format, and its bytes so far. */
+  readonly format?: Json | undefined
+  readonly bytes?: Buffer[]
   spoke: boolean
   closed: boolean
 }
@@ -50,10 +53,17 @@ const done = (state: State): Events => {
   return [{ kind: 'end' }]
 }
 
+/** A picture is told when it is whole. */
+const drawn = ({ part, format, bytes = [] }: Block): Events =>
+  bytes.length === 0
+    ? NONE
+    : [{ kind: 'media', part, media: pictureFrom(format, Buffer.concat(bytes).toString('base64')) }]
+
 const close = (block: Block): Events => {
   if (block.closed) return NONE
   block.closed = true
   const { part } = block
+  if (block.of === 'picture') return drawn(block)
   // A call without arguments streams none; '' would be no JSON.
   const silent = block.of === 'call' && !block.spoke
   return [...(silent ? [{ kind: 'delta', part, text: '{}' } as const] : []), { kind: 'close', part }]
@@ -62,7 +72,11 @@ const close = (block: Block): Events => {
 const closeAll = (state: State): Events => [...state.blocks.values()].flatMap(close)
 
 /** Blocks follow each other: a new one ends what is still open but calls, should its own end not have come. */
-const opened = (state: State, index: Json | undefined, block: Pick<Block, 'of'>): [Block, Events] => {
+const opened = (
+  state: State,
+  index: Json | undefined,
+  block: Pick<Block, 'of' | 'format' | 'bytes'>,
+): [Block, Events] => {
   const before = [...state.blocks.values()].filter(({ of }) => of !== 'call').flatMap(close)
   const made: Block = { ...block, part: state.next++, spoke: false, closed: false }
   state.blocks.set(index, made)
@@ -78,6 +92,9 @@ const spoken = (state: State, index: Json | undefined, of: 'text' | 'reasoning')
 }
 
 const onStart = ({ start, contentBlockIndex: index }: JsonObject, state: State): Events => {
+  const picture = objectOf(objectOf(start)?.image)
+  if (picture !== undefined)
+    return opened(state, index, { of: 'picture', format: picture.format, bytes: [] })[1]
   const use = objectOf(objectOf(start)?.toolUse)
   if (use === undefined) return NONE
   const name = textOf(use.name) ?? ''
@@ -124,9 +141,17 @@ const onCitation = (citation: JsonObject, state: State, index: Json | undefined)
   return [...before, { kind: 'annotation', part, annotation }]
 }
 
+const onPicture = (image: JsonObject, state: State, index: Json | undefined): Events => {
+  const base64 = textOf(objectOf(image.source)?.bytes)
+  const block = state.blocks.get(index)
+  if (base64 !== undefined && block?.closed === false) block.bytes?.push(Buffer.from(base64, 'base64'))
+  return NONE
+}
+
 const onDelta = ({ delta: said, contentBlockIndex: index }: JsonObject, state: State): Events => {
   const delta = objectOf(said) ?? {}
   if (typeof delta.text === 'string') return say(state, index, 'text', delta.text)
+  if (isObject(delta.image)) return onPicture(delta.image, state, index)
   if (isObject(delta.toolUse)) return onArguments(state, index, textOf(delta.toolUse.input) ?? '')
   if (isObject(delta.reasoningContent)) return onReasoning(delta.reasoningContent, state, index)
   return isObject(delta.citation) ? onCitation(delta.citation, state, index) : NONE

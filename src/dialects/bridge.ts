@@ -71,12 +71,6 @@ export class FailedAnswer extends Error {
   }
 }
 
-/** What a door tells that has no place for what a model drew or spoke. */
-export const NO_MEDIA = unsaid(
-  'The model answered with media, which an answer of this endpoint has no place for.',
-  'server_error',
-)
-
 const NO_ANSWER = unsaid("The provider's answer is none of its dialect.", 'malformed_event')
 
 const neutralAnswer = (

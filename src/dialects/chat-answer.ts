@@ -1,8 +1,9 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { FailedAnswer, NO_MEDIA } from './bridge.ts'
+import { FailedAnswer } from './bridge.ts'
 import { readCitation, writeCitation } from './chat-citations.ts'
-import { dataUrl } from './chat-parts.ts'
+import { mediaMembers, picturesIn } from './chat-media.ts'
 import { readReasoning, sealOfCall, writeCallSeal, writeReasoning } from './chat-thoughts.ts'
+import { isMedia } from './media-words.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop } from './neutral.ts'
 import { chat } from './openai-chat.ts'
 import { listOf, objectOf, textOf, usageFrom } from './read-json.ts'
@@ -76,7 +77,7 @@ const writeCalls = (calls: readonly CallPart[], older: boolean): JsonObject => {
 const joined = (parts: readonly Part[], kind: 'text' | 'refusal'): string =>
   parts.map(part => (part.kind === kind ? part.text : '')).join('')
 
-const writeMessage = (parts: readonly Part[], older: boolean): JsonObject => {
+const writeMessage = (parts: readonly Part[], older: boolean, asked: Asked): JsonObject => {
   const text = joined(parts, 'text')
   const refusal = joined(parts, 'refusal')
   const calls = parts.filter(part => part.kind === 'call')
@@ -89,22 +90,9 @@ const writeMessage = (parts: readonly Part[], older: boolean): JsonObject => {
     ...(refusal === '' ? {} : { refusal }),
     ...writeReasoning(reasoning),
     ...writeCalls(calls, older),
-    ...writeImages(parts),
+    ...mediaMembers(parts.filter(isMedia), asked),
     ...(annotations.length === 0 ? {} : { annotations: annotations.map(writeCitation) }),
   }
-}
-
-/** Pictures that the model made, as LiteLLM and OpenRouter write them. Sound has no such place. */
-const writeImages = (parts: readonly Part[]): JsonObject => {
-  if (parts.some(({ kind }) => kind === 'audio')) throw new FailedAnswer(NO_MEDIA)
-  const images = parts.flatMap(part => {
-    if (part.kind !== 'image') return []
-    const { source } = part
-    if (source.kind === 'id') throw new FailedAnswer(NO_MEDIA)
-    return [source.kind === 'url' ? source.url : dataUrl(source.mime, source.base64)]
-  })
-  if (images.length === 0) return {}
-  return { images: images.map((url, index) => ({ index, type: 'image_url', image_url: { url } })) }
 }
 
 export const logprobsOf = (content: readonly Json[]): JsonObject => ({ content, refusal: null })
@@ -121,7 +109,7 @@ export const writeChatAnswer = (answer: NeutralAnswer, asked: Asked): JsonObject
     choices: [
       {
         index: 0,
-        message: writeMessage(answer.parts, older),
+        message: writeMessage(answer.parts, older, asked),
         logprobs: answer.logprobs === undefined ? null : logprobsOf(answer.logprobs),
         finish_reason: finishOf(answer.stop, { refused, older }),
       },
@@ -217,7 +205,7 @@ const readParts = (message: JsonObject, id: string | undefined): readonly Part[]
   if (thought !== '') parts.push({ kind: 'reasoning', text: thought })
   if (text !== '') parts.push({ kind: 'text', text, ...(annotations.length === 0 ? {} : { annotations }) })
   if (refusal !== undefined) parts.push({ kind: 'refusal', text: refusal })
-  return [...parts, ...readCalls(message, id)]
+  return [...parts, ...picturesIn(message), ...readCalls(message, id)]
 }
 
 /** A provider's answer. Throws FailedAnswer for an error told inside it, Error when it is no chat answer. */

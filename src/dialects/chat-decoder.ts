@@ -2,6 +2,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { idFor, inputOf, readFinish, saidIn } from './chat-answer.ts'
 import { readCitation } from './chat-citations.ts'
+import { picturesIn } from './chat-media.ts'
 import { readableIn, sealIn, sealOfCall } from './chat-thoughts.ts'
 import type { NeutralDecoder, NeutralEvent, Sealed } from './neutral.ts'
 import { chat } from './openai-chat.ts'
@@ -173,6 +174,14 @@ const hearCall = (state: State, piece: JsonObject): void => {
     state.out.push({ kind: 'seal', part: call.part, sealed })
 }
 
+const show = (state: State, delta: JsonObject): void => {
+  for (const media of picturesIn(delta)) {
+    closeFlow(state)
+    closeWhole(state)
+    state.out.push({ kind: 'media', part: state.next++, media })
+  }
+}
+
 const hearDelta = (state: State, delta: JsonObject): void => {
   think(state, delta)
   const { text, thought } = saidIn(delta.content)
@@ -187,6 +196,7 @@ const hearDelta = (state: State, delta: JsonObject): void => {
         part: flowOf(state, 'text'),
         annotation: readCitation(annotation),
       })
+  show(state, delta)
   for (const piece of listOf(delta.tool_calls) ?? []) if (isObject(piece)) hearCall(state, piece)
   // The older form has one call and no index.
   const older = objectOf(delta.function_call)

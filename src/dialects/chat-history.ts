@@ -1,6 +1,7 @@
 import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { readCitation } from './chat-citations.ts'
+import { picturesIn } from './chat-media.ts'
 import { tellMessageMembers } from './chat-members.ts'
 import { cacheIn, present, readContent } from './chat-parts.ts'
 import { readReasoning, sealOfCall } from './chat-thoughts.ts'
@@ -38,6 +39,7 @@ const KNOWN = new Set([
   'thinking_blocks',
   'cache_control',
   'annotations',
+  'images',
   'provider_specific_fields',
 ])
 
@@ -107,6 +109,8 @@ const readAssistant = (message: JsonObject, index: number, story: Story): Turn =
     parts: [
       ...readReasoning(message),
       ...withAnnotations(said, message.annotations),
+      // Of its content they are read already.
+      ...picturesIn({ images: message.images ?? null }),
       ...(refusal === undefined ? [] : [{ kind: 'refusal', text: refusal } as const]),
       // A mark on the message marks its end.
       ...calls.map((call, at) =>

@@ -112,12 +112,20 @@ describe('an answer with a picture in it', () => {
     assert.deepEqual(choices[0]?.message, {
       role: 'assistant',
       content: 'Here:',
-      images: [{ index: 0, type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }],
+      images: [
+        { index: 0, type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA', detail: 'auto' } },
+      ],
     })
   })
-  test('is a failure where no answer has a place for it', () => {
-    const { error } = through(geminiUpstream, messagesDoor, drawn) as { error: JsonObject }
-    assert.match(String(error.message), /media/)
+  test('tells of it in words where no answer has a place for it', () => {
+    const { content } = through(geminiUpstream, messagesDoor, drawn) as { content: JsonObject[] }
+    assert.deepEqual(content, [
+      { type: 'text', text: 'Here:' },
+      {
+        type: 'text',
+        text: '[image/png, 1 KB: an answer of the Messages API has no place for pictures]',
+      },
+    ])
   })
 })
 

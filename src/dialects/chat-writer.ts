@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../wire/json.ts'
 import { asksOlderForm, finishOf, logprobsOf, writeUsage } from './chat-answer.ts'
 import { writeCitation } from './chat-citations.ts'
+import { mediaMembers } from './chat-media.ts'
 import { thinkingBlock, writeCallSeal } from './chat-thoughts.ts'
 import type { Asked, NeutralEvent, StreamWriter } from './neutral.ts'
 import type { StreamEvent, Usage } from './shape.ts'
@@ -22,6 +23,8 @@ type State = {
   /** How many calls have a place. */
   calls: number
   called: boolean
+  /** How many pictures were shown. */
+  pictures: number
   /** The thought that is being said. */
   thought: string
   refused: boolean
@@ -118,6 +121,12 @@ const onClose = (state: State, part: number): readonly StreamEvent[] => {
   return sayInput(state, kind, '{}')
 }
 
+const onMedia = (state: State, { media }: NeutralEvent & { kind: 'media' }): readonly StreamEvent[] => {
+  const members = mediaMembers([media], state.asked, state.pictures)
+  if (media.kind === 'image') state.pictures += 1
+  return Object.keys(members).length === 0 ? NONE : delta(state, members)
+}
+
 const onEnd = (state: State): readonly StreamEvent[] => {
   state.over = true
   const { usage, asked } = state
@@ -146,6 +155,8 @@ const write = (state: State, event: NeutralEvent): readonly StreamEvent[] => {
       return onSeal(state, event)
     case 'annotation':
       return delta(state, { annotations: [writeCitation(event.annotation)] })
+    case 'media':
+      return onMedia(state, event)
     case 'close':
       return onClose(state, event.part)
     case 'stop': {
@@ -173,6 +184,7 @@ export const chatWriter = (asked: Asked): StreamWriter => {
     kinds: new Map(),
     calls: 0,
     called: false,
+    pictures: 0,
     thought: '',
     refused: false,
     usage: undefined,

@@ -53,7 +53,7 @@ export const stopOf = (candidate: JsonObject | undefined, calls: number): Stop =
   return { kind: calls > 0 ? 'calls' : 'end' }
 }
 
-const imageOf = (part: JsonObject): MediaPart | undefined => {
+export const mediaOf = (part: JsonObject): MediaPart | undefined => {
   const blob = objectAt(part, 'inlineData')
   const mime = blob === undefined ? undefined : textAt(blob, 'mimeType')
   if (blob === undefined || mime === undefined) return undefined
@@ -69,7 +69,7 @@ const neutralParts = (parts: readonly JsonObject[], answerId: string | undefined
     const sealed = sealIn(part)
     const mark = sealed === undefined ? {} : { sealed }
     const call = objectAt(part, 'functionCall')
-    const media = imageOf(part)
+    const media = mediaOf(part)
     const text = textIn(part) ?? ''
     const last = found.at(-1)
     if (call !== undefined) {
@@ -77,10 +77,11 @@ const neutralParts = (parts: readonly JsonObject[], answerId: string | undefined
       const id = callIdOf(call, answerId, number)
       const input = JSON.stringify(objectAt(call, 'args') ?? {})
       found.push({ kind: 'call', id, name: textAt(call, 'name') ?? '', input, ...mark })
-    } else if (media !== undefined) found.push(media)
-    else if (at(part, 'thought') === true) {
+    } else if (at(part, 'thought') === true) {
+      // A sketch on the way to the picture is a thought, and none that can be told.
       if (text !== '' || sealed !== undefined) found.push({ kind: 'reasoning', text, ...mark })
     } else {
+      if (media !== undefined) found.push(media)
       if (text !== '' && last?.kind === 'text') found.splice(-1, 1, { ...last, text: last.text + text })
       else if (text !== '') found.push({ kind: 'text', text })
       // A signature on words has a part of its own, behind them.
@@ -173,6 +174,14 @@ export const functionCall = (
   ...(call.sealed?.issuer === 'gemini' ? { thoughtSignature: call.sealed.payload } : {}),
 })
 
+/** What was drawn or spoken, as a part; undefined where its bytes are not here. */
+export const blobOf = (media: MediaPart): JsonObject | undefined => {
+  if (media.kind === 'audio') return { inlineData: { mimeType: media.mime, data: media.base64 } }
+  const { source } = media
+  if (source.kind === 'bytes') return { inlineData: { mimeType: source.mime, data: source.base64 } }
+  return source.kind === 'url' ? { fileData: { fileUri: source.url } } : undefined
+}
+
 const writtenParts = (part: Part, asked: Asked): readonly JsonObject[] => {
   switch (part.kind) {
     case 'text':
@@ -188,11 +197,11 @@ const writtenParts = (part: Part, asked: Asked): readonly JsonObject[] => {
     case 'call':
       return [functionCall(part)]
     case 'image':
-      return part.source.kind === 'bytes'
-        ? [{ inlineData: { mimeType: part.source.mime, data: part.source.base64 } }]
-        : []
-    case 'audio':
-      return [{ inlineData: { mimeType: part.mime, data: part.base64 } }]
+    case 'file':
+    case 'audio': {
+      const blob = blobOf(part)
+      return blob === undefined ? [] : [blob]
+    }
     default:
       return []
   }

@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { fromEvents } from './bridge.ts'
 import { errorOfNamed } from './event-failure.ts'
-import { callIdOf, logprobsIn, sealIn, stopOf, textIn } from './gemini-answer.ts'
+import { callIdOf, logprobsIn, mediaOf, sealIn, stopOf, textIn } from './gemini-answer.ts'
 import { NO_TOKEN, speaks, withoutToken } from './gemini-empty.ts'
 import { errorIn } from './gemini-error.ts'
 import { annotationsIn } from './gemini-grounding.ts'
@@ -16,7 +16,7 @@ import {
   textAt,
   usageOfMetadata,
 } from './gemini-words.ts'
-import type { NeutralDecoder, NeutralEvent, Stop } from './neutral.ts'
+import type { MediaPart, NeutralDecoder, NeutralEvent, Stop } from './neutral.ts'
 import { isPing, parseJson, unsaid } from './read-json.ts'
 import type { StreamEvent, Usage } from './shape.ts'
 
@@ -102,6 +102,13 @@ const onSignature = (part: JsonObject, state: State): readonly NeutralEvent[] =>
   return [...events, { kind: 'seal', part: number, sealed }, ...close(state)]
 }
 
+const onMedia = (part: JsonObject, media: MediaPart, state: State): readonly NeutralEvent[] => {
+  const closed = close(state)
+  const number = state.parts
+  state.parts += 1
+  return [...closed, { kind: 'media', part: number, media }, ...onSignature(part, state)]
+}
+
 const onPart = (
   part: JsonObject,
   state: State,
@@ -109,13 +116,11 @@ const onPart = (
 ): readonly NeutralEvent[] => {
   const call = objectAt(part, 'functionCall')
   if (call !== undefined) return onCall(call, part, state)
-  if (objectAt(part, 'inlineData') !== undefined)
-    return failed(
-      state,
-      unsaid('The model streams media, which this endpoint has no event for.', 'server_error'),
-    )
   const text = textIn(part) ?? ''
   const thought = at(part, 'thought') === true
+  // A sketch on the way to the picture is a thought, and none that can be told.
+  const media = thought ? undefined : mediaOf(part)
+  if (media !== undefined) return onMedia(part, media, state)
   const events: NeutralEvent[] = []
   if (text !== '') {
     events.push(...openFor(state, thought ? 'reasoning' : 'text'))

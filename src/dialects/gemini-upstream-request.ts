@@ -138,8 +138,18 @@ const seedMember = (seed: number | undefined, losses: Losses): JsonObject => {
   return {}
 }
 
+/** Pictures beside the text, as LiteLLM's clients ask for them. Sound wants a voice, which has no name in common. */
+const modalitiesIn = ({ rest }: NeutralRequest): readonly string[] | undefined => {
+  const { modalities } = rest
+  if (!Array.isArray(modalities) || !modalities.includes('image')) return undefined
+  return modalities.every(one => one === 'text' || one === 'image')
+    ? modalities.map(one => String(one).toUpperCase())
+    : undefined
+}
+
 const generationConfig = (request: NeutralRequest, target: Target, losses: Losses): JsonObject => {
   const { logprobs, maxTokens = target.maxTokens } = request
+  const modalities = modalitiesIn(request)
   const given = {
     maxOutputTokens: maxTokens,
     temperature: request.temperature,
@@ -156,6 +166,7 @@ const generationConfig = (request: NeutralRequest, target: Target, losses: Losse
     ...seedMember(request.seed, losses),
     ...(logprobs === undefined ? {} : { responseLogprobs: true }),
     ...(logprobs === undefined || logprobs === 0 ? {} : { logprobs }),
+    ...(modalities === undefined ? {} : { responseModalities: modalities }),
     ...formatMembers(request, target.model, losses),
     ...thinkingConfig(request, target.model, losses),
   }
@@ -197,7 +208,8 @@ const HARMLESS: ReadonlySet<string> = new Set([
 /** Parameters that change the answer, but not with these values. */
 const NEUTRAL: Readonly<Record<string, (value: Json) => boolean>> = {
   n: value => value === 1,
-  modalities: value => Array.isArray(value) && value.every(one => one === 'text'),
+  // Pictures are asked for in the generationConfig.
+  modalities: value => Array.isArray(value) && value.every(one => one === 'text' || one === 'image'),
   background: value => value === false,
 }
 

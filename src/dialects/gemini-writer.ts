@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../wire/json.ts'
-import { functionCall, logprobsResult, reasonOf } from './gemini-answer.ts'
+import { blobOf, functionCall, logprobsResult, reasonOf } from './gemini-answer.ts'
 import { type Cited, groundingOfTexts } from './gemini-grounding.ts'
 import { metadataOf } from './gemini-words.ts'
 import type { Asked, NeutralEvent, Sealed, Stop, StreamWriter } from './neutral.ts'
@@ -156,6 +156,10 @@ const write = (event: NeutralEvent, state: State, asked: Asked): readonly Stream
       const open = state.open.get(event.part)
       if (open?.of !== undefined && open.of !== 'call') open.annotations.push(event.annotation)
       return []
+    }
+    case 'media': {
+      const blob = blobOf(event.media)
+      return blob === undefined ? [] : [chunkOf(state, asked, [blob])]
     }
     case 'close':
       return onClose(event.part, state, asked)

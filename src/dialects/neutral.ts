@@ -179,7 +179,7 @@ export type NeutralAnswer = {
   readonly id: string | undefined
   /** The model as the provider names it. */
   readonly model: string | undefined
-  /** In the order they were said: reasoning, text, calls, refusal. */
+  /** In the order they were said: reasoning, text, calls, refusal, media. */
   readonly parts: readonly Part[]
   readonly stop: Stop
   readonly usage: Usage | undefined
@@ -214,6 +214,8 @@ export type NeutralEvent =
   | { readonly kind: 'seal'; readonly part: number; readonly sealed: Sealed }
   | { readonly kind: 'annotation'; readonly part: number; readonly annotation: JsonObject }
   | { readonly kind: 'close'; readonly part: number }
+  /** A picture, whole, or a recording or a piece of one: a part that opens and closes in one event. */
+  | { readonly kind: 'media'; readonly part: number; readonly media: MediaPart }
   | { readonly kind: 'stop'; readonly stop: Stop }
   /** The latest count; a later one replaces it. */
   | { readonly kind: 'usage'; readonly usage: Usage }
@@ -267,6 +269,8 @@ export type Asked = {
   readonly unique: string
   /** Seconds since the epoch. */
   readonly created: number
+  /** Takes the names of what the answer holds and the client's dialect has no place for. */
+  readonly losses?: Losses
 }
 
 /** A dialect as clients speak it. */

@@ -136,7 +136,13 @@ describe('the response that a client gets', () => {
       parts: [{ kind: 'image', source: { kind: 'bytes', mime: 'image/png', base64: 'AAAA' } }],
     })
     assert.deepEqual(output, [
-      { id: 'ig_understudy_u1_0', type: 'image_generation_call', status: 'completed', result: 'AAAA' },
+      {
+        id: 'ig_understudy_u1_0',
+        type: 'image_generation_call',
+        status: 'completed',
+        output_format: 'png',
+        result: 'AAAA',
+      },
     ])
   })
 

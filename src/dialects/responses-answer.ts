@@ -1,10 +1,12 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { FailedAnswer } from './bridge.ts'
+import { isMedia, mediaTeller } from './media-words.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop } from './neutral.ts'
 import { responses } from './openai-responses.ts'
 import { usageFrom } from './read-json.ts'
-import { itemMaker, refusalPart, textPart } from './responses-items.ts'
+import { itemMaker, pictureIn, RESPONSES_API, refusalPart, textPart } from './responses-items.ts'
 import { endingOf, responseObject } from './responses-object.ts'
+import { readPicture } from './responses-parts.ts'
 import { nativeSeal } from './responses-seal.ts'
 
 /** A whole answer of the Responses API: as clients read it, and as providers write it. */
@@ -15,6 +17,16 @@ const speech = (part: Part, logprobs: readonly Json[]): JsonObject | undefined =
   if (part.kind === 'text') return textPart(part.text, part.annotations, logprobs)
   if (part.kind === 'summary') return textPart(part.text)
   return part.kind === 'refusal' ? refusalPart(part.text) : undefined
+}
+
+/** A picture is an item where its bytes are here; everything else that was drawn or spoken is told in words. */
+const shown = (parts: readonly Part[], asked: Asked): readonly Part[] => {
+  const tell = mediaTeller(RESPONSES_API, asked.losses)
+  return parts.flatMap((part): readonly Part[] => {
+    if (!isMedia(part) || pictureIn(part) !== undefined) return [part]
+    const text = tell(part)
+    return text === '' ? [] : [{ kind: 'text', text }]
+  })
 }
 
 /** The items of an answer in their order: words that follow each other are one message. */
@@ -29,7 +41,7 @@ const outputOf = (answer: NeutralAnswer, asked: Asked, cut: boolean): readonly J
     open = undefined
     makers.push(last => make(index, last))
   }
-  for (const part of answer.parts) {
+  for (const part of shown(answer.parts, asked)) {
     const said = speech(part, logprobs)
     if (said !== undefined) {
       if (part.kind === 'text') logprobs = []
@@ -41,8 +53,8 @@ const outputOf = (answer: NeutralAnswer, asked: Asked, cut: boolean): readonly J
       }
     } else if (part.kind === 'reasoning') add(index => maker.reasoning(index, part.text, part.sealed))
     else if (part.kind === 'image' && part.source.kind === 'bytes') {
-      const { base64 } = part.source
-      add(index => maker.image(index, base64))
+      const { source } = part
+      add(index => maker.image(index, 'completed', source))
     } else if (part.kind === 'call') {
       const told = maker.call(makers.length, part)
       const { input, sealed } = part
@@ -114,6 +126,8 @@ export const readItem = (item: Json): readonly Part[] => {
       return [readCall(item, false)]
     case 'custom_tool_call':
       return [readCall(item, true)]
+    case 'image_generation_call':
+      return readPicture(item)
     default:
       return []
   }

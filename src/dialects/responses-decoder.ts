@@ -4,6 +4,7 @@ import type { NeutralDecoder, NeutralEvent, Part, Sealed } from './neutral.ts'
 import { sightOfResponseEvent } from './openai-responses.ts'
 import { isPing, parseJson, usageFrom } from './read-json.ts'
 import { readItem, stopOf } from './responses-answer.ts'
+import { readPicture } from './responses-parts.ts'
 import { nativeSeal } from './responses-seal.ts'
 import type { StreamEvent } from './shape.ts'
 
@@ -99,7 +100,7 @@ class ResponseReader {
     return open
   }
 
-  #next(kind: Kind): number {
+  #next(kind: Kind | 'image'): number {
     this.#kinds.push({ kind })
     this.#parts += 1
     return this.#parts - 1
@@ -170,6 +171,7 @@ class ResponseReader {
     const place = indexOf(event.output_index)
     if (item.type === 'message') return this.#endMessage(item, place)
     if (item.type === 'reasoning') return this.#endThought(item, place)
+    if (item.type === 'image_generation_call') return this.#endPicture(item)
     this.#began(event)
     const open = this.#open.get(place)
     if (open?.kind !== 'call') return
@@ -207,6 +209,13 @@ class ResponseReader {
     const sealed: Sealed | undefined = encrypted === '' ? undefined : nativeSeal(item.id, encrypted)
     if (sealed !== undefined) this.#made.push({ kind: 'seal', part: open.part, sealed })
     this.#close(place)
+  }
+
+  #endPicture(item: JsonObject): void {
+    for (const media of readPicture(item)) {
+      this.#closeSpeech()
+      this.#made.push({ kind: 'media', part: this.#next('image'), media })
+    }
   }
 
   #close(place: string): void {

@@ -3,7 +3,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { Losses } from './losses.ts'
 import type { CallPart, Part, ReasoningPart, ResultPart, Sealed, Turn } from './neutral.ts'
 import { spelled } from './read-json.ts'
-import { readContent, readOutput } from './responses-parts.ts'
+import { readContent, readOutput, readPicture } from './responses-parts.ts'
 import { nativeSeal, openSeal } from './responses-seal.ts'
 import { nameOf } from './responses-tools.ts'
 
@@ -164,12 +164,16 @@ const screenshot = (item: JsonObject, path: string, losses: Losses): readonly Pa
   ...readOutput(item.output, `${path}.output`, losses),
 ]
 
+/** The picture that the model made: whoever can be shown its own pictures goes on from it. */
+const drawnIn = (item: JsonObject): readonly Part[] =>
+  item.type === 'image_generation_call' ? readPicture(item) : []
+
 const hosted = (item: JsonObject, path: string, story: Story): void => {
   const type = spelled(item.type)
   if (DROPPED.has(type)) return story.losses.warn(`input[].type=${type}`, 'it lists tools of the provider')
   story.losses.warn(`input[].type=${type}`, 'told as text')
   // A message of its own: what is said next is not its end.
-  if (DEEDS.has(type)) speak(story, [{ kind: 'text', text: told(item) }], true)
+  if (DEEDS.has(type)) speak(story, [{ kind: 'text', text: told(item) }, ...drawnIn(item)], true)
   else if (isObject(item.output) && item.output.type === 'computer_screenshot')
     story.turns.push({ role: 'user', parts: [...screenshot(item, path, story.losses)], spoke: false })
   else story.turns.push({ role: 'user', parts: [{ kind: 'text', text: told(item) }], spoke: false })

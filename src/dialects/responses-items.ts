@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../wire/json.ts'
 import { fittingId } from './call-ids.ts'
-import type { Asked, Sealed } from './neutral.ts'
+import type { Asked, MediaPart, Sealed, Source } from './neutral.ts'
 import { FOREIGN_ITEM, nativeParts, type Parcel, sealText } from './responses-seal.ts'
 import { type Split, splitNames } from './responses-tools.ts'
 import { CALL_ID } from './responses-write.ts'
@@ -17,13 +17,21 @@ export type Told = {
   readonly members: JsonObject
 }
 
+/** A picture whose bytes are here. */
+export type Picture = Extract<Source, { kind: 'bytes' }>
+
+export const RESPONSES_API = 'the Responses API'
+
+export const pictureIn = (part: MediaPart): Picture | undefined =>
+  part.kind === 'image' && part.source.kind === 'bytes' ? part.source : undefined
+
 /** Makes the items of one answer. */
 export type Maker = {
   readonly message: (index: number, status: ItemStatus, content: readonly JsonObject[]) => JsonObject
   readonly call: (index: number, call: { id: string; name: string; custom?: true }) => Told
   readonly callItem: (told: Told, status: ItemStatus, input: string) => JsonObject
   readonly reasoning: (index: number, text: string, seal: Parcel | undefined) => JsonObject
-  readonly image: (index: number, base64: string) => JsonObject
+  readonly image: (index: number, status: ItemStatus, picture: Picture) => JsonObject
 }
 
 export const textPart = (
@@ -90,11 +98,12 @@ export const itemMaker = ({ body, unique }: Asked): Maker => {
       summary: text === '' ? [] : [summaryPart(text)],
       ...ciphertext(seal, wanted),
     }),
-    image: (index, base64) => ({
+    image: (index, status, { mime, base64 }) => ({
       id: idOf('ig', index),
       type: 'image_generation_call',
-      status: 'completed',
-      result: base64,
+      status,
+      output_format: mime.replace(/^image\//, ''),
+      result: status === 'completed' ? base64 : null,
     }),
   }
 }

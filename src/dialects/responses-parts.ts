@@ -181,3 +181,18 @@ export const writePart = (part: TextPart | MediaPart): JsonObject => {
       )
   }
 }
+
+/** What a tool of the provider drew, as an item holds it; one that failed has no result. */
+export const readPicture = ({ result, output_format: format }: JsonObject): readonly MediaPart[] =>
+  typeof result === 'string' && result !== ''
+    ? [
+        {
+          kind: 'image',
+          source: {
+            kind: 'bytes',
+            mime: `image/${typeof format === 'string' ? format : 'png'}`,
+            base64: result,
+          },
+        },
+      ]
+    : []

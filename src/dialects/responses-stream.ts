@@ -1,8 +1,19 @@
 import type { Json, JsonObject } from '../wire/json.ts'
 import { encodeEvent } from '../wire/sse.ts'
+import { mediaTeller } from './media-words.ts'
 import type { Asked, NeutralEvent, Sealed, Stop, StreamWriter } from './neutral.ts'
 import { parseJson } from './read-json.ts'
-import { itemMaker, type Maker, refusalPart, summaryPart, type Told, textPart } from './responses-items.ts'
+import {
+  itemMaker,
+  type Maker,
+  type Picture,
+  pictureIn,
+  RESPONSES_API,
+  refusalPart,
+  summaryPart,
+  type Told,
+  textPart,
+} from './responses-items.ts'
 import { endingOf, responseObject, type State } from './responses-object.ts'
 import type { StreamEvent, Usage } from './shape.ts'
 
@@ -41,6 +52,7 @@ const encoder = new TextEncoder()
 class ResponseWriter implements StreamWriter {
   readonly #asked: Asked
   readonly #maker: Maker
+  readonly #inWords: ReturnType<typeof mediaTeller>
   readonly #open = new Map<number, Open>()
   /** Finished items at their numbers; undefined while they are open. */
   readonly #output: (JsonObject | undefined)[] = []
@@ -56,6 +68,7 @@ class ResponseWriter implements StreamWriter {
   constructor(asked: Asked) {
     this.#asked = asked
     this.#maker = itemMaker(asked)
+    this.#inWords = mediaTeller(RESPONSES_API, asked.losses)
   }
 
   write(event: NeutralEvent): readonly StreamEvent[] {
@@ -77,6 +90,8 @@ class ResponseWriter implements StreamWriter {
         return this.#seal(event.part, event.sealed)
       case 'annotation':
         return this.#annotate(event.part, event.annotation)
+      case 'media':
+        return this.#show(event)
       case 'close':
         return this.#close(event.part)
       case 'stop':
@@ -143,6 +158,29 @@ class ResponseWriter implements StreamWriter {
     )
     this.#refused ||= of === 'refusal'
     this.#emit('response.content_part.added', { ...this.#place(message, content), part: empty })
+  }
+
+  /** A picture is an item where its bytes are here; everything else that was drawn or spoken is told in words. */
+  #show({ part, media }: Extract<NeutralEvent, { kind: 'media' }>): void {
+    const picture = pictureIn(media)
+    if (picture !== undefined) return this.#showPicture(picture)
+    const text = this.#inWords(media)
+    if (text === '') return
+    this.#beginSpeech(part, 'text')
+    this.#say(part, text, [])
+    this.#close(part)
+  }
+
+  /** It comes whole: its steps are told all the same, as the API tells them. */
+  #showPicture(picture: Picture): void {
+    this.#closeMessage('completed')
+    const index = this.#output.length
+    const item = this.#maker.image(index, 'in_progress', picture)
+    this.#added(item)
+    const { id = null } = item
+    for (const step of ['in_progress', 'generating', 'completed'])
+      this.#emit(`response.image_generation_call.${step}`, { item_id: id, output_index: index })
+    this.#done(index, this.#maker.image(index, 'completed', picture))
   }
 
   #openMessage(): Message {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { Unsupported } from '../providers/provider.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { collectLosses } from './losses.ts'
 import type { NeutralRequest, Part, Target, Turn } from './neutral.ts'
@@ -232,9 +231,10 @@ describe('what a provider of the Responses API is sent', () => {
     assert.deepEqual(rest, { model: 'm', prompt_cache_retention: '24h', x_own: 1, store: false })
   })
 
-  test('an image that a model made cannot go back', () => {
+  test('an image that a model made does not go back, and is named', () => {
     const image: Part = { kind: 'image', source: { kind: 'url', url: 'https://x.test/a' } }
-    assert.throws(() => write({ turns: [{ role: 'assistant', parts: [image] }] }), Unsupported)
+    const { warned } = lossesOf({ turns: [{ role: 'assistant', parts: [image] }] })
+    assert.deepEqual(warned, ['messages[].content'])
   })
 })
 

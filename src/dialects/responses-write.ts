@@ -3,6 +3,7 @@ import { Unsupported } from '../providers/provider.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 import { fittingId, type IdRule } from './call-ids.ts'
 import type { Losses } from './losses.ts'
+import { isMedia } from './media-words.ts'
 import type {
   CallPart,
   Format,
@@ -73,8 +74,7 @@ const spoken = (part: Part): JsonObject => {
 }
 
 const asked = (part: Part): JsonObject => {
-  if (part.kind === 'text' || part.kind === 'image' || part.kind === 'file' || part.kind === 'audio')
-    return writePart(part)
+  if (part.kind === 'text' || isMedia(part)) return writePart(part)
   if (part.kind === 'refusal') return { type: 'input_text', text: part.text }
   throw new Unsupported(`a ${part.kind} has no place in a message of the Responses dialect`)
 }
@@ -102,6 +102,8 @@ const writeTurn = ({ role, parts }: Turn, losses: Losses): readonly JsonObject[]
     else if (part.kind === 'result') apart([writeResult(part)])
     else if (part.kind === 'summary') apart([summaryItem(part.text)])
     else if (part.kind === 'reasoning') apart(writeReasoning(part, losses))
+    else if (role === 'assistant' && isMedia(part))
+      losses.warn('messages[].content', 'the Responses API shows no model the pictures it made')
     // A text that says nothing is refused by some servers, and missed by nobody.
     else if (part.kind !== 'text' || part.text !== '')
       content.push(role === 'assistant' ? spoken(part) : asked(part))

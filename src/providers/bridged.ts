@@ -124,24 +124,27 @@ export const bridge = (ask: Ask, upstream: Upstream, target: Target, provider: s
   return { body: bytesOf(request), warnings }
 }
 
-const askedOf = (ask: Ask, door: Door, provider: string, stamp: Stamp): Asked => {
+const askedOf = (ask: Ask, door: Door, provider: string, how: Stamp & { readonly losses: Losses }): Asked => {
   const body = requestOf(ask, provider)
-  return { body, request: readAs(door, ask, body, collectLosses()), model: ask.model, ...stamp }
+  return { body, request: readAs(door, ask, body, collectLosses()), model: ask.model, ...how }
 }
 
 /** How the answer comes back. The request is read again, and only when there is an answer to be translated. */
 export const bridgedReading = (ask: Ask, upstream: Upstream, provider: string, stamp: Stamp): Reading => {
   const door = doorOf(ask, provider)
+  const losses = collectLosses()
+  const how = { ...stamp, losses }
   return {
     decoder: () => {
-      const asked = askedOf(ask, door, provider, stamp)
+      const asked = askedOf(ask, door, provider, how)
       const named = decodingOwnNames(upstream.decoder(), asked.request, upstream)
       const own = decodingFreshIds(named, asked.request)
       return throughBridge(decodingCustomCalls(own, asked.request), door.writer(asked))
     },
     // Whatever the client asked for, a translation brings one answer.
     answers: 1,
-    translate: bytes => translateAnswer(bytes, upstream, door, askedOf(ask, door, provider, stamp)),
+    translate: bytes => translateAnswer(bytes, upstream, door, askedOf(ask, door, provider, how)),
+    lost: () => losses.found().warnings,
     ...(upstream.streamType === undefined ? {} : { streamType: upstream.streamType }),
     ...(upstream.errorOf === undefined ? {} : { errorOf: upstream.errorOf }),
   }

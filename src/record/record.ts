@@ -20,7 +20,8 @@ const closed = (steps: readonly Step[], ending: Ending): readonly Step[] => {
   const { finish, settled } = ending
   const last = steps.at(-1)
   if (last === undefined || settled?.kind !== 'answered' || finish.stepsTold === true) return steps
-  const step: Writable<Step> = { ...last }
+  const lost = settled.answered.lost?.() ?? []
+  const step: Writable<Step> = { ...last, lost: lost.length === 0 ? last.lost : [...last.lost, ...lost] }
   if (finish.failure !== undefined) {
     step.outcome = finish.failure.class
     step.next = 'end: the answer had begun'

@@ -121,6 +121,16 @@ export const tellEnd = (part: Part, failure: Failure | undefined, now: number): 
   }
 }
 
+/** When nothing more will come: what of it the client's dialect had no place for. */
+export const tellLost = (parts: readonly Part[]): void => {
+  for (const { settled, step: at } of parts) {
+    const lost = settled.answered.lost?.() ?? []
+    const step = settled.trail.steps[at]
+    if (step !== undefined && lost.length > 0)
+      settled.trail.steps[at] = { ...step, lost: [...step.lost, ...lost] }
+  }
+}
+
 /** When nothing more will come: who used what. */
 export const tellUsages = (parts: readonly Part[], until: number | undefined): void => {
   for (const [at, { usage, estimated }] of usagesOf(parts, until).entries()) {

@@ -17,7 +17,7 @@ import { conclude } from './conclude.ts'
 import { copyItemOfEvent, keepsCopies } from './copies.ts'
 import { errorBody } from './error-text.ts'
 import type { HeaderList } from './headers.ts'
-import { type Part, summed, tellEnd, tellUsages, totalOf, usagesOf } from './parts.ts'
+import { type Part, summed, tellEnd, tellLost, tellUsages, totalOf, usagesOf } from './parts.ts'
 import { limitPatience } from './patience.ts'
 import { EVENT_STREAM } from './pulse.ts'
 import { relay, type StreamEnd } from './relay.ts'
@@ -265,6 +265,7 @@ const finish = (
   const [first] = parts
   const answered = first?.settled.answered
   tellUsages(parts, ledger?.size)
+  tellLost(parts)
   // Nothing follows the end of an answer, not even while a slow client takes it.
   stage.pulse?.stop()
   return conclude(stage, {
