@@ -183,7 +183,9 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   const shape = SHAPES[route.shape]
   if (route.method === 'GET' || shape.calm?.(index) === true) return document(bytes, index)
   const view = viewOf(index)
-  const hidden = shape.errorInside(view)
+  // Of an answer that was judged before, an error is told as one.
+  const calm = reading.judged === true && !index.members.has('error')
+  const hidden = calm ? undefined : shape.errorInside(view)
   if (hidden !== undefined) return fail(hiddenSignal(job, answer, hidden))
   if (shape.filtered?.(view) === true && job.hasFallback('content_policy'))
     return fail(hiddenSignal(job, answer, FILTERED))
@@ -230,7 +232,8 @@ const hiddenSignal = (
 })
 
 const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
-  const rules = SHAPES[job.call.route.shape].stream
+  const known = SHAPES[job.call.route.shape].stream
+  const rules = known === undefined || reading.judged !== true ? known : withoutEmptyEnd(known)
   if (rules === undefined) {
     answer.abort()
     const provider = job.hop.deployment.provider
@@ -245,9 +248,11 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
     return readStream(job, sent, answer, { decoder: inner, rules, raw: false, answers, lost })
   const decoder = jointDecoder(approach.mode, { ...approach, inner, rules })
   // Where everything has been said, nothing more is no empty answer.
-  const { emptyEnd: _, filtered: __, ...joined } = rules
+  const { filtered: _, ...joined } = withoutEmptyEnd(rules)
   return readStream(job, sent, answer, { decoder, rules: joined, raw: false, answers, lost })
 }
+
+const withoutEmptyEnd = ({ emptyEnd: _, ...rules }: StreamRules): StreamRules => rules
 
 type Framing = {
   readonly decoder: StreamDecoder

@@ -2,6 +2,7 @@ import { parseExactBody } from '../wire/exact-json.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { sseDecoder } from '../wire/sse.ts'
 import { withCustomCalls } from './custom-tools.ts'
+import { NO_TOKEN, saysNothing, silenceWatch } from './empty-answer.ts'
 import { saidError } from './error-object.ts'
 import { withFreshIds } from './fresh-ids.ts'
 import type {
@@ -31,8 +32,10 @@ export const fromEvents = (
 /** An upstream's stream as the client's dialect streams it. */
 export const throughBridge = (decoder: NeutralDecoder, writer: StreamWriter): StreamDecoder => {
   let silent = false
+  const endsEmpty = silenceWatch()
   const written = (events: readonly NeutralEvent[]): StreamEvent[] =>
-    events.flatMap(event => {
+    events.flatMap(told => {
+      const event: NeutralEvent = endsEmpty(told) ? { kind: 'error', error: NO_TOKEN } : told
       const said = writer.write(event)
       silent ||= said.length === 0 && event.kind === 'delta'
       return said
@@ -102,6 +105,7 @@ export const translateAnswer = (
   }
   const answer = neutralAnswer(value, upstream)
   if ('error' in answer) return bytesOf({ error: answer.error })
+  if (saysNothing(answer)) return bytesOf({ error: NO_TOKEN })
   try {
     const own = withFreshIds(withOwnNames(answer, asked.request, upstream), asked.request)
     return bytesOf(door.answer(withCustomCalls(own, asked.request), asked))

@@ -114,6 +114,12 @@ const readCall = (item: JsonObject, custom: boolean): CallPart => ({
   ...(custom ? { custom } : {}),
 })
 
+/**
+ * What stands for items of which nothing can be told: thoughts that are not shown, calls of hosted tools. A turn of
+ * nothing else is one all the same.
+ */
+export const UNTOLD: ReasoningPart = { kind: 'reasoning', text: '' }
+
 /** Calls of hosted tools are none of ours: no request that is written here holds such a tool. */
 export const readItem = (item: Json): readonly Part[] => {
   if (!isObject(item)) return []
@@ -151,12 +157,16 @@ const logprobsIn = (output: readonly Json[]): readonly Json[] =>
   )
 
 /** Throws Error when the body is no response, FailedAnswer when it is one that failed. */
+/** Anything but a message, which may be empty. */
+export const isAct = (item: Json): boolean => isObject(item) && item.type !== 'message'
+
 export const readResponse = (body: JsonObject): NeutralAnswer => {
   const failure = responses.errorInside(body)
   if (failure !== undefined) throw new FailedAnswer(failure)
   const { output } = body
   if (!Array.isArray(output)) throw new Error('the body is no response')
-  const parts = output.flatMap(readItem)
+  const told = output.flatMap(readItem)
+  const parts = told.length === 0 && output.some(isAct) ? [UNTOLD] : told
   const logprobs = logprobsIn(output)
   return {
     id: typeof body.id === 'string' ? body.id : undefined,

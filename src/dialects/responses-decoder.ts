@@ -3,7 +3,7 @@ import { fromEvents } from './bridge.ts'
 import type { NeutralDecoder, NeutralEvent, Part, Sealed } from './neutral.ts'
 import { sightOfResponseEvent } from './openai-responses.ts'
 import { isPing, parseJson, usageFrom } from './read-json.ts'
-import { readItem, stopOf } from './responses-answer.ts'
+import { isAct, readItem, stopOf, UNTOLD } from './responses-answer.ts'
 import { readPicture } from './responses-parts.ts'
 import { nativeSeal } from './responses-seal.ts'
 import type { StreamEvent } from './shape.ts'
@@ -36,6 +36,8 @@ class ResponseReader {
   #started = false
   #over = false
   #parts = 0
+  /** It thought or called something, whether or not a part tells of it. */
+  #acted = false
   /** Every part so far, by its place. */
   readonly #kinds: { kind: Part['kind'] }[] = []
   readonly #open = new Map<string, Open>()
@@ -152,6 +154,7 @@ class ResponseReader {
 
   #began(event: JsonObject): void {
     const item = isObject(event.item) ? event.item : {}
+    this.#acted ||= isAct(item)
     const custom = item.type === 'custom_tool_call'
     if (item.type !== 'function_call' && !custom) return
     const place = indexOf(event.output_index)
@@ -199,6 +202,7 @@ class ResponseReader {
   }
 
   #endThought(item: JsonObject, place: string): void {
+    this.#acted = true
     const [whole] = readItem(item)
     if (whole?.kind !== 'reasoning') return this.#close(place)
     const encrypted = textOf(item.encrypted_content)
@@ -234,6 +238,7 @@ class ResponseReader {
     // Some servers tell nothing before the end tells everything.
     if (this.#parts === 0 && Array.isArray(response.output))
       for (const [index, item] of response.output.entries()) this.#ended({ output_index: index, item })
+    if (this.#parts === 0 && this.#acted) this.#opened('', UNTOLD.kind)
     for (const place of [...this.#open.keys()]) this.#close(place)
     this.#over = true
     const usage = usageFrom(response.usage)

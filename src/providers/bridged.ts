@@ -144,6 +144,7 @@ export const bridgedReading = (ask: Ask, upstream: Upstream, provider: string, s
     // Whatever the client asked for, a translation brings one answer.
     answers: 1,
     translate: bytes => translateAnswer(bytes, upstream, door, askedOf(ask, door, provider, how)),
+    judged: true,
     lost: () => losses.found().warnings,
     ...(upstream.streamType === undefined ? {} : { streamType: upstream.streamType }),
     ...(upstream.errorOf === undefined ? {} : { errorOf: upstream.errorOf }),

@@ -97,6 +97,8 @@ export type Reading = {
   readonly answers?: number
   /** A whole non-stream success body in the client's dialect. */
   readonly translate?: (body: Uint8Array) => Uint8Array
+  /** Whether the answer says anything was decided where it was translated: the client's dialect may show less of it. */
+  readonly judged?: true
   /** What of the answer, as far as it was read, the client's dialect has no place for. */
   readonly lost?: () => readonly Warning[]
   /** A provider error body (any status ≥ 400) as an OpenAI-style error object, when it is not one already. */
