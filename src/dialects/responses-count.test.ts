@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseExact } from '../wire/exact-json.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { countResponses } from './responses-count.ts'
 
@@ -28,4 +29,9 @@ test('pictures, sound and documents cost what they are like to cost, a file of t
   assert.equal(of({ type: 'input_file', file_data: pdf }), 4000)
   const text = `data:text/plain;base64,${Buffer.from('12345').toString('base64')}`
   assert.equal(of({ type: 'input_file', file_data: text }), 5)
+})
+
+test('whatever a client calls a type, it is counted', () => {
+  for (const type of ['[-9007199254740992]', '9007199254740993', '"constructor"', '"toString"', '{}'])
+    assert.equal(count({ input: parseExact(`[{"type": ${type}, "text": "12345"}]`) }), 9, type)
 })

@@ -1,6 +1,6 @@
-import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { documentTokens } from './anthropic-messages-count.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
 import type { Counter } from './counts.ts'
+import { addTools, documentTokens, type Found, promptWalk } from './prompt-walk.ts'
 import { listOf, objectOf } from './read-json.ts'
 import { refuseKeptParts } from './responses-request.ts'
 
@@ -14,8 +14,6 @@ const PER_SMALL_PICTURE = 85
 /** Sound costs 10 tokens a second: about 16 KB of MP3, 22 KB of base64. */
 const SECOND_BASE64 = 22_000
 const PER_SECOND = 10
-
-type Found = { readonly texts: string[]; other: number }
 
 /** Members that are no prompt: names of things, and what only the provider reads. */
 const SILENT: ReadonlySet<string> = new Set([
@@ -51,24 +49,18 @@ const picture = ({ detail }: JsonObject, found: Found): void => {
   found.other += detail === 'low' ? PER_SMALL_PICTURE : PER_PICTURE
 }
 
-const MEDIA: Readonly<Record<string, (part: JsonObject, found: Found) => void>> = {
-  input_image: picture,
-  computer_screenshot: picture,
-  input_file: file,
-  input_audio: sound,
-}
+const MEDIA: ReadonlyMap<Json | undefined, (part: JsonObject, found: Found) => void> = new Map([
+  ['input_image', picture],
+  ['computer_screenshot', picture],
+  ['input_file', file],
+  ['input_audio', sound],
+])
 
-const gather = (value: Json | undefined, found: Found): void => {
-  if (typeof value === 'string') return void found.texts.push(value)
-  if (Array.isArray(value)) {
-    for (const one of value as readonly Json[]) gather(one, found)
-    return
-  }
-  if (!isObject(value)) return
-  const media = MEDIA[String(value.type)]
-  if (media !== undefined) return media(value, found)
-  for (const [key, inner] of Object.entries(value)) if (!SILENT.has(key)) gather(inner, found)
-}
+const gather = promptWalk(SILENT, (value, found) => {
+  const media = MEDIA.get(value.type)
+  media?.(value, found)
+  return media !== undefined
+})
 
 /** Instructions, input, tools and the schema of the answer. Throws Unsupported for what is not in the request. */
 export const countResponses: Counter = (body, tokensOf) => {
@@ -79,8 +71,7 @@ export const countResponses: Counter = (body, tokensOf) => {
     found.other += PER_ITEM
     gather(item, found)
   }
-  // Tools and schemas are told to the model as the JSON they are.
-  for (const tool of listOf(body.tools) ?? []) found.texts.push(JSON.stringify(tool))
+  addTools(body.tools, found)
   const schema = objectOf(objectOf(body.text)?.format)?.schema
   if (schema !== undefined) found.texts.push(JSON.stringify(schema))
   return tokensOf(found.texts.join('\n')) + found.other
