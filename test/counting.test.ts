@@ -242,11 +242,12 @@ describe('the count of a response', () => {
     })
 
   test('a failure of the count is told as OpenAI tells it', async () => {
-    stages.anthropic.script(always({ kind: 'status', status: 429 }))
+    const body = { type: 'error', error: { type: 'invalid_request_error', message: 'model: too odd' } }
+    stages.anthropic.script(always({ kind: 'status', status: 400, body }))
     const error = await client.responses.inputTokens
       .count({ model: 'anthropic', input: 'x' })
       .catch((reason: unknown) => reason)
-    assert.ok(error instanceof OpenAI.RateLimitError)
+    assert.ok(error instanceof OpenAI.BadRequestError)
   })
 })
 

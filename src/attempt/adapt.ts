@@ -51,6 +51,8 @@ export type Hop = {
   readonly overrides: JsonObject
   /** A compaction is asked for. */
   readonly wanted?: Wanted | undefined
+  /** The gateway answers in its place: it is not asked. */
+  readonly estimate?: true
 }
 
 const set = (path: readonly string[], value: Json, why: Edit['why']): Edit => ({
@@ -154,6 +156,7 @@ export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
       parcel.allowedParams.length === 0
         ? deployment.allowedOpenaiParams
         : [...deployment.allowedOpenaiParams, ...parcel.allowedParams],
+    ...(hop.estimate === undefined ? {} : { estimate: hop.estimate }),
     compaction: hop.wanted === undefined ? undefined : compactingBy(hop, hop.wanted),
   }
   const draft = deployment.connection.draft(ask)

@@ -9,6 +9,7 @@ import { decorate } from '../reply/error-text.ts'
 import { type Parcel, parcelOf } from './adapt.ts'
 import { Allowance } from './allowance.ts'
 import { classify } from './classify.ts'
+import { estimate, isEstimated } from './estimate.ts'
 import { playGroup } from './group.ts'
 import { heldBack, keptStop } from './kept.ts'
 import { deskFor, type Play } from './level.ts'
@@ -71,12 +72,22 @@ export const attempt = async (call: Call, house: House): Promise<Settled> => {
     const failure = classify({ kind: 'client_gone' })
     return { kind: 'failed', failure, message: failure.message, trail }
   }
+  const guess = await guessed(walk, outcome)
+  if (guess !== undefined) return guess
   if (freed === undefined) return toldAs(begun, outcome.failure, end.message)
   const told = toldOf(freed, outcome.failure, end.message)
   // Whoever has judged the conversation saw what was made here of it: the client can say it in its own words.
   return isJudged(outcome.failure)
     ? toldAs(begun, told.failure, told.message)
     : { kind: 'failed', ...told, trail }
+}
+
+/** Where the answer may be a guess, the gateway's own stands behind everybody else's. */
+const guessed = async (walk: Walk, { failure }: Failed): Promise<Settled | undefined> => {
+  if (!isEstimated(walk.call, failure.class)) return undefined
+  const stop = walk.plan.first
+  const answered = await estimate(playOf(walk, stop, FIRST))
+  return answered && answeredAt(walk, { outcome: answered, message: '', stop, spot: FIRST }, answered)
 }
 
 /** The failure as the client hears it: where state kept others from being asked, it says so. */
@@ -202,11 +213,12 @@ const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
   const call = withControls(walk.call, stop)
   const wish: Wish = wishOf(call, stop, walk.house.board)
   const hasFallback = (failure: FailureClass): boolean =>
-    walk.forlorn !== true &&
-    !walk.allowance.spent &&
-    (more ||
-      walk.standsIn?.(failure) === true ||
-      (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets)))
+    isEstimated(call, failure) ||
+    (walk.forlorn !== true &&
+      !walk.allowance.spent &&
+      (more ||
+        walk.standsIn?.(failure) === true ||
+        (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets))))
   // Whoever stands in for an owner is one more that is asked, be it of the same group.
   const isFirst = depth === 0 && call.rehydrated === undefined
   const pretended = isFirst && walk.resumption === undefined ? mockFirstAttempt(call, stop) : undefined

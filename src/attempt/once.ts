@@ -96,7 +96,7 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     sent: false,
     compaction: undefined,
   }
-  if (connection.missing !== undefined && hop.deployment.mockResponse === undefined)
+  if (connection.missing !== undefined && hop.deployment.mockResponse === undefined && hop.estimate !== true)
     return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
   try {
     const { ask, draft: drafted } = adapt(parcelFor(job, far.approach), hop)
@@ -104,9 +104,12 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     far.draft = draft
     far.compaction = ask.compaction
     const mock = mockTransport(job)
-    const taken = connection.recipe === undefined || mock !== undefined ? undefined : take(job, far.limits)
+    // Whoever is not asked is shown no credential, and none is waited for.
+    const alone = mock !== undefined || draft.local !== undefined
+    const taken = connection.recipe === undefined || alone ? undefined : take(job, far.limits)
     const held = taken instanceof Promise ? await taken : taken
-    const pending = connection.authorize(draft, new Date(house.clock.wall()), held)
+    const pending =
+      draft.local === undefined ? connection.authorize(draft, new Date(house.clock.wall()), held) : NO_PAIRS
     const credential = pending instanceof Promise ? await pending : pending
     far.credential = credential
     const headers = withCredential(draft, credential)
@@ -148,6 +151,7 @@ const take = (job: Job, limits: PhaseLimits): Held | undefined | Promise<Held> =
 }
 
 const NOTHING: readonly string[] = []
+const NO_PAIRS: readonly HeaderPair[] = []
 
 const printed = (warnings: readonly Warning[]): readonly string[] =>
   warnings.length === 0 ? NOTHING : warnings.map(({ lost, because }) => `${lost}: ${because}`)

@@ -84,7 +84,7 @@ const learnWay = (
   )
 }
 
-const stepOf = (
+export const stepOf = (
   { stop, call, house }: Play,
   { choice, startedAt, waitedMs, hedge, repair }: Run,
   { outcome, edits, lost, resumed, compaction }: Tried,

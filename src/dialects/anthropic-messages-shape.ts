@@ -131,6 +131,7 @@ export const messages: Shape = {
 /** `{input_tokens}`: what a request would cost, and no use of anything. */
 export const messageTokens: Shape = {
   name: 'message_tokens',
+  estimated: true,
   errorInside: answer =>
     typeof answer.input_tokens === 'number'
       ? undefined

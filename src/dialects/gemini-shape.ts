@@ -83,6 +83,7 @@ export const gemini: Shape = {
 /** `{totalTokens}`: a number, or an error. */
 export const geminiTokens: Shape = {
   name: 'gemini_tokens',
+  estimated: true,
   errorInside: answer =>
     errorIn(answer) ??
     (typeof at(answer, 'totalTokens') === 'number'

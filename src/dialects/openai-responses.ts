@@ -253,6 +253,7 @@ export const compaction: Shape = {
 /** `{object, input_tokens}`: what a request would cost, and no use of anything. */
 export const responseTokens: Shape = {
   name: 'response_tokens',
+  estimated: true,
   errorInside: answer =>
     typeof answer.input_tokens === 'number'
       ? undefined

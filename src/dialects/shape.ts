@@ -104,6 +104,8 @@ export type Shape = {
   readonly hedge?: HedgeTerms
   /** The member that names the model in an answer and in each of its events; default: 'model'. */
   readonly modelKey?: string
+  /** Where nobody who could answer can be asked, the gateway does: what is asked for is a guess at worst. */
+  readonly estimated?: true
   /** How many answers one stream brings by what the request says; undefined: by `n`. */
   readonly answersIn?: (peek: Peek) => number
   /** A plain answer is no document but bytes that go out as they come: a stream's limits hold for it. */

@@ -95,6 +95,9 @@ const translated = (
 
 const draftOf = (ask: Ask, connection: Connection, provider: string): Draft => {
   const way = wayOf(ask, connection)
+  const door = COUNT_DOORS[ask.route.shape]
+  if (ask.estimate === true && door !== undefined)
+    return estimated(ask, door, connection, 'nobody who counts prompts could be asked')
   if (way.kind === 'own') return connection.draft(ask)
   if (way.kind === 'estimate') return estimated(ask, way.door, connection, 'the provider counts no prompts')
   try {
@@ -123,8 +126,8 @@ const readingOf = (
   stamp: Parameters<Connection['reading']>[1],
 ): Reading => {
   const way = wayOf(ask, connection)
+  if (way.kind === 'estimate' || ask.estimate === true) return {}
   if (way.kind === 'own') return connection.reading(ask, stamp)
-  if (way.kind === 'estimate') return {}
   const reading = connection.reading({ ...ask, route: routeNamed(way.wire.route) }, stamp)
   return { ...reading, translate: retold(way.door, way.wire, reading.translate) }
 }

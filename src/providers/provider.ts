@@ -49,6 +49,8 @@ export type Ask = {
   readonly allowedParams: readonly string[]
   /** The call asks for a compaction. */
   readonly compaction?: Compacting | undefined
+  /** The gateway answers in the provider's place. */
+  readonly estimate?: true
 }
 
 /**
