@@ -1,8 +1,8 @@
 import type { Fault } from './faults/fault.ts'
-import { errorAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
+import { errorAnswer, estimatedAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
 import type { Case } from './judge/case.ts'
 import { always, requests } from './judge/way.ts'
-import { type Expected, expect, isFailureClass } from './oracle.ts'
+import { type Expected, expect, isCount, isFailureClass } from './oracle.ts'
 import {
   caseOf,
   meaningFor,
@@ -30,7 +30,10 @@ const duringOutage = (scene: Scene, fault: Fault, target: Target): Expected => {
   const name = meaning.kind === 'fails' ? meaning.classes.find(isFailureClass) : undefined
   const expected = expect(situationOf(scene, fault, target), meaning, name)
   if (target !== 'again' || meaning.kind !== 'fails') return expected
-  return { ...expected, end: { kind: 'error', status: meaning.status } }
+  const end: Expected['end'] = isCount(scene.row)
+    ? { kind: 'estimated' }
+    : { kind: 'error', status: meaning.status }
+  return { ...expected, end }
 }
 
 /** Who was asked, and how often, follows from what rests by now: only the answer is fixed. */
@@ -41,6 +44,7 @@ const oneCall = (of: Case, expected: Expected, isDown: boolean): readonly string
   const group = of.groupOf.get(seen.asked.at(-1)?.id ?? '') ?? counted
   if (!isDown) return [...complaints, ...servedAnswer(of, group)]
   if (expected.end.kind === 'served') return [...complaints, ...servedAnswer(of, expected.end.group)]
+  if (expected.end.kind === 'estimated') return [...complaints, ...estimatedAnswer(of)]
   if (expected.end.kind === 'passed') return [...complaints, ...passedAnswer(of)]
   const status =
     seen.heard?.status === RESTING ? RESTING : expected.end.kind === 'error' ? expected.end.status : 0
@@ -80,7 +84,7 @@ export const flaps = async (scene: Scene, fault: Fault, target: Target): Promise
 
 const resultOf = (scene: Scene, target: Target, { end }: Expected): Result => {
   const why = unreachable(scene, target)
-  return end.kind === 'error' && why !== undefined
+  return (end.kind === 'error' || end.kind === 'estimated') && why !== undefined
     ? { kind: 'reason', why }
     : { kind: 'proven', mark: end.kind }
 }

@@ -28,6 +28,8 @@ export type Expected = {
     | { readonly kind: 'served'; readonly group: string }
     | { readonly kind: 'passed' }
     | { readonly kind: 'error'; readonly status: number }
+    /** All have failed, and the gateway has an answer of its own, in the name of the first group. */
+    | { readonly kind: 'estimated' }
     /** The beginning stands; the stream ends with its error, or another one finishes it where that is allowed. */
     | { readonly kind: 'broken'; readonly mayContinue: boolean }
 }
@@ -140,6 +142,18 @@ const afterCrossing = (pair: Pair, { verdict, status }: Failed): Expected => {
   return { asked: [LEAD, FOREIGN], end: secondly(pair, status) }
 }
 
+/** Endpoints whose answer may be a guess. */
+export const isCount = ({ route }: Row): boolean => route.shape.endsWith('_tokens')
+
+/** What would be told of the last failure is a count all the same, unless the request itself was blamed. */
+const orEstimated = (row: Row, failure: FailureClass, expected: Expected): Expected =>
+  isCount(row) &&
+  expected.end.kind === 'error' &&
+  failure !== 'caller_fault' &&
+  verdicts[failure]?.fallback === 'generic'
+    ? { ...expected, end: { kind: 'estimated' } }
+    : expected
+
 /**
  * `failure` is the class that the engine gave the first attempt; the caller has seen that it is one of those which the
  * fault may be called.
@@ -159,7 +173,9 @@ export const expect = (
   const verdict = failure === undefined ? undefined : verdictFor(situation.row, failure)
   if (verdict === undefined) return { asked: [LEAD], end: { kind: 'error', status: meaning.status } }
   const { status } = meaning
-  return backup === undefined
-    ? afterFailure(situation, verdict, status)
-    : afterCrossing({ ...situation, backup }, { verdict, status })
+  const expected =
+    backup === undefined
+      ? afterFailure(situation, verdict, status)
+      : afterCrossing({ ...situation, backup }, { verdict, status })
+  return failure === undefined ? expected : orEstimated(situation.row, failure, expected)
 }

@@ -6,6 +6,7 @@ import { TARGETS, type Target } from './targets.ts'
 
 const MARKS: Readonly<Record<Mark, string>> = {
   served: '●',
+  estimated: '~',
   continued: '◐',
   passed: '=',
   error: 'e',
@@ -26,6 +27,7 @@ export const MARK_WORDS: readonly (readonly [mark: string, words: string])[] = [
     'e',
     'the client has the failure itself, as an error in its dialect: its verdict leads to no such target, or all failed',
   ],
+  ['~', 'all have failed: the gateway has counted in their place, and says so'],
   [
     'b',
     'the answer had begun: it ends with the error event of its dialect, or cut where it has none, never as if whole',

@@ -51,7 +51,7 @@ export type Rhythm = { readonly calls: number; readonly everyMs: number }
  * What a cell shows. served: by the target. refused: by whoever cannot carry the call, and nothing was sent. left: the
  * client's leaving ended everything.
  */
-export type Mark = 'served' | 'passed' | 'error' | 'refused' | 'broken' | 'continued' | 'left'
+export type Mark = 'served' | 'estimated' | 'passed' | 'error' | 'refused' | 'broken' | 'continued' | 'left'
 
 export type Result =
   | { readonly kind: 'proven'; readonly mark: Mark }

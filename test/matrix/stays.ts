@@ -1,6 +1,6 @@
 import type { Fault } from './faults/fault.ts'
 import { flaps } from './flaps.ts'
-import { counted, errorAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
+import { counted, errorAnswer, estimatedAnswer, passedAnswer, servedAnswer } from './judge/answers.ts'
 import { brokenAnswer } from './judge/broken.ts'
 import { type Case, firstClass } from './judge/case.ts'
 import { always, health, names, path, patience, refusals } from './judge/way.ts'
@@ -26,6 +26,7 @@ const markOf = ({ end, refused }: Expected): Mark =>
 const judged = (of: Case, expected: Expected): { mark: Mark; complaints: readonly string[] } => {
   const { end } = expected
   if (end.kind === 'served') return { mark: 'served', complaints: servedAnswer(of, end.group) }
+  if (end.kind === 'estimated') return { mark: 'estimated', complaints: estimatedAnswer(of) }
   if (end.kind === 'passed') return { mark: 'passed', complaints: passedAnswer(of) }
   if (end.kind === 'error') return { mark: markOf(expected), complaints: errorAnswer(of, end.status) }
   const { continued, complaints } = brokenAnswer(of, {
@@ -36,7 +37,7 @@ const judged = (of: Case, expected: Expected): { mark: Mark; complaints: readonl
 }
 
 const resultOf = (scene: Scene, target: Target, mark: Mark): Result => {
-  const why = mark === 'error' ? unreachable(scene, target) : undefined
+  const why = mark === 'error' || mark === 'estimated' ? unreachable(scene, target) : undefined
   return why === undefined ? { kind: 'proven', mark } : { kind: 'reason', why }
 }
 

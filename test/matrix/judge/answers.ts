@@ -3,7 +3,7 @@ import type { Heard } from '../../support/heard.ts'
 import type { Tongue } from '../kinds.ts'
 import type { Expected } from '../oracle.ts'
 import { bodyOf } from '../script.ts'
-import { FIRST } from '../targets.ts'
+import { FIRST, LEAD } from '../targets.ts'
 import { type Case, firstClass, statusOf, textOf, unsealed } from './case.ts'
 import { formOfAnswer } from './dialects/index.ts'
 
@@ -109,6 +109,23 @@ const truthful = ({ row }: Case, heard: Heard, own: Heard): readonly string[] =>
   return [...names]
     .filter(name => given[name] !== wanted[name])
     .map(name => `header ${name}: ${given[name]}, not ${wanted[name]}`)
+}
+
+/** A number in the dialect's form that says what it is worth, told in the name of the group that was asked for. */
+export const estimatedAnswer = (of: Case): readonly string[] => {
+  const { heard, records } = of.seen
+  const cut = wholly(of)
+  if (heard === undefined || cut.length > 0) return cut
+  const text = textOf(heard.body)
+  const complaints: string[] = []
+  if (heard.status !== 200) complaints.push(`status ${heard.status}: ${text.slice(0, 200)}`)
+  if (!/"(?:input_tokens|totalTokens)":[1-9]/.test(text)) complaints.push(`no count: ${text.slice(0, 200)}`)
+  if (!headerOf(heard, 'x-understudy-dropped').split(', ').includes('the exact count'))
+    complaints.push('nothing says that it is an estimate')
+  const [record] = records
+  if (record?.end !== 'complete') complaints.push(`recorded as ${record?.end}`)
+  if (record?.servedGroup !== LEAD) complaints.push(`recorded as served by ${record?.servedGroup}`)
+  return complaints
 }
 
 const same = (body: string): string => body

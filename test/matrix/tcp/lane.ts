@@ -59,7 +59,10 @@ const padded = (request: ClientRequest, padding: Buffer): ClientRequest =>
 const attempts = (asked: readonly Asked[], steps: readonly Step[]): readonly Asked[] => {
   const left = [...asked]
   // What a provider has no endpoint for is never sent.
-  const sent = steps.filter(({ outcome }) => outcome !== 'unsupported')
+  // Whoever was counted for by the gateway was not asked.
+  const sent = steps.filter(
+    ({ outcome, lost }) => outcome !== 'unsupported' && !lost.some(one => one.startsWith('the exact count:')),
+  )
   const walked = sent.map(({ deployment }): Asked => {
     const place = left.findIndex(({ id }) => id === deployment)
     const [found] = place === -1 ? [] : left.splice(place, 1)
