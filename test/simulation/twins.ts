@@ -85,7 +85,10 @@ const splitApart: Twin = {
   account: world => world.clients.map(client => heardBy(world, client)),
 }
 
-/** Endpoints that may cross to any group, with all the same words for the gateway. */
+/**
+ * Endpoints that may cross to any group, with all the same words for the gateway. Not so a count: behind everybody stands
+ * the gateway's own, so that nobody is waited for.
+ */
 const FREE: readonly EndpointName[] = [
   'chat',
   'completions',
@@ -95,7 +98,6 @@ const FREE: readonly EndpointName[] = [
   'rerank',
   'responses',
   'compact',
-  'input_tokens',
 ]
 const STREAMING: ReadonlySet<EndpointName> = new Set(['chat', 'completions', 'images', 'speech', 'responses'])
 
