@@ -93,6 +93,28 @@ test('a conversation goes on elsewhere with the copy when the maker of its compa
   }
 })
 
+test('a result that comes after the compaction of its call is told in words where the copy stands in', async t => {
+  const theatre = await started(t, { compaction_shadow: true })
+  const { lead, twin, chat } = theatre.stages
+  const late: JsonObject = { type: 'function_call_output', call_id: 'call_late', output: 'Two owls.' }
+  for (const [group, backup] of [
+    ['lead', twin],
+    ['other', chat],
+  ] as const) {
+    const item = itemIn(await compactedBy.endpoint(theatre, group))
+    down(lead)
+    const input = [item, late, { role: 'user', content: 'Go on.' }]
+    const reply = await theatre.ask('/v1/responses', { model: group, input })
+    assert.equal(reply.status, 200, reply.text)
+    assert.match(lastText(backup), /call_late.*Two owls\./)
+    lead.clear()
+  }
+  // Its maker knows the call by the item: there the result is what it was.
+  const item = itemIn(await compactedBy.endpoint(theatre, 'lead'))
+  await theatre.ask('/v1/responses', { model: 'lead', input: [item, late] })
+  assert.ok(lastText(lead).includes(JSON.stringify(late)))
+})
+
 test('a compaction is compacted on where its maker is out, and its copy with it', async t => {
   const theatre = await started(t, { compaction_shadow: ['other'], compaction_model: 'chat' })
   const first = itemIn(await compactedBy.endpoint(theatre, 'other'))

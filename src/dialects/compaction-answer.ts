@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Capsule } from '../capsule.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
+import { openCallsIn } from './compaction-calls.ts'
 import type { Asked } from './neutral.ts'
 
 /** The objects that clients of the Responses API know a compaction by. */
@@ -63,7 +64,8 @@ export const plainItem = (
   const transcript = createHash('sha256')
     .update(JSON.stringify(body.input ?? null))
     .digest('hex')
-  const capsule: Capsule = { summary, created, model, transcript }
+  // Whatever the model has made of them: their results will come.
+  const capsule: Capsule = { summary: summary + openCallsIn(body.input), created, model, transcript }
   return { type: 'compaction', id: `cmp_${unique}`, encrypted_content: JSON.stringify(capsule) }
 }
 

@@ -1,9 +1,11 @@
 import { CAPSULE_PREFIX, type Capsule, type Capsules, type Opened } from '../capsule.ts'
 import { summaryMessage } from '../dialects/compaction-answer.ts'
+import { lateResults } from '../dialects/compaction-calls.ts'
 import { Refusal } from '../failure.ts'
 import type { CompactionWire, Route } from '../routes.ts'
 import { type CompactionItem, compactionItems } from '../wire/compaction-items.ts'
 import type { Edit } from '../wire/edit.ts'
+import { type JsonIndex, valueAt } from '../wire/index.ts'
 import type { ClientBody } from './body.ts'
 
 /** Enough to tell one from another, and too little to be used. */
@@ -29,6 +31,18 @@ const opened = (item: CompactionItem, param: string, capsules: Capsules, tenant:
   throw unreadable(item.encrypted, param, REASONS[found.kind])
 }
 
+/** Behind a capsule: results of calls that only the summary tells of. The first capsule is the one that came first. */
+const lateEdits = (body: JsonIndex, key: string, capsules: readonly CompactionItem[]): readonly Edit[] => {
+  const [first] = capsules
+  if (first === undefined) return []
+  return lateResults(valueAt(body, key), first.at).map(({ at, message }) => ({
+    op: 'set',
+    path: [key, String(at)],
+    value: message,
+    why: 'expand-capsule',
+  }))
+}
+
 /**
  * Every capsule of the list becomes the message it holds, before anything is sent to anybody. A capsule that does not
  * open for this tenant refuses the call: leaving it out would lose the conversation, and passing it on would too.
@@ -39,17 +53,15 @@ const capsuleEdits = (
   capsules: Capsules,
   tenant: string,
 ): readonly Edit[] =>
-  items
-    .filter(({ encrypted }) => encrypted.startsWith(CAPSULE_PREFIX))
-    .map(item => {
-      const { summary } = opened(item, `${key}[${item.at}].encrypted_content`, capsules, tenant)
-      return {
-        op: 'set',
-        path: [key, String(item.at)],
-        value: summaryMessage(summary),
-        why: 'expand-capsule',
-      }
-    })
+  items.map(item => {
+    const { summary } = opened(item, `${key}[${item.at}].encrypted_content`, capsules, tenant)
+    return {
+      op: 'set',
+      path: [key, String(item.at)],
+      value: summaryMessage(summary),
+      why: 'expand-capsule',
+    }
+  })
 
 /** A call that ends with a trigger is answered in another way, and what is learned of it holds for its like alone. */
 export const asTrigger = (route: Route): Route => ({ ...route, name: 'responses.trigger', shape: 'trigger' })
@@ -85,8 +97,9 @@ export const readCompaction = (
   const { items, trigger } = compactionItems(body.index, key)
   const asked = compacts === 'endpoint' || (compacts === 'trigger' && trigger !== undefined)
   if (!asked && items.length === 0) return NONE
+  const sealed = items.filter(({ encrypted }) => encrypted.startsWith(CAPSULE_PREFIX))
   return {
-    edits: capsuleEdits(items, key, capsules, tenant),
+    edits: [...capsuleEdits(sealed, key, capsules, tenant), ...lateEdits(body.index, key, sealed)],
     wire: asked ? compacts : undefined,
     natives: nativesIn(items, key),
   }
