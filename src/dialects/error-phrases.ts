@@ -126,6 +126,30 @@ const unsupported: Phrases = [
   /no endpoints (?:found|available) (?:that|which|matching)|no allowed providers are available/,
 ]
 
+const tools = 'tools?(?![_ ]?choice)|tool[ _-]?(?:use|calls?|calling)|function[ _-]?call(?:s|ing)?'
+const media =
+  '(?:images?|audio|videos?|documents?|pdfs?)(?![_ ]?url)(?: (?:inputs?|content|files?|modality))*'
+const ability = `["'\`]?(?:${tools}|vision|${media}|(?:developer|system) instruction)["'\`]?`
+
+/**
+ * What this model, or this server as it was started, cannot do at all, whoever asks: others can. Not what it does not do so
+ * (a parameter, a size, an address), for which the request is to be mended.
+ */
+const incapable: Phrases = [
+  new RegExp(
+    `(?:does|do)(?: not|n't) support (?:the )?${ability}(?: block[^.]{0,40}| in streaming mode)?(?:[.,]|$)`,
+  ),
+  new RegExp(
+    `${ability} (?:is|are) not (?:supported|enabled|available) (?:for|with|by|on|in) (?:this |the |that )?models?(?![a-z])`,
+  ),
+  /(?:image_url|images?|audio|tools?) (?:is|are) only supported by certain models/,
+  // Of servers that the operator starts: vLLM, llama.cpp.
+  /at most 0 (?:image|audio|video)/,
+  /tool choice requires --enable-auto-tool-choice/,
+  /tools param requires --jinja/,
+  /(?:image|audio) input is not supported - hint/,
+]
+
 /** An object by its id, which only its owner knows. */
 const foreignObject: Phrases = [
   /no such (?:file|batch|vector|thread|assistant|run|message|conversation|response|upload|container|fine)/,
@@ -183,6 +207,7 @@ type Rule = readonly [FailureClass, Phrases]
 const harmless: readonly Rule[] = [
   ['context_window', contextWindow],
   ['content_policy', contentPolicy],
+  ['unsupported', incapable],
 ]
 
 /** Which readings are possible at a status, in their order. */
