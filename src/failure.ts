@@ -13,7 +13,7 @@ export type FailureClass =
   | 'quota' // money is gone: 402, insufficient_quota, credit balance too low
   | 'rate_limit' // 429 that passes with time
   | 'model_gone' // the deployment's model does not exist there (any more)
-  | 'unsupported' // the provider has no such endpoint or cannot carry this body
+  | 'unsupported' // the provider has no such endpoint or cannot carry this body, or its model cannot do what it asks
   | 'overloaded' // 529, 503 overloaded
   | 'transient' // other 5xx, an unreadable answer
   | 'empty_answer' // whole and well-formed, and nothing in it: no choice, no vector, not one token

@@ -58,7 +58,17 @@ const ofWeakWords = (facts: Facts): FailureClass | undefined => {
 const promptParam =
   /^(?:messages|input|prompt|instructions)(?:\[\d{1,6}\])?(?:\.content|\.text|\.output|\[\d{1,6}\])*$/
 
+/**
+ * An item that this provider has not heard of: another one of the dialect may be newer, and an item may be what only the
+ * client's own provider knows.
+ */
+const isUnknownItem = ({ words, param, message }: Facts): boolean =>
+  words.includes('invalid_value') &&
+  /^input\[\d{1,6}\](?:\.type)?$/.test(param ?? '') &&
+  /^invalid value: '/i.test(message)
+
 const ofCallerWords = (facts: Facts): FailureClass | undefined => {
+  if (isUnknownItem(facts)) return 'unsupported'
   if (facts.words.includes('string_above_max_length') && promptParam.test((facts.param ?? '').slice(0, 256)))
     return 'context_window'
   return facts.words.some(word => CALLER_WORDS.has(word)) ? 'caller_fault' : undefined

@@ -128,6 +128,7 @@ const BOOKKEEPING: ReadonlySet<string> = new Set([
   'result',
   'caller',
   'tools',
+  'encrypted_content',
 ])
 /** What the model did with a tool that its provider ran, or that only clients of this dialect have. */
 const DEEDS: ReadonlySet<string> = new Set([
@@ -142,6 +143,7 @@ const DEEDS: ReadonlySet<string> = new Set([
   'mcp_call',
   'mcp_approval_request',
   'program',
+  'multi_agent_call',
 ])
 /** What came back from there. */
 const EVENTS: ReadonlySet<string> = new Set([
@@ -151,6 +153,8 @@ const EVENTS: ReadonlySet<string> = new Set([
   'apply_patch_call_output',
   'mcp_approval_response',
   'program_output',
+  'multi_agent_call_output',
+  'agent_message',
 ])
 
 /** A deed or an event as words: the model knows what happened, though it cannot do it again. */
@@ -209,7 +213,10 @@ const readItem = (item: Json, path: string, story: Story): void => {
   if (type === 'function_call_output' || type === 'custom_tool_call_output') return result(item, path, story)
   if (SETTINGS.has(type)) return
   if (DROPPED.has(type) || DEEDS.has(type) || EVENTS.has(type)) return hosted(item, path, story)
-  throw new Unsupported(`the item ${path} is of a type that only Responses has: '${type}'`, `${path}.type`)
+  throw new Unsupported(
+    `the item ${path} is of a type that only Responses has: '${type}'. Say what it holds in a message, or leave it out`,
+    `${path}.type`,
+  )
 }
 
 /** Seals that came as items of their own go back to their calls. */

@@ -211,7 +211,7 @@ describe('what cannot be carried is refused by its name', () => {
     ['input[1].encrypted_content', item({ type: 'compaction', encrypted_content: 'gAAA' })],
     ['input[1].encrypted_content', item({ type: 'compaction', encrypted_content: 'gwc1.AAA' })],
     ['input[1].type', item({ type: 'compaction_trigger' })],
-    ['input[1].type', item({ type: 'agent_message', content: 'hi' })],
+    ['input[1].type', item({ type: 'x_item', content: 'hi' })],
     ['input[1].role', item({ type: 'message', role: 'critic', content: 'hi' })],
     ['input[1].call_id', item({ type: 'function_call_output', output: 'x' })],
     ['input[1].content[0].type', item(say('user', [{ type: 'input_video' }]))],

@@ -116,7 +116,10 @@ const checkId = (item: JsonObject, type: string, at: string): void => {
 }
 
 /** Ids, and unknown keys, inside Responses input items: `Unknown parameter: 'input[3].metadata'.` */
-export const checkItems = (input: Json | undefined, flavour: Flavour): void => {
+export const checkItems = (
+  input: Json | undefined,
+  { flavour, accepts }: { readonly flavour: Flavour; readonly accepts: readonly string[] },
+): void => {
   if (!Array.isArray(input)) return
   const items: readonly Json[] = input
   items.forEach((item, index) => {
@@ -124,6 +127,7 @@ export const checkItems = (input: Json | undefined, flavour: Flavour): void => {
     if (!isObject(item)) throw invalidType(at, 'an object', named(typeOf(item)))
     const type = typeof item.type === 'string' ? item.type : 'message'
     const keys = ITEM_KEYS[type] ?? (flavour === 'openai' ? NEWER_ITEM_KEYS[type] : undefined)
+    if (keys === undefined && accepts.includes(type)) return
     if (keys === undefined) {
       throw refuse(400, `Invalid value: '${type}'. Supported values are listed in the API reference.`, {
         param: at,

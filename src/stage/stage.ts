@@ -32,7 +32,7 @@ export type StageOptions = {
   /** The text of every answer. Default: the canonical line. */
   readonly says?: string
   readonly prefill?: Prefill
-  /** More top-level parameters to take on every route, for a provider that is wider than its description. */
+  /** More top-level parameters to take on every route, and types of items, for a provider that is wider than its description. */
   readonly accepts?: readonly string[]
   /** Bedrock: AKIASTAGE and stage-secret in us-east-1, unless told otherwise. */
   readonly aws?: Partial<AwsKeys>

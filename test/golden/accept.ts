@@ -28,7 +28,7 @@ export const accept: Readonly<Record<Dialect, (body: JsonObject, model: string) 
   },
   responses: body => {
     checkJson(body, known(parametersOf('openai', 'POST /responses')), [])
-    checkItems(body.input, 'openai')
+    checkItems(body.input, { flavour: 'openai', accepts: [] })
     checkResponses(body, true)
   },
   messages: body => {

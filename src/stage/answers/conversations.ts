@@ -13,7 +13,7 @@ const found = (ask: Ask) => {
 }
 
 const itemsIn = (ask: Ask): JsonObject[] => {
-  checkItems(ask.body.items, ask.scene.flavour)
+  checkItems(ask.body.items, ask.scene)
   const items = Array.isArray(ask.body.items) ? ask.body.items.filter(isObject) : []
   if (items.length > 20)
     throw refuse(400, "Invalid 'items': at most 20 at a time.", {

@@ -62,7 +62,7 @@ const textOrIndex = (id: Json | undefined, index: number): string =>
   typeof id === 'string' ? id : `input[${index}]`
 
 const checked = (ask: Ask): readonly JsonObject[] => {
-  checkItems(ask.body.input, ask.scene.flavour)
+  checkItems(ask.body.input, ask.scene)
   checkResponses(ask.body, typeof ask.body.previous_response_id !== 'string' && !ask.body.conversation)
   checkSeals(ask)
   checkReferences(ask)
