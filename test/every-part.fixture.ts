@@ -1,30 +1,13 @@
-import { CAST } from '../src/stage/cast.ts'
 import { FLAVOURS, type Flavour } from '../src/stage/flavour.ts'
 import type { Hit } from '../src/stage/recorder.ts'
-import type { Stage } from '../src/stage/stage.ts'
-import type { JsonObject } from '../src/wire/json.ts'
 import { ORGANISATION } from './support/agents.ts'
 import { type Owner, type Play, play } from './support/harness.ts'
+import { AWS, deploymentOf, type Part } from './support/parts.ts'
 
 /**
  * One group for every kind of provider, each at a strict stage, and before each of them groups whose lead may fail: a
  * configuration that says nothing of `drop_params`.
  */
-
-type Part = {
-  readonly flavour: Flavour
-  readonly model: string
-  /** What the deployment says beside model, address and key. */
-  readonly params?: JsonObject
-  /** Where its API begins at the stage's origin, when that is not where its row says. */
-  readonly path?: string
-}
-
-const AWS: JsonObject = {
-  aws_region_name: 'us-east-1',
-  aws_access_key_id: 'AKIASTAGE',
-  aws_secret_access_key: 'stage-secret',
-}
 
 /** A model that does not think where there is one: it takes the least. */
 const PARTS = {
@@ -76,20 +59,6 @@ type Cast = { readonly [Name in StageName]: { readonly flavour: Flavour; readonl
 
 /** The group in which this lead is followed by that part. */
 export const followed = (lead: Lead, by: PartName): string => `${lead}-then-${by}`
-
-const deploymentOf = (group: string, { flavour, model, params, path }: Part, stage: Stage): JsonObject => {
-  const { settings = {}, open } = CAST[flavour]
-  return {
-    model_name: group,
-    litellm_params: {
-      model: `${flavour}/${model}`,
-      api_base: path === undefined ? stage.baseUrl : stage.origin + path,
-      ...(open === true || params === AWS ? {} : { api_key: stage.key }),
-      ...params,
-      ...settings,
-    },
-  }
-}
 
 const wanted = Object.fromEntries<object>([
   ...LEAD_NAMES.map(

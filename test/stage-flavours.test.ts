@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, beforeEach, describe, test } from 'node:test'
-import { CAST } from '../src/stage/cast.ts'
 import type { Flavour } from '../src/stage/flavour.ts'
 import { CANONICAL } from '../src/stage/lines.ts'
 import type { Stage } from '../src/stage/stage.ts'
 import type { Json, JsonObject } from '../src/wire/json.ts'
 import { play, type Reply } from './support/harness.ts'
+import { AWS, deploymentOf, type Part } from './support/parts.ts'
 
 /**
  * A rehearsal with the flavours of `understudy stage` that no other test puts on as users do: through the gateway, whole
  * and streamed, with a fault that the control door is told of, and with what only the gateway makes right.
  */
-
-type Role = {
-  readonly flavour: Flavour
-  readonly model: string
-  /** What the deployment says beside model and address. */
-  readonly params?: JsonObject
-}
-
-const AWS: JsonObject = {
-  aws_region_name: 'us-east-1',
-  aws_access_key_id: 'AKIASTAGE',
-  aws_secret_access_key: 'stage-secret',
-}
 
 const ROLES = {
   converse: { flavour: 'bedrock', model: 'amazon.nova-pro-v1:0', params: AWS },
@@ -38,7 +25,7 @@ const ROLES = {
   openrouter: { flavour: 'openrouter', model: 'openai/gpt-oss-120b' },
   ollama: { flavour: 'ollama', model: 'llama3.2' },
   vllm: { flavour: 'hosted_vllm', model: 'mistralai/Mistral-Small-3.2' },
-} as const satisfies Readonly<Record<string, Role>>
+} as const satisfies Readonly<Record<string, Part>>
 
 type Name = keyof typeof ROLES
 const NAMES = Object.keys(ROLES) as Name[]
@@ -46,21 +33,7 @@ const NAMES = Object.keys(ROLES) as Name[]
 /** Each is followed by the next, the last by the first: no flavour stands in for itself. */
 const nextOf = (name: Name): Name => NAMES[(NAMES.indexOf(name) + 2) % NAMES.length] ?? name
 
-const deploymentOf = (name: Name, stage: Stage): JsonObject => {
-  const { flavour, model, params }: Role = ROLES[name]
-  const { settings = {}, open } = CAST[flavour]
-  return {
-    model_name: name,
-    litellm_params: {
-      model: `${flavour}/${model}`,
-      api_base: stage.baseUrl,
-      ...(params ?? (open === true ? {} : { api_key: stage.key })),
-      ...settings,
-      input_cost_per_token: 0.001,
-      output_cost_per_token: 0.01,
-    },
-  }
-}
+const PRICES: JsonObject = { input_cost_per_token: 0.001, output_cost_per_token: 0.01 }
 
 const wanted = Object.fromEntries(
   NAMES.map(name => [name, { flavour: ROLES[name].flavour, models: ['*'], control: true }]),
@@ -71,7 +44,10 @@ const house = await play(
   {
     stages: wanted,
     config: stages => ({
-      model_list: NAMES.map(name => deploymentOf(name, stages[name])),
+      model_list: NAMES.map(name => ({
+        ...deploymentOf(name, ROLES[name], stages[name]),
+        model_info: PRICES,
+      })),
       router_settings: {
         num_retries: 0,
         disable_cooldowns: true,
