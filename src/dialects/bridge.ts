@@ -37,7 +37,7 @@ export const throughBridge = (decoder: NeutralDecoder, writer: StreamWriter): St
     events.flatMap(told => {
       const event: NeutralEvent = endsEmpty(told) ? { kind: 'error', error: NO_TOKEN } : told
       const said = writer.write(event)
-      silent ||= said.length === 0 && event.kind === 'delta'
+      silent ||= said.length === 0 && (event.kind === 'delta' || event.kind === 'media')
       return said
     })
   return {
