@@ -147,6 +147,18 @@ for (const group of Object.keys(GROUPS) as (keyof typeof GROUPS)[])
       })
   })
 
+test('a picture that another dialect’s model drew goes back to a provider of the API as the item it is', async () => {
+  const drawn: JsonObject = {
+    id: 'ig_understudy_made_1',
+    type: 'image_generation_call',
+    status: 'completed',
+    result: 'iVBORw0KGgo=',
+  }
+  const reply = await ask('responses', [drawn])
+  assert.equal(reply.status, 200, reply.text)
+  assertNothingRefused(stages.openai.requests)
+})
+
 const UNKNOWN: JsonObject = { type: 'x_item', id: 'x_1', what: 'nobody knows' }
 
 describe('an item of a type that nobody knows', () => {

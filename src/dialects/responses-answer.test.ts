@@ -131,19 +131,20 @@ describe('the response that a client gets', () => {
     })
   })
 
-  test('an image that the model made is one', () => {
-    const { output } = write({
-      parts: [{ kind: 'image', source: { kind: 'bytes', mime: 'image/png', base64: 'AAAA' } }],
-    })
-    assert.deepEqual(output, [
-      {
-        id: 'ig_understudy_u1_0',
-        type: 'image_generation_call',
-        status: 'completed',
-        output_format: 'png',
-        result: 'AAAA',
-      },
-    ])
+  test('an image that the model made is one, and says its format where it is not the usual one', () => {
+    for (const format of ['png', 'webp']) {
+      const source = { kind: 'bytes', mime: `image/${format}`, base64: 'AAAA' } as const
+      const { output } = write({ parts: [{ kind: 'image', source }] })
+      assert.deepEqual(output, [
+        {
+          id: 'ig_understudy_u1_0',
+          type: 'image_generation_call',
+          status: 'completed',
+          ...(format === 'png' ? {} : { output_format: format }),
+          result: 'AAAA',
+        },
+      ])
+    }
   })
 
   const endings: readonly (readonly [stop: Stop['kind'], status: string, reason: string | undefined])[] = [

@@ -102,7 +102,8 @@ export const itemMaker = ({ body, unique }: Asked): Maker => {
       id: idOf('ig', index),
       type: 'image_generation_call',
       status,
-      output_format: mime.replace(/^image\//, ''),
+      // Sent back, it would be refused by providers that do not know it: PNG is what is assumed without it.
+      ...(mime === 'image/png' ? {} : { output_format: mime.replace(/^image\//, '') }),
       result: status === 'completed' ? base64 : null,
     }),
   }
