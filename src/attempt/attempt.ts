@@ -11,7 +11,7 @@ import { Allowance } from './allowance.ts'
 import { classify } from './classify.ts'
 import { estimate, isEstimated } from './estimate.ts'
 import { playGroup } from './group.ts'
-import { heldBack, keptStop } from './kept.ts'
+import { type Held, heldBack, keptStop } from './kept.ts'
 import { deskFor, type Play } from './level.ts'
 import { lostResponse } from './lost.ts'
 import { mockFailure, mockFirstAttempt } from './mock.ts'
@@ -90,6 +90,20 @@ const guessed = async (walk: Walk, { failure }: Failed): Promise<Settled | undef
   return answered && answeredAt(walk, { outcome: answered, message: '', stop, spot: FIRST }, answered)
 }
 
+const withHeld = (failure: Failure, { field, told }: Held): Failure => {
+  const named = { ...failure, param: failure.param ?? field }
+  return told === undefined
+    ? named
+    : {
+        ...named,
+        class: 'caller_fault',
+        ...told,
+        type: 'not_found_error',
+        retryAfterMs: undefined,
+        detail: undefined,
+      }
+}
+
 /** The failure as the client hears it: where state kept others from being asked, it says so. */
 const toldAs = ({ call, plan, trail }: Walk, failure: Failure, message: string): Settled => {
   const lost = lostResponse(call, plan, failure)
@@ -100,7 +114,7 @@ const toldAs = ({ call, plan, trail }: Walk, failure: Failure, message: string):
   const held = heldBack(call, plan, { trail, failure })
   if (held === undefined) return { kind: 'failed', failure, message, trail }
   note(trail, `end: ${held.field} binds the call to one account`)
-  const told = { ...failure, param: failure.param ?? held.field }
+  const told = withHeld(failure, held)
   return { kind: 'failed', failure: told, message: `${message} ${held.text}`, trail }
 }
 

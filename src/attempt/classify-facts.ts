@@ -121,7 +121,7 @@ export const factsOf = (signal: ResponseSignal): Facts => {
         ? wordsOf({}, exception)
         : layers.flatMap(layer => wordsOf(layer, layer === outermost ? exception : undefined)),
     status: countedStatus(signal.status, first(layers, statusOf)),
-    code: first(layers, layer => textOf(layer.code)),
+    code: first(layers, layer => textOf(layer.code) ?? textOf(objectOf(layer.details)?.error_code)),
     param: first(layers, layer => textOf(layer.param)),
     detail: first(layers, innerErrorOf),
     html,

@@ -71,6 +71,7 @@ export type FailureSignal =
       readonly kind: 'unsupported'
       readonly message: string
       readonly param: string | null
+      readonly code?: string | null
       readonly provider: ProviderTag
     }
   | { readonly kind: 'missing_credential'; readonly message: string; readonly provider: ProviderTag }

@@ -168,7 +168,10 @@ const decide = (signal: FailureSignal): Failure => {
     case 'unsupported': {
       const exception = 'UnsupportedParamsError'
       const message = `litellm.${exception}: ${signal.provider.exception} - ${signal.message}`
-      return plain({ class: 'unsupported', status: 400, exception, message }, { param: signal.param })
+      return plain(
+        { class: 'unsupported', status: 400, exception, message },
+        { param: signal.param, code: signal.code ?? null },
+      )
     }
     case 'missing_credential': {
       const naming = namingOf('credential', 401)

@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts'
+import type { BoundKind } from '../dialects/bound-state.ts'
 import type { Failure } from '../failure.ts'
 import type { Plan, Stop } from '../plan/plan.ts'
 import { bindingOf, bindingText } from '../plan/references.ts'
@@ -30,16 +31,26 @@ export const keptStop = (call: Call, trail: Trail, stop: Stop): Stop | { readonl
   return { skipped: `${stop.named} cannot read the state this call refers to` }
 }
 
+/** What kept others from being asked. */
+export type Held = {
+  readonly field: string
+  readonly text: string
+  /** Status and code that the client knows it by: it sends what it stands for, and whoever is left serves it. */
+  readonly told: BoundKind['told']
+}
+
 /** The failure of the owner, with the field that kept others from being asked; undefined: nothing did. */
 export const heldBack = (
   call: Call,
   plan: Plan,
   { trail, failure }: { readonly trail: Trail; readonly failure: Failure },
-): { readonly field: string; readonly text: string } | undefined => {
+): Held | undefined => {
   if (call.pin === undefined && !call.unowned) return undefined
   const binding = bindingOf(call.pin, call.references)
   if (binding === undefined || (!isOut(failure) && failure.status !== 429)) return undefined
   const boundary = call.pin?.boundary ?? boundTo(call, trail)
   if (boundary === undefined || !plan.hasStrangers(boundary)) return undefined
-  return { field: binding.field, text: bindingText(binding.field, binding.kind) }
+  const { field, kind } = binding
+  // Who has only asked for a pause is back by itself.
+  return { field, text: bindingText(field, kind), told: isOut(failure) ? kind.told : undefined }
 }

@@ -207,7 +207,7 @@ const limitsOf = (job: Job): PhaseLimits => {
 const signalOf = (error: unknown, job: Job, { startedAt, limits }: Progressed): FailureSignal => {
   const provider = job.hop.deployment.provider
   if (error instanceof Unsupported)
-    return { kind: 'unsupported', message: error.message, param: error.param, provider }
+    return { kind: 'unsupported', message: error.message, param: error.param, code: error.code, provider }
   if (error instanceof TransportFault) {
     if (error.kind === 'aborted') return { kind: 'client_gone' }
     const tookMs = job.house.clock.now() - startedAt

@@ -83,10 +83,12 @@ export const ASIDE: Readonly<Record<string, string>> = {
   billing_policy: 'it belongs to an account at Anthropic',
   fallback_credit_token: 'it belongs to an account at Anthropic',
   fallbacks: 'the groups of this gateway are what is fallen back to',
+  // One that goes on is refused before (providers/threads.ts).
+  thread: 'only Anthropic keeps a conversation: the next turn brings all of it',
 }
 
 /** What only Anthropic can do, or where only Anthropic can do it. */
-export const OWN: readonly string[] = ['container', 'mcp_servers', 'compaction', 'thread', 'inference_geo']
+export const OWN: readonly string[] = ['container', 'mcp_servers', 'compaction', 'inference_geo']
 
 const READ: ReadonlySet<string> = new Set([
   'max_tokens',

@@ -41,6 +41,8 @@ export type BoundKind = {
   readonly places?: readonly Place[]
   /** What the client can do when it binds: completes "…, and others can serve the call". */
   readonly mend?: string
+  /** How clients of the dialect hear that it is not there, on which they do so by themselves. */
+  readonly told?: { readonly status: number; readonly code: string }
 }
 
 const RESPONSES: readonly ShapeName[] = ['responses', 'compaction', 'trigger']
@@ -69,6 +71,15 @@ export const BOUND_STATE: readonly BoundKind[] = [
     readers: OWN,
     away: 'in words',
     how: "what it holds takes its place where that is known, and the turn is not added to it; else it stays, and the owner's failure is told",
+  },
+  {
+    name: 'a thread of messages',
+    readers: `${OWN}, at Anthropic`,
+    away: 'stays',
+    how: 'told as 404 `thread_not_found`, on which clients send the whole conversation; a thread that begins is left out elsewhere',
+    places: [{ of: ['messages'], path: 'thread.previous_message_id' }],
+    mend: 'send all of its messages',
+    told: { status: 404, code: 'thread_not_found' },
   },
   {
     name: 'a background response',

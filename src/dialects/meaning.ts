@@ -132,6 +132,7 @@ const MEANINGS: readonly Meaning[] = [
   { path: 'web_search_options', because: 'the answer would be made without the search' },
   { path: 'previous_response_id', because: 'it is what was said before' },
   { path: 'conversation', because: 'it is what was said before' },
+  { path: 'thread', because: 'it is what was said before' },
   {
     path: 'tools',
     because: 'the model could not do what it is asked to',

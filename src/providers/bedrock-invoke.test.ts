@@ -72,7 +72,7 @@ test('what Bedrock does not take stays behind, unless the operator says otherwis
     context_management: { edits: [] },
     unknown: 1,
   })
-  for (const key of ['container', 'mcp_servers', 'compaction', 'thread', 'inference_geo'])
+  for (const key of ['container', 'mcp_servers', 'compaction', 'inference_geo'])
     assert.throws(
       () => sent(`"${key}":{"a":1},`),
       (error: unknown) => error instanceof Unsupported && error.param === key,

@@ -12,6 +12,7 @@ import type { JsonObject } from '../wire/json.ts'
 import { refuseGeo } from './inference-geo.ts'
 import { unsupportedText } from './parameters.ts'
 import { type Ask, type Reading, type Stamp, Unsupported } from './provider.ts'
+import { withoutThread } from './threads.ts'
 
 /**
  * The body for a provider that speaks another dialect than the client: read by the client's door, written by the
@@ -111,6 +112,7 @@ export const carried = (
   { door, upstream, target, provider }: Ways,
 ): { readonly request: JsonObject; readonly warnings: readonly Warning[] } => {
   refuseGeo(ask, provider)
+  withoutThread(ask, provider)
   const losses = collectLosses()
   const read = readAs(door, ask, requestOf(ask, provider), losses)
   if (door.dialect !== undefined) refuseSilence(read, door.dialect, ask)

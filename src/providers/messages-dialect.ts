@@ -9,6 +9,7 @@ import { refuseGeo } from './inference-geo.ts'
 import { missingThinking } from './missing-thinking.ts'
 import { type Ask, type HeaderPair, type Reading, type Stamp, Unsupported } from './provider.ts'
 import { encodeBody } from './same-dialect.ts'
+import { withoutThread } from './threads.ts'
 
 /** What every vendor of Claude has in common, whose address and credential differ. */
 
@@ -49,9 +50,14 @@ const RESTING: Warning = {
 export const messagesBody = (ask: Ask, model: string, provider: string): MessagesBody => {
   if (speaksMessages(ask)) {
     refuseGeo(ask, provider)
+    const thread = withoutThread(ask, provider)
     const resting = missingThinking(ask)
-    const { body, edits } = encodeBody(ask, model, resting)
-    return { body, edits, warnings: resting.length === 0 ? [] : [RESTING] }
+    const { body, edits } = encodeBody(ask, model, thread === undefined ? resting : [thread.edit, ...resting])
+    const warnings = [
+      ...(thread === undefined ? [] : [thread.warning]),
+      ...(resting.length === 0 ? [] : [RESTING]),
+    ]
+    return { body, edits, warnings }
   }
   if (ask.compaction === undefined && !BRIDGED.has(ask.route.name))
     throw new Unsupported(`${provider} does not serve ${ask.route.name}`)

@@ -83,9 +83,12 @@ export type Draft = {
 /** The provider cannot serve this route or body at all; the loop treats it as a failure of class `unsupported`. */
 export class Unsupported extends Error {
   readonly param: string | null
-  constructor(message: string, param: string | null = null) {
+  /** A word on which clients of the dialect know what to do; null: there is none. */
+  readonly code: string | null
+  constructor(message: string, param: string | null = null, code: string | null = null) {
     super(message)
     this.param = param
+    this.code = code
   }
 }
 

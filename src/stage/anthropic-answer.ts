@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { type Answer, type Event, json, namedEvent, stream } from './answer.ts'
+import { keepThread } from './anthropic-threads.ts'
 import { type Cue, dueCall, newestWish } from './calls.ts'
 import { countTokens, type Direction, directionOf, sample, textOf, tokensOf } from './lines.ts'
 import type { Ask } from './scene.ts'
@@ -143,6 +144,7 @@ export const messageOf = ({ id, model, stop, usage }: Play, content: readonly Js
 
 export const answerMessages = (ask: Ask): Answer => {
   const play = isObject(ask.body.compaction) ? compactionPlay(ask) : playOf(ask)
+  keepThread(ask.body, play, ask.scene)
   return ask.body.stream === true ? stream(eventsOf(play)) : json(messageOf(play, play.blocks))
 }
 

@@ -1,10 +1,18 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { refuse, type StageRefusal } from './refusal.ts'
+import { refuse, StageRefusal } from './refusal.ts'
 
 /** Steps of a strict reading of the Messages dialect: each one throws with the API's kind of message. */
 
 export const refused = (message: string, status = 400, type = 'invalid_request_error'): StageRefusal =>
   refuse(status, message, { type })
+
+/** A refusal whose `details` tell clients what to do. */
+export const refusedWith = (
+  details: JsonObject,
+  message: string,
+  status: number,
+  type: string,
+): StageRefusal => new StageRefusal(status, { type, message, code: null, details })
 
 export const objectAt = (value: Json | undefined, path: string): JsonObject => {
   if (!isObject(value)) throw refused(`${path}: Input should be a valid dictionary`)

@@ -5,6 +5,7 @@ import { json } from './answer.ts'
 import { answerMessages, promptTokens } from './anthropic-answer.ts'
 import { checkMessages, type ModelRules } from './anthropic-rules.ts'
 import { refused } from './anthropic-shape.ts'
+import { withThread } from './anthropic-threads.ts'
 import { checkJson, readJson } from './check-body.ts'
 import type { Inspected, Inspector } from './inspect.ts'
 import type { Hit } from './recorder.ts'
@@ -127,7 +128,7 @@ export const inspectMessages = (scene: Scene, head: Head, hit: Hit, house = OWN)
   if (rules === undefined || handler === undefined) throw refused('Not Found', 404, 'not_found_error')
   for (const name of hit.query.keys())
     if (name !== 'beta') throw refused(`${name}: Extra inputs are not permitted`)
-  const body = bodyOf({ scene, head, hit, house }, rules)
+  const body = withThread(bodyOf({ scene, head, hit, house }, rules), head, scene)
   const model = String(body.model)
   if (!scene.models.includes('*') && !scene.models.includes(model))
     throw refused(`model: ${model}`, 404, 'not_found_error')
@@ -173,7 +174,11 @@ const ERRORS: Readonly<Record<number, readonly [type: string, message: string]>>
 /** An error as this API writes errors. */
 export const messagesErrorBody = (error: JsonObject): JsonObject => ({
   type: 'error',
-  error: { type: error.type ?? 'api_error', message: error.message ?? '' },
+  error: {
+    type: error.type ?? 'api_error',
+    message: error.message ?? '',
+    ...(error.details === undefined ? {} : { details: error.details }),
+  },
   request_id: 'req_stage',
 })
 
