@@ -1,3 +1,4 @@
+import { GENERAL_ONLY } from './general-only.ts'
 import { differs, each, fixed, honoured, type KeyRow, later, refused } from './row.ts'
 
 const NO_DATABASE = 'There is no external database yet; nothing is stored in it.'
@@ -179,4 +180,5 @@ export const GENERAL_SETTINGS: readonly KeyRow[] = [
     enable_oauth2_proxy_auth: false,
     oauth2_config_mappings: undefined,
   }),
+  ...GENERAL_ONLY,
 ]

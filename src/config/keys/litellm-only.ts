@@ -1,12 +1,11 @@
-import { differs, each, type KeyRow, later } from './row.ts'
+import { differs, each, type KeyRow, later, listed } from './row.ts'
 
 /**
  * litellm_params that LiteLLM reads itself and sends to nobody (its `all_litellm_params`), and that have no effect here.
  * A key that is in no row is a parameter of the provider's and goes along with every call, so these must be known.
  */
 
-const none = (text: string, keys: string): KeyRow[] =>
-  each(later, text, Object.fromEntries(keys.split(/\s+/).map(key => [key, undefined])))
+const none = (text: string, keys: string): KeyRow[] => listed(later, text, keys)
 
 export const LITELLM_ONLY: readonly KeyRow[] = [
   ...none(
@@ -24,6 +23,7 @@ export const LITELLM_ONLY: readonly KeyRow[] = [
     'Write it into litellm_settings, where it holds for every deployment.',
     false,
   ),
+  later('responses_api_version', 'api_version holds for responses, too.'),
   later('no-log', 'The log has a line for every call; it never holds a prompt.', false),
   differs('base_model', 'Has an effect in model_info only: write it there.'),
   ...each(differs, 'Has no effect in a deployment: write it into router_settings.', {
@@ -60,10 +60,21 @@ export const LITELLM_ONLY: readonly KeyRow[] = [
     'auto_router_* adaptive_router_* complexity_router_* quality_router_*',
   ),
   ...none('Vector stores are the provider’s own.', 'vector_store_id milvus_* valkey_*'),
+  ...none('Limits a day are not counted yet; use rpm and tpm.', 'rpd tpd daily_reset_time'),
+  ...none(
+    'Signing in at OpenAI or Anthropic with an identity token is not there yet; set api_key.',
+    `openai_identity_provider_id openai_identity_token_file openai_service_account_id anthropic_federation_*
+     anthropic_identity_* anthropic_issuer_* anthropic_keycloak_* anthropic_organization_id
+     anthropic_service_account_id anthropic_disable_workload_identity_federation token_exchange_*`,
+  ),
   ...none(
     'Has no effect.',
     `timeout_by_service_tier stream_timeout_by_service_tier force_timeout stream_chunk_size stream_response
      enable_json_schema_validation use_xai_oauth max_file_size_mb mock_timeout data_residency bedrock_tags
-     aws_session_tags provider_specific_header provider_affinity_header`,
+     aws_session_tags provider_specific_header provider_affinity_header litellm_trace_id model_info
+     cost_per_second fedramp_uplift_multiplier bucket_name vector_bucket_name index_name embedding_model
+     output_vector_size chatgpt_auth_file kubernetes_pod_discovery switchyard_router_config
+     thought_signature_in_tool_call_id fireworks_forward_user_id allow_legacy_cloud_file_ids
+     aws_bedrock_control_plane_endpoint aws_bedrock_project_id`,
   ),
 ]

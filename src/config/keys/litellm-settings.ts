@@ -1,3 +1,4 @@
+import { LIBRARY_ONLY } from './library-only.ts'
 import { differs, each, fixed, honoured, type KeyRow, later, ofProvider, refused } from './row.ts'
 
 export const LITELLM_SETTINGS: readonly KeyRow[] = [
@@ -139,4 +140,5 @@ export const LITELLM_SETTINGS: readonly KeyRow[] = [
       pre_call_rules: undefined,
     },
   ),
+  ...LIBRARY_ONLY,
 ]

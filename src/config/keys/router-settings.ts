@@ -185,4 +185,12 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
   later('search_tools', 'The search route is not served.'),
   later('guardrail_list', 'No guardrail runs: requests and answers are NOT checked.'),
   later('fallback_access_groups', 'Every fallback target is checked against the key.'),
+  differs(
+    'fallback_on_unsupported_params',
+    'Who cannot carry a call is passed over, and the next one is asked.',
+    true,
+  ),
+  differs('max_retries', 'Without effect, as in LiteLLM’s router: only num_retries counts.', 0),
+  later('model_list', 'Write it at the top of the file.'),
+  later('weights', 'Write litellm_params.weight into each deployment.'),
 ]

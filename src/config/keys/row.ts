@@ -41,6 +41,17 @@ export const each = (
   keys: Readonly<Record<string, Json | undefined>>,
 ): KeyRow[] => Object.entries(keys).map(([key, initial]) => make(key, text, initial))
 
+/** One sentence for names with white space between them. */
+export const listed = (
+  make: (key: string, text: string, initial?: Json) => KeyRow,
+  text: string,
+  keys: string,
+): KeyRow[] =>
+  keys
+    .trim()
+    .split(/\s+/)
+    .map(key => make(key, text))
+
 /** litellm_params that providers read. */
 export const ofProvider = (text: string, keys: readonly string[]): KeyRow[] =>
   keys.map(key => ({ ...honoured(key, text), provider: true }))

@@ -23,4 +23,12 @@ export const TOP_LEVEL: readonly KeyRow[] = [
   later('prompts', 'Prompt management does not exist yet.'),
   later('policies', 'Guardrail policies are NOT applied.'),
   later('agent_list', 'The agent gateway does not exist yet.'),
+  later('agents', 'The agent gateway does not exist yet.'),
+  later(
+    'default_vertex_config',
+    'Write vertex_project, vertex_location and vertex_credentials into the deployment.',
+  ),
+  later('policy_attachments', 'Guardrail policies are NOT applied.'),
+  later('mcp_tools', 'The MCP gateway does not exist yet.'),
+  later('sandbox_tools', 'The MCP gateway does not exist yet.'),
 ]
