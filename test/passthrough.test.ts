@@ -132,3 +132,33 @@ test('a path that is passed through keeps its encoding, and never climbs out of 
   assert.equal(await ask('/openai/v1/..%2Fx'), 400)
   assert.equal(house.stages.main.requests.length, 1)
 })
+
+test('the client of Azure names no version in its paths: its models and files are those of the openai deployment', async t => {
+  const house = await play(t, {
+    stages: { main: {} },
+    config: stages => ({ model_list: [deployment('main', stages.main, 'gpt-4.1')] }),
+  })
+  const headers = [['api-key', MASTER_KEY]] as const
+  for (const path of ['/openai/models?api-version=2024-10-21', '/openai/v1/models'])
+    assert.equal((await house.ask(path, undefined, { headers })).status, 200, path)
+  assert.deepEqual(
+    house.stages.main.requests.map(({ target }) => target),
+    ['/v1/models', '/v1/models'],
+  )
+  const form = ['--b', 'Content-Disposition: form-data; name="purpose"', '', 'assistants']
+  const file = [
+    '--b',
+    'Content-Disposition: form-data; name="file"; filename="k.txt"',
+    '',
+    'hello',
+    '--b--',
+    '',
+  ]
+  const made = await house.ask('/openai/files?api-version=2024-10-21', undefined, {
+    method: 'POST',
+    headers: [...headers, ['content-type', 'multipart/form-data; boundary=b']],
+    body: [...form, ...file].join('\r\n'),
+  })
+  assert.equal(made.status, 200, made.text)
+  assert.equal(house.stages.main.requests.at(-1)?.target, '/v1/files')
+})

@@ -13,7 +13,12 @@ export type Report = {
 
 export const makeReport = (): Report => {
   const notices: Notice[] = []
+  const said = new Set<string>()
   const say: Report['say'] = (level, key, place, text) => {
+    // One entry of the file may stand for several deployments, each of which finds the same.
+    const whole = JSON.stringify([level, key, place ?? null, text])
+    if (said.has(whole)) return
+    said.add(whole)
     notices.push(Object.freeze({ level, key, place, text }))
   }
   const at =

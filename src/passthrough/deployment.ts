@@ -1,9 +1,10 @@
 import type { Config, Deployment, PassThroughEndpoint } from '../config/config.ts'
 import { NO_PHASES } from '../config/sections/phases.ts'
-import { joinQuery, parseBase, writtenSegment } from '../providers/address.ts'
+import { type Base, joinQuery, parseBase, writtenSegment } from '../providers/address.ts'
 import type { NativePrefix } from '../providers/native.ts'
 import { type Ask, type Connection, type Draft, type Provider, Unsupported } from '../providers/provider.ts'
 import { draftHeaders, encodeBody } from '../providers/same-dialect.ts'
+import { withoutKeys } from '../read/query.ts'
 
 /** The rest of the path as the client wrote it: every segment on its own, so that none climbs out of the target. */
 const restOf = (ask: Ask): string => {
@@ -28,12 +29,27 @@ const drafted = (ask: Ask, target: { origin: string; path: string; query: string
   }
 }
 
+const API_VERSION: ReadonlySet<string> = new Set(['api-version'])
+
+/** A path without the version that the base ends in, as Azure's client writes it. */
+const isBare = ({ brings }: NativePrefix, { params }: Ask): boolean =>
+  brings?.test(params['*'] ?? '') === false
+
+/** That client says a version of Azure's API in the query, which is nothing to anybody else. */
+const asOfAzure = (ask: Ask): Ask => ({ ...ask, query: withoutKeys(ask.query, API_VERSION) })
+
 /** A deployment's address and credential, with the provider's own paths in place of the dialect's. */
 const verbatim = (deployment: Deployment, native: NativePrefix): Deployment => {
-  const base = parseBase(deployment.connection.baseUrl.replace(/\/+$/, '').replace(native.strip, '') || '/')
+  const whole = deployment.connection.baseUrl.replace(/\/+$/, '')
+  const targetOf = (url: string): Base => {
+    const base = parseBase(url || '/')
+    return { ...base, path: base.path === '/' ? '' : base.path }
+  }
+  const own = targetOf(whole)
+  const bare = targetOf(whole.replace(native.strip, ''))
   const connection: Connection = {
     ...deployment.connection,
-    draft: ask => drafted(ask, { ...base, path: base.path === '/' ? '' : base.path }),
+    draft: ask => (isBare(native, ask) ? drafted(asOfAzure(ask), own) : drafted(ask, bare)),
     reading: () => ({}),
   }
   return { ...deployment, connection }

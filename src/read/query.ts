@@ -12,17 +12,20 @@ const EMPTY: Query = { forward: '', get: () => undefined }
 /** A pass-through call speaks to the provider: only a key stays here. */
 const OURS_IN_PASSING: ReadonlySet<string> = new Set(['key'])
 
-export const readQuery = (raw: string, verbatim = false): Query => {
-  if (raw === '') return EMPTY
-  const parsed = new URLSearchParams(raw)
-  const ours = verbatim ? OURS_IN_PASSING : OURS
-  const forward = raw
+/** A raw query without these keys, the others byte for byte. */
+export const withoutKeys = (raw: string, keys: ReadonlySet<string>): string =>
+  raw
     .split('&')
     .filter(pair => {
       const name = pair.split('=', 1)[0] ?? ''
-      return name !== '' && !ours.has(decodeSafely(name))
+      return name !== '' && !keys.has(decodeSafely(name))
     })
     .join('&')
+
+export const readQuery = (raw: string, verbatim = false): Query => {
+  if (raw === '') return EMPTY
+  const parsed = new URLSearchParams(raw)
+  const forward = withoutKeys(raw, verbatim ? OURS_IN_PASSING : OURS)
   return { forward, get: name => parsed.get(name) ?? undefined }
 }
 

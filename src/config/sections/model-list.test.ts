@@ -53,7 +53,10 @@ test('a provider that cannot be found is an error that says how to write it', as
     ['model: opnai/gpt', /LLM Provider NOT provided for model opnai\/gpt\. Did you mean openai\?/],
     ['model: snowflake/x', /provider snowflake is not supported yet\. Supported: anthropic, openai\./],
     ['model: x, custom_llm_provider: opena', /there is no provider opena\. Did you mean openai\?/],
-    ['model: "*"', /LLM Provider NOT provided: model '\*' would choose it per request/],
+    [
+      'model: "*"',
+      /LLM Provider NOT provided: model '\*' would choose it per request\. Write model_name: "\*"/,
+    ],
     ['model: openai/', /the model's name is missing after 'openai\/'/],
     ['model: constructor/x', /LLM Provider NOT provided/],
   ]

@@ -1,6 +1,7 @@
 import type { Deployment } from '../config.ts'
 import { join, type Report } from '../report.ts'
 import { child, isUnset, type MapNode, text } from '../tree.ts'
+import { isCatchAll, spread } from './catch-all.ts'
 import { type Invalid, makeDeployment, type Workshop } from './deployment.ts'
 
 export type Deployments = {
@@ -19,7 +20,7 @@ export const readModelList = (root: MapNode, ignoreInvalid: boolean, workshop: W
   const byId = new Map<string, Deployment>()
   const invalid: Invalid[] = []
   const written = new Set<string>()
-  for (const [index, node] of listed(root, report)) {
+  for (const [index, node] of spreadOut(listed(root, report), workshop)) {
     const name = text(child(node, 'model_name'))?.trim()
     if (name !== undefined) written.add(name)
     const result = makeDeployment(node, index, workshop)
@@ -34,7 +35,18 @@ export const readModelList = (root: MapNode, ignoreInvalid: boolean, workshop: W
   return { all, byName, byId, written }
 }
 
-const listed = (root: MapNode, report: Report): (readonly [index: number, node: MapNode])[] => {
+type Listed = readonly [index: number, node: MapNode]
+
+/** A catch-all is several entries. What stands in the file by its own name comes first. */
+const spreadOut = (nodes: readonly Listed[], workshop: Workshop): readonly Listed[] => {
+  if (!nodes.some(([, node]) => isCatchAll(node))) return nodes
+  const written = new Set(nodes.map(([, node]) => text(child(node, 'model_name'))?.trim() ?? ''))
+  return nodes.flatMap(([index, node]): readonly Listed[] =>
+    isCatchAll(node) ? spread(node, index, { written, workshop }).map(one => [index, one]) : [[index, node]],
+  )
+}
+
+const listed = (root: MapNode, report: Report): Listed[] => {
   const written = root.entries.get('model_list')
   const items = written?.value.kind === 'list' ? written.value.items : []
   if (written !== undefined && !isUnset(written.value) && written.value.kind !== 'list') {
@@ -43,7 +55,7 @@ const listed = (root: MapNode, report: Report): (readonly [index: number, node: 
   }
   if (items.length === 0)
     report.warning('model_list', written?.place ?? root.place, 'no models: every model call will be refused')
-  const nodes: (readonly [number, MapNode])[] = []
+  const nodes: Listed[] = []
   for (const [index, item] of items.entries()) {
     if (item.kind === 'map') nodes.push([index, item])
     else

@@ -54,7 +54,7 @@ const find = (name: string, upstreamModel: string, providers: Providers): Resolv
 
 const notProvided = (model: string, prefix: string | undefined, providers: Providers): string => {
   if (model === '*')
-    return "LLM Provider NOT provided: model '*' would choose it per request. Write one entry per provider, like model_name: openai/* with model: openai/*"
+    return 'LLM Provider NOT provided: model \'*\' would choose it per request. Write model_name: "*" with it, for every provider whose key is in the environment, or one entry per provider, like model_name: openai/* with model: openai/*'
   const hint = prefix === undefined ? '' : didYouMean(prefix, [...Object.keys(providers), ...KNOWN_PROVIDERS])
   return `LLM Provider NOT provided for model ${model}.${hint} Write the provider before the name, like openai/${model} for an OpenAI-compatible server, or set custom_llm_provider. Supported: ${supported(providers)}`
 }
