@@ -198,7 +198,7 @@ const opening: readonly (readonly [FailureClass, RegExp])[] = [
   ],
   [
     'unsupported',
-    /^(?:requests with max_tokens > \d{1,9} must have stream=true|the [a-z]{1,40} operation does not work with the specified model|this model is only supported in|this is not a chat model|invalid url|unknown request url)/,
+    /^(?:requests with max_tokens > \d{1,9} must have stream=true|the [a-z]{1,40} operation does not work with the specified model|this model is only supported in|this is (?:not )?a chat model|invalid url|unknown request url)/,
   ],
 ]
 

@@ -283,6 +283,8 @@ export type Door = {
   readonly read: (body: JsonObject, losses: Losses) => NeutralRequest
   readonly answer: (answer: NeutralAnswer, asked: Asked) => JsonObject
   readonly writer: (asked: Asked) => StreamWriter
+  /** False: where a text stops in the middle has no place in a conversation, so nobody else goes on from there. */
+  readonly goesOn?: false
 }
 
 /** A dialect as providers speak it. */

@@ -75,7 +75,7 @@ describe('the address', () => {
 
 describe('the draft', () => {
   test('what no conversation is made of is not served', () => {
-    for (const route of ['embeddings', 'completions', 'files.list', 'images.generations']) {
+    for (const route of ['embeddings', 'files.list', 'images.generations']) {
       assert.throws(() => at().draft(askFor(route)), Unsupported)
     }
   })

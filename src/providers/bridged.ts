@@ -97,7 +97,7 @@ const refuseSilence = ({ turns }: NeutralRequest, dialect: Dialect, ask: Ask): v
 
 type Ways = {
   /** Without a dialect it is only counted: of nothing, too. */
-  readonly door: Pick<Door, 'read'> & Partial<Pick<Door, 'dialect'>>
+  readonly door: Pick<Door, 'read'> & Partial<Pick<Door, 'dialect' | 'goesOn'>>
   readonly upstream: Upstream
   readonly target: Target
   readonly provider: string
@@ -113,6 +113,8 @@ export const carried = (
 ): { readonly request: JsonObject; readonly warnings: readonly Warning[] } => {
   refuseGeo(ask, provider)
   withoutThread(ask, provider)
+  if (door.goesOn === false && ask.edits.some(({ why }) => why === 'continuation'))
+    throw new Unsupported(`${provider} cannot go on in the middle of a text`)
   const losses = collectLosses()
   const read = readAs(door, ask, requestOf(ask, provider), losses)
   if (door.dialect !== undefined) refuseSilence(read, door.dialect, ask)

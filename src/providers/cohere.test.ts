@@ -63,7 +63,7 @@ test('either prefix of LiteLLM is this API', () => {
 })
 
 test('what it does not serve is said', () => {
-  for (const route of ['moderations', 'images.generations', 'responses.get', 'completions'])
+  for (const route of ['moderations', 'images.generations', 'responses.get'])
     assert.throws(
       () => at().draft(ask(route, { input: 'a', prompt: 'a' }, { params: { id: 'r' } })),
       Unsupported,

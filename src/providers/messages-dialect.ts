@@ -19,6 +19,7 @@ const OWN: ReadonlySet<string> = new Set(['messages', 'message_tokens'])
 /** Routes whose requests can be translated. */
 const BRIDGED: ReadonlySet<string> = new Set([
   'chat.completions',
+  'completions',
   'responses.create',
   'gemini.generate',
   'gemini.stream',

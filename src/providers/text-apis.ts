@@ -107,7 +107,8 @@ const crossingOf = (ask: Ask, apis: TextApis, provider: string): Upstream | unde
     refuseKept(ask, provider)
     return chatUpstream
   }
-  if (DOORS[route.shape] === undefined) return undefined
+  // Text completions are this dialect's own: whoever serves them not says so, and the next one is asked.
+  if (DOORS[route.shape] === undefined || route.shape === 'completions') return undefined
   return toResponses(ask, apis) ? responsesUpstream : chatUpstream
 }
 
