@@ -56,6 +56,7 @@ export type CanaryCast = {
 const BEDROCK_MODEL = 'anthropic.claude-3-5-sonnet-20240620-v1:0'
 /** Endpoints whose requests can be said in any dialect. */
 const CONVERSATIONS = [
+  'completions',
   'chat.completions',
   'responses.create',
   'messages.create',
@@ -67,6 +68,8 @@ const CONVERSATIONS = [
 export const serves = (kind: Kind, route: Route): boolean => {
   if (kind === 'bedrock') return CONVERSATIONS.includes(route.name) || route.name.startsWith('messages.')
   if (kind === 'anthropic') return CONVERSATIONS.includes(route.name) || route.name.startsWith('messages.')
+  // Its models have no text completions of their own, and are of OpenAI's dialect otherwise.
+  if (kind === 'foundry' && route.name === 'completions') return false
   if (kind === 'cohere' || kind === 'foundry')
     return CONVERSATIONS.includes(route.name) || /^(?:embeddings|rerank)/.test(route.name)
   if (kind === 'gemini') return CONVERSATIONS.includes(route.name) || route.name.startsWith('gemini.')
