@@ -12,12 +12,14 @@ import { VERSION } from '../version.ts'
 import type { Json } from '../wire/json.ts'
 import { googleCard, googleList } from './google-models.ts'
 import { health } from './health.ts'
+import { modelGroups } from './model-groups.ts'
 import { asksForGoogle, asksForMessages, modelCard, modelInfo, modelList } from './models.ts'
+import { countTokens } from './token-counter.ts'
 
 /** A route the gateway answers itself. Every one denies by default; `open` is the short list of exceptions. */
 export type LocalRoute = {
   readonly name: string
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'POST'
   readonly paths: readonly string[]
   /** No key needed: liveness and readiness, which say nothing about what is behind. */
   readonly open: boolean
@@ -35,6 +37,7 @@ export type LocalAnswer = {
 }
 
 export type Visit = {
+  readonly request: IncomingMessage
   readonly house: House
   readonly traffic: Traffic
   readonly config: Config
@@ -102,6 +105,14 @@ export const LOCAL_ROUTES: readonly LocalRoute[] = [
     open: false,
     answer: modelInfo,
   },
+  { name: 'model_group.info', method: 'GET', paths: ['/model_group/info'], open: false, answer: modelGroups },
+  {
+    name: 'token_counter',
+    method: 'POST',
+    paths: ['/utils/token_counter'],
+    open: false,
+    answer: countTokens,
+  },
   { name: 'health', method: 'GET', paths: ['/health'], open: false, answer: health },
   {
     name: 'health.liveliness',
@@ -151,7 +162,16 @@ export const answerLocally = async (route: LocalRoute, from: LocalRequest): Prom
     const caller = route.open ? undefined : authenticate(request, config, queryKey)
     const query = Object.fromEntries(new URLSearchParams(from.query))
     const { headers } = request
-    return await route.answer({ house, traffic, config, caller, params: from.params, query, headers })
+    return await route.answer({
+      request,
+      house,
+      traffic,
+      config,
+      caller,
+      params: from.params,
+      query,
+      headers,
+    })
   } catch (error) {
     if (error instanceof Refusal) return refusal(error, from, route)
     house.event('error', 'A local route failed.', { route: route.name, error })
