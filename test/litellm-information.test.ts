@@ -67,7 +67,10 @@ test('model_group/info: one group, a name that a wildcard serves, and none', asy
     [15],
   )
   assert.deepEqual(
-    (await groups('?model_group=openai/gpt-4.1')).map(({ model_group, providers }) => [model_group, providers]),
+    (await groups('?model_group=openai/gpt-4.1')).map(({ model_group, providers }) => [
+      model_group,
+      providers,
+    ]),
     [['openai/gpt-4.1', ['openai']]],
   )
   assert.deepEqual(await groups('?model_group=nobody'), [])
@@ -116,8 +119,5 @@ test('utils/token_counter: what cannot be counted is refused by its name', async
     assert.equal((reply.json().error as JsonObject).param, param, reply.text)
   }
   assert.equal((await house.ask('/utils/token_counter')).status, 405)
-  assert.equal(
-    (await house.ask('/utils/token_counter', {}, { method: 'POST', headers: [] })).status,
-    401,
-  )
+  assert.equal((await house.ask('/utils/token_counter', {}, { method: 'POST', headers: [] })).status, 401)
 })

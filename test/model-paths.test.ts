@@ -52,3 +52,28 @@ test('a path without a model, and a wrong method, are what they were', async t =
   assert.equal(wrong.headers.allow, 'POST')
   assert.equal(on.stages.lead.requests.length, 0)
 })
+
+test('a model in the query is one where a path may name it, and wins over the body', async t => {
+  const on = await play(t, {
+    stages: { lead: {} },
+    config: ({ lead }) => ({
+      model_list: [deployment('star', lead, 'gpt-4.1'), deployment('other', lead, 'gpt-4.1-mini')],
+    }),
+  })
+  const { lead } = on.stages
+  for (const body of [{ messages }, { messages, model: 'other' }]) {
+    const answer = await on.ask('/v1/chat/completions?model=star&api-version=1', body)
+    assert.equal(answer.status, 200, answer.text)
+    assert.equal(answer.json().model, 'star')
+    assert.equal(lead.requests.at(-1)?.target, '/v1/chat/completions')
+    assert.equal(JSON.parse(String(lead.requests.at(-1)?.body)).model, 'gpt-4.1')
+  }
+  const wrong = await on.ask('/v1/chat/completions?model=http%3A%2F%2F127.0.0.1', {
+    messages,
+    model: 'other',
+  })
+  assert.equal(wrong.status, 400)
+  const elsewhere = await on.ask('/v1/responses?model=star', { input: 'x', model: 'other' })
+  assert.equal(elsewhere.json().model, 'other')
+  assert.equal(lead.requests.length, 3)
+})

@@ -38,7 +38,11 @@ const look = (bytes: Uint8Array, received: Received): Looked => {
   return { body, keys, peek: peekAt(body) }
 }
 
-/** The group asked for: path, then the operator's completion_model, then the body. Names, never URLs. */
+/** As with LiteLLM: where a path may name the model, the query may, too. */
+const namedInQuery = (route: Route, query: (name: string) => string | undefined): string | undefined =>
+  route.paths.some(path => path.includes('/:model/')) ? query('model') : undefined
+
+/** The group asked for: path, then the operator's completion_model, then the query, then the body. Names, never URLs. */
 const modelOf = (received: Received, looked: Looked, query: (name: string) => string | undefined): string => {
   const { route, config } = received
   const fromPath = received.params.model
@@ -50,6 +54,8 @@ const modelOf = (received: Received, looked: Looked, query: (name: string) => st
     const named = query('model') ?? written ?? firstOf(looked.peek('target_model_names'))
     return typeof named === 'string' ? checkedModel(named) : ''
   }
+  const named = namedInQuery(route, query)
+  if (named !== undefined) return checkedModel(named)
   if ((written === undefined || written === null) && route.modelOptional === true) return ''
   return checkedModel(written)
 }
