@@ -279,6 +279,8 @@ export const ROUTES: readonly Route[] = [
   google('generate', 'generateContent'),
   google('stream', 'streamGenerateContent', { streams: true, byPath: true }),
   google('count_tokens', 'countTokens', { shape: 'gemini_tokens' }),
+  google('embed', 'embedContent', { shape: 'gemini_vectors', ...vectors, modes: ['embedding'] }),
+  google('batch_embed', 'batchEmbedContents', { shape: 'gemini_vectors', ...vectors, modes: ['embedding'] }),
   resource({
     name: 'responses.get',
     method: 'GET',

@@ -170,6 +170,8 @@ const embedding = ({ model }: CannedAsk): Json => ({
   usage: { prompt_tokens: 10, total_tokens: 10 },
 })
 
+const VECTOR: Json = { values: [0, 0, 0] }
+
 const image = ({ text, created }: CannedAsk): Json => ({ created, data: [{ url: text }] })
 
 const compaction = (ask: CannedAsk): Json => ({
@@ -240,6 +242,9 @@ export const cannedAnswer = (ask: CannedAsk): Canned | undefined => {
       return json(ranking(ask))
     case 'gemini':
       return ask.stream ? events(encodeEvent({ data: JSON.stringify(generated(ask)) })) : json(generated(ask))
+    // Of one text or of a list: its clients read the one that they know.
+    case 'gemini_vectors':
+      return json({ embedding: VECTOR, embeddings: [VECTOR] })
     case 'gemini_tokens':
       return json({ totalTokens: 10 })
     default:

@@ -2,6 +2,7 @@ import type { ShapeName } from '../routes.ts'
 import { messages, messageTokens } from './anthropic-messages-shape.ts'
 import { trigger } from './compaction-shape.ts'
 import { gemini, geminiTokens } from './gemini-shape.ts'
+import { geminiVectors } from './gemini-vectors.ts'
 import { speech, transcription } from './openai-audio.ts'
 import { chat } from './openai-chat.ts'
 import { completions } from './openai-completions.ts'
@@ -28,6 +29,7 @@ export const SHAPES: Readonly<Record<ShapeName, Shape>> = {
   trigger,
   gemini,
   gemini_tokens: geminiTokens,
+  gemini_vectors: geminiVectors,
   resource,
   raw,
 }

@@ -16,5 +16,6 @@ export type ShapeName =
   | 'trigger'
   | 'gemini'
   | 'gemini_tokens'
+  | 'gemini_vectors'
   | 'resource'
   | 'raw'

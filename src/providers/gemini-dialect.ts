@@ -12,11 +12,13 @@ import { encodeBody, hasKey } from './same-dialect.ts'
 /** What the providers of generateContent have in common: the client's own bytes where it speaks that dialect. */
 
 export const isNative = (ask: Ask): boolean =>
-  ask.route.shape === 'gemini' || ask.route.shape === 'gemini_tokens'
+  ask.route.shape === 'gemini' || ask.route.shape === 'gemini_tokens' || ask.route.shape === 'gemini_vectors'
 
 /** The method of the API that serves this call. */
 export const verbOf = (ask: Ask): string => {
   if (ask.route.shape === 'gemini_tokens') return 'countTokens'
+  if (ask.route.shape === 'gemini_vectors')
+    return ask.route.name === 'gemini.batch_embed' ? 'batchEmbedContents' : 'embedContent'
   return ask.stream ? 'streamGenerateContent' : 'generateContent'
 }
 
@@ -69,6 +71,10 @@ const idless = (ask: Ask): readonly Edit[] =>
     why: 'call-history',
   }))
 
+/** As a body names it: the collection is a part of it. */
+export const fullName = ({ model }: Ask): string =>
+  /^(?:models|tunedModels)\//.test(model) ? model : `models/${model}`
+
 /** The body for this call. Throws Unsupported for what cannot be carried. */
 export const geminiBody = (
   ask: Ask,
@@ -83,6 +89,9 @@ export const geminiBody = (
   const more: Edit[] = [...placeholders(ask), ...(withoutIds ? idless(ask) : [])]
   // The model is in the path; what a client writes beside it is the group's name.
   if (hasKey(ask, 'model')) more.push({ op: 'drop', path: ['model'], why: 'model' })
+  // Of a batch every text names it again.
+  if (hasKey(ask, 'requests'))
+    more.push({ op: 'set', path: ['requests', '*', 'model'], value: fullName(ask), why: 'model' })
   const { body, edits } = encodeBody(ask, '', more)
   return { body, edits, warnings: [] }
 }

@@ -3,7 +3,15 @@ import { batchEmbedding } from '../dialects/gemini-embeddings.ts'
 import { type Base, joinQuery, parseBase, printBase, segment } from './address.ts'
 import { findKey, firstOf } from './credential.ts'
 import { embeddingBody, embeddingReading, wantsEmbeddings } from './embedding.ts'
-import { geminiBody, geminiReading, queryOf, streamQuery, verbOf, withoutForeign } from './gemini-dialect.ts'
+import {
+  fullName,
+  geminiBody,
+  geminiReading,
+  queryOf,
+  streamQuery,
+  verbOf,
+  withoutForeign,
+} from './gemini-dialect.ts'
 import type { Ask, Connection, Draft, HeaderPair, Provider, ProviderParams } from './provider.ts'
 import { draftHeaders, unlessGiven } from './same-dialect.ts'
 
@@ -31,8 +39,7 @@ const versionOf = (params: ProviderParams): string | undefined => {
 }
 
 /** Every text of a batch names the model as the path does, unencoded. */
-const embeddingWire = ({ model }: Ask): EmbeddingWire =>
-  batchEmbedding(/^(?:models|tunedModels)\//.test(model) ? model : `models/${model}`)
+const embeddingWire = (ask: Ask): EmbeddingWire => batchEmbedding(fullName(ask))
 
 const spoken = (ask: Ask): Pick<Draft, 'body' | 'edits' | 'warnings'> & { readonly verb: string } => {
   if (!wantsEmbeddings(ask)) return { verb: verbOf(ask), ...geminiBody(ask, 'gemini') }

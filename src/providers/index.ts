@@ -5,6 +5,7 @@ import { bedrock } from './bedrock.ts'
 import { cohere, cohereChat } from './cohere.ts'
 import { ROWS } from './compatible-rows.ts'
 import { countingFor } from './counting.ts'
+import { embeddingFor } from './embedding-door.ts'
 import { gemini } from './gemini.ts'
 import { openai } from './openai.ts'
 import { openAiCompatible } from './openai-compatible.ts'
@@ -28,6 +29,6 @@ const all: readonly Provider[] = [
 export const providers: Readonly<Record<string, Provider>> = Object.freeze(
   Object.assign(
     Object.create(null),
-    Object.fromEntries(all.map(provider => [provider.name, countingFor(provider)])),
+    Object.fromEntries(all.map(provider => [provider.name, countingFor(embeddingFor(provider))])),
   ),
 )

@@ -355,6 +355,7 @@ describe('the registry', () => {
       for (const route of ROUTES) {
         const asked = {
           gemini: '{"contents":[{"parts":[{"text":"Hi"}]}]}',
+          gemini_vectors: '{"content":{"parts":[{"text":"Hi"}]}}',
           messages: '{"messages":[{"role":"user","content":"Hi"}]}',
         }[route.shape as string]
         const body = asked === undefined ? {} : { body: jsonBody(asked) }

@@ -17,6 +17,7 @@ const FORMS: readonly (readonly [path: RegExp, form: Form])[] = [
   [/\/messages(?:\?|$)|:(?:streamR|r)awPredict$/, 'messages'],
   [/:(?:streamG|g)enerateContent(?:\?|$)/, 'gemini'],
   [/:countTokens(?:\?|$)/, 'gemini_tokens'],
+  [/:(?:batchEmbedContents|embedContent)(?:\?|$)/, 'gemini_vectors'],
   [/\/converse(?:-stream)?$/, 'converse'],
   [/\/invoke$/, 'messages'],
   [/\/invoke-with-response-stream$/, 'invoke'],

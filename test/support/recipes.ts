@@ -125,6 +125,18 @@ const MODEL_ROUTES: Readonly<Record<string, Recipe>> = {
   'gemini.generate': google({ generationConfig: { temperature: 0.5 } }),
   'gemini.stream': { ...google({ generationConfig: { temperature: 0.5 } }), query: { alt: 'sse' } },
   'gemini.count_tokens': google(),
+  'gemini.embed': {
+    model: 'gemini-embedding-001',
+    speaks: 'gemini',
+    json: () => ({ content: { parts: [{ text: 'one' }] }, outputDimensionality: 256 }),
+  },
+  'gemini.batch_embed': {
+    model: 'gemini-embedding-001',
+    speaks: 'gemini',
+    json: () => ({
+      requests: [{ model: 'models/star', content: { parts: [{ text: 'one' }] } }],
+    }),
+  },
   'responses.create': {
     model: CHAT,
     json: () => ({ input: [message], instructions: 'Be brief.', metadata: { scene: 'one' } }),

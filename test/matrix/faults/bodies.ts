@@ -132,6 +132,7 @@ const HOLLOW: Readonly<Partial<Record<Form, JsonObject>>> = {
   response_tokens: { object: 'response.input_tokens' },
   gemini: { candidates: [], usageMetadata: { promptTokenCount: 1 }, modelVersion: 'm' },
   gemini_tokens: {},
+  gemini_vectors: {},
   compaction: { id: 'resp_1', object: 'response.compaction', created_at: 1, output: [] },
   cohere: {
     id: 'matrix_1',

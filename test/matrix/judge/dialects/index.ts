@@ -20,6 +20,9 @@ type Judge = {
   readonly stream?: (events: readonly Told[], row: Row, done: number) => Reading
 }
 
+const hasValues = (vector: Json | undefined): boolean =>
+  isObject(vector) && Array.isArray(vector.values) && vector.values.length > 0
+
 const JUDGES: Readonly<Record<string, Judge>> = {
   chat: { document: chatDocument, stream: (events, _row, done) => chatStream(events, done) },
   messages: { document: messagesDocument, stream: messagesStream },
@@ -33,6 +36,10 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   response_tokens: {
     document: ({ object, input_tokens: count }) =>
       object === 'response.input_tokens' && isCount(count) ? [] : ['no count'],
+  },
+  gemini_vectors: {
+    document: ({ embedding, embeddings }) =>
+      hasValues(embedding) || (Array.isArray(embeddings) && hasValues(embeddings[0])) ? [] : ['no vector'],
   },
   gemini_tokens: { document: ({ totalTokens: count }) => (isCount(count) ? [] : ['no count']) },
 }
