@@ -3,6 +3,7 @@ import { after, beforeEach, test } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
 import type { Fault } from '../src/stage/faults.ts'
 import { assertPlayed, clear, clientOf, ensemble, failing, messages } from './anthropic-client.fixture.ts'
+import { deployment, play } from './support/harness.ts'
 
 /** What the official client makes of every way in which a call can fail. */
 const house = await ensemble({ after }, { stream_recovery: 'off' })
@@ -141,4 +142,23 @@ test('a rate limit says for how long', async () => {
   lead.script([status(429, { headers: { 'retry-after': '7' } })])
   const error = await failing(ask())
   assert.equal(error.headers?.get('retry-after'), '7')
+})
+
+test('a file for Anthropic is not put with whoever keeps OpenAI’s: the client hears that it is not served', async t => {
+  const house = await play(t, {
+    stages: { openai: {} },
+    config: ({ openai }) => ({ model_list: [deployment('gpt', openai, 'gpt-4.1')] }),
+  })
+  const client = clientOf(house)
+  for (const [call, told] of [
+    [() => client.beta.files.upload({ file: new File(['x'], 'a.txt') }), /POST \/v1\/files/],
+    [() => client.beta.files.list(), /GET \/v1\/files/],
+    [() => client.messages.batches.list(), /GET \/v1\/messages\/batches/],
+  ] as const) {
+    const error = await failing(Promise.resolve(call()))
+    assert.equal(error.status, 404)
+    assert.match(error.message, told)
+    assert.match(error.message, /"type":"not_found_error"/)
+  }
+  assert.equal(house.stages.openai.requests.length, 0)
 })

@@ -92,7 +92,9 @@ test('one text by itself', async () => {
 test('everybody else is asked in his own form, and answers in this one', async () => {
   const vertex = await batch('vertex', { outputDimensionality: 8, taskType: 'RETRIEVAL_QUERY' })
   assert.deepEqual(sizes(vertex.text), [8, 8])
-  assert.deepEqual((cloud.requests[0]?.json as JsonObject).parameters, { outputDimensionality: 8 })
+  const [hit] = cloud.requests
+  const { parameters } = (hit?.json ?? {}) as JsonObject
+  assert.deepEqual(parameters, { outputDimensionality: 8 })
   const openai = await batch('openai', { outputDimensionality: 8 })
   assert.deepEqual(sizes(openai.text), [8, 8])
   assert.deepEqual(chat.requests[0]?.json, {

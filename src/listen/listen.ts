@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import findMyWay from 'find-my-way'
 import { answerLocally, LOCAL_ROUTES, type LocalAnswer } from '../admin/local.ts'
+import { asksForMessages } from '../admin/models.ts'
 import type { Received } from '../call.ts'
 import type { Config } from '../config/config.ts'
 import { gateway } from '../gateway.ts'
@@ -92,7 +93,10 @@ const directory = (house: House, traffic: Traffic): Directory => {
     }
   }
   const admit = admission(house, traffic)
-  for (const route of ROUTES) add(route.method, route.paths, visitor => admit(route, visitor))
+  for (const route of ROUTES)
+    add(route.method, route.paths, visitor =>
+      isOfAnother(route, visitor.request) ? tellNowhere(visitor, house) : admit(route, visitor),
+    )
   for (const route of NATIVE_ROUTES) {
     const depth = (route.paths[0] ?? '').split('/').length - 1
     // The router decodes what it finds; a provider's own path goes on as it was written.
@@ -119,6 +123,15 @@ const directory = (house: House, traffic: Traffic): Directory => {
     return { handler, params: found.params as Record<string, string> }
   }
   return { find, methods: path => METHODS.filter(method => find(method, path) !== undefined) }
+}
+
+/** The Messages API has files under the same path, of another kind: they would be put with the wrong provider. */
+const isOfAnother = (route: Route, { headers }: IncomingMessage): boolean =>
+  route.model === 'owner' && asksForMessages(headers)
+
+const tellNowhere = (visitor: Visitor, house: House): void => {
+  const { request, path } = visitor
+  tell(visitor, nowhere(request, path, { allowed: [], callId: callIdOf(request) }), house)
 }
 
 /** Lets a call in, or tells it to go elsewhere: once the door is shut, and over max_in_flight_requests_per_worker. */
