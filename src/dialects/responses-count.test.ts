@@ -35,3 +35,8 @@ test('whatever a client calls a type, it is counted', () => {
   for (const type of ['[-9007199254740992]', '9007199254740993', '"constructor"', '"toString"', '{}'])
     assert.equal(count({ input: parseExact(`[{"type": ${type}, "text": "12345"}]`) }), 9, type)
 })
+
+test('a type that is no word of the dialect, or no word at all, is neither a medium nor a fault of ours', () => {
+  for (const type of ['constructor', { toString: 1 }, ['input_image'], null])
+    assert.equal(count({ input: [{ type, text: '12345' }] }), 5 + 4)
+})
