@@ -14,9 +14,11 @@ import { type Pulse, pulseFor } from './reply/pulse.ts'
 import { answerRefusal } from './reply/refusal.ts'
 import { type Finish, reply } from './reply/reply.ts'
 import type { Turn } from './shared/mirror.ts'
+import { IN_STEP } from './turn.ts'
 
 /**
  * The sentence: authenticate → receive → read → attempt ( plan, adapt, send, classify ) → reply → record.
+ * Calls go through the stages in step with those that came with them (turn.ts).
  * Throw to leave, return to decide: a refusal is thrown and answered once, below; an upstream failure is a value.
  * `record` hangs on the end of the reply, however it ends.
  */
@@ -40,6 +42,7 @@ export const gateway =
       if (isToRecall(call)) call = await recall(call, house)
       pulse = pulseFor(received, call, house)
       turn = beginTurn(call, house)
+      await IN_STEP
       settled = await attempt(call, house)
       finish = await reply({ received, call, settled, house, pulse, turn })
     } catch (error) {

@@ -6,6 +6,7 @@ import { waysOf } from '../plan/compaction.ts'
 import { type Following, generalList, makePlan, type Plan, type Stop } from '../plan/plan.ts'
 import type { Wish } from '../plan/wish.ts'
 import { decorate } from '../reply/error-text.ts'
+import { IN_STEP } from '../turn.ts'
 import { type Parcel, parcelOf } from './adapt.ts'
 import { Allowance } from './allowance.ts'
 import { classify } from './classify.ts'
@@ -60,6 +61,7 @@ const beginWalk = (call: Call, house: House): Walk => {
 /** Call → Settled: attempts, retries and fallbacks until one answers or the way ends. */
 export const attempt = async (call: Call, house: House): Promise<Settled> => {
   const begun = beginWalk(call, house)
+  await IN_STEP
   const first = await fromFirst(begun)
   if (first.outcome.kind === 'answered') return answeredAt(begun, first, first.outcome)
   const freed = await withoutOwner(begun, first.outcome)

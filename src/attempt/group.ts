@@ -6,6 +6,7 @@ import { domainOf, orderLevels, orderOf } from '../plan/select.ts'
 import type { Candidate } from '../plan/wish.ts'
 import type { Step } from '../record/trail.ts'
 import type { Lease } from '../shared/board.ts'
+import { IN_STEP } from '../turn.ts'
 import { hedged, hedgingFor } from './hedge.ts'
 import {
   approach,
@@ -176,6 +177,7 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
   play.trail.timeoutMs = generalLimit(call, deployment)
   const run: Run = { choice, lease: admitted, startedAt: house.clock.now(), waitedMs }
   try {
+    await IN_STEP
     const hedging = call.config.router.hedges === undefined ? undefined : hedgingFor(play, level, run)
     const outcome =
       hedging === undefined

@@ -16,6 +16,7 @@ import { gives } from '../providers/same-dialect.ts'
 import type { Lease } from '../shared/board.ts'
 import type { Signal } from '../signal.ts'
 import type { Warning } from '../wire/edit.ts'
+import { IN_STEP } from '../turn.ts'
 import { adapt, type Hop, type Parcel } from './adapt.ts'
 import type { Allowance } from './allowance.ts'
 import { amended } from './amend.ts'
@@ -116,6 +117,7 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     const own = mock ?? (draft.local === undefined ? undefined : localTransport(draft.local))
     const transport = own ?? house.transport
     const phases = phasesOf(job, far.limits, taken === held ? 0 : house.clock.now() - far.startedAt)
+    await IN_STEP
     const answer = plainAnswer(
       await transport.send(draft, headers, phases, job.signal ?? call.context.departed),
     )

@@ -3,6 +3,7 @@ import type { Dispatcher, Client as UndiciClient, Pool as UndiciPool } from 'und
 import type { Clock } from '../house.ts'
 import type { Draft, HeaderPair } from '../providers/provider.ts'
 import type { Signal } from '../signal.ts'
+import { atTurnsEnd } from '../turn.ts'
 import { byteLengthOf, gatherSegments, joinSegments } from '../wire/edit.ts'
 import {
   type Answer,
@@ -181,7 +182,8 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
     this.#cancelTimer()
     const { resolve } = this.#settleHead
     this.#settleHead = undefined
-    resolve(this)
+    // What breaks until then is told to whoever reads on.
+    atTurnsEnd(() => resolve(this))
   }
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     if (this.#closed) return

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
 import { Refusal } from '../failure.ts'
+import { atTurnsEnd } from '../turn.ts'
 import { MANY_PIECES, pack } from '../wire/pack.ts'
 import type { MemoryBudget } from './memory.ts'
 
@@ -115,7 +116,11 @@ const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array
       chunk.copy(whole, from)
       discard(chunk)
     })
-    request.on('end', () => (filled === length && whole !== undefined ? resolve(whole) : reject(gone())))
+    request.on('end', () => {
+      const bytes = whole
+      if (filled === length && bytes !== undefined) atTurnsEnd(() => resolve(bytes))
+      else reject(gone())
+    })
     request.on('error', error => reject(brokenBy(error)))
     request.on('close', () => {
       if (filled < length) reject(gone())
@@ -148,7 +153,7 @@ const readChunked = (request: IncomingMessage, maxBytes: number, held: Held): Pr
     request.on('end', () => {
       const whole = Buffer.concat(chunks)
       for (const chunk of chunks) discard(chunk)
-      resolve(whole)
+      atTurnsEnd(() => resolve(whole))
     })
     request.on('error', error => reject(brokenBy(error)))
     request.on('close', () => reject(gone()))

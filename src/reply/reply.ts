@@ -3,6 +3,7 @@ import type { Content } from '../attempt/outcome.ts'
 import type { Settled } from '../attempt/settled.ts'
 import { SHAPES } from '../dialects/index.ts'
 import type { Circumstance, ErrorBody } from '../dialects/shape.ts'
+import { IN_STEP } from '../turn.ts'
 import { asBuffer } from '../wire/bytes.ts'
 import { conclude } from './conclude.ts'
 import { copyItems, keepsCopies } from './copies.ts'
@@ -133,7 +134,8 @@ type Whole = {
   readonly finish: Finish
 }
 
-const writeWhole = ({ served, segments, length, finish }: Whole): Promise<Finish> | Finish => {
+const writeWhole = async ({ served, segments, length, finish }: Whole): Promise<Finish> => {
+  await IN_STEP
   const { response } = served.received
   if (length <= ONE_WRITE_BYTES) {
     // Node joins a head with a body that is text: as latin1 every byte stays itself.
