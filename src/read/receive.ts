@@ -156,7 +156,9 @@ const readChunked = (request: IncomingMessage, maxBytes: number, held: Held): Pr
       atTurnsEnd(() => resolve(whole))
     })
     request.on('error', error => reject(brokenBy(error)))
-    request.on('close', () => reject(gone()))
+    request.on('close', () => {
+      if (!request.readableEnded) reject(gone())
+    })
   })
 
 const DECODERS: Readonly<
