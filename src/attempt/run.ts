@@ -1,7 +1,7 @@
 import { lackingWay, toldWay } from '../plan/compaction.ts'
 import { rememberUsed } from '../plan/references.ts'
 import { rememberServed } from '../plan/select.ts'
-import type { Step } from '../record/trail.ts'
+import type { Step, Writable } from '../record/trail.ts'
 import type { Lease } from '../shared/board.ts'
 import { WAYS } from '../shared/lessons.ts'
 import type { Signal } from '../signal.ts'
@@ -91,7 +91,7 @@ export const stepOf = (
 ): Step => {
   const failure = outcome.kind === 'failed' ? outcome.failure : undefined
   const { deployment } = choice.candidate
-  return {
+  const step: Writable<Step> = {
     group: stop.group,
     deployment: deployment.id,
     model: deployment.litellmModel,
@@ -100,18 +100,21 @@ export const stepOf = (
     lost,
     outcome: failure === undefined ? 'answered' : failure.class,
     status: outcome.kind === 'answered' ? outcome.status : outcome.upstreamStatus,
-    ...(failure === undefined ? {} : { message: failure.message }),
-    ...(failure?.fault === undefined ? {} : { fault: failure.fault }),
     startedMs: startedAt - call.context.arrivedAt,
     ms: house.clock.now() - startedAt,
     waitedMs,
     next: failure === undefined ? 'end' : '',
-    ...(failure?.possiblyBilled === true ? { possiblyBilled: true as const } : {}),
-    ...(resumed === undefined ? {} : { resumed }),
-    ...(hedge === undefined ? {} : { hedge }),
-    ...(compaction === undefined ? {} : { compaction: toldWay(compaction, deployment.provider.name) }),
-    ...(repair === undefined ? {} : { repair }),
   }
+  if (failure !== undefined) {
+    step.message = failure.message
+    if (failure.fault !== undefined) step.fault = failure.fault
+    if (failure.possiblyBilled === true) step.possiblyBilled = true
+  }
+  if (resumed !== undefined) step.resumed = resumed
+  if (hedge !== undefined) step.hedge = hedge
+  if (compaction !== undefined) step.compaction = toldWay(compaction, deployment.provider.name)
+  if (repair !== undefined) step.repair = repair
+  return step
 }
 
 /** Why the next step followed, written on the step before it. */

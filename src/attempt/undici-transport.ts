@@ -70,7 +70,15 @@ const codeOf = (error: Error): string => {
   return inner instanceof Error ? codeOf(inner) : ''
 }
 
+const isFlat = (
+  headers: Record<string, string | string[] | undefined>,
+): headers is Record<string, string> => {
+  for (const name in headers) if (typeof headers[name] !== 'string') return false
+  return true
+}
+
 const flat = (headers: Record<string, string | string[] | undefined>): Record<string, string> => {
+  if (isFlat(headers)) return headers
   const plain: Record<string, string> = {}
   for (const name in headers) {
     const value = headers[name]

@@ -24,25 +24,25 @@ const keyOf = (value: string): string => {
 const isAuthorization = (name: string | undefined): boolean =>
   name?.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION
 
+const addKey = (keys: string[], value: string | readonly string[] | undefined): void => {
+  if (typeof value !== 'string' || value === '') return
+  const key = keyOf(value)
+  if (key !== '' && !keys.includes(key)) keys.push(key)
+}
+
 /** The keys the request presents, whatever the carrier: the first, and another that differs. */
 const presented = (
-  head: Head,
+  { headers, rawHeaders }: Head,
   keyHeaderName: string | undefined,
   queryKey: string | undefined,
 ): readonly string[] => {
-  const { headers, rawHeaders } = head
   const keys: string[] = []
-  const look = (value: string | readonly string[] | undefined): void => {
-    if (typeof value !== 'string' || value === '') return
-    const key = keyOf(value)
-    if (key !== '' && !keys.includes(key)) keys.push(key)
-  }
   // Of several Authorization headers Node keeps the first; a proxy in front may have judged by another one.
   for (let at = 0; at < rawHeaders.length; at += 2)
-    if (isAuthorization(rawHeaders[at])) look(rawHeaders[at + 1])
-  for (const name of CARRIERS) look(headers[name])
-  if (keyHeaderName !== undefined) look(headers[keyHeaderName])
-  look(queryKey)
+    if (isAuthorization(rawHeaders[at])) addKey(keys, rawHeaders[at + 1])
+  for (const name of CARRIERS) addKey(keys, headers[name])
+  if (keyHeaderName !== undefined) addKey(keys, headers[keyHeaderName])
+  addKey(keys, queryKey)
   return keys
 }
 

@@ -83,7 +83,8 @@ export const orderOf = ({ deployment }: Candidate): number => deployment.order ?
 
 /** The distinct orders, ascending. Deployments without an order are the last level, Infinity. */
 export const orderLevels = (candidates: readonly Candidate[]): readonly number[] => {
-  const [only] = candidates
-  if (only !== undefined && candidates.length === 1) return [orderOf(only)]
+  const [first] = candidates
+  if (first !== undefined && candidates.every(one => one.deployment.order === first.deployment.order))
+    return [orderOf(first)]
   return [...new Set(candidates.map(orderOf))].sort((one, other) => (one < other ? -1 : 1))
 }

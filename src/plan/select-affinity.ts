@@ -9,6 +9,8 @@ export type Tie = {
   readonly because: string
 }
 
+const NONE: readonly Tie[] = []
+
 /** How long a provider keeps a prompt prefix (LiteLLM prompt_caching). */
 const PROMPT_CACHE_TTL_MS = 300_000
 
@@ -18,7 +20,7 @@ const PROMPT_CACHE_TTL_MS = 300_000
  */
 export const tiesOf = (wish: Wish, config: Config): readonly Tie[] => {
   const { optionalPreCallChecks: checks, affinityTtlMs } = config.router
-  if (checks.size === 0) return []
+  if (checks.size === 0) return NONE
   const { group, keyHash, sessionId, cachePrefix } = wish
   const ties: Tie[] = []
   // The key is part of it: a session id is the client's word, and two tenants may choose the same one.

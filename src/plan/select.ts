@@ -51,6 +51,8 @@ export type How = Patience & {
   readonly mayRepeat?: ReadonlySet<string> | undefined
 }
 
+const NOBODY: readonly Candidate[] = []
+
 const idOf = ({ deployment }: Candidate): string => deployment.id
 
 /**
@@ -79,8 +81,9 @@ export const select = (wish: Wish, tried: ReadonlySet<string>, desk: Desk, how: 
         sift: candidates => sift(candidates, wish, filters),
       })
   if (isNothing(eligible)) return eligible
-  const fresh = eligible.filter(candidate => !tried.has(idOf(candidate)))
-  const repeat = eligible.filter(candidate => how.mayRepeat?.has(idOf(candidate)) === true)
+  const { mayRepeat } = how
+  const fresh = tried.size === 0 ? eligible : eligible.filter(candidate => !tried.has(idOf(candidate)))
+  const repeat = mayRepeat?.size ? eligible.filter(candidate => mayRepeat.has(idOf(candidate))) : NOBODY
   const pool = soonest(fresh, repeat, wish, desk)
   if (pool.length === 0) return exhausted(wish)
   const picked = settle(pool, wish, outlookOf(wish, filters, desk), desk)
@@ -99,12 +102,14 @@ const sharing = (candidates: readonly Candidate[], pin: Pin): readonly Candidate
     ({ deployment }) => deployment.id === pin.deploymentId || deployment.boundary === pin.boundary,
   )
 
+const anything = (): boolean => true
+
 const filterDesk = (wish: Wish, desk: Desk): FilterDesk => ({
   config: desk.config,
   board: desk.board,
   clock: desk.clock,
   prompt: promptOf(wish),
-  carries: desk.carries ?? (() => true),
+  carries: desk.carries ?? anything,
 })
 
 const outlookOf = (wish: Wish, { prompt }: FilterDesk, desk: Desk): Outlook => ({
@@ -153,13 +158,13 @@ const soonest = (
 }
 
 const settle = (pool: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined => {
-  const owner = pool.find(candidate => idOf(candidate) === wish.pin?.deploymentId)
+  const owner =
+    wish.pin === undefined ? undefined : pool.find(candidate => idOf(candidate) === wish.pin?.deploymentId)
   if (owner !== undefined) return { candidate: owner, because: `pinned by ${wish.pin?.because}` }
-  for (const order of orderLevels(pool)) {
-    const level = readersAmong(
-      pool.filter(candidate => orderOf(candidate) === order),
-      wish,
-    )
+  const orders = orderLevels(pool)
+  for (const order of orders) {
+    const ofOrder = orders.length === 1 ? pool : pool.filter(candidate => orderOf(candidate) === order)
+    const level = readersAmong(ofOrder, wish)
     // Over its limits: who does it less well is asked, and then the next order, before the call is refused.
     const picked =
       (wish.compaction === undefined

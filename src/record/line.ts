@@ -63,7 +63,7 @@ export const levelOf = (record: RequestRecord): Level => {
 }
 
 /**
- * One request as one line of JSON, newline included. Every field is named here: a record that carries more
+ * One request as one line of JSON, without its newline. Every field is named here: a record that carries more
  * than its type says has no way into the log.
  */
 export const lineOf = (record: RequestRecord, level: Level, wallMs: number): string => {
@@ -100,5 +100,5 @@ export const lineOf = (record: RequestRecord, level: Level, wallMs: number): str
     steps: record.steps.map(stepFields),
     error: record.error && { ...record.error, message: tidy(record.error.message) },
   }
-  return `${JSON.stringify(line)}\n`
+  return JSON.stringify(line)
 }

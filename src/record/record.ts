@@ -3,7 +3,7 @@ import type { Call, Received } from '../call.ts'
 import type { House } from '../house.ts'
 import type { Finish } from '../reply/reply.ts'
 import { costOf, priceOf } from './price.ts'
-import { awayMs, fetchedText, type RequestRecord, rehydratedText, type Step } from './trail.ts'
+import { awayMs, fetchedText, type RequestRecord, rehydratedText, type Step, type Writable } from './trail.ts'
 
 /** Everything that is known when the last byte has left. */
 export type Ending = {
@@ -12,8 +12,6 @@ export type Ending = {
   readonly settled: Settled | undefined
   readonly finish: Finish
 }
-
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 /** The last step learns what only the end of the reply tells: usage, cost, first token, a break after the commit. */
 const closed = (steps: readonly Step[], ending: Ending): readonly Step[] => {

@@ -25,8 +25,11 @@ const FIRST_BYTES = 64 * 1024
 const KEPT_BYTES = 512 * 1024
 /** UTF-8 takes at most this many bytes for a UTF-16 unit. */
 const BYTES_A_UNIT = 3
+const NEWLINE = 10
 
 const NO_BYTES = Buffer.alloc(0)
+
+const bytesOf = (line: string): number => Buffer.byteLength(line) + (line.endsWith('\n') ? 0 : 1)
 
 /**
  * Lines as bytes, in memory that is used again. Kept as text a batch would be a rope of some hundred strings, which
@@ -41,14 +44,16 @@ class Batch {
   }
   /** False when the line would make it larger than `most` bytes. */
   add(line: string, most: number): boolean {
-    const room = this.#filled + line.length * BYTES_A_UNIT
-    if (room > most && this.#filled + Buffer.byteLength(line) > most) return false
+    const room = this.#filled + line.length * BYTES_A_UNIT + 1
+    if (room > most && this.#filled + bytesOf(line) > most) return false
     if (room > this.#bytes.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * this.#bytes.length, room))
       this.#bytes.copy(larger, 0, 0, this.#filled)
       this.#bytes = larger
     }
     this.#filled += this.#bytes.write(line, this.#filled)
+    // Put behind the text it would make a string of two, which is copied into one to be written.
+    if (this.#bytes[this.#filled - 1] !== NEWLINE) this.#bytes[this.#filled++] = NEWLINE
     return true
   }
   get bytes(): Buffer {
@@ -76,7 +81,7 @@ export class Sink {
     this.#options = options
   }
 
-  /** Takes a line, newline included. After close it is ignored. */
+  /** Takes a line; a newline is added where it has none. After close it is ignored. */
   add(line: string): void {
     if (this.#closed) return
     if (!this.#pending.add(line, this.#options.maxPending)) {

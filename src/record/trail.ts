@@ -48,6 +48,9 @@ export type Step = {
   readonly possiblyBilled?: true
 }
 
+/** While it is being made: members that are not always there are put in one by one, which is cheaper than to spread them. */
+export type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
+
 /** Milliseconds that attempts and the sleeps before them took; of two side by side, the time they shared counts once. */
 export const awayMs = (steps: readonly Step[]): number => {
   let away = 0
