@@ -10,10 +10,16 @@ let gathered: (() => void)[] = []
 const release = (): void => {
   const together = gathered
   gathered = []
-  for (const go of together) go()
+  let gone = 0
+  try {
+    while (gone < together.length) together[gone++]?.()
+  } finally {
+    // One that throws keeps nobody else.
+    if (gone < together.length) for (const go of together.slice(gone)) atTurnsEnd(go)
+  }
 }
 
-/** Runs `go`, which does not throw, when everything that this turn of the loop brings has been read; in order. */
+/** Runs `go` when everything that this turn of the loop brings has been read; in order. */
 export const atTurnsEnd = (go: () => void): void => {
   if (gathered.push(go) === 1) setImmediate(release)
 }

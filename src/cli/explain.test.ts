@@ -12,7 +12,8 @@ import type { RequestRecord } from '../record/trail.ts'
 import { explain } from './explain.ts'
 
 const TIME = Date.UTC(2026, 0, 2, 3, 4, 5)
-const line = (change: Partial<RequestRecord> = {}): string => `${lineOf(sampleRecord(change), 'info', TIME)}\n`
+const line = (change: Partial<RequestRecord> = {}): string =>
+  `${lineOf(sampleRecord(change), 'info', TIME)}\n`
 
 const dataDir = async (t: TestContext): Promise<string> => {
   const path = await mkdtemp(join(tmpdir(), 'explain-'))

@@ -11,6 +11,7 @@ import { endpointMethods, endpointRoute, NATIVE_ROUTES } from '../passthrough/ro
 import { limitPatience } from '../reply/patience.ts'
 import { ROUTES, type Route } from '../routes.ts'
 import { Departure } from '../signal.ts'
+import { atTurnsEnd } from '../turn.ts'
 import { CLOSING, EXPECTATION, FULL, improper, inDialectOf, NO_SOCKET, nowhere, send } from './answers.ts'
 import { isPreflight, openToBrowsers, preflight } from './cors.ts'
 import { answerMalformed } from './malformed.ts'
@@ -196,8 +197,9 @@ export const listener = (house: House, traffic: Traffic): Server => {
   const { find, methods } = directory(house, traffic)
   const admit = admission(house, traffic)
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    // The connection's last word is said and only being read: nothing may be begun that nobody could be told of.
-    if (request.socket.writableEnded) return
+    // The connection's last word is said and only being read, or it is gone: nothing may be begun that nobody could be
+    // told of.
+    if (request.socket.writableEnded || request.destroyed) return
     openToBrowsers(request, response, house.config())
     const wrong = improper(request)
     if (wrong !== undefined) {
@@ -231,13 +233,15 @@ export const listener = (house: House, traffic: Traffic): Server => {
     // Said in the API's dialect, above.
     requireHostHeader: false,
   }
-  const server = createServer(options, serve)
+  const visit = (request: IncomingMessage, response: ServerResponse): void =>
+    atTurnsEnd(() => serve(request, response))
+  const server = createServer(options, visit)
   keepLimits(server, house.config())
   answerMalformed(server, house.clock)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     // The first that wants to read the body asks for it; who refuses the request never does.
     request.once('resume', () => response.headersSent || response.writeContinue())
-    serve(request, response)
+    visit(request, response)
   })
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     openToBrowsers(request, response, house.config())

@@ -100,10 +100,14 @@ const discard = (piece: Uint8Array): void => {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === piece.byteLength) buffer.transfer(0)
 }
 
+const atOnce = (go: () => void): void => go()
+
 const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {
     let whole: Buffer | undefined
     let filled = 0
+    // A body that came with its head has been gathered with it.
+    const settle = request.complete ? atOnce : atTurnsEnd
     request.on('data', (chunk: Buffer) => {
       const from = filled
       filled += chunk.length
@@ -118,7 +122,7 @@ const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array
     })
     request.on('end', () => {
       const bytes = whole
-      if (filled === length && bytes !== undefined) atTurnsEnd(() => resolve(bytes))
+      if (filled === length && bytes !== undefined) settle(() => resolve(bytes))
       else reject(gone())
     })
     request.on('error', error => reject(brokenBy(error)))
