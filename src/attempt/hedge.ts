@@ -8,6 +8,7 @@ import type { Candidate } from '../plan/wish.ts'
 import { peekAt } from '../read/parse.ts'
 import type { Lease } from '../shared/board.ts'
 import { Departure, type Signal } from '../signal.ts'
+import { IN_STEP } from '../turn.ts'
 import type { Json } from '../wire/json.ts'
 import { classify } from './classify.ts'
 import type { Level, Picked, Play } from './level.ts'
@@ -105,6 +106,8 @@ const enter = (play: Play, run: Run): Rival => {
 /** The attempt, and a hedge beside it if it takes too long. Both get their steps; what is returned goes on alone. */
 export const hedged = async (play: Play, level: Level, run: Run, hedging: Hedging): Promise<Outcome> => {
   const first = enter(play, run)
+  // It is on its way before it is timed: an answer that comes with the hedge's time is in time.
+  await IN_STEP
   const second = await secondFor(play, level, first, hedging)
   if (hedging.after === 'p95')
     for (const rival of [first, second])

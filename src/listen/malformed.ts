@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { Refusal } from '../failure.ts'
 import type { Clock } from '../house.ts'
 import { closeGently } from '../reply/linger.ts'
+import { atTurnsEnd } from '../turn.ts'
 import { complaintAbout, rawAnswer, wrongMethod } from './answers.ts'
 
 /** A socket knows whose answer is on it. Node's own handler of such errors looks here, too. */
@@ -46,7 +47,8 @@ const onClientError = (error: NodeJS.ErrnoException, socket: Busy, clock: Clock)
 
 /** Node's own answers to what is no request say nothing in the API's dialect, and are reset when the client goes on. */
 export const answerMalformed = (server: Server, clock: Clock): void => {
-  server.on('clientError', (error, socket) => onClientError(error, socket, clock))
+  // The requests before these bytes are taken up first.
+  server.on('clientError', (error, socket) => atTurnsEnd(() => onClientError(error, socket, clock)))
   server.on('connect', (_request, socket) => {
     // Node lets go of such a socket: nobody else would read it or hear of its errors.
     socket.on('error', () => socket.destroy())

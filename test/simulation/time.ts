@@ -7,7 +7,7 @@ const EPOCH = Date.UTC(2026, 0, 1)
 
 /**
  * Time that moves from timer to timer. Timers with the same due time fire in the order they were set.
- * `settle` is one turn of the event loop: every promise and every tick that was due has run when it resolves.
+ * When `settle` resolves, every promise and every tick that was due has run, and what they led to.
  */
 export class SimClock implements Clock {
   #time = 0
@@ -59,4 +59,9 @@ export class SimClock implements Clock {
   }
 }
 
-export const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+/** A request is taken up at the end of the turn that brings its head, and goes on at the end of that of its body. */
+const TURNS = 3
+
+export const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < TURNS; turn++) await new Promise(resolve => setImmediate(resolve))
+}
