@@ -133,3 +133,18 @@ test('reasons to stop, there and back', () => {
   assert.equal(writeMessagesAnswer(answer([{ kind: 'refusal', text: 'No.' }]), asked).stop_reason, 'refusal')
   assert.deepEqual(readMessagesAnswer({ content: [], stop_reason: 'a_new_one' }).stop, { kind: 'end' })
 })
+
+test('ids and names that are no words, whatever their members, are read all the same', () => {
+  const odd = { toString: 1, valueOf: 1 }
+  const { parts } = readMessagesAnswer({
+    content: [
+      { type: 'tool_use', id: odd, name: [odd], input: {} },
+      { type: 'redacted_thinking', data: odd },
+    ],
+    stop_reason: 'tool_use',
+  })
+  assert.deepEqual(
+    parts.map(part => part.kind),
+    ['call', 'reasoning'],
+  )
+})

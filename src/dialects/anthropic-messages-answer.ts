@@ -4,7 +4,7 @@ import { fittingId } from './call-ids.ts'
 import { inputObject } from './custom-tools.ts'
 import { mediaTeller } from './media-words.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop, TextPart } from './neutral.ts'
-import { listOf, textOf } from './read-json.ts'
+import { listOf, spelled, textOf } from './read-json.ts'
 
 /** Whole answers of the Messages dialect, in both directions. */
 
@@ -73,8 +73,8 @@ const partsOf = (block: Json): Part[] => {
       return [
         {
           kind: 'call',
-          id: String(block.id),
-          name: String(block.name),
+          id: spelled(block.id),
+          name: spelled(block.name),
           input: textOfInput(block.input),
         },
       ]
@@ -85,7 +85,7 @@ const partsOf = (block: Json): Part[] => {
       return [{ kind: 'reasoning', text: textOf(block.thinking) ?? '', ...sealed }]
     }
     case 'redacted_thinking': {
-      const sealed = { issuer: 'messages', payload: String(block.data), redacted: true } as const
+      const sealed = { issuer: 'messages', payload: spelled(block.data), redacted: true } as const
       return [{ kind: 'reasoning', text: '', sealed }]
     }
     case 'compaction':

@@ -17,6 +17,7 @@ import {
   parseJson,
   seen,
   someEvent,
+  spelled,
   terminal,
   textOf,
   unsaid,
@@ -33,7 +34,7 @@ const isPlainDelta = flatTest(
 const QUIET: ReadonlySet<string> = new Set(['text', 'thinking'])
 
 const sightOfStart = (block: JsonObject): Sight =>
-  QUIET.has(String(block.type)) && textOf(block.text) === undefined && textOf(block.thinking) === undefined
+  QUIET.has(spelled(block.type)) && textOf(block.text) === undefined && textOf(block.thinking) === undefined
     ? lifecycle
     : content
 

@@ -5,7 +5,7 @@ import { fromEvents } from './bridge.ts'
 import { errorObjectOf } from './error-object.ts'
 import { errorOfNamed, errorOfUnknown } from './event-failure.ts'
 import type { NeutralDecoder, NeutralEvent } from './neutral.ts'
-import { isPing, objectOf, parseJson, textOf, unsaid } from './read-json.ts'
+import { isPing, objectOf, parseJson, spelled, textOf, unsaid } from './read-json.ts'
 import type { StreamDecoder, StreamEvent, Usage } from './shape.ts'
 
 /** A stream of the Messages dialect as neutral events. */
@@ -100,7 +100,7 @@ class Reader {
       }
       case 'redacted_thinking': {
         const { part } = this.#begin(index)
-        const sealed = { issuer: 'messages', payload: String(block.data), redacted: true } as const
+        const sealed = { issuer: 'messages', payload: spelled(block.data), redacted: true } as const
         return [
           { kind: 'open', part, of: 'reasoning' },
           { kind: 'seal', part, sealed },
@@ -112,7 +112,7 @@ class Reader {
         opened.input = objectOf(block.input)
         const { part } = opened
         this.#called = true
-        return [{ kind: 'open', part, of: 'call', id: String(block.id), name: String(block.name) }]
+        return [{ kind: 'open', part, of: 'call', id: spelled(block.id), name: spelled(block.name) }]
       }
       default:
         return []

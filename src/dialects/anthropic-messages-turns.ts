@@ -17,6 +17,7 @@ import type {
   Turn,
 } from './neutral.ts'
 import { paired } from './open-calls.ts'
+import { spelled } from './read-json.ts'
 
 /**
  * Neutral turns as `system` and `messages`. What the API refuses is not written: empty texts, two messages of one role
@@ -289,7 +290,7 @@ export const calledTools = (messages: readonly JsonObject[]): readonly string[] 
   ...new Set(
     messages.flatMap(({ content }) =>
       Array.isArray(content)
-        ? (content as JsonObject[]).flatMap(block => (block.type === 'tool_use' ? [String(block.name)] : []))
+        ? (content as JsonObject[]).flatMap(block => (block.type === 'tool_use' ? [spelled(block.name)] : []))
         : [],
     ),
   ),

@@ -4,7 +4,7 @@ import { closed, isClosable, isLimited, LIMITS_IN_WORDS } from './bound-schema.t
 import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
-import { listOf, objectOf } from './read-json.ts'
+import { listOf, objectOf, spelled } from './read-json.ts'
 
 const ANY_OBJECT: JsonObject = { type: 'object', properties: {} }
 
@@ -41,7 +41,7 @@ const usedNames = (turns: readonly JsonObject[]): readonly string[] => [
     turns.flatMap(turn =>
       (listOf(turn.content) ?? []).flatMap(block => {
         const use = objectOf(objectOf(block)?.toolUse)
-        return use === undefined ? [] : [String(use.name)]
+        return use === undefined ? [] : [spelled(use.name)]
       }),
     ),
   ),

@@ -14,7 +14,7 @@ import type {
   StreamWriter,
   Upstream,
 } from './neutral.ts'
-import { unsaid } from './read-json.ts'
+import { spelled, unsaid } from './read-json.ts'
 import type { StreamDecoder, StreamEvent } from './shape.ts'
 import { withOwnNames } from './tool-names.ts'
 
@@ -69,7 +69,7 @@ export class FailedAnswer extends Error {
   /** Of OpenAI's form. */
   readonly error: JsonObject
   constructor(error: JsonObject) {
-    super(String(error.message))
+    super(spelled(error.message))
     this.error = error
   }
 }

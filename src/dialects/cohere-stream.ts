@@ -4,7 +4,7 @@ import { idFor } from './chat-answer.ts'
 import { annotationsOf, failureOf, logprobOf, stopOf, usageOf } from './cohere-answer.ts'
 import { errorObjectOf, saidError } from './error-object.ts'
 import type { NeutralDecoder, NeutralEvent } from './neutral.ts'
-import { isDone, isPing, listOf, objectOf, parseJson, textOf, unsaid } from './read-json.ts'
+import { isDone, isPing, listOf, objectOf, parseJson, spelled, textOf, unsaid } from './read-json.ts'
 import type { StreamEvent } from './shape.ts'
 
 /** Streams of POST /v2/chat: named events, of which message-end is the last. */
@@ -154,7 +154,7 @@ const hear = (state: State, block: StreamEvent): void => {
     return fail(state, unsaid('The provider sent an event that is not JSON.', 'malformed_event'))
   const error = errorIn(event, block.event)
   if (error !== undefined) return fail(state, error)
-  const handler = HANDLERS[String(event.type)]
+  const handler = HANDLERS[spelled(event.type)]
   if (handler === undefined) return
   // What is said belongs to a message, also where its beginning was left out.
   if (handler !== onEnd) start(state, event)

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../wire/json.ts'
 import { encodeEvent } from '../wire/sse.ts'
 import { mediaTeller } from './media-words.ts'
 import type { Asked, NeutralEvent, Sealed, Stop, StreamWriter } from './neutral.ts'
-import { parseJson } from './read-json.ts'
+import { parseJson, spelled } from './read-json.ts'
 import {
   itemMaker,
   type Maker,
@@ -187,7 +187,7 @@ class ResponseWriter implements StreamWriter {
     if (this.#message !== undefined) return this.#message
     const index = this.#output.length
     const item = this.#maker.message(index, 'in_progress', [])
-    this.#message = { index, id: String(item.id), parts: [] }
+    this.#message = { index, id: spelled(item.id), parts: [] }
     this.#added(item)
     return this.#message
   }

@@ -3,7 +3,7 @@ import { ASIDE, OWN } from '../dialects/anthropic-messages-request.ts'
 import { converseErrorOf } from '../dialects/bedrock-converse-error.ts'
 import { INVOKE_STREAM, invokeDecoder, invokeUpstream } from '../dialects/bedrock-invoke.ts'
 import { bytesOf } from '../dialects/bridge.ts'
-import { objectOf, parseJson } from '../dialects/read-json.ts'
+import { objectOf, parseJson, spelled } from '../dialects/read-json.ts'
 import { asBuffer } from '../wire/bytes.ts'
 import { applyEdits, type Edit, joinSegments, type Warning } from '../wire/edit.ts'
 import { indexObject, type JsonIndex, kindOf, valueAt } from '../wire/index.ts'
@@ -97,9 +97,9 @@ const checkTools = ({ index }: Given): void => {
   if (!HOSTED_WORDS.some(word => written.includes(word))) return
   const list = valueAt(index, 'tools')
   for (const [at, tool] of (Array.isArray(list) ? list : []).entries())
-    if (isObject(tool) && HOSTED.test(String(tool.type)))
+    if (isObject(tool) && HOSTED.test(spelled(tool.type)))
       throw new Unsupported(
-        `the tool of type '${String(tool.type)}' is run by Anthropic ('tools[${at}].type')`,
+        `the tool of type '${spelled(tool.type)}' is run by Anthropic ('tools[${at}].type')`,
         `tools[${at}].type`,
       )
 }
