@@ -157,7 +157,8 @@ describe('a probe', () => {
 
   test('is one even among those who come out of a line together', async () => {
     const script = ({ model, at, earlier }: Sent): Reply => {
-      if (model === 'n') return {}
+      // The last one before the reload holds its only slot then.
+      if (model === 'n') return earlier === 3 ? { afterMs: 22_000 } : {}
       // Two long answers from before; then failures, then a slow recovery.
       return earlier < 2 ? { afterMs: 20_000 } : at < 5000 ? down : { afterMs: 500 }
     }
@@ -170,7 +171,15 @@ describe('a probe', () => {
     await engine.advance(0)
     for (let count = 0; count < 3; count += 1) await engine.play('a')
     assert.deepEqual(resting(engine), ['m'])
-    await engine.reload(file.replace('max_parallel_requests: 5', 'max_parallel_requests: 2'))
+    old.push(engine.ask('a'))
+    await engine.reload(
+      file
+        .replace('max_parallel_requests: 5', 'max_parallel_requests: 2')
+        .replace(
+          'api_key: k}, model_info: {id: n}',
+          'api_key: k, max_parallel_requests: 1}, model_info: {id: n}',
+        ),
+    )
     await engine.advance(5600)
     // Both choose m, which nobody probes yet, and stand in line behind the old ones.
     const asked = [engine.ask('a'), engine.ask('a')]
@@ -180,7 +189,7 @@ describe('a probe', () => {
     assert.equal(engine.board.gauges().probes, 1)
     assert.equal(times(engine, 'm').length, 6)
     await engine.advance(5000)
-    assert.deepEqual(await statuses([...old, ...asked]), [200, 200, 200, 200])
+    assert.deepEqual(await statuses([...old, ...asked]), [200, 200, 200, 200, 200])
     atRest(engine)
   })
 })

@@ -4,6 +4,7 @@ import type { Failure, FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
 import { waysOf } from '../plan/compaction.ts'
 import { type Following, generalList, makePlan, type Plan, type Stop } from '../plan/plan.ts'
+import { hasTaker } from '../plan/select.ts'
 import type { Wish } from '../plan/wish.ts'
 import { decorate } from '../reply/error-text.ts'
 import { IN_STEP } from '../turn.ts'
@@ -225,7 +226,30 @@ type Spot = { readonly depth: number; readonly more: boolean; readonly outer: Fa
 
 const FIRST: Spot = { depth: 0, more: false, outer: undefined }
 
-const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
+/** Who would be asked after this stop: its own fallbacks, then what is left of the lists around it. */
+const nextTargets = (
+  { plan }: Walk,
+  stop: Stop,
+  { depth, outer }: Spot,
+  failure: FailureClass,
+): readonly FallbackTarget[] => {
+  const targets = depth < plan.maxDepth ? [...(plan.follow(stop, failure).targets ?? [])] : []
+  for (let from = outer; from !== undefined; from = from.outer)
+    targets.push(...(from.following.targets ?? []))
+  return targets
+}
+
+/** Somebody of this target rests in no way, need not be waited for long, and has a parallel slot. */
+const isFree = (walk: Walk, target: FallbackTarget): boolean => {
+  const { call, house, visited } = walk
+  const stop = stopFor(walk, target)
+  if ('skipped' in stop || visited.has(keyOf(stop))) return false
+  const patienceMs = call.config.router.failover.longestWaitBesideFallbackMs
+  return hasTaker(wishOf(call, stop, house.board), deskFor(call, house), { patienceMs })
+}
+
+const playOf = (walk: Walk, stop: Stop, spot: Spot): Play => {
+  const { depth, more } = spot
   const call = withControls(walk.call, stop)
   const wish: Wish = wishOf(call, stop, walk.house.board)
   const hasFallback = (failure: FailureClass): boolean =>
@@ -239,7 +263,11 @@ const playOf = (walk: Walk, stop: Stop, { depth, more }: Spot): Play => {
   const isFirst = depth === 0 && call.rehydrated === undefined
   const pretended = isFirst && walk.resumption === undefined ? mockFirstAttempt(call, stop) : undefined
   const desk = deskFor(call, walk.house)
-  return { ...walk, call, stop, wish, desk, hop: !isFirst, hasFallback, pretended }
+  const hasFreeFallback = (failure: FailureClass): boolean =>
+    hasFallback(failure) &&
+    (walk.standsIn?.(failure) === true ||
+      nextTargets(walk, stop, spot, failure).some(one => isFree(walk, one)))
+  return { ...walk, call, stop, wish, desk, hop: !isFirst, hasFallback, hasFreeFallback, pretended }
 }
 
 const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {

@@ -2,23 +2,24 @@ import type { ExceptionPolicy } from '../config/config.ts'
 import { policyEntry } from '../config/policy.ts'
 import { type Failure, type RetryRule, VERDICTS } from '../failure.ts'
 import { toldBy } from '../plan/compaction.ts'
-import { domainOf, orderLevels, orderOf } from '../plan/select.ts'
-import type { Candidate } from '../plan/wish.ts'
+import { orderLevels, orderOf } from '../plan/select.ts'
 import type { Step } from '../record/trail.ts'
-import type { Lease } from '../shared/board.ts'
 import { IN_STEP } from '../turn.ts'
 import { hedged, hedgingFor } from './hedge.ts'
 import {
   approach,
+  type End,
   type Go,
   gone,
   isElsewhere,
   isStillSound,
   type Level,
   nothingLeft,
+  type Picked,
   type Play,
 } from './level.ts'
 import { generalLimit } from './limits.ts'
+import { admit } from './line.ts'
 import { tryOnce } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
 import { repair } from './repair.ts'
@@ -81,6 +82,7 @@ const openLevel = (
     beside: undefined,
     pauseUntil: undefined,
     waitedMs: 0,
+    linedMs: 0,
     queuedMs: 0,
     extra: undefined,
     freshOnly: false,
@@ -110,6 +112,7 @@ const playLevel = async (play: Play, level: Level): Promise<Outcome> => {
       if (next.kind === 'end') return next.outcome
       const outcome = await attemptOn(play, level, next)
       if (outcome === undefined) continue
+      if (outcome.kind === 'end') return outcome.outcome
       if (outcome.kind === 'answered') return outcome
       level.last = outcome
       level.extra?.release()
@@ -136,7 +139,9 @@ const spentAt = ({ trail, stop, wish }: Play, order: number | undefined): readon
  * A retry is counted when it is made: a wait that was not worth it is none. A level where nobody was asked has no step:
  * the last one is then another group's, and keeps the reason why that group was left.
  */
-const tellWhy = ({ trail, stop }: Play, { last, before, waitedMs }: Level): void => {
+const tellWhy = ({ trail, stop }: Play, level: Level): void => {
+  const { last, before } = level
+  const waitedMs = waitedBy(level)
   if (last !== undefined) {
     trail.retries += 1
     note(trail, `retry: ${last.failure.class}${waitedMs > 0 ? `, ${Math.round(waitedMs)} ms` : ''}`)
@@ -144,33 +149,34 @@ const tellWhy = ({ trail, stop }: Play, { last, before, waitedMs }: Level): void
     note(trail, `next order: ${before.failure.class}`)
 }
 
-/** A slot at the deployment, or why there is none: the client left, or the time was over. */
-const admit = (play: Play, candidate: Candidate): Lease | Promise<Lease | Failed> => {
-  const { house, call, stop, allowance, wish } = play
-  const domain = domainOf(candidate, wish)
-  const admitted = house.board.admit(candidate.deployment, stop.group, allowance, domain)
-  if (!(admitted instanceof Promise)) return admitted
-  return admitted.catch(() => (call.context.departed.aborted ? gone() : allowance.ranOut()))
+const waitedBy = ({ waitedMs, linedMs }: Level): number => waitedMs + linedMs
+
+/** What went by before this attempt; the next one begins with nothing. */
+const takeWaited = (level: Level): number => {
+  const waited = waitedBy(level)
+  level.waitedMs = 0
+  level.linedMs = 0
+  return waited
 }
 
 /** undefined: nobody was asked, and somebody has to be chosen anew. */
-const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | undefined> => {
-  const { choice } = turn
+const attemptOn = async (play: Play, level: Level, chosen: Go): Promise<Outcome | End | undefined> => {
   const { house, call, allowance } = play
+  const line = admit(play, level, chosen)
+  const place = line instanceof Promise ? await line : line
+  if ('kind' in place) return place
+  const { turn, lease: admitted } = place
+  const { choice } = turn
   const { deployment } = choice.candidate
-  const line = admit(play, choice.candidate)
-  const admitted = line instanceof Promise ? await line : line
-  if ('kind' in admitted) return admitted
   if (!isStillSound(play, turn, admitted)) {
     admitted.release()
     return undefined
   }
-  const { waitedMs } = level
   tellWhy(play, level)
   level.attempts += 1
   allowance.attemptsLeft -= 1
   level.pauseUntil = undefined
-  level.waitedMs = 0
+  const waitedMs = takeWaited(level)
   level.tried.add(deployment.id)
   level.retries ??= retriesFor(play, deployment.id)
   play.trail.maxRetries = level.retries
@@ -183,7 +189,9 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
       hedging === undefined
         ? conclude(play, run, await tryOnce(jobOf(play, run)))
         : await hedged(play, level, run, hedging)
-    return outcome.kind === 'failed' && outcome.blamed !== undefined ? mend(play, turn, outcome) : outcome
+    return outcome.kind === 'failed' && outcome.blamed !== undefined
+      ? mend(play, level, turn, outcome)
+      : outcome
   } catch (error) {
     // Nothing of it throws; if it does all the same, the slot is not lost.
     admitted.release()
@@ -191,27 +199,33 @@ const attemptOn = async (play: Play, level: Level, turn: Go): Promise<Outcome | 
   }
 }
 
+/** What the level ends with when a repeat never got its slot: nobody is there any more, or the failure stands. */
+const leftWith = ({ call, allowance }: Play, failed: Failed): Failed =>
+  call.context.departed.aborted ? gone() : allowance.over ? allowance.ranOut() : failed
+
 /**
  * The same hop again, for as long as its provider names something that it can do without. An attempt of the request,
  * and no retry of the level: nothing is waited for, and neither num_retries nor the retry budget hears of it.
  */
-const mend = async (play: Play, turn: Go, first: Failed): Promise<Outcome> => {
+const mend = async (play: Play, level: Level, turn: Go, first: Failed): Promise<Outcome> => {
   let failed = first
   for (;;) {
     const words = repair(play, failed)
     if (words === undefined || failed.blamed === undefined) return failed
     const { candidate } = failed.blamed
-    const choice = { ...turn.choice, candidate }
-    const line = admit(play, candidate)
-    const lease = line instanceof Promise ? await line : line
-    if ('kind' in lease) return lease
+    const choice: Picked = { kind: 'picked', candidate, because: turn.choice.because }
+    const line = admit(play, level, { ...turn, choice })
+    const place = line instanceof Promise ? await line : line
+    if ('kind' in place) return leftWith(play, failed)
+    const { lease } = place
     if (!isStillSound(play, { ...turn, choice }, lease)) {
       lease.release()
       return failed
     }
     note(play.trail, `repair: ${words}`)
     play.allowance.attemptsLeft -= 1
-    const run: Run = { choice, lease, startedAt: play.house.clock.now(), waitedMs: 0, repair: words }
+    const waitedMs = takeWaited(level)
+    const run: Run = { choice, lease, startedAt: play.house.clock.now(), waitedMs, repair: words }
     let outcome: Outcome
     try {
       outcome = conclude(play, run, await tryOnce(jobOf(play, run)))

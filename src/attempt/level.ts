@@ -32,6 +32,8 @@ export type Play = {
   readonly hop: boolean
   /** Another group will be asked when this one ends with this failure. */
   readonly hasFallback: (failure: FailureClass) => boolean
+  /** The same, and one of those groups has somebody who would take the request now. */
+  readonly hasFreeFallback: (failure: FailureClass) => boolean
   /** The outcome of a first attempt that nobody makes: a rehearsal. */
   readonly pretended?: Failed | undefined
   /** The group is played on from an answer that broke; what it had spent of its attempts stays spent. */
@@ -57,7 +59,9 @@ export type Level = {
   pauseUntil: number | undefined
   /** Slept since the last attempt. */
   waitedMs: number
-  /** Of it, and of what was waited before earlier attempts: in the queue of a resting group. */
+  /** Stood in line for a parallel slot since then: that is no reason to sleep less. */
+  linedMs: number
+  /** Of what was slept, now and before earlier attempts: in the queue of a resting group. */
   queuedMs: number
   /** Held from the decision for one more attempt until its outcome is known. */
   extra: Extra | undefined
@@ -68,7 +72,9 @@ export type Level = {
 export type Picked = Extract<Choice, { kind: 'picked' }>
 
 /** What comes next on a level: somebody is asked, or the level has ended. */
-export type Turn = Go | { readonly kind: 'end'; readonly outcome: Outcome }
+export type Turn = Go | End
+
+export type End = { readonly kind: 'end'; readonly outcome: Outcome }
 
 export type Go = {
   readonly kind: 'go'
@@ -110,7 +116,7 @@ export const isElsewhere = (play: Play, level: Level): boolean =>
   level.more || play.hasFallback(level.last?.failure.class ?? 'no_deployment')
 
 /** How much longer anything may be waited for now, in milliseconds: never beyond the end of the request's time. */
-const patienceOf = (play: Play, level: Level): number => {
+export const patienceOf = (play: Play, level: Level): number => {
   const { failover, retryAfterMs } = play.call.config.router
   const longest = isElsewhere(play, level)
     ? Math.max(failover.longestWaitBesideFallbackMs, retryAfterMs)
@@ -181,15 +187,17 @@ export const approach = (play: Play, level: Level): Turn | Promise<Turn> => {
 }
 
 /** The provider's own error says more than "nothing left to try". */
+export const endAs = (play: Play, level: Level, choice: Extract<Choice, { kind: 'nothing' }>): End => ({
+  kind: 'end',
+  outcome: level.last ?? level.before ?? nothingLeft(play, choice),
+})
+
 const orWait = (
   play: Play,
   level: Level,
   choice: Extract<Choice, { kind: 'nothing' }>,
 ): Turn | Promise<Turn> =>
-  queueFor(play, level, choice, () => approach(play, level)) ?? {
-    kind: 'end',
-    outcome: level.last ?? level.before ?? nothingLeft(play, choice),
-  }
+  queueFor(play, level, choice, () => approach(play, level)) ?? endAs(play, level, choice)
 
 const wakeUp = async (play: Play, level: Level, wait: number): Promise<Turn> => {
   level.waitedMs += wait
@@ -197,7 +205,7 @@ const wakeUp = async (play: Play, level: Level, wait: number): Promise<Turn> => 
   return stayed ? approach(play, level) : { kind: 'end', outcome: level.last ?? gone() }
 }
 
-const restsNow = ({ house: { board }, wish }: Play, candidate: Candidate): boolean =>
+export const restsNow = ({ house: { board }, wish }: Play, candidate: Candidate): boolean =>
   !board.calm() && board.cooling(candidate.deployment.id, domainOf(candidate, wish)) !== undefined
 
 /**

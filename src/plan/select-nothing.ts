@@ -83,6 +83,10 @@ const basic = ({ group }: Wish) => `No deployments available for selected model.
 export const rateLimited = (wish: Wish, retryAfterMs: number, message = basic(wish)): Nothing =>
   nothing('rate_limited', 429, message, retryAfterMs)
 
+/** Nobody had a free parallel slot for as long as it was worth waiting for one. */
+export const allBusy = (wish: Wish): Nothing =>
+  nothing('rate_limited', 429, `${basic(wish)}. All parallel slots are taken.`)
+
 export const exhausted = (wish: Wish): Nothing => nothing('exhausted', 429, basic(wish))
 
 export const promptTooLong = (

@@ -24,7 +24,7 @@ import {
   ownerUnavailable,
   rateLimited,
 } from './select-nothing.ts'
-import { type Draw, declaredPrice, drawBy, type Outlook } from './strategies.ts'
+import { type Draw, declaredPrice, drawBy, type Outlook, withShare } from './strategies.ts'
 import type { Candidate, Choice, Pin, Wish } from './wish.ts'
 
 export { orderLevels, orderOf } from './filters.ts'
@@ -89,6 +89,14 @@ export const select = (wish: Wish, tried: ReadonlySet<string>, desk: Desk, how: 
   const picked = settle(pool, wish, outlookOf(wish, filters, desk), desk)
   return picked === undefined ? rateLimited(wish, LIMIT_WAIT_MS) : { kind: 'picked', ...picked }
 }
+
+/** Somebody would be picked now, and has a parallel slot. */
+export const hasTaker = (wish: Wish, desk: Desk, how: How): boolean => {
+  const found = select(wish, NOBODY, desk, how)
+  return found.kind === 'picked' && desk.board.hasRoom(idOf(found.candidate))
+}
+
+const NOBODY: ReadonlySet<string> = new Set()
 
 const atLevel = (candidates: readonly Candidate[], order: number | undefined): readonly Candidate[] => {
   if (order === undefined) return candidates
@@ -175,8 +183,21 @@ const settle = (pool: readonly Candidate[], wish: Wish, outlook: Outlook, desk: 
   return undefined
 }
 
-const drawn = (level: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined =>
-  tiedTo(level, wish, outlook, desk) ?? drawBy(desk.config.router.strategy, level, outlook)
+/** Who has a free slot is asked before who has to be waited for. */
+const drawn = (level: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined => {
+  const { strategy } = desk.config.router
+  const draw = (among: readonly Candidate[]) =>
+    tiedTo(among, wish, outlook, desk) ?? drawBy(strategy, among, outlook)
+  const hasRoom = (one: Candidate) => desk.board.hasRoom(idOf(one))
+  if (level.length < 2 || level.every(hasRoom)) return draw(level)
+  const wanted = withShare(strategy, level)
+  const free = wanted.filter(hasRoom)
+  if (free.length > 0) return draw(free) ?? draw(level)
+  const picked = draw(level)
+  if (picked === undefined) return undefined
+  const mayServe = (one: Candidate) => drawBy(strategy, [one], outlook) !== undefined
+  return { ...picked, beside: wanted.filter(one => one !== picked.candidate && mayServe(one)) }
+}
 
 /** Inside one order who can read all of the request comes before who has to do without its reasoning. */
 const readersAmong = (level: readonly Candidate[], { origin }: Wish): readonly Candidate[] => {

@@ -17,7 +17,12 @@ export type Outlook = {
   readonly priceOf: (deployment: Deployment) => number | undefined
 }
 
-export type Draw = { readonly candidate: Candidate; readonly because: string }
+export type Draw = {
+  readonly candidate: Candidate
+  readonly because: string
+  /** Who would do as well, where none of them has a free slot. */
+  readonly beside?: readonly Candidate[]
+}
 
 type Strategy = (eligible: readonly Candidate[], outlook: Outlook) => Draw | undefined
 
@@ -171,6 +176,18 @@ const STRATEGIES: Readonly<Record<RoutingStrategy, Strategy>> = {
   'usage-based-routing-v2': usageBased('usage-based-routing-v2'),
   'cost-based-routing': costBased,
   p2c: powerOfTwo,
+}
+
+const BY_WEIGHT: ReadonlySet<RoutingStrategy> = new Set(['simple-shuffle', 'p2c'])
+
+/** Those that the strategy would draw at all: where it goes by weight, not those with a weight of 0 beside others. */
+export const withShare = (
+  strategy: RoutingStrategy,
+  eligible: readonly Candidate[],
+): readonly Candidate[] => {
+  if (!BY_WEIGHT.has(strategy)) return eligible
+  const shared = eligible.filter(({ deployment }) => deployment.weight !== 0)
+  return shared.length > 0 ? shared : eligible
 }
 
 /** One of `eligible`, by the strategy's rule. undefined: none of them is under its limits. */

@@ -59,7 +59,13 @@ export type NothingReason =
   | 'exhausted' // all were tried in this request
 
 export type Choice =
-  | { readonly kind: 'picked'; readonly candidate: Candidate; readonly because: string }
+  | {
+      readonly kind: 'picked'
+      readonly candidate: Candidate
+      readonly because: string
+      /** Nobody has a free slot: these would do as well, whoever has one first. */
+      readonly beside?: readonly Candidate[]
+    }
   | {
       readonly kind: 'nothing'
       readonly reason: NothingReason

@@ -45,6 +45,8 @@ export type Board = {
     signal: Signal,
     domain?: string,
   ) => Promise<Lease> | Lease
+  /** A parallel slot of the deployment is free, and nobody stands in line for it. */
+  readonly hasRoom: (id: string) => boolean
   /** True when nothing rests and no domain has to be waited for: nobody need look closer. */
   readonly calm: () => boolean
   /** The rest of the deployment or of its rate-limit domain, whichever is longer; undefined: may be used. */
@@ -124,6 +126,8 @@ export type BoardOptions = {
 /** The way in: a state for each deployment, a slot, a lease. */
 const createAdmission = ({ clock, config }: BoardOptions, leases: Leases) => {
   const states = new Map<string, State>()
+  /** By their signals: who stands in line for several deployments is one all the same. */
+  const waiting = new Set<Signal>()
 
   const stateOf = (deployment: Deployment): State => {
     const known = states.get(deployment.id)
@@ -137,6 +141,9 @@ const createAdmission = ({ clock, config }: BoardOptions, leases: Leases) => {
     const state = stateOf(deployment)
     const slot = state.slots.enter(signal)
     if (slot === undefined) return leases.open(deployment, group, state, domain)
+    waiting.add(signal)
+    const over = () => void waiting.delete(signal)
+    slot.then(over, over)
     return slot.then(() => {
       if (!signal.aborted) return leases.open(deployment, group, state, domain)
       // Granted and aborted in one breath: nobody will settle, so the slot goes back here.
@@ -145,11 +152,8 @@ const createAdmission = ({ clock, config }: BoardOptions, leases: Leases) => {
     })
   }
 
-  return { states, stateOf, admit }
+  return { states, stateOf, admit, waiting: () => waiting.size }
 }
-
-const waitingFor = (states: ReadonlyMap<string, State>): number =>
-  [...states.values()].reduce((sum, { slots }) => sum + slots.waiting(), 0)
 
 const snapshotOf = (
   states: ReadonlyMap<string, State>,
@@ -166,7 +170,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
   const lessons = createLessons(clock)
   const health = createReplica(options)
   const { leases, domains } = health
-  const { states, stateOf, admit } = createAdmission(options, leases)
+  const { states, stateOf, admit, waiting } = createAdmission(options, leases)
   const queue = createQueue(clock)
   const budget = createBudget({
     settings: () => config().router.failover.retryBudget,
@@ -192,6 +196,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
 
   return {
     admit,
+    hasRoom: id => states.get(id)?.slots.free() ?? true,
     calm: health.calm,
     cooling,
     domainNotBefore: domains.notBefore,
@@ -216,7 +221,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     snapshot: () => snapshotOf(states, config(), cooling),
     gauges: () => ({
       inFlight: leases.inFlight(),
-      waiting: waitingFor(states) + queue.waiting(),
+      waiting: waiting() + queue.waiting(),
       extraAttempts: budget.extras(),
       sleeping: budget.sleeping(),
       probes: health.probes(),

@@ -12,14 +12,16 @@ export const parallelLimit = (deployment: Deployment, router: RouterSettings): n
   return limit > 0 ? limit : Number.POSITIVE_INFINITY
 }
 
-/** Parallel slots of one deployment: first come, first served. */
 /** The one who waited left. */
 export class Aborted extends Error {}
 
+/** Parallel slots of one deployment: first come, first served. */
 export type Slots = {
   /** Takes a slot at once (undefined), or resolves when one is free. Rejects when the signal aborts: with its reason, or Aborted. */
   readonly enter: (signal: Signal) => Promise<void> | undefined
   readonly leave: () => void
+  /** The next one who enters need not wait. */
+  readonly free: () => boolean
   readonly taken: () => number
   readonly waiting: () => number
 }
@@ -59,12 +61,14 @@ export const createSlots = (limit: () => number): Slots => {
       admitWaiting()
     })
 
+  const free = () => queue.size === 0 && taken < limit()
+
   const enter = (signal: Signal) => {
     if (signal.aborted) return Promise.reject(signal.reason ?? new Aborted())
-    if (queue.size > 0 || taken >= limit()) return wait(signal)
+    if (!free()) return wait(signal)
     taken += 1
     return undefined
   }
 
-  return { enter, leave, taken: () => taken, waiting: () => queue.size }
+  return { enter, leave, free, taken: () => taken, waiting: () => queue.size }
 }

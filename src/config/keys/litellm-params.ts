@@ -22,7 +22,10 @@ export const LITELLM_PARAMS: readonly KeyRow[] = [
   }),
   honoured('order', 'Lower is tried first.'),
   honoured('weight', 'Share of the traffic.'),
-  honoured('max_parallel_requests', 'Further calls wait.'),
+  honoured(
+    'max_parallel_requests',
+    'Further calls go to a sibling with a free slot, or wait for the first. See [failover.md](failover.md#choice).',
+  ),
   honoured('timeout', 'Seconds for a whole call.'),
   honoured('request_timeout', 'The same as `timeout`, which wins.'),
   honoured('stream_timeout', 'Seconds for a streamed call.'),
