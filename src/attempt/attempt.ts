@@ -46,6 +46,7 @@ export type Walk = {
 const beginWalk = (call: Call, house: House): Walk => {
   const plan = makePlan(call)
   const trail: Trail = {
+    group: plan.first.group,
     steps: [],
     retries: 0,
     fallbacks: 0,
@@ -352,6 +353,13 @@ type Fall = Spot & {
   readonly following: Following
 }
 
+/** A group in which nobody was asked has no step to say why it was left. */
+const tellPassed = ({ trail: { steps, skipped } }: Walk, { group, named }: Stop, failure: Failure): void => {
+  if (failure.class !== 'no_deployment' || steps.some(step => step.group === group)) return
+  const why = `${named}: ${failure.message}`
+  if (!skipped.includes(why)) skipped.push(why)
+}
+
 /** The listed targets in order, each with its own fallbacks before the next (depth first, as LiteLLM recurses). */
 const fall = async (walk: Walk, from: Fall): Promise<End | undefined> => {
   let last: End | undefined
@@ -364,11 +372,13 @@ const fall = async (walk: Walk, from: Fall): Promise<End | undefined> => {
       continue
     }
     if (walk.visited.has(keyOf(stop))) continue
+    tellPassed(walk, from.stop, from.failure)
     note(walk.trail, `fallback ${from.stop.named} → ${stop.named}: ${from.failure.class}`)
     walk.trail.fallbacks += 1
     const more = from.more || isOpen(walk, targets.slice(place + 1))
     last = await visit(walk, stop, { depth: from.depth + 1, more, outer: from })
     if (last.outcome.kind === 'answered' || last.outcome.failure.class === 'client_gone') return last
+    tellPassed(walk, stop, last.outcome.failure)
   }
   return last
 }

@@ -10,6 +10,8 @@ import type { Repairs } from './repair.ts'
 
 /** The trail of a request: every attempt, in order, and what the headers count. */
 export type Trail = {
+  /** The group that the requested name means. */
+  readonly group: string
   readonly steps: Step[]
   /** Attempts that were made again inside a group. */
   retries: number
@@ -17,7 +19,7 @@ export type Trail = {
   fallbacks: number
   /** num_retries in force for the group that was played last. */
   maxRetries: number
-  /** Targets that were passed over, and why. */
+  /** Targets that were passed over, and groups that were left although nobody in them was asked: why. */
   readonly skipped: string[]
   /** Known from the moment that the prompt did not fit somewhere. */
   prompt?: PromptSize

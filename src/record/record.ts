@@ -96,7 +96,7 @@ export const record = (ending: Ending, house: House): void => {
     method: received.request.method ?? '',
     path: received.path,
     requestedModel: call?.model ?? '',
-    group: steps[0]?.group ?? '',
+    group: settled?.trail.group ?? '',
     stream: call?.stream ?? false,
     status: finish.status,
     end: finish.end,
