@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import type { Dispatcher, Client as UndiciClient, Pool as UndiciPool } from 'undici'
 import type { Clock } from '../house.ts'
 import type { Draft, HeaderPair } from '../providers/provider.ts'
 import type { Signal } from '../signal.ts'
 import { atTurnsEnd } from '../turn.ts'
 import { byteLengthOf, gatherSegments, joinSegments } from '../wire/edit.ts'
+import { InterimAnswers } from './interim.ts'
 import {
   type Answer,
   type Limits,
@@ -21,6 +23,7 @@ import {
 const load = createRequire(import.meta.url)
 const Pool = load('undici/lib/dispatcher/pool.js') as typeof UndiciPool
 const Client = load('undici/lib/dispatcher/client.js') as typeof UndiciClient
+const { kSocket } = load('undici/lib/core/symbols.js') as { readonly kSocket: symbol }
 
 /** Bodies up to this size are joined into one write; larger ones go out segment by segment, uncopied. */
 const JOIN_BYTES = 64 * 1024
@@ -90,6 +93,7 @@ const flat = (headers: Record<string, string | string[] | undefined>): Record<st
 /** One connection to an origin, and how many answers it has brought: 0 for a fresh one. */
 class Line extends Client {
   answers = 0
+  readonly interim = new InterimAnswers()
 
   constructor(origin: string | URL, options: UndiciClient.Options) {
     super(origin, options)
@@ -97,7 +101,18 @@ class Line extends Client {
       this.answers = 0
     }
     this.on('connect', fresh)
+    this.on('connect', () => this.#watch())
     this.on('disconnect', fresh)
+  }
+  /** The parser takes its bytes with `read`. */
+  #watch(): void {
+    const socket = Reflect.get(this, kSocket) as Socket
+    const read = socket.read.bind(socket)
+    socket.read = size => {
+      const bytes: Buffer | null = read(size)
+      if (bytes !== null) this.interim.pass(bytes)
+      return bytes
+    }
   }
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     if (handler instanceof Exchange) handler.line = this
@@ -171,6 +186,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     this.#writtenAt = this.#clock.now()
+    this.line?.interim.begin()
     if (this.#closed) controller.abort(new TransportFault('aborted', 'Given up before it began.', false))
   }
   onRequestSent(): void {

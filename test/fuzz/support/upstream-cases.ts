@@ -113,6 +113,8 @@ const EARLY_HINTS = 'HTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\n\r\n
 /** Odd, and still an answer. */
 const SERVED: readonly UpstreamCase[] = [
   served('a plain answer', writes(answer())),
+  served('100 before the answer', writes(`HTTP/1.1 100 Continue\r\n\r\n${answer()}`)),
+  served('a thousand 100 before the answer', writes('HTTP/1.1 100 Continue\r\n\r\n'.repeat(1000) + answer())),
   served('102 before the answer', writes(`HTTP/1.1 102 Processing\r\nx: y\r\n\r\n${answer()}`)),
   served('103 before the answer', writes(EARLY_HINTS + answer())),
   served('a thousand 103 before the answer', writes(EARLY_HINTS.repeat(1000) + answer())),
@@ -152,8 +154,6 @@ const NO_HEAD: readonly UpstreamCase[] = [
   refused('a status of two digits', writes(answer(LENGTH, DOCUMENT, '99 X'))),
   refused('a status of four digits', writes(answer(LENGTH, DOCUMENT, '1000 X'))),
   refused('line feeds alone', writes(answer().replaceAll('\r\n', '\n'))),
-  // Nobody asked for it; the HTTP client takes it for a broken answer.
-  refused('100 before the answer', writes(`HTTP/1.1 100 Continue\r\n\r\n${answer()}`)),
   refused('100 and the end', writes('HTTP/1.1 100 Continue\r\n\r\n', 'fin')),
   hanging(refused('103 without end', drips('', EARLY_HINTS))),
   refused(
