@@ -224,6 +224,43 @@ test('who leaves takes the turn it holds along, be it another one than it came w
   assert.deepEqual([queue.waiting(), time.pending()], [0, 0])
 })
 
+test('over sockets: the priority of a form counts as that of a body does', async t => {
+  const house = steady()
+  const on = await play(t, {
+    stages: { stage: { models: ['*'] } },
+    start: house.start,
+    config: ({ stage }) => ({
+      model_list: [deployment('a', stage, 'm1'), deployment('a', stage, 'm2')],
+      router_settings: { num_retries: 0, allowed_fails: 0, cooldown_time: 2, wait_for_cooldown_seconds: 30 },
+    }),
+  })
+  const { stage } = on.stages
+  for (const model of ['m1', 'm2']) stage.script([{ kind: 'status', status: 500 }], { model })
+  for (let times = 0; times < 2; times += 1)
+    assert.equal((await on.ask('/v1/chat/completions', chat('a'))).status, 500)
+  const { queue } = house.served().house.board
+  stage.clear()
+  const calls = ['9', '3'].map(async (priority, place) => {
+    // The less urgent one is there first.
+    while (queue.waiting() < place) await new Promise(resolve => setImmediate(resolve))
+    const form = new FormData()
+    form.set('model', 'a')
+    form.set('priority', priority)
+    form.set('prompt', `urgency ${priority}`)
+    form.set('file', new Blob(['RIFF']), 'a.wav')
+    const answer = await fetch(`${on.url}/v1/audio/transcriptions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${on.key}` },
+      body: form,
+    })
+    await answer.text()
+    return answer.status
+  })
+  assert.deepEqual(await Promise.all(calls), [200, 200])
+  const served = stage.requests.map(({ body }) => /urgency \d/.exec(body.toString())?.[0])
+  assert.deepEqual(served, ['urgency 3', 'urgency 9'])
+})
+
 test('over sockets: a request waits for the rest to end and is answered, on chat and streamed; the next one is told to come again', async t => {
   for (const stream of [false, true]) {
     const on = await play(t, {

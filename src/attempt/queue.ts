@@ -1,5 +1,5 @@
 import type { Choice } from '../plan/wish.ts'
-import { valueAt } from '../wire/index.ts'
+import { peekAt } from '../read/parse.ts'
 import { gone, isElsewhere, type Level, nothingLeft, type Play, type Turn } from './level.ts'
 
 type Nothing = Extract<Choice, { kind: 'nothing' }>
@@ -7,10 +7,13 @@ type Nothing = Extract<Choice, { kind: 'nothing' }>
 /** Nobody looks again sooner than this, so that a wait always takes time. */
 const SHORTEST_MS = 10
 
-/** The body's `priority`, as LiteLLM's scheduler reads it; anything else is no priority. */
+/** The body's `priority`, as LiteLLM's scheduler reads it, in a form as its text; anything else is no priority. */
 const priorityOf = ({ call: { body, config } }: Play): number => {
-  const asked = body.kind === 'json' ? valueAt(body.index, 'priority') : undefined
-  return typeof asked === 'number' ? asked : config.router.failover.queue.priority
+  const asked = peekAt(body)('priority')
+  const priority = typeof asked === 'string' && asked.trim() !== '' ? Number(asked) : asked
+  return typeof priority === 'number' && Number.isFinite(priority)
+    ? priority
+    : config.router.failover.queue.priority
 }
 
 const full = (play: Play, choice: Nothing): Turn => ({
