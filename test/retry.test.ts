@@ -238,6 +238,36 @@ describe('what a provider asked for', () => {
     assert.equal((await patient.play('c')).at, 6000 + 61_000)
   })
 
+  test('of several limits the client hears the one that ends first: of a sibling, of a fallback, of who was not even asked', async () => {
+    const waits: Readonly<Record<string, number>> = { m: 30, n: 12, o: 20, p: 50 }
+    const engine = await startEngine(
+      stageOf(
+        { a: ['m', 'n'], b: ['o'], c: ['p'] },
+        'router_settings: {max_retry_wait: 1, fallbacks: [{b: [c]}, {c: [a]}]}',
+      ),
+      { roll: () => 0, script: ({ model }) => limited(waits[model] ?? 0) },
+    )
+    const told = async (group: string) => {
+      const { settled, status } = await engine.play(group)
+      return [status, settled.kind === 'failed' && settled.failure.retryAfterMs]
+    }
+    assert.deepEqual(await told('b'), [429, 12_000], 'b: 20 s, c: 50 s, a: 30 s and 12 s')
+    await engine.advance(1000)
+    assert.deepEqual(await told('c'), [429, 11_000], 'nobody is asked, and the wait is the same')
+    assert.equal(engine.sent.length, 4)
+    atRest(engine)
+  })
+
+  test('a limit that nobody has given a number is told as long as its rest', async () => {
+    const engine = await startEngine(stageOf({ a: ['m', 'n'] }), {
+      roll: () => 0,
+      script: () => ({ status: 429, error: { message: 'slow down', type: null, code: null } }),
+    })
+    const { settled } = await engine.play('a')
+    assert.equal(settled.kind === 'failed' && settled.failure.retryAfterMs, 5000)
+    atRest(engine)
+  })
+
   test('the next order level is not kept waiting for the first one', async () => {
     const file = `model_list:
   - {model_name: a, litellm_params: {model: openai/m, api_base: "https://m.test/v1", api_key: k, order: 1}}

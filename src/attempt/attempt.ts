@@ -22,6 +22,7 @@ import { PromptSize } from './prompt-size.ts'
 import type { Resumption } from './resume.ts'
 import { note } from './run.ts'
 import type { Settled, Trail } from './settled.ts'
+import { noteBack, withSoonest } from './soonest.ts'
 import { type Freed, isJudged, type StandsIn, standsInFor, withoutOwner } from './stand-in.ts'
 import { wishOf } from './wish-of.ts'
 
@@ -109,7 +110,8 @@ const withHeld = (failure: Failure, { field, told }: Held): Failure => {
 }
 
 /** The failure as the client hears it: where state kept others from being asked, it says so. */
-const toldAs = ({ call, plan, trail }: Walk, failure: Failure, message: string): Settled => {
+const toldAs = ({ call, plan, trail, house }: Walk, failed: Failure, message: string): Settled => {
+  const failure = withSoonest(failed, trail, house)
   const lost = lostResponse(call, plan, failure)
   if (lost !== undefined) {
     note(trail, 'end: previous_response_id cannot be read, and the whole input could be served')
@@ -278,6 +280,7 @@ const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {
   if (outcome.kind === 'answered') return { outcome, message: '', stop, spot }
   const { failure } = outcome
   hearSize(walk, failure)
+  noteBack(walk.trail, failure, walk.house.clock.now())
   if (spot.depth >= walk.plan.maxDepth || failure.class === 'client_gone' || failure.class === 'gateway_bug')
     return { outcome, message: failure.message, stop, spot }
   const from: Fall = { ...spot, stop, failure, following: walk.plan.follow(stop, failure.class) }

@@ -10,6 +10,7 @@ import type { Job, Tried } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
 import { learnRepairs } from './repair.ts'
 import type { Trail } from './settled.ts'
+import { noteLimited } from './soonest.ts'
 
 /** One attempt that has begun: who was picked, what it holds, since when. */
 export type Run = {
@@ -54,7 +55,10 @@ export const conclude = (play: Play, run: Run, tried: Tried): Outcome => {
     if (play.trail.repairs !== undefined) learnRepairs(play, run.choice.candidate)
     if (play.call.references.length > 0)
       rememberUsed(play.call.references, outcome.deployment, play.house.board)
-  } else if (tried.compaction !== undefined) learnWay(play, run, tried, outcome)
+  } else {
+    if (tried.compaction !== undefined) learnWay(play, run, tried, outcome)
+    if (outcome.failure.class === 'rate_limit') noteLimited(play, run.choice.candidate)
+  }
   play.trail.steps.push(stepOf(play, run, tried))
   return outcome
 }

@@ -7,6 +7,7 @@ import type { End, Walk } from './attempt.ts'
 import type { Answered } from './outcome.ts'
 import type { PromptSize } from './prompt-size.ts'
 import type { Repairs } from './repair.ts'
+import type { Limited } from './soonest.ts'
 
 /** The trail of a request: every attempt, in order, and what the headers count. */
 export type Trail = {
@@ -23,6 +24,10 @@ export type Trail = {
   readonly skipped: string[]
   /** Known from the moment that the prompt did not fit somewhere. */
   prompt?: PromptSize
+  /** Whose rate limits the request has run into; there from the first on. */
+  limited?: Limited
+  /** clock.now() value when the first group that had nobody to ask has somebody again. */
+  backAt?: number
   /** A second attempt was made beside one that was slow: there is no other. */
   hedged?: true
   /** The attempt whose answer nobody waited for, when it had been sent; its usage, if its provider has told it. */
