@@ -46,17 +46,35 @@ const shownFor = ({ hit, step }: Attempt): readonly number[] => {
   return [500]
 }
 
-const headerProblems = (client: SimClient, decisive: Hit | undefined): readonly string[] => {
-  const { heard } = client
+/** When the first of those is back, as milliseconds of the schedule; undefined: one of them has not said when. */
+const soonestOf = (hits: readonly Hit[]): number | undefined => {
+  const ends = hits.map(({ at, askedMs }) => (askedMs === undefined ? undefined : at + askedMs))
+  const known = ends.filter(end => end !== undefined)
+  return known.length === 0 || known.length < ends.length ? undefined : Math.min(...known)
+}
+
+/** `asked`: providers that the client may have to wait for; it is not told to come before all of them. */
+const headerProblems = (client: SimClient, asked: readonly Hit[]): readonly string[] => {
+  const { heard, headAt } = client
   if (heard?.status !== 429) return []
   const told = Number(heard.headers['retry-after'])
   if (!Number.isInteger(told) || told < 1 || told > 3600)
     return [`client ${client.index} is told to come back after ${heard.headers['retry-after']}`]
-  const asked = decisive?.askedMs
-  return asked !== undefined && told * 1000 < asked
-    ? [`client ${client.index} is told to come back after ${told} s, the provider said ${asked} ms`]
+  const soonest = soonestOf(asked)
+  return soonest !== undefined && (headAt ?? 0) + told * 1000 < soonest
+    ? [`client ${client.index} is told to come back after ${told} s, and nobody is back before ${soonest} ms`]
     : []
 }
+
+/** Who has to be back before the client is served: the one whose failure it reads, and all who had their limits. */
+const waitedFor = (attempts: readonly Attempt[], decisive: Attempt): readonly Hit[] =>
+  WAITING.has(decisive.step.outcome as FailureClass)
+    ? attempts.filter(one => one === decisive || one.step.outcome === 'rate_limit').map(({ hit }) => hit)
+    : []
+
+/** Somebody rested who was not asked, and may be back before those who were. */
+const passedOver = (world: World, client: SimClient): boolean =>
+  recordOf(world, client)?.skipped?.some(why => /No deployments available/.test(why)) === true
 
 /** The time of the whole request was over: whatever was being asked then is not what failed. */
 const ranOut = (world: World, client: SimClient): boolean =>
@@ -82,7 +100,7 @@ const errorProblems = (world: World, client: SimClient): readonly string[] => {
   if (isToldToSendAll(client, error)) return []
   if (hitsOf(world, client).length === 0)
     return OWN.has(heard.status)
-      ? headerProblems(client, undefined)
+      ? headerProblems(client, [])
       : [`client ${client.index} got ${heard.status} although nobody was asked`]
   const attempts = attemptsOf(world, client)
   if (ranOut(world, client) && heard.status === 408) return []
@@ -95,10 +113,10 @@ const errorProblems = (world: World, client: SimClient): readonly string[] => {
       : [`client ${client.index} got ${heard.status}, which nobody said`]
   // Nobody of the first group could be asked: that is what the gateway says, whatever its fallbacks said.
   const [first] = candidatesFor(client.script.model, client.config as Config)
-  if (first?.group !== decisive.step.group && OWN.has(heard.status)) return headerProblems(client, undefined)
+  if (first?.group !== decisive.step.group && OWN.has(heard.status)) return headerProblems(client, [])
   const shown = shownFor(decisive)
   return shown.includes(heard.status)
-    ? headerProblems(client, WAITING.has(decisive.step.outcome as FailureClass) ? decisive.hit : undefined)
+    ? headerProblems(client, passedOver(world, client) ? [] : waitedFor(attempts, decisive))
     : [`client ${client.index} got ${heard.status}, its first group failed with ${shown.join(' or ')}`]
 }
 
