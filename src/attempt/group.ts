@@ -10,7 +10,6 @@ import {
   approach,
   type End,
   type Go,
-  gone,
   isElsewhere,
   isStillSound,
   type Level,
@@ -19,7 +18,7 @@ import {
   type Play,
 } from './level.ts'
 import { generalLimit } from './limits.ts'
-import { admit } from './line.ts'
+import { admit, over } from './line.ts'
 import { tryOnce } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
 import { repair } from './repair.ts'
@@ -199,10 +198,6 @@ const attemptOn = async (play: Play, level: Level, chosen: Go): Promise<Outcome 
   }
 }
 
-/** What the level ends with when a repeat never got its slot: nobody is there any more, or the failure stands. */
-const leftWith = ({ call, allowance }: Play, failed: Failed): Failed =>
-  call.context.departed.aborted ? gone() : allowance.over ? allowance.ranOut() : failed
-
 /**
  * The same hop again, for as long as its provider names something that it can do without. An attempt of the request,
  * and no retry of the level: nothing is waited for, and neither num_retries nor the retry budget hears of it.
@@ -216,7 +211,8 @@ const mend = async (play: Play, level: Level, turn: Go, first: Failed): Promise<
     const choice: Picked = { kind: 'picked', candidate, because: turn.choice.because }
     const line = admit(play, level, { ...turn, choice })
     const place = line instanceof Promise ? await line : line
-    if ('kind' in place) return leftWith(play, failed)
+    // It never got its slot: nobody is there any more, or the failure stands.
+    if ('kind' in place) return over(play) ?? failed
     const { lease } = place
     if (!isStillSound(play, { ...turn, choice }, lease)) {
       lease.release()

@@ -93,7 +93,8 @@ const standInLine = async (play: Play, level: Level, { turn, own, lines }: Waiti
   }
 }
 
-const over = ({ call, allowance }: Play) =>
+/** The client has left, or the time of the request is over. */
+export const over = ({ call, allowance }: Play) =>
   call.context.departed.aborted ? gone() : allowance.over ? allowance.ranOut() : undefined
 
 /** Whoever has a slot first; the other lines are left, and a slot that was given in the same breath goes back. */
