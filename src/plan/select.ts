@@ -51,7 +51,7 @@ export type How = Patience & {
   readonly mayRepeat?: ReadonlySet<string> | undefined
 }
 
-const NOBODY: readonly Candidate[] = []
+const NONE: readonly Candidate[] = []
 
 const idOf = ({ deployment }: Candidate): string => deployment.id
 
@@ -83,7 +83,7 @@ export const select = (wish: Wish, tried: ReadonlySet<string>, desk: Desk, how: 
   if (isNothing(eligible)) return eligible
   const { mayRepeat } = how
   const fresh = tried.size === 0 ? eligible : eligible.filter(candidate => !tried.has(idOf(candidate)))
-  const repeat = mayRepeat?.size ? eligible.filter(candidate => mayRepeat.has(idOf(candidate))) : NOBODY
+  const repeat = mayRepeat?.size ? eligible.filter(candidate => mayRepeat.has(idOf(candidate))) : NONE
   const pool = soonest(fresh, repeat, wish, desk)
   if (pool.length === 0) return exhausted(wish)
   const picked = settle(pool, wish, outlookOf(wish, filters, desk), desk)
