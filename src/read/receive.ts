@@ -55,26 +55,49 @@ class Held implements Intake {
 
 /**
  * Reads the whole body into one buffer: the only copy, shared by every attempt.
- * A body of known length is refused or reserved before its first byte is read.
+ * A body of known length is refused or reserved before its first byte is read. Throws Refusal, or rejects with one.
  */
-export const receive = async (
+export const receive = (
   request: IncomingMessage,
   maxBytes: number,
   budget: MemoryBudget,
-): Promise<Intake> => {
+): Intake | Promise<Intake> => {
   const { headers } = request
   const announced = headers['content-length']
   const length = announced === undefined ? undefined : Number(announced)
   if (length === 0 || (length === undefined && headers['transfer-encoding'] === undefined)) return NOTHING
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes)
   const held = new Held(budget)
+  if (length !== undefined) held.take(length)
+  const whole = length === undefined ? undefined : arrived(request, length)
+  if (whole !== undefined && headers['content-encoding'] === undefined) {
+    held.bytes = whole
+    return held
+  }
+  return gather(request, { held, whole, length, maxBytes })
+}
+
+/** What most bodies are: small, and here with their head when their request is taken up. No event is waited for. */
+const arrived = (request: IncomingMessage, length: number): Uint8Array | undefined =>
+  request.complete && request.readableLength === length ? (request.read(length) ?? undefined) : undefined
+
+type Arriving = {
+  readonly held: Held
+  readonly whole: Uint8Array | undefined
+  readonly length: number | undefined
+  readonly maxBytes: number
+}
+
+const gather = async (
+  request: IncomingMessage,
+  { held, whole, length, maxBytes }: Arriving,
+): Promise<Intake> => {
   try {
-    if (length !== undefined) held.take(length)
-    held.bytes = await (length === undefined
-      ? readChunked(request, maxBytes, held)
-      : readKnown(request, length))
-    if (headers['content-encoding'] !== undefined)
-      held.bytes = await decoded(held, headers['content-encoding'], maxBytes)
+    held.bytes =
+      whole ??
+      (await (length === undefined ? readChunked(request, maxBytes, held) : readKnown(request, length)))
+    const encoding = request.headers['content-encoding']
+    if (encoding !== undefined) held.bytes = await decoded(held, encoding, maxBytes)
     return held
   } catch (error) {
     held.release()
@@ -100,14 +123,10 @@ const discard = (piece: Uint8Array): void => {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === piece.byteLength) buffer.transfer(0)
 }
 
-const atOnce = (go: () => void): void => go()
-
 const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {
     let whole: Buffer | undefined
     let filled = 0
-    // A body that came with its head has been gathered with it.
-    const settle = request.complete ? atOnce : atTurnsEnd
     request.on('data', (chunk: Buffer) => {
       const from = filled
       filled += chunk.length
@@ -122,7 +141,7 @@ const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array
     })
     request.on('end', () => {
       const bytes = whole
-      if (filled === length && bytes !== undefined) settle(() => resolve(bytes))
+      if (filled === length && bytes !== undefined) atTurnsEnd(() => resolve(bytes))
       else reject(gone())
     })
     request.on('error', error => reject(brokenBy(error)))
