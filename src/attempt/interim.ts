@@ -18,6 +18,8 @@ export class InterimAnswers {
 
   /** The same bytes; those of a `100` changed in place. */
   pass(bytes: Uint8Array): void {
+    // Nearly every answer has no interim one before it.
+    if (this.#at === 0 && bytes.length > FIRST_DIGIT && bytes[FIRST_DIGIT] !== ONE) this.#at = DONE
     for (let place = 0; place < bytes.length && this.#at !== DONE; place += 1)
       if (this.#note(bytes[place] ?? 0)) bytes[place] = TWO
   }
