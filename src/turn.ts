@@ -24,5 +24,8 @@ export const atTurnsEnd = (go: () => void): void => {
   if (gathered.push(go) === 1) setImmediate(release)
 }
 
+/** Resolves when everybody has been taken up who has come until now. */
+export const turnsEnd = (): Promise<void> => new Promise(atTurnsEnd)
+
 /** Awaited between two stages: those who are in step catch up. Nothing from outside happens meanwhile. */
 export const IN_STEP: Promise<void> = Promise.resolve()

@@ -11,6 +11,7 @@ import { createJournal } from '../record/log.ts'
 import { createBoard } from '../shared/board.ts'
 import type { Channel } from '../shared/channel-way.ts'
 import { systemClock, systemDice } from '../shared/clock.ts'
+import { turnsEnd } from '../turn.ts'
 import { openKeeping } from './keeping.ts'
 import { keepLimits, listener } from './listen.ts'
 import { meetNeighbours } from './neighbours.ts'
@@ -75,6 +76,8 @@ const empty = async (
   const pass = (ms: number): Promise<void> => new Promise(resolve => clock.after(ms, resolve))
   traffic.drain()
   if (noticeMs > 0) await pass(noticeMs)
+  // Who came before the door shuts is inside.
+  await turnsEnd()
   traffic.shutDoor()
   const closed = once(server, 'close')
   server.close()
@@ -82,6 +85,8 @@ const empty = async (
   await Promise.race([traffic.empty(), pass(graceMs)])
   traffic.fall()
   await Promise.race([traffic.empty(), pass(CURTAIN_MS)])
+  // Who came after it is told so.
+  await turnsEnd()
   server.closeAllConnections()
   await closed
 }
