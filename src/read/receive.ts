@@ -144,11 +144,16 @@ const readKnown = (request: IncomingMessage, length: number): Promise<Uint8Array
       if (filled === length && bytes !== undefined) atTurnsEnd(() => resolve(bytes))
       else reject(gone())
     })
-    request.on('error', error => reject(brokenBy(error)))
+    // What happens to a request that has come whole is not its body's affair.
+    request.on('error', error => {
+      if (filled < length) reject(brokenBy(error))
+    })
     request.on('close', () => {
       if (filled < length) reject(gone())
     })
   })
+
+const atOnce = (go: () => void): void => go()
 
 const readChunked = (request: IncomingMessage, maxBytes: number, held: Held): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {
@@ -156,6 +161,8 @@ const readChunked = (request: IncomingMessage, maxBytes: number, held: Held): Pr
     let packed = 0
     let filled = 0
     let over = false
+    // A body that came with its head has been gathered with it.
+    const settle = request.complete ? atOnce : atTurnsEnd
     const fail = (error: unknown): void => {
       over = true
       request.pause()
@@ -176,9 +183,11 @@ const readChunked = (request: IncomingMessage, maxBytes: number, held: Held): Pr
     request.on('end', () => {
       const whole = Buffer.concat(chunks)
       for (const chunk of chunks) discard(chunk)
-      atTurnsEnd(() => resolve(whole))
+      settle(() => resolve(whole))
     })
-    request.on('error', error => reject(brokenBy(error)))
+    request.on('error', error => {
+      if (!request.readableEnded) reject(brokenBy(error))
+    })
     request.on('close', () => {
       if (!request.readableEnded) reject(gone())
     })
