@@ -16,6 +16,7 @@ import { CLOSING, EXPECTATION, FULL, improper, inDialectOf, NO_SOCKET, nowhere, 
 import { isPreflight, openToBrowsers, preflight } from './cors.ts'
 import { answerMalformed } from './malformed.ts'
 import { type Found, modelPaths } from './model-paths.ts'
+import { endWith, isBehindTheEnd, queue } from './pipelined.ts'
 import type { Traffic } from './traffic.ts'
 
 /** How often slow senders are looked for. */
@@ -139,7 +140,7 @@ const tellNowhere = (visitor: Visitor, house: House): void => {
 const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Visitor) => void) => {
   const enter = gateway(house)
   return (route, visitor) => {
-    const { response } = visitor
+    const { request, response } = visitor
     const most = house.config().general.maxInFlight
     const turnedAway = traffic.shut
       ? CLOSING
@@ -147,11 +148,11 @@ const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Vis
         ? FULL
         : undefined
     if (turnedAway !== undefined) {
-      response.shouldKeepAlive = false
-      return tell(visitor, inDialectOf(route, turnedAway, callIdOf(visitor.request)), house)
+      endWith(request, response)
+      return tell(visitor, inDialectOf(route, turnedAway, callIdOf(request)), house)
     }
     // A client that keeps its connection would come back to an instance that is about to leave.
-    if (traffic.draining) response.shouldKeepAlive = false
+    if (traffic.draining) endWith(request, response)
     const departure = new Departure()
     const received = receivedFor(route, visitor, { house, curtain: traffic.curtain, departure })
     traffic.enter(departure)
@@ -197,13 +198,11 @@ export const listener = (house: House, traffic: Traffic): Server => {
   const { find, methods } = directory(house, traffic)
   const admit = admission(house, traffic)
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    // The connection's last word is said and only being read, or it is gone: nothing may be begun that nobody could be
-    // told of.
-    if (request.socket.writableEnded || request.destroyed) return
+    if (isBehindTheEnd(request)) return
     openToBrowsers(request, response, house.config())
     const wrong = improper(request)
     if (wrong !== undefined) {
-      response.shouldKeepAlive = false
+      endWith(request, response)
       return tell({ request, response }, wrong, house)
     }
     if (isPreflight(request)) return tell({ request, response }, preflight(request, house.config()), house)
@@ -213,7 +212,7 @@ export const listener = (house: House, traffic: Traffic): Server => {
     const query = cut === -1 ? '' : url.slice(cut + 1)
     const { method = '' } = request
     if (request.headers.upgrade !== undefined && asksForSocket(request, path)) {
-      response.shouldKeepAlive = false
+      endWith(request, response)
       return tell({ request, response }, NO_SOCKET, house)
     }
     const found = find(method, path)
@@ -233,8 +232,10 @@ export const listener = (house: House, traffic: Traffic): Server => {
     // Said in the API's dialect, above.
     requireHostHeader: false,
   }
-  const visit = (request: IncomingMessage, response: ServerResponse): void =>
+  const visit = (request: IncomingMessage, response: ServerResponse): void => {
+    if (response.socket === null) queue(request.socket, response)
     atTurnsEnd(() => serve(request, response))
+  }
   const server = createServer(options, visit)
   keepLimits(server, house.config())
   answerMalformed(server, house.clock)

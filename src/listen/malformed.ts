@@ -5,6 +5,7 @@ import type { Clock } from '../house.ts'
 import { closeGently } from '../reply/linger.ts'
 import { atTurnsEnd } from '../turn.ts'
 import { complaintAbout, rawAnswer, wrongMethod } from './answers.ts'
+import { queuedBehind } from './pipelined.ts'
 
 /** A socket knows whose answer is on it. Node's own handler of such errors looks here, too. */
 type Busy = Duplex & { readonly _httpMessage?: (ServerResponse & { readonly req: IncomingMessage }) | null }
@@ -45,15 +46,29 @@ const onClientError = (error: NodeJS.ErrnoException, socket: Busy, clock: Clock)
   else if (!request.complete && request.listenerCount('error') > 0) request.emit('error', refusalOf(code))
 }
 
+/**
+ * Nobody makes tunnels here. Node has let go of the socket, so whatever is still unanswered on it can neither be told in
+ * order nor hear that its client leaves: it ends now.
+ */
+const onTunnel = (socket: Busy, clock: Clock): void => {
+  const response = socket._httpMessage ?? undefined
+  const behind = response === undefined ? [] : queuedBehind(socket, response)
+  if (behind.length === 0 && response?.writableEnded !== false) {
+    socket.write(rawAnswer(wrongMethod([])))
+    return closeGently(socket, clock)
+  }
+  socket.destroy()
+  for (const one of behind) one.destroy()
+}
+
 /** Node's own answers to what is no request say nothing in the API's dialect, and are reset when the client goes on. */
 export const answerMalformed = (server: Server, clock: Clock): void => {
   // The requests before these bytes are taken up first.
   server.on('clientError', (error, socket) => atTurnsEnd(() => onClientError(error, socket, clock)))
   server.on('connect', (_request, socket) => {
-    // Node lets go of such a socket: nobody else would read it or hear of its errors.
+    // Nobody else would read it or hear of its errors.
     socket.on('error', () => socket.destroy())
     socket.resume()
-    socket.write(rawAnswer(wrongMethod([])))
-    closeGently(socket, clock)
+    atTurnsEnd(() => onTunnel(socket, clock))
   })
 }
