@@ -307,3 +307,18 @@ test('answers to requests that came together leave in their order, whatever each
   assert.equal(types[2], 'text/event-stream')
   await until('nobody is inside', () => nobodyInside(on))
 })
+
+test('an answer is with the client before anything is kept or forgotten because of it', async t => {
+  const on = await openDoor(t)
+  const made = await on.ask('/v1/responses', { model: 'g', input: 'Hello' })
+  assert.equal(made.status, 200)
+  Object.assign(on.served().house.copies, {
+    forget: () => {
+      throw new Error('it will not be forgotten')
+    },
+  })
+  const deleted = await on.ask(`/v1/responses/${made.json().id}`, undefined, { method: 'DELETE' })
+  assert.equal(deleted.status, 200)
+  assert.equal(deleted.json().deleted, true)
+  await until('nobody is inside', () => nobodyInside(on))
+})

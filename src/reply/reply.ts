@@ -5,6 +5,7 @@ import { SHAPES } from '../dialects/index.ts'
 import type { Circumstance, ErrorBody } from '../dialects/shape.ts'
 import { IN_STEP } from '../turn.ts'
 import { asBuffer } from '../wire/bytes.ts'
+import type { JsonIndex } from '../wire/index.ts'
 import { conclude } from './conclude.ts'
 import { copyItems, keepsCopies } from './copies.ts'
 import { errorBody } from './error-text.ts'
@@ -118,10 +119,7 @@ const documentReply = (
     failure: undefined,
     firstTokenMs: undefined,
   }
-  const written = writeWhole({ served, segments, length, finish })
-  if (call.method === 'DELETE') forgetResponse(served)
-  if (content.index !== undefined && keepsTranscript(served)) keepTranscript(served, content.index)
-  return written
+  return writeWhole({ served, index: content.index, segments, length, finish })
 }
 
 /** Up to this size the head and the body leave in one write. */
@@ -129,23 +127,33 @@ const ONE_WRITE_BYTES = 32 * 1024
 
 type Whole = {
   readonly served: Served
+  readonly index: JsonIndex | undefined
   readonly segments: readonly Uint8Array[]
   readonly length: number
   readonly finish: Finish
 }
 
-const writeWhole = async ({ served, segments, length, finish }: Whole): Promise<Finish> => {
+const writeWhole = async (whole: Whole): Promise<Finish> => {
   await IN_STEP
+  write(whole)
+  const { served, index, finish } = whole
+  const end = conclude(served, finish)
+  // The client has its answer, whatever becomes of this.
+  if (served.call.method === 'DELETE') forgetResponse(served)
+  if (index !== undefined && keepsTranscript(served)) keepTranscript(served, index)
+  return end
+}
+
+const write = ({ served, segments, length }: Whole): void => {
   const { response } = served.received
   if (length <= ONE_WRITE_BYTES) {
     // Node joins a head with a body that is text: as latin1 every byte stays itself.
     let text = ''
     for (const segment of segments) text += asBuffer(segment).toString('latin1')
     response.end(text, 'latin1')
-    return conclude(served, finish)
+    return
   }
   response.cork()
   for (const segment of segments) response.write(segment)
   response.uncork()
-  return conclude(served, finish)
 }
