@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Departure } from '../src/signal.ts'
@@ -14,7 +14,7 @@ import { headerIn, openRaw, type RawClient } from './support/raw.ts'
 const CALL = `${headOf('POST', CHAT, { 'content-length': CHAT_BODY.length })}${CHAT_BODY}`
 const ALIVE = headOf('GET', '/health/liveliness')
 
-type Parsed = { readonly request: IncomingMessage; readonly socket: Socket }
+type Parsed = { readonly request: IncomingMessage; readonly socket: Socket; readonly server: Server }
 
 /** Hears of each request as soon as its head has been read: in the turn that brings it, before it is taken up. */
 const onParsed = (t: TestContext, { url }: { readonly url: string }, hear: (parsed: Parsed) => void) => {
@@ -321,4 +321,15 @@ test('an answer is with the client before anything is kept or forgotten because 
   assert.equal(deleted.status, 200)
   assert.equal(deleted.json().deleted, true)
   await until('nobody is inside', () => nobodyInside(on))
+})
+
+test('a request that is late stays late when it comes in the same turn after all', async t => {
+  const on = await openDoor(t)
+  const late = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+  onParsed(t, on, ({ socket, server }) => void server.emit('clientError', late, socket))
+  const client = await on.raw()
+  await client.send(headOf('POST', CHAT, { 'content-length': 1000 }))
+  await refusedWith(client, 408)
+  assert.equal((await client.ended).how, 'fin')
+  assert.deepEqual(await on.records(), [])
 })

@@ -10,6 +10,9 @@ import { queuedBehind } from './pipelined.ts'
 /** A socket knows whose answer is on it. Node's own handler of such errors looks here, too. */
 type Busy = Duplex & { readonly _httpMessage?: (ServerResponse & { readonly req: IncomingMessage }) | null }
 
+/** Node's word for a request that did not arrive in time. */
+const LATE = 'ERR_HTTP_REQUEST_TIMEOUT'
+
 /** What is wrong, thrown where the body is read. */
 const refusalOf = (code: string | undefined): Refusal => {
   const { status, body } = complaintAbout(code)
@@ -63,8 +66,13 @@ const onTunnel = (socket: Busy, clock: Clock): void => {
 
 /** Node's own answers to what is no request say nothing in the API's dialect, and are reset when the client goes on. */
 export const answerMalformed = (server: Server, clock: Clock): void => {
-  // The requests before these bytes are taken up first.
-  server.on('clientError', (error, socket) => atTurnsEnd(() => onClientError(error, socket, clock)))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const judge = (): void => onClientError(error, socket, clock)
+    // Whoever is late is late now: nobody looks at the time of a request again that comes in the same turn after all.
+    if (error.code === LATE) judge()
+    // The requests before these bytes are taken up first.
+    else atTurnsEnd(judge)
+  })
   server.on('connect', (_request, socket) => {
     // Nobody else would read it or hear of its errors.
     socket.on('error', () => socket.destroy())
