@@ -295,10 +295,11 @@ test('answers to requests that came together leave in their order, whatever each
       chunked,
       asking,
       CHAT_BODY,
+      CALL,
     ].join(''),
   )
   const types: unknown[] = []
-  for (const status of [200, 200, 200, 401, 417, 404, 200, 200]) {
+  for (const status of [200, 200, 200, 401, 417, 404, 200, 200, 200]) {
     const head = await client.head()
     assert.equal(head.status, status)
     types.push(headerIn(head, 'content-type')?.split(';')[0])

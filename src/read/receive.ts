@@ -77,9 +77,14 @@ export const receive = (
   return gather(request, { held, whole, length, maxBytes })
 }
 
-/** What most bodies are: small, and here with their head when their request is taken up. No event is waited for. */
+/**
+ * What most bodies are: small, and here with their head when their request is taken up. No event is waited for. A client
+ * that asked with Expect is told to go on all the same: its connection would end with the answer otherwise.
+ */
 const arrived = (request: IncomingMessage, length: number): Uint8Array | undefined =>
-  request.complete && request.readableLength === length ? (request.read(length) ?? undefined) : undefined
+  request.complete && request.readableLength === length && request.headers.expect === undefined
+    ? (request.read(length) ?? undefined)
+    : undefined
 
 type Arriving = {
   readonly held: Held
