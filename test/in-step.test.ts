@@ -227,6 +227,19 @@ test('of many that come at once exactly as many are let in as may be', async t =
     })
 })
 
+test('of many that come in one piece exactly as many are begun as may be', async t => {
+  const on = await crowded(t, { max_in_flight_requests_per_worker: 7 })
+  const client = await on.raw()
+  await client.send(CALL.repeat(MANY))
+  await on.stages.lead.waitForRequest(7)
+  // Whoever is asked now is refused after all of them have been looked at.
+  assert.equal((await on.ask(CHAT, CHAT_BODY)).status, 503)
+  assert.equal(on.served().traffic.inside, 7)
+  assert.equal(on.stages.lead.requests.length, 7)
+  client.leave()
+  await until('nobody is inside', () => on.served().traffic.inside === 0)
+})
+
 test('of many that come at once exactly one probes a deployment whose rest is over', async t => {
   const gateway = inside()
   const on = await play(t, {
@@ -247,16 +260,16 @@ test('of many that come at once exactly one probes a deployment whose rest is ov
   ])
   while (board.cooling('lead') === undefined) assert.equal((await on.ask(CHAT, CHAT_BODY)).status, 200)
   await until('its rest is over', () => board.cooling('lead') === undefined)
-  const asked = on.stages.lead.requests.length
-  const clients = await crowd(t, on)
-  const answered: number[] = []
-  for (const client of clients)
-    statusOf(client)
-      .then(status => answered.push(status))
-      .catch(() => {})
-  await until('all but the probe are answered', () => answered.length === MANY - 1)
-  assert.deepEqual(tally(answered), { 200: MANY - 1 })
-  assert.equal(on.stages.lead.requests.length - asked, 1)
+  const { lead, backup } = on.stages
+  const asked = [lead.requests.length, backup.requests.length] as const
+  // All in one piece: nothing else happens between them.
+  await (await on.raw()).send(CALL.repeat(MANY))
+  await until(
+    'everybody is asked',
+    () => lead.requests.length + backup.requests.length === asked[0] + asked[1] + MANY,
+  )
+  assert.equal(lead.requests.length - asked[0], 1)
+  assert.equal(board.gauges().probes, 1)
 })
 
 test('of many that come at once no more are sent than rpm allows', async t => {
