@@ -107,6 +107,9 @@ test('what only a provider of text completions can do is refused by its name, an
     ['logprobs', 2],
     ['best_of', 3],
     ['n', 2],
+    ['messages', [{ role: 'user', content: 'x' }]],
+    ['tools', [{ type: 'function', function: { name: 'look', parameters: { type: 'object' } } }]],
+    ['functions', [{ name: 'look', parameters: { type: 'object' } }]],
   ] as const) {
     const answer = await house.ask('/v1/completions', { model: 'claude', prompt: 'x', [name]: value })
     assertErrorShape(answer, 400)

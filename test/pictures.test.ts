@@ -149,6 +149,21 @@ for (const artist of NAMES)
     }
   })
 
+test('a picture for a client of text completions is told in words, whole and streamed', async () => {
+  for (const stream of [false, true])
+    for (const words of [true, false]) {
+      studio.words = words
+      const reply = await house.ask('/v1/completions', { model: 'gemini', prompt: PROMPT, stream })
+      assert.equal(reply.status, 200, reply.text)
+      const texts = stream
+        ? [...reply.text.matchAll(/^data: (\{.*)$/gm)].map(([, data = '']) => JSON.parse(data) as JsonObject)
+        : [reply.json()]
+      const text = texts.flatMap(({ choices }) => list(choices).map(choice => String(choice.text))).join('')
+      assert.ok(!text.includes(PNG))
+      assert.match(words ? text.slice(WORDS.length) : text, TOLD)
+    }
+})
+
 const client = new OpenAI({ apiKey: house.key, baseURL: `${house.url}/v1`, maxRetries: 0 })
 
 test('OpenAI’s own client reads the stream of a picture', async () => {

@@ -2,7 +2,7 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { CALL_ID, inputOf, textOfInput, usageOf, writtenUsage } from './anthropic-messages-common.ts'
 import { fittingId } from './call-ids.ts'
 import { inputObject } from './custom-tools.ts'
-import { mediaTeller } from './media-words.ts'
+import { type MediaTeller, mediaTeller } from './media-words.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop, TextPart } from './neutral.ts'
 import { listOf, spelled, textOf } from './read-json.ts'
 
@@ -139,7 +139,7 @@ const textBlocks = (text: string): JsonObject[] => (text.trim() === '' ? [] : [{
 
 export const MESSAGES_API = 'the Messages API'
 
-const blocksOf = (part: Part, tell: ReturnType<typeof mediaTeller>): JsonObject[] => {
+const blocksOf = (part: Part, tell: MediaTeller): JsonObject[] => {
   switch (part.kind) {
     case 'text':
     case 'refusal':

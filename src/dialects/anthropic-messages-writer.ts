@@ -2,7 +2,7 @@ import type { JsonObject } from '../wire/json.ts'
 import { callBlock, MESSAGES_API, messageHead, stopMembers } from './anthropic-messages-answer.ts'
 import { writtenUsage } from './anthropic-messages-common.ts'
 import { inputObject } from './custom-tools.ts'
-import { mediaTeller } from './media-words.ts'
+import { type MediaTeller, mediaTeller, toldEvents } from './media-words.ts'
 import type { Asked, NeutralEvent, Sealed, Stop, StreamWriter } from './neutral.ts'
 import { textOf } from './read-json.ts'
 import type { StreamEvent, Usage } from './shape.ts'
@@ -82,7 +82,7 @@ const deltaOf = ({ opening }: Pending, text: string): JsonObject => {
 
 class Writer {
   readonly #asked: Asked
-  readonly #inWords: ReturnType<typeof mediaTeller>
+  readonly #inWords: MediaTeller
   readonly #parts = new Map<number, Pending>()
   /** In the order they opened; the first one is being told. */
   readonly #queue: Pending[] = []
@@ -104,7 +104,7 @@ class Writer {
       case 'open':
         return this.#open(event)
       case 'media':
-        return this.#show(event)
+        return toldEvents(event, this.#inWords).flatMap(told => this.write(told))
       case 'delta':
         this.#parts.get(event.part)?.add(event.text)
         return this.#advance()
@@ -148,15 +148,6 @@ class Writer {
     this.#parts.set(opening.part, pending)
     this.#queue.push(pending)
     return [...this.#start(undefined), ...this.#advance()]
-  }
-  #show({ part, media }: Extract<NeutralEvent, { kind: 'media' }>): readonly StreamEvent[] {
-    const text = this.#inWords(media)
-    if (text === '') return []
-    return [
-      { kind: 'open', part, of: 'text' },
-      { kind: 'delta', part, text },
-      { kind: 'close', part },
-    ].flatMap(event => this.write(event as NeutralEvent))
   }
   #seal(part: number, sealed: Sealed): readonly StreamEvent[] {
     const pending = this.#parts.get(part)

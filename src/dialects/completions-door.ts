@@ -3,7 +3,8 @@ import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { chatDoor } from './chat.ts'
 import { eventWith } from './continuation.ts'
 import type { Losses } from './losses.ts'
-import type { Asked, Door, NeutralRequest, StreamWriter } from './neutral.ts'
+import { isMedia, mediaTeller, toldEvents, toldPart } from './media-words.ts'
+import type { Asked, Door, NeutralAnswer, NeutralRequest, StreamWriter } from './neutral.ts'
 import { isDone, listOf, objectOf, parseJson, textOf } from './read-json.ts'
 import type { StreamEvent } from './shape.ts'
 
@@ -12,8 +13,22 @@ import type { StreamEvent } from './shape.ts'
  * text. Their own providers go on from a prompt as it stands, and get the request as it was written.
  */
 
-/** Members that have no meaning in a conversation. `logprobs` is a number here and lists words in another form. */
-const LOST = ['best_of', 'logprobs', 'suffix'] as const
+const COMPLETIONS = 'text completions'
+
+/**
+ * Members that have no meaning in a conversation (`logprobs` is a number here and lists words in another form), and
+ * those of a conversation whose answers no text holds.
+ */
+const LOST: ReadonlySet<string> = new Set([
+  'best_of',
+  'logprobs',
+  'suffix',
+  'messages',
+  'tools',
+  'tool_choice',
+  'functions',
+  'function_call',
+])
 
 const promptOf = (prompt: Json | undefined): string => {
   const only = Array.isArray(prompt) && prompt.length === 1 ? prompt[0] : prompt
@@ -26,20 +41,24 @@ const promptOf = (prompt: Json | undefined): string => {
 
 /** One answer, no list of words, and nothing behind the text: what everybody gives anyway. */
 const isUsual = (key: string, value: Json | undefined): boolean =>
-  value === undefined || value === null || value === '' || (key === 'best_of' && value === 1)
+  value === undefined ||
+  value === null ||
+  value === '' ||
+  (key === 'best_of' && value === 1) ||
+  (Array.isArray(value) && value.length === 0)
 
 const read = (body: JsonObject, losses: Losses): NeutralRequest => {
   const { prompt, echo, ...rest } = body
   if (echo === true) throw new Unsupported("'echo' is for providers of text completions", 'echo')
   for (const key of LOST) if (!isUsual(key, rest[key])) losses.lose(key)
-  const plain = Object.entries(rest).filter(([key]) => !LOST.some(lost => lost === key))
+  const plain = Object.entries(rest).filter(([key]) => !LOST.has(key))
   return chatDoor.read(
     { ...Object.fromEntries(plain), messages: [{ role: 'user', content: promptOf(prompt) }] },
     losses,
   )
 }
 
-const idOf = (id: Json | undefined): string => `cmpl-${String(id ?? '').replace(/^chatcmpl-/, '')}`
+const idOf = (id: Json | undefined): string => `cmpl-${(textOf(id) ?? '').replace(/^chatcmpl-/, '')}`
 
 /** A refusal in words is said like any other text: there is no other place for it. */
 const saidIn = (said: JsonObject | undefined): string => textOf(said?.content) ?? textOf(said?.refusal) ?? ''
@@ -76,15 +95,25 @@ const chunkOf = (event: StreamEvent): readonly StreamEvent[] => {
   return says(text) ? [eventWith(event, JSON.stringify(text))] : []
 }
 
+const answer = (said: NeutralAnswer, asked: Asked): JsonObject => {
+  const tell = mediaTeller(COMPLETIONS, asked.losses)
+  const parts = said.parts.flatMap(part => (isMedia(part) ? toldPart(part, tell) : [part]))
+  return told(chatDoor.answer({ ...said, parts }, asked), 'message')
+}
+
 const writer = (asked: Asked): StreamWriter => {
   const chat = chatDoor.writer(asked)
-  return { write: event => chat.write(event).flatMap(chunkOf) }
+  const tell = mediaTeller(COMPLETIONS, asked.losses)
+  return {
+    write: event =>
+      (event.kind === 'media' ? toldEvents(event, tell) : [event]).flatMap(chat.write).flatMap(chunkOf),
+  }
 }
 
 export const completionsDoor: Door = {
   dialect: 'chat',
   read,
-  answer: (answer, asked) => told(chatDoor.answer(answer, asked), 'message'),
+  answer,
   writer,
   goesOn: false,
 }

@@ -1,5 +1,5 @@
 import type { Losses } from './losses.ts'
-import type { MediaPart, Part } from './neutral.ts'
+import type { MediaPart, NeutralEvent, Part } from './neutral.ts'
 
 /**
  * What a model drew or spoke, for clients whose dialect has no place for it: told in words, and named as lost. The answer
@@ -21,7 +21,9 @@ const namesOf = (media: MediaPart): { readonly what: string; readonly kinds: str
 }
 
 /** Says each piece of one answer; '' for a piece of a recording that was told of already: they come in hundreds. */
-export const mediaTeller = (api: string, losses: Losses | undefined): ((media: MediaPart) => string) => {
+export type MediaTeller = (media: MediaPart) => string
+
+export const mediaTeller = (api: string, losses: Losses | undefined): MediaTeller => {
   let heard = false
   return media => {
     const { what, kinds } = namesOf(media)
@@ -30,4 +32,24 @@ export const mediaTeller = (api: string, losses: Losses | undefined): ((media: M
     heard ||= media.kind === 'audio'
     return again ? '' : `[${what}: an answer of ${api} has ${kinds}]`
   }
+}
+
+/** The text that stands for it among the parts of an answer. */
+export const toldPart = (media: MediaPart, tell: MediaTeller): readonly Part[] => {
+  const text = tell(media)
+  return text === '' ? [] : [{ kind: 'text', text }]
+}
+
+/** The same in a stream: a text of its own, in the place of what was drawn. */
+export const toldEvents = (
+  { part, media }: Extract<NeutralEvent, { kind: 'media' }>,
+  tell: MediaTeller,
+): readonly NeutralEvent[] => {
+  const text = tell(media)
+  if (text === '') return []
+  return [
+    { kind: 'open', part, of: 'text' },
+    { kind: 'delta', part, text },
+    { kind: 'close', part },
+  ]
 }

@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { FailedAnswer } from './bridge.ts'
-import { isMedia, mediaTeller } from './media-words.ts'
+import { isMedia, mediaTeller, toldPart } from './media-words.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop } from './neutral.ts'
 import { responses } from './openai-responses.ts'
 import { usageFrom } from './read-json.ts'
@@ -22,11 +22,9 @@ const speech = (part: Part, logprobs: readonly Json[]): JsonObject | undefined =
 /** A picture is an item where its bytes are here; everything else that was drawn or spoken is told in words. */
 const shown = (parts: readonly Part[], asked: Asked): readonly Part[] => {
   const tell = mediaTeller(RESPONSES_API, asked.losses)
-  return parts.flatMap((part): readonly Part[] => {
-    if (!isMedia(part) || pictureIn(part) !== undefined) return [part]
-    const text = tell(part)
-    return text === '' ? [] : [{ kind: 'text', text }]
-  })
+  return parts.flatMap(part =>
+    isMedia(part) && pictureIn(part) === undefined ? toldPart(part, tell) : [part],
+  )
 }
 
 /** The items of an answer in their order: words that follow each other are one message. */
@@ -156,10 +154,10 @@ const logprobsIn = (output: readonly Json[]): readonly Json[] =>
     ),
   )
 
-/** Throws Error when the body is no response, FailedAnswer when it is one that failed. */
 /** Anything but a message, which may be empty. */
 export const isAct = (item: Json): boolean => isObject(item) && item.type !== 'message'
 
+/** Throws Error when the body is no response, FailedAnswer when it is one that failed. */
 export const readResponse = (body: JsonObject): NeutralAnswer => {
   const failure = responses.errorInside(body)
   if (failure !== undefined) throw new FailedAnswer(failure)

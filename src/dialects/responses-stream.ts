@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../wire/json.ts'
 import { encodeEvent } from '../wire/sse.ts'
-import { mediaTeller } from './media-words.ts'
+import { type MediaTeller, mediaTeller } from './media-words.ts'
 import type { Asked, NeutralEvent, Sealed, Stop, StreamWriter } from './neutral.ts'
 import { parseJson, spelled } from './read-json.ts'
 import {
@@ -52,7 +52,7 @@ const encoder = new TextEncoder()
 class ResponseWriter implements StreamWriter {
   readonly #asked: Asked
   readonly #maker: Maker
-  readonly #inWords: ReturnType<typeof mediaTeller>
+  readonly #inWords: MediaTeller
   readonly #open = new Map<number, Open>()
   /** Finished items at their numbers; undefined while they are open. */
   readonly #output: (JsonObject | undefined)[] = []
