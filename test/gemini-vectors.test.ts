@@ -116,6 +116,26 @@ test('a failover stays with the model: vectors of two do not mix', async () => {
   assert.deepEqual([chat.requests.length, cloud.requests.length], [0, 1])
 })
 
+test('what is no request for a vector is refused, and none is left out of the list', async () => {
+  const one = { content: { parts: [{ text: 'a' }] } }
+  for (const [verb, body, word] of [
+    ['batchEmbedContents', { requests: [one, 'b'] }, 'requests'],
+    ['batchEmbedContents', one, 'requests'],
+    ['embedContent', { requests: [one, one] }, 'content'],
+  ] as const) {
+    const answer = await house.ask(`/v1beta/models/openai:${verb}`, body, { headers: HEADERS })
+    assert.equal(answer.status, 400, answer.text)
+    assert.ok(answer.text.includes(word), answer.text)
+  }
+  assert.equal(chat.requests.length, 0)
+})
+
+test('a member that has no place there is named, and not left out in silence', async () => {
+  const answer = await batch('openai', { autoTruncate: true })
+  assert.equal(answer.status, 200, answer.text)
+  assert.match(answer.headers['x-understudy-dropped'] ?? '', /autoTruncate/)
+})
+
 test('what another provider has no place for is refused by its name, in this dialect', async () => {
   const picture = { content: { parts: [{ inlineData: { mimeType: 'image/png', data: 'AAAA' } }] } }
   for (const [more, word] of [

@@ -42,31 +42,42 @@ const common = (requests: readonly JsonObject[], name: string): Json | undefined
   return values[0] ?? undefined
 }
 
-const requestsIn = (body: JsonObject): readonly JsonObject[] => {
-  if (body.requests === undefined) return [body]
-  const requests = listOf(body.requests)?.filter(isObject) ?? []
-  if (requests.length === 0) throw new Unsupported("'requests' has to be a list of texts", 'requests')
-  return requests
+/** What it reads of a request for one vector; the model is in the path, and in the list again. */
+const READ: ReadonlySet<string> = new Set(['model', 'content', 'outputDimensionality', 'taskType', 'title'])
+
+const AIMS = [
+  ['task_type', 'taskType'],
+  ['title', 'title'],
+] as const
+
+const requestsIn = ({ requests }: JsonObject): readonly JsonObject[] => {
+  const list = listOf(requests) ?? []
+  if (list.length === 0 || !list.every(isObject))
+    throw new Unsupported("'requests' has to be a list of requests, each with its 'content'", 'requests')
+  return list
 }
 
-/** The request as OpenAI's clients write it. `purposes`: what a vector is for has a name there. Throws Unsupported. */
-export const readVectorRequest = (
-  body: JsonObject,
-  { purposes, losses }: { readonly purposes: boolean; readonly losses: Losses },
-): JsonObject => {
-  const requests = requestsIn(body)
+type How = {
+  /** `:batchEmbedContents`: a list of requests. */
+  readonly batch: boolean
+  /** What a vector is for has a name there. */
+  readonly purposes: boolean
+  readonly losses: Losses
+}
+
+/** The request as OpenAI's clients write it. Throws Unsupported. */
+export const readVectorRequest = (body: JsonObject, { batch, purposes, losses }: How): JsonObject => {
+  const requests = batch ? requestsIn(body) : [body]
   const dimensions = common(requests, 'outputDimensionality')
   const aims: Record<string, Json> = {}
-  for (const [name, own] of [
-    ['task_type', 'taskType'],
-    ['title', 'title'],
-  ] as const) {
+  for (const [name, own] of AIMS) {
     const value = common(requests, own)
     if (value === undefined) continue
     if (purposes) aims[name] = value
     else losses.lose(name)
   }
-  const path = body.requests === undefined ? 'content' : 'requests[*].content'
+  for (const name of requests.flatMap(Object.keys)) if (!READ.has(name)) losses.lose(name)
+  const path = batch ? 'requests[*].content' : 'content'
   return {
     input: requests.map(request => textIn(request.content, path)),
     encoding_format: 'float',

@@ -15,6 +15,8 @@ import { ownHeaders } from './text-apis.ts'
 
 const wantsVectors = ({ route }: Ask): boolean => route.shape === 'gemini_vectors'
 
+const isBatch = ({ route }: Ask): boolean => route.name === 'gemini.batch_embed'
+
 const embeddings = (): Route => {
   const route = ROUTES.find(({ name }) => name === 'embeddings')
   if (route === undefined) throw new Error('there is no route embeddings')
@@ -30,8 +32,8 @@ const asEmbeddings = (
   provider: Provider,
 ): { readonly ask: Ask; readonly warnings: readonly Warning[] } => {
   const losses = collectLosses()
-  const purposes = knowsPurposes(provider)
-  const request = readVectorRequest(requestOf(ask, provider.name), { purposes, losses })
+  const how = { batch: isBatch(ask), purposes: knowsPurposes(provider), losses }
+  const request = readVectorRequest(requestOf(ask, provider.name), how)
   const bytes = bytesOf({ model: ask.model, ...request })
   return {
     ask: {
@@ -74,7 +76,7 @@ const readingOf = (
 ): Reading => {
   if (!wantsVectors(ask)) return connection.reading(ask, stamp)
   const reading = connection.reading(asEmbeddings(ask, provider).ask, stamp)
-  return { ...reading, translate: retold(ask.route.name === 'gemini.batch_embed', reading.translate) }
+  return { ...reading, translate: retold(isBatch(ask), reading.translate) }
 }
 
 /** The provider, with vectors for Google's clients. */

@@ -14,11 +14,13 @@ import { encodeBody, hasKey } from './same-dialect.ts'
 export const isNative = (ask: Ask): boolean =>
   ask.route.shape === 'gemini' || ask.route.shape === 'gemini_tokens' || ask.route.shape === 'gemini_vectors'
 
+const BATCH = 'batchEmbedContents'
+
 /** The method of the API that serves this call. */
 export const verbOf = (ask: Ask): string => {
   if (ask.route.shape === 'gemini_tokens') return 'countTokens'
   if (ask.route.shape === 'gemini_vectors')
-    return ask.route.name === 'gemini.batch_embed' ? 'batchEmbedContents' : 'embedContent'
+    return ask.route.name === 'gemini.batch_embed' ? BATCH : 'embedContent'
   return ask.stream ? 'streamGenerateContent' : 'generateContent'
 }
 
@@ -90,7 +92,7 @@ export const geminiBody = (
   // The model is in the path; what a client writes beside it is the group's name.
   if (hasKey(ask, 'model')) more.push({ op: 'drop', path: ['model'], why: 'model' })
   // Of a batch every text names it again.
-  if (hasKey(ask, 'requests'))
+  if (verbOf(ask) === BATCH && hasKey(ask, 'requests'))
     more.push({ op: 'set', path: ['requests', '*', 'model'], value: fullName(ask), why: 'model' })
   const { body, edits } = encodeBody(ask, '', more)
   return { body, edits, warnings: [] }
