@@ -73,7 +73,9 @@ test('a model in the query is one where a path may name it, and wins over the bo
     model: 'other',
   })
   assert.equal(wrong.status, 400)
+  const empty = await on.ask('/v1/chat/completions?model=', { messages, model: 'other' })
+  assert.equal(empty.json().model, 'other', empty.text)
   const elsewhere = await on.ask('/v1/responses?model=star', { input: 'x', model: 'other' })
   assert.equal(elsewhere.json().model, 'other')
-  assert.equal(lead.requests.length, 3)
+  assert.equal(lead.requests.length, 4)
 })

@@ -99,14 +99,7 @@ const withHeld = (failure: Failure, { field, told }: Held): Failure => {
   const named = { ...failure, param: failure.param ?? field }
   return told === undefined
     ? named
-    : {
-        ...named,
-        class: 'caller_fault',
-        ...told,
-        type: 'not_found_error',
-        retryAfterMs: undefined,
-        detail: undefined,
-      }
+    : { ...named, ...told, class: 'caller_fault', retryAfterMs: undefined, detail: undefined }
 }
 
 /** The failure as the client hears it: where state kept others from being asked, it says so. */

@@ -35,7 +35,7 @@ export const keptStop = (call: Call, trail: Trail, stop: Stop): Stop | { readonl
 export type Held = {
   readonly field: string
   readonly text: string
-  /** Status and code that the client knows it by: it sends what it stands for, and whoever is left serves it. */
+  /** What the client knows it by: it sends what it stands for, and whoever is left serves it. */
   readonly told: BoundKind['told']
 }
 

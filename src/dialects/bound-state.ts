@@ -42,7 +42,7 @@ export type BoundKind = {
   /** What the client can do when it binds: completes "…, and others can serve the call". */
   readonly mend?: string
   /** How clients of the dialect hear that it is not there, on which they do so by themselves. */
-  readonly told?: { readonly status: number; readonly code: string }
+  readonly told?: { readonly status: number; readonly type: string; readonly code: string }
 }
 
 const RESPONSES: readonly ShapeName[] = ['responses', 'compaction', 'trigger']
@@ -79,7 +79,7 @@ export const BOUND_STATE: readonly BoundKind[] = [
     how: 'told as 404 `thread_not_found`, on which clients send the whole conversation; a thread that begins is left out elsewhere',
     places: [{ of: ['messages'], path: 'thread.previous_message_id' }],
     mend: 'send all of its messages',
-    told: { status: 404, code: 'thread_not_found' },
+    told: { status: 404, type: 'not_found_error', code: 'thread_not_found' },
   },
   {
     name: 'a background response',

@@ -29,29 +29,20 @@ const drafted = (ask: Ask, target: { origin: string; path: string; query: string
   }
 }
 
-const API_VERSION: ReadonlySet<string> = new Set(['api-version'])
-
-/** A path without the version that the base ends in, as Azure's client writes it. */
-const isBare = ({ brings }: NativePrefix, { params }: Ask): boolean =>
-  brings?.test(params['*'] ?? '') === false
-
-/** That client says a version of Azure's API in the query, which is nothing to anybody else. */
-const asOfAzure = (ask: Ask): Ask => ({ ...ask, query: withoutKeys(ask.query, API_VERSION) })
-
 /** A deployment's address and credential, with the provider's own paths in place of the dialect's. */
-const verbatim = (deployment: Deployment, native: NativePrefix): Deployment => {
+const verbatim = (deployment: Deployment, { strip, bare }: NativePrefix): Deployment => {
   const whole = deployment.connection.baseUrl.replace(/\/+$/, '')
   const targetOf = (url: string): Base => {
     const base = parseBase(url || '/')
     return { ...base, path: base.path === '/' ? '' : base.path }
   }
   const own = targetOf(whole)
-  const bare = targetOf(whole.replace(native.strip, ''))
-  const connection: Connection = {
-    ...deployment.connection,
-    draft: ask => (isBare(native, ask) ? drafted(asOfAzure(ask), own) : drafted(ask, bare)),
-    reading: () => ({}),
-  }
+  const stripped = targetOf(whole.replace(strip, ''))
+  const draft = (ask: Ask): Draft =>
+    bare === undefined || bare.brings.test(ask.params['*'] ?? '')
+      ? drafted(ask, stripped)
+      : drafted({ ...ask, query: withoutKeys(ask.query, bare.without) }, own)
+  const connection: Connection = { ...deployment.connection, draft, reading: () => ({}) }
   return { ...deployment, connection }
 }
 
