@@ -120,3 +120,17 @@ test('a call that was answered is not told as open', async () => {
   await house.ask('/v1/responses', { model: 'responses', input: [...output, { role: 'user', content: 'x' }] })
   assert.doesNotMatch(sentTo('responses'), /call_done/)
 })
+
+test('a result whose call the provider keeps stays what it is', async () => {
+  const capsule = await compacted('chat', [{ role: 'user', content: 'Hello.' }])
+  const tools = [{ type: 'function', name: 'listen', parameters: { type: 'object' } }]
+  const asked = { model: 'responses', store: true, tools }
+  const first = await house.ask('/v1/responses', { ...asked, input: '[stage:call listen {"for":"owls"}]' })
+  const [call] = first.json().output as JsonObject[]
+  assert.equal(call?.type, 'function_call', first.text)
+  const result = { type: 'function_call_output', call_id: call.call_id ?? '', output: 'two owls' }
+  const previous_response_id = first.json().id ?? ''
+  await house.ask('/v1/responses', { ...asked, previous_response_id, input: [...capsule, result] })
+  const sent = (stages.openai.requests.at(-1)?.json ?? {}) as JsonObject
+  assert.deepEqual(sent.input, [...(sent.input as Json[]).slice(0, -1), result])
+})

@@ -1,3 +1,4 @@
+import { type JsonIndex, valueAt } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { listOf, spelled, textOf } from './read-json.ts'
 
@@ -63,13 +64,20 @@ const inWords = (item: JsonObject): JsonObject => ({
   ],
 })
 
-/** Results behind this place whose calls are not in the list, as the messages that they become. */
+/** Calls that a provider keeps are not in the list, and neither they nor their results may go. */
+const KEEPERS = ['previous_response_id', 'conversation'] as const
+
+const isWhole = (body: JsonIndex): boolean => KEEPERS.every(key => (valueAt(body, key) ?? null) === null)
+
+/** Results behind this place of the list whose calls are nowhere in the conversation, as the messages that they become. */
 export const lateResults = (
-  input: Json | undefined,
+  body: JsonIndex,
+  key: string,
   from: number,
 ): readonly { readonly at: number; readonly message: JsonObject }[] => {
-  const items = listOf(input) ?? []
-  const called = idsOf(itemsOf(input), isCall)
+  if (!isWhole(body)) return []
+  const items = listOf(valueAt(body, key)) ?? []
+  const called = idsOf(itemsOf(items), isCall)
   return items.flatMap((item, at) =>
     at > from && isObject(item) && isResult(item) && !called.has(item.call_id)
       ? [{ at, message: inWords(item) }]

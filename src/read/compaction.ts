@@ -5,7 +5,7 @@ import { Refusal } from '../failure.ts'
 import type { CompactionWire, Route } from '../routes.ts'
 import { type CompactionItem, compactionItems } from '../wire/compaction-items.ts'
 import type { Edit } from '../wire/edit.ts'
-import { type JsonIndex, valueAt } from '../wire/index.ts'
+import type { JsonIndex } from '../wire/index.ts'
 import type { ClientBody } from './body.ts'
 
 /** Enough to tell one from another, and too little to be used. */
@@ -35,7 +35,7 @@ const opened = (item: CompactionItem, param: string, capsules: Capsules, tenant:
 const lateEdits = (body: JsonIndex, key: string, capsules: readonly CompactionItem[]): readonly Edit[] => {
   const [first] = capsules
   if (first === undefined) return []
-  return lateResults(valueAt(body, key), first.at).map(({ at, message }) => ({
+  return lateResults(body, key, first.at).map(({ at, message }) => ({
     op: 'set',
     path: [key, String(at)],
     value: message,

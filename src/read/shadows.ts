@@ -4,7 +4,6 @@ import { lateResults } from '../dialects/compaction-calls.ts'
 import type { House } from '../house.ts'
 import { isPinned } from '../plan/encrypted.ts'
 import { type Shadowed, shadowKey } from '../plan/shadows.ts'
-import { valueAt } from '../wire/index.ts'
 import type { NativeItem } from './compaction.ts'
 
 const shadowOf = async (
@@ -24,7 +23,7 @@ const lateShadows = ({ body }: Call, shadows: readonly Shadowed[]): readonly Sha
   const [first] = shadows
   if (first === undefined || body.kind !== 'json') return []
   const [key, from] = first.path
-  return lateResults(valueAt(body.index, key), Number(from)).map(({ at, message }) => {
+  return lateResults(body.index, key, Number(from)).map(({ at, message }) => {
     const path = [key, String(at)] as const
     return {
       path,
