@@ -28,6 +28,8 @@ const house: Play<typeof STAGES> = await play(
           deployment(`anthropic-${status}`, anthropic, 'claude-sonnet-4-5'),
           deployment(`gemini-${status}`, gemini, 'gemini-2.5-flash'),
         ]),
+        deployment('anthropic-other', anthropic, 'claude-haiku-4-5'),
+        deployment('gemini-other', gemini, 'gemini-2.5-pro'),
         deployment('lead', azure, 'gpt-4.1-mini'),
         deployment('spare', spare, 'claude-sonnet-4-5'),
       ],
@@ -107,6 +109,17 @@ describe('a count that is refused', () => {
     const reply = await SEND.azure('lead', { disable_fallbacks: true })
     assert.equal(reply.status, 404, reply.text)
   })
+})
+
+test('of what holds no conversation nothing is counted, and the failure is told', async () => {
+  for (const [name, status] of [
+    ['anthropic', 529],
+    ['gemini', 503],
+  ] as const) {
+    stages[name].script(always({ kind: 'status', status: 503 }))
+    const reply = await SEND[name](`${name}-other`, { messages: 'x', contents: 'x' })
+    assert.equal(reply.status, status, reply.text)
+  }
 })
 
 test('whoever else counts is asked first', async () => {

@@ -113,6 +113,8 @@ test('utils/token_counter: what cannot be counted is refused by its name', async
     [{ model: 'star', messages: 'x' }, 'messages'],
     ['{"model": "star"', 'request_body'],
     ['[]', 'request_body'],
+    [`{"model":"star","messages":[{"content":${'['.repeat(60_000)}${']'.repeat(60_000)}}]}`, 'request_body'],
+    [{ model: 'm'.repeat(1000), prompt: 'x' }, 'model'],
   ] as const) {
     const reply = await count(body as JsonObject)
     assertErrorShape(reply, 400)

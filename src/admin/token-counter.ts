@@ -1,10 +1,12 @@
 import { countMessages } from '../dialects/anthropic-messages-count.ts'
+import { objectIn } from '../dialects/bridge.ts'
 import { countGemini } from '../dialects/gemini-count.ts'
 import { Refusal } from '../failure.ts'
 import { resolveGroup } from '../plan/resolve.ts'
+import { indexBody } from '../read/parse.ts'
+import { checkedModel } from '../read/read.ts'
 import { receive } from '../read/receive.ts'
 import { countPromptTokens } from '../record/tokens.ts'
-import { parseExactBody } from '../wire/exact-json.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { json, type LocalAnswer, type Visit } from './local.ts'
 
@@ -16,14 +18,11 @@ const bad = (message: string, param: string): Refusal =>
 const bodyOf = async ({ house, config, request }: Visit): Promise<JsonObject> => {
   const intake = await receive(request, config.general.maxRequestBytes, house.memory)
   try {
-    const body = parseExactBody(new TextDecoder().decode(intake.bytes))
-    if (isObject(body)) return body
-  } catch (error) {
-    if (error instanceof Refusal) throw error
+    indexBody(intake.bytes)
+    return objectIn(intake.bytes)
   } finally {
     intake.release()
   }
-  throw bad('The request body is no JSON object.', 'request_body')
 }
 
 /** Pictures of OpenAI's form, as those of the form that the count knows. */
@@ -54,8 +53,7 @@ const countIn = (body: JsonObject, tokensOf: (text: string) => number): number =
 
 export const countTokens = async (visit: Visit): Promise<LocalAnswer> => {
   const body = await bodyOf(visit)
-  const { model } = body
-  if (typeof model !== 'string' || model === '') throw bad("Missing required parameter: 'model'.", 'model')
+  const model = checkedModel(body.model)
   const found = resolveGroup(model, visit.config)
   const may = found !== undefined && visit.caller?.mayUse(found.group) === true
   const used = (may ? found.candidates[0]?.model : undefined) ?? model

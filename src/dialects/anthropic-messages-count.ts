@@ -1,3 +1,4 @@
+import { Unsupported } from '../providers/provider.ts'
 import { isObject } from '../wire/json.ts'
 import type { Counter } from './counts.ts'
 import { addTools, documentTokens, type Found, promptWalk } from './prompt-walk.ts'
@@ -28,11 +29,13 @@ const gather = promptWalk(SILENT, (value, found) => {
   return true
 })
 
-/** System, messages and tools of a request. */
+/** System, messages and tools of a request. Throws Unsupported where there are no messages. */
 export const countMessages: Counter = (body, tokensOf) => {
+  const messages = listOf(body.messages)
+  if (messages === undefined) throw new Unsupported("'messages' has to be a list", 'messages')
   const found: Found = { texts: [], other: 0 }
   gather(body.system, found)
-  for (const message of listOf(body.messages) ?? []) {
+  for (const message of messages) {
     found.other += PER_MESSAGE
     gather(isObject(message) ? message.content : undefined, found)
   }

@@ -1,6 +1,9 @@
+import { Unsupported } from '../providers/provider.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import type { Counter } from './counts.ts'
 import { at, listAt, objectAt, textAt } from './gemini-words.ts'
+import { addTools, type Found } from './prompt-walk.ts'
+import { listOf } from './read-json.ts'
 
 /** A prompt counted here, for providers that count none: texts by the tokenizer, media by what they usually cost. */
 
@@ -22,8 +25,6 @@ const mediaTokens = (blob: JsonObject): number => {
   return PER_PICTURE * Math.max(1, Math.ceil(length / PAGE_BASE64))
 }
 
-type Found = { readonly texts: string[]; other: number }
-
 const gather = (part: Json, found: Found): void => {
   if (!isObject(part)) return
   const text = textAt(part, 'text')
@@ -38,17 +39,21 @@ const gather = (part: Json, found: Found): void => {
     }
 }
 
-/** Contents, system instruction and tools, in the request or in its generateContentRequest. */
+/**
+ * Contents, system instruction and tools, in the request or in its generateContentRequest. Throws Unsupported for
+ * contents that are no list.
+ */
 export const countGemini: Counter = (body, tokensOf) => {
   const request = objectAt(body, 'generateContentRequest') ?? body
+  const contents = listOf(at(request, 'contents') ?? [])
+  if (contents === undefined) throw new Unsupported("'contents' has to be a list", 'contents')
   const found: Found = { texts: [], other: 0 }
   const system = objectAt(request, 'systemInstruction')
-  for (const content of [...(system === undefined ? [] : [system]), ...listAt(request, 'contents')]) {
+  for (const content of [...(system === undefined ? [] : [system]), ...contents]) {
     if (!isObject(content)) continue
     found.other += PER_CONTENT
     for (const part of listAt(content, 'parts')) gather(part, found)
   }
-  // Tools are told to the model as the JSON they are.
-  for (const tool of listAt(request, 'tools')) found.texts.push(JSON.stringify(tool))
+  addTools(at(request, 'tools'), found)
   return tokensOf(found.texts.join('\n')) + found.other
 }

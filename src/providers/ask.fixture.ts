@@ -1,6 +1,6 @@
 import { Secret } from '../config/secret.ts'
 import type { ClientBody } from '../read/body.ts'
-import { ROUTES, type Route } from '../routes.ts'
+import { routeNamed } from '../route-named.ts'
 import { joinSegments } from '../wire/edit.ts'
 import { indexObject } from '../wire/index.ts'
 import type { JsonObject } from '../wire/json.ts'
@@ -9,12 +9,6 @@ import type { Ask, Connection, Draft, Provider, ProviderParams } from './provide
 /** Hand-made asks for the tests of this folder. */
 
 const encoder = new TextEncoder()
-
-export const routeNamed = (name: string): Route => {
-  const route = ROUTES.find(each => each.name === name)
-  if (route === undefined) throw new Error(`no route ${name}`)
-  return route
-}
 
 export const jsonBody = (text: string): ClientBody => {
   const bytes = encoder.encode(text)

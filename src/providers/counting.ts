@@ -1,7 +1,7 @@
 import { bytesOf, objectIn } from '../dialects/bridge.ts'
 import { COUNT_DOORS, COUNT_WIRES, type CountDoor, type CountWire } from '../dialects/counts.ts'
 import { countPromptTokens } from '../record/tokens.ts'
-import { ROUTES, type Route } from '../routes.ts'
+import { routeNamed } from '../route-named.ts'
 import { indexObject } from '../wire/index.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { carried, requestOf } from './bridged.ts'
@@ -20,12 +20,6 @@ import { ownHeaders } from './text-apis.ts'
  * Endpoints that count a prompt, at every provider. Who counts in the client's dialect gets its bytes; who counts in
  * another one gets the translated request; for everybody else the gateway counts, and nobody is asked.
  */
-
-const routeNamed = (name: string): Route => {
-  const route = ROUTES.find(each => each.name === name)
-  if (route === undefined) throw new Error(`there is no route ${name}`)
-  return route
-}
 
 /** The gateway's own count. Throws Unsupported for a prompt that is not all in the request. */
 const estimated = (ask: Ask, door: CountDoor, { baseUrl }: Connection, because: string): Draft => {
@@ -46,14 +40,16 @@ const estimated = (ask: Ask, door: CountDoor, { baseUrl }: Connection, because: 
 /** `own`: as the provider serves the endpoint itself, and every endpoint that counts nothing. */
 type Way =
   | { readonly kind: 'own' }
-  | { readonly kind: 'estimate'; readonly door: CountDoor }
+  | { readonly kind: 'estimate'; readonly door: CountDoor; readonly because: string }
   | { readonly kind: 'wire'; readonly door: CountDoor; readonly wire: CountWire }
 
 const wayOf = (ask: Ask, connection: Connection): Way => {
   const door = COUNT_DOORS[ask.route.shape]
   if (door === undefined) return { kind: 'own' }
+  if (ask.estimate === true)
+    return { kind: 'estimate', door, because: 'nobody who counts prompts could be asked' }
   const dialect = connection.counts?.(ask)
-  if (dialect === undefined) return { kind: 'estimate', door }
+  if (dialect === undefined) return { kind: 'estimate', door, because: 'the provider counts no prompts' }
   return door.speaks.includes(dialect) ? { kind: 'own' } : { kind: 'wire', door, wire: COUNT_WIRES[dialect] }
 }
 
@@ -95,11 +91,8 @@ const translated = (
 
 const draftOf = (ask: Ask, connection: Connection, provider: string): Draft => {
   const way = wayOf(ask, connection)
-  const door = COUNT_DOORS[ask.route.shape]
-  if (ask.estimate === true && door !== undefined)
-    return estimated(ask, door, connection, 'nobody who counts prompts could be asked')
   if (way.kind === 'own') return connection.draft(ask)
-  if (way.kind === 'estimate') return estimated(ask, way.door, connection, 'the provider counts no prompts')
+  if (way.kind === 'estimate') return estimated(ask, way.door, connection, way.because)
   try {
     return translated(ask, way, connection, provider)
   } catch (error) {
@@ -126,7 +119,7 @@ const readingOf = (
   stamp: Parameters<Connection['reading']>[1],
 ): Reading => {
   const way = wayOf(ask, connection)
-  if (way.kind === 'estimate' || ask.estimate === true) return {}
+  if (way.kind === 'estimate') return {}
   if (way.kind === 'own') return connection.reading(ask, stamp)
   const reading = connection.reading({ ...ask, route: routeNamed(way.wire.route) }, stamp)
   return { ...reading, translate: retold(way.door, way.wire, reading.translate) }

@@ -1,7 +1,7 @@
 import { bytesOf, objectIn } from '../dialects/bridge.ts'
 import { readVectorRequest, writeVectorAnswer } from '../dialects/gemini-vectors.ts'
 import { collectLosses } from '../dialects/losses.ts'
-import { ROUTES, type Route } from '../routes.ts'
+import { routeNamed } from '../route-named.ts'
 import type { Warning } from '../wire/edit.ts'
 import { indexObject } from '../wire/index.ts'
 import { requestOf, settledLosses } from './bridged.ts'
@@ -16,12 +16,6 @@ import { ownHeaders } from './text-apis.ts'
 const wantsVectors = ({ route }: Ask): boolean => route.shape === 'gemini_vectors'
 
 const isBatch = ({ route }: Ask): boolean => route.name === 'gemini.batch_embed'
-
-const embeddings = (): Route => {
-  const route = ROUTES.find(({ name }) => name === 'embeddings')
-  if (route === undefined) throw new Error('there is no route embeddings')
-  return route
-}
 
 /** Who has a word for what a vector is for. */
 const knowsPurposes = ({ name }: Provider): boolean => name === 'vertex_ai'
@@ -38,7 +32,7 @@ const asEmbeddings = (
   return {
     ask: {
       ...ask,
-      route: embeddings(),
+      route: routeNamed('embeddings'),
       params: {},
       query: '',
       headers: ownHeaders(ask),

@@ -355,8 +355,10 @@ describe('the registry', () => {
       for (const route of ROUTES) {
         const asked = {
           gemini: '{"contents":[{"parts":[{"text":"Hi"}]}]}',
-          gemini_vectors: '{"content":{"parts":[{"text":"Hi"}]}}',
+          gemini_vectors:
+            '{"content":{"parts":[{"text":"Hi"}]},"requests":[{"content":{"parts":[{"text":"Hi"}]}}]}',
           messages: '{"messages":[{"role":"user","content":"Hi"}]}',
+          message_tokens: '{"messages":[{"role":"user","content":"Hi"}]}',
         }[route.shape as string]
         const body = asked === undefined ? {} : { body: jsonBody(asked) }
         const draft = connection.draft(askFor(route.name, { params, dropParams: true, ...body }))

@@ -7,7 +7,7 @@ import type { Asked } from '../dialects/neutral.ts'
 import { PARAMETERS } from '../dialects/openai-parameters.ts'
 import { listOf, objectOf } from '../dialects/read-json.ts'
 import { responseObject } from '../dialects/responses-object.ts'
-import { ROUTES, type Route } from '../routes.ts'
+import { routeNamed } from '../route-named.ts'
 import { compactionItems } from '../wire/compaction-items.ts'
 import { applyEdits, type Edit, joinSegments, type Warning } from '../wire/edit.ts'
 import { indexObject, type JsonIndex, kindOf, valueAt } from '../wire/index.ts'
@@ -20,12 +20,6 @@ import { type Ask, type Reading, type Stamp, Unsupported } from './provider.ts'
  */
 
 const TRIGGER: JsonObject = { type: 'compaction_trigger' }
-
-const routeNamed = (name: string): Route => {
-  const route = ROUTES.find(each => each.name === name)
-  if (route === undefined) throw new Error(`there is no route ${name}`)
-  return route
-}
 
 const wire = (edit: Omit<Extract<Edit, { op: 'set' | 'append' }>, 'why'>): Edit => ({
   ...edit,

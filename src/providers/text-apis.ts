@@ -3,7 +3,7 @@ import { chatUpstream } from '../dialects/chat.ts'
 import { DOORS } from '../dialects/doors.ts'
 import type { Target, Upstream } from '../dialects/neutral.ts'
 import { responsesUpstream } from '../dialects/responses.ts'
-import { ROUTES, type Route } from '../routes.ts'
+import { routeNamed } from '../route-named.ts'
 import { indexObject } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
 import { bridge, bridgedReading, refuseKept } from './bridged.ts'
@@ -110,12 +110,6 @@ const crossingOf = (ask: Ask, apis: TextApis, provider: string): Upstream | unde
   // Text completions are this dialect's own: whoever serves them not says so, and the next one is asked.
   if (DOORS[route.shape] === undefined || route.shape === 'completions') return undefined
   return toResponses(ask, apis) ? responsesUpstream : chatUpstream
-}
-
-const routeNamed = (name: string): Route => {
-  const route = ROUTES.find(each => each.name === name)
-  if (route === undefined) throw new Error(`there is no route ${name}`)
-  return route
 }
 
 /** Where a dialect is served. */

@@ -1,6 +1,6 @@
 import { Refusal } from '../failure.ts'
 import type { BodyKind, Route } from '../routes.ts'
-import { indexObject, JsonFault, valueAt } from '../wire/index.ts'
+import { indexObject, JsonFault, type JsonIndex, valueAt } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
 import { fieldName, fieldOf, indexMultipart, listFieldOf, MultipartFault } from '../wire/multipart.ts'
 import type { ClientBody } from './body.ts'
@@ -8,9 +8,10 @@ import type { ClientBody } from './body.ts'
 const invalid = (message: string, param: string): Refusal =>
   new Refusal(400, message, { type: 'invalid_request_error', param })
 
-const json = (bytes: Uint8Array, contentType: string): ClientBody => {
+/** The members of a JSON object, nested no deeper than can be walked. Throws Refusal. */
+export const indexBody = (bytes: Uint8Array): JsonIndex => {
   try {
-    return { kind: 'json', bytes, index: indexObject(bytes), contentType }
+    return indexObject(bytes)
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error
     throw invalid(
@@ -47,7 +48,7 @@ export const parseBody = (bytes: Uint8Array, contentType: string, route: Route):
     )
   }
   if (kind === 'raw') return { kind: 'raw', bytes, contentType }
-  if (kind === 'json') return json(bytes, contentType)
+  if (kind === 'json') return { kind: 'json', bytes, index: indexBody(bytes), contentType }
   if (!/^multipart\/form-data\b/i.test(contentType))
     throw invalid(
       `${route.paths[0]} expects multipart/form-data; the request's content-type is '${contentType.slice(0, 100)}'.`,

@@ -67,7 +67,8 @@ const firstOf = (value: Json | undefined): string | undefined =>
       ? value[0]
       : undefined
 
-const checkedModel = (model: Json | undefined): string => {
+/** A name of a model, and never an address. Throws Refusal. */
+export const checkedModel = (model: Json | undefined): string => {
   if (model === undefined || model === null)
     throw invalid(
       "Missing required parameter: 'model'. Call `/v1/models` to view available models for your key.",
