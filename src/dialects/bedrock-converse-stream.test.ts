@@ -129,6 +129,20 @@ describe('streams', () => {
     assert.equal(data.at(-1), '[DONE]')
   })
 
+  test('pictures without end are not held without end', () => {
+    const at = { contentBlockIndex: 0 }
+    const bytes = Buffer.alloc(3 * 1024 * 1024).toString('base64')
+    const piece = eventFrame('contentBlockDelta', { ...at, delta: { image: { source: { bytes } } } })
+    const data = read([
+      eventFrame('contentBlockStart', { ...at, start: { image: { format: 'png' } } }),
+      ...Array.from({ length: 6 }, () => piece),
+      eventFrame('contentBlockStop', at),
+      eventFrame('messageStop', { stopReason: 'end_turn' }),
+    ])
+    assert.match(data.join('\n'), /cannot be read: its pictures are larger than 16777216 bytes/)
+    assert.doesNotMatch(data.join('\n'), /\[DONE\]|base64/)
+  })
+
   test('good frames before a broken one in the same chunk are passed on', () => {
     const good = eventFrame('contentBlockDelta', { contentBlockIndex: 0, delta: { text: 'word' } })
     const data = read([concat([good, new Uint8Array(16), good])])

@@ -23,12 +23,17 @@ type State = {
   readonly blocks: Map<Json | undefined, Block>
   /** Number of the next part. */
   next: number
+  /** Bytes of pictures so far. */
+  drawn: number
   called: boolean
   /** messageStop came: the answer is whole. */
   stopped: boolean
   /** The end or an error went out: nothing after it counts. */
   closed: boolean
 }
+
+/** Bytes of all pictures of one answer: each is held until it is whole. */
+const MOST_DRAWN = 16 * 1024 * 1024
 
 type Events = readonly NeutralEvent[]
 
@@ -144,7 +149,11 @@ const onCitation = (citation: JsonObject, state: State, index: Json | undefined)
 const onPicture = (image: JsonObject, state: State, index: Json | undefined): Events => {
   const base64 = textOf(objectOf(image.source)?.bytes)
   const block = state.blocks.get(index)
-  if (base64 !== undefined && block?.closed === false) block.bytes?.push(Buffer.from(base64, 'base64'))
+  if (base64 === undefined || block?.closed !== false || block.bytes === undefined) return NONE
+  const piece = Buffer.from(base64, 'base64')
+  state.drawn += piece.length
+  if (state.drawn > MOST_DRAWN) return unreadable(state, `its pictures are larger than ${MOST_DRAWN} bytes`)
+  block.bytes.push(piece)
   return NONE
 }
 
@@ -212,6 +221,7 @@ export const converseDecoder = (issuer: Dialect): NeutralDecoder => {
     issuer,
     blocks: new Map(),
     next: 0,
+    drawn: 0,
     called: false,
     stopped: false,
     closed: false,
