@@ -67,6 +67,16 @@ describe('the address', () => {
     assert.equal(base({ extra: {} }), 'us-west-2')
   })
 
+  test('a name that a wildcard serves chooses no other region', () => {
+    const wild = at({ model: 'bedrock/*' })
+    const other = [`eu-west-3/${MODEL}`, 'arn:aws:bedrock:cn-north-1:1:inference-profile/x']
+    for (const model of other)
+      assert.throws(() => wild.draft(chat({ model })), /in us-east-1: for models in (eu-west-3|cn-north-1)/)
+    assert.equal(wild.draft(chat({ model: `us-east-1/${MODEL}` })).origin, wild.baseUrl)
+    const there = at({ model: 'bedrock/eu-west-3/*' }).draft(chat({ model: `eu-west-3/${MODEL}` }))
+    assert.equal(there.origin, 'https://bedrock-runtime.eu-west-3.amazonaws.com')
+  })
+
   test('model_id goes into the path, the client’s query does not', () => {
     const draft = at({ extra: { ...KEYS, model_id: 'profile' } }).draft(chat({ query: 'api-version=1' }))
     assert.equal(draft.path, '/model/profile/converse')

@@ -218,6 +218,15 @@ const readingOf = (ask: Ask, stamp: Stamp): Reading => {
     : bridgedReading(ask, converseUpstream(model.id), NAME, stamp)
 }
 
+/** A wildcard's model is a word of the client's: it chooses no address, and none of AWS's regions. */
+const refuseElsewhere = ({ region }: BedrockModel, home: string): void => {
+  if (region !== undefined && region !== home)
+    throw new Unsupported(
+      `the deployment is in ${home}: for models in ${region} write one with model: bedrock/${region}/*`,
+      'model',
+    )
+}
+
 const connect = (params: ProviderParams): Connection => {
   const { env, extra } = params
   const named = readModel(params.model)
@@ -241,7 +250,8 @@ const connect = (params: ProviderParams): Connection => {
     ...(credential.kind === 'fetched' ? { recipe: credential.recipe } : {}),
     draft: ask => {
       const asked = readModel(ask.model)
-      const base = own ?? regionalBase(asked.region ?? home)
+      if (own === undefined) refuseElsewhere(asked, home)
+      const base = own ?? regionalBase(home)
       const { verb, ...spoken } = spokenFor(ask, asked)
       // A count is asked of the model itself, everything else of whatever has been bought of it.
       const id = verb === 'count-tokens' ? foundationId(asked.id) : fixedId
