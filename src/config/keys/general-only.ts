@@ -60,7 +60,7 @@ export const GENERAL_ONLY: readonly KeyRow[] = [
     'otel tracing request_tag_mappings disable_requester_ip_address_logging',
   ),
   later('alert_type_config', 'No alert is sent yet.'),
-  ...none('A client’s address in logs is that of the connection.', 'trusted_proxy_ranges'),
+  later('trusted_proxy_ranges', 'A client’s address in logs is that of the connection.'),
   ...none(
     'The gateway itself fetches no URL from a request.',
     'user_url_validation user_url_allowed_hosts allowed_client_side_s3_*',

@@ -1,4 +1,4 @@
-import { differs, each, type KeyRow, later, listed, refused } from './row.ts'
+import { differs, type KeyRow, later, listed, refused } from './row.ts'
 
 /** litellm_settings that LiteLLM's library reads and that have no effect here, each with what that means. */
 
@@ -64,7 +64,7 @@ export const LIBRARY_ONLY: readonly KeyRow[] = [
     'The MCP gateway does not exist yet.',
     'mcp_semantic_tool_filter mcp_tool_search public_mcp_servers public_mcp_hub_strict_whitelist',
   ),
-  ...none('Vector stores are reached through their own routes only.', 'vector_store_*'),
+  later('vector_store_*', 'Vector stores are reached through their own routes only.'),
   ...none(
     'There is no public model page yet.',
     'public_agent_groups public_model_groups_links public_skills_index blog_posts_url',
@@ -85,10 +85,8 @@ export const LIBRARY_ONLY: readonly KeyRow[] = [
     'vertex_ai_safety_settings',
     'Not sent: write safety_settings into the extra_body of each deployment.',
   ),
-  ...each(differs, 'Use router_settings.fallbacks.', { model_fallbacks: undefined }),
-  ...each(differs, 'Use router_settings.context_window_fallbacks.', {
-    longer_context_model_fallback_dict: undefined,
-  }),
+  differs('model_fallbacks', 'Use router_settings.fallbacks.'),
+  differs('longer_context_model_fallback_dict', 'Use router_settings.context_window_fallbacks.'),
   differs(
     'num_retries_per_request',
     'Use router_settings.num_retries, and max_attempts for the whole request.',
@@ -105,7 +103,7 @@ export const LIBRARY_ONLY: readonly KeyRow[] = [
   differs('anthropic_sse_ping_interval_seconds', 'Use sse_keepalive_ping_interval_seconds.'),
   later('forward_traceparent_to_llm_provider', 'No trace header is passed on.'),
   ...none(
-    'Certificates are always verified, with the system’s own.',
+    'Certificates are always verified; NODE_EXTRA_CA_CERTS names an authority of your own.',
     'ssl_certificate ssl_security_level ssl_ecdh_curve',
   ),
   ...none(
@@ -139,5 +137,5 @@ export const LIBRARY_ONLY: readonly KeyRow[] = [
     'Has no effect.',
     'email token telemetry litellm_mode safe_memory_mode in_memory_llm_clients_cache check_provider_endpoint',
   ),
-  ...each(refused, 'Understudy cannot run Python. Remove it.', { secret_manager_client: undefined }),
+  refused('secret_manager_client', 'Understudy cannot run Python. Remove it.'),
 ]
