@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asked } from './anthropic-messages.fixture.ts'
 import { readMessagesAnswer, writeMessagesAnswer } from './anthropic-messages-answer.ts'
+import { stopOf as stopOfConverse } from './bedrock-converse-answer.ts'
+import { readFinish } from './chat-answer.ts'
+import { stopOf as stopOfCohere } from './cohere-answer.ts'
 import type { NeutralAnswer, Part, Stop } from './neutral.ts'
 
 const usage = {
@@ -147,4 +150,13 @@ test('ids and names that are no words, whatever their members, are read all the 
     parts.map(part => part.kind),
     ['call', 'reasoning'],
   )
+})
+
+test('a reason to stop that is no word, or a word of the language, ends an answer like any unknown one', () => {
+  for (const reason of [{ toString: 1 }, ['end_turn'], 'constructor', '__proto__']) {
+    assert.deepEqual(readMessagesAnswer({ content: [], stop_reason: reason }).stop, { kind: 'end' })
+    assert.deepEqual(stopOfConverse(reason, false), { kind: 'end' })
+    assert.deepEqual(stopOfCohere(reason, false), { kind: 'end' })
+    assert.deepEqual(readFinish(reason, { calls: false, refused: false }), { kind: 'end' })
+  }
 })

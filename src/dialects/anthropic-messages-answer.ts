@@ -8,15 +8,17 @@ import { listOf, spelled, textOf } from './read-json.ts'
 
 /** Whole answers of the Messages dialect, in both directions. */
 
-const STOPS: Readonly<Record<string, Stop>> = {
-  end_turn: { kind: 'end' },
-  max_tokens: { kind: 'length' },
-  model_context_window_exceeded: { kind: 'context' },
-  tool_use: { kind: 'calls' },
-  refusal: { kind: 'refusal' },
-  pause_turn: { kind: 'pause' },
-  compaction: { kind: 'compaction' },
-}
+const STOPS: ReadonlyMap<Json | undefined, Stop> = new Map(
+  Object.entries<Stop>({
+    end_turn: { kind: 'end' },
+    max_tokens: { kind: 'length' },
+    model_context_window_exceeded: { kind: 'context' },
+    tool_use: { kind: 'calls' },
+    refusal: { kind: 'refusal' },
+    pause_turn: { kind: 'pause' },
+    compaction: { kind: 'compaction' },
+  }),
+)
 
 /**
  * A reason that nobody knows ends an answer like any other. Some servers end calls so, too: those that are there are to
@@ -24,7 +26,7 @@ const STOPS: Readonly<Record<string, Stop>> = {
  */
 export const stopOf = (reason: Json | undefined, sequence: Json | undefined, called: boolean): Stop => {
   if (reason === 'stop_sequence') return { kind: 'sequence', sequence: textOf(sequence) }
-  const stop = STOPS[String(reason)] ?? { kind: 'end' }
+  const stop = STOPS.get(reason) ?? { kind: 'end' }
   return called && stop.kind === 'end' ? { kind: 'calls' } : stop
 }
 

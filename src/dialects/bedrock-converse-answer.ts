@@ -5,19 +5,21 @@ import type { Dialect, MediaPart, NeutralAnswer, Part, Stop } from './neutral.ts
 import { listOf, objectOf, textOf } from './read-json.ts'
 import type { Usage } from './shape.ts'
 
-const STOPS: Readonly<Record<string, Stop>> = {
-  end_turn: { kind: 'end' },
-  stop_sequence: { kind: 'sequence', sequence: undefined },
-  max_tokens: { kind: 'length' },
-  model_context_window_exceeded: { kind: 'context' },
-  tool_use: { kind: 'calls' },
-  content_filtered: { kind: 'filter' },
-  guardrail_intervened: { kind: 'filter' },
-}
+const STOPS: ReadonlyMap<Json | undefined, Stop> = new Map(
+  Object.entries<Stop>({
+    end_turn: { kind: 'end' },
+    stop_sequence: { kind: 'sequence', sequence: undefined },
+    max_tokens: { kind: 'length' },
+    model_context_window_exceeded: { kind: 'context' },
+    tool_use: { kind: 'calls' },
+    content_filtered: { kind: 'filter' },
+    guardrail_intervened: { kind: 'filter' },
+  }),
+)
 
 /** `called`: the answer holds a call that is to be answered. An unknown word is an end. */
 export const stopOf = (stopReason: Json | undefined, called: boolean): Stop => {
-  const stop = STOPS[String(stopReason)] ?? { kind: 'end' }
+  const stop = STOPS.get(stopReason) ?? { kind: 'end' }
   // The tool that brought the answer itself is none.
   return stop.kind === 'calls' && !called ? { kind: 'end' } : stop
 }

@@ -119,19 +119,23 @@ export const writeChatAnswer = (answer: NeutralAnswer, asked: Asked): JsonObject
   }
 }
 
-const STOPS: Readonly<Record<string, Stop['kind'] & ('end' | 'length' | 'calls' | 'filter')>> = {
-  stop: 'end',
-  length: 'length',
-  tool_calls: 'calls',
-  function_call: 'calls',
-  content_filter: 'filter',
-}
+type PlainStop = Stop['kind'] & ('end' | 'length' | 'calls' | 'filter')
+
+const STOPS: ReadonlyMap<Json | undefined, PlainStop> = new Map(
+  Object.entries<PlainStop>({
+    stop: 'end',
+    length: 'length',
+    tool_calls: 'calls',
+    function_call: 'calls',
+    content_filter: 'filter',
+  }),
+)
 
 export type Said = { readonly calls: boolean; readonly refused: boolean }
 
 /** Some servers end with `stop` after calls; calls that are there are to be answered. An unknown word is an end. */
 export const readFinish = (finish: Json | undefined, { calls, refused }: Said): Stop => {
-  const kind = STOPS[String(finish)] ?? 'end'
+  const kind = STOPS.get(finish) ?? 'end'
   if (kind !== 'end') return { kind }
   if (calls) return { kind: 'calls' }
   return { kind: refused ? 'refusal' : 'end' }

@@ -8,18 +8,20 @@ import type { Usage } from './shape.ts'
 
 /** Whole answers of POST /v2/chat, and the pieces that its streams share with them. */
 
-const STOPS: Readonly<Record<string, Stop>> = {
-  COMPLETE: { kind: 'end' },
-  STOP_SEQUENCE: { kind: 'sequence', sequence: undefined },
-  MAX_TOKENS: { kind: 'length' },
-  TOOL_CALL: { kind: 'calls' },
-  // Version 1's word for an answer that a filter took.
-  ERROR_TOXIC: { kind: 'filter' },
-}
+const STOPS: ReadonlyMap<Json | undefined, Stop> = new Map(
+  Object.entries<Stop>({
+    COMPLETE: { kind: 'end' },
+    STOP_SEQUENCE: { kind: 'sequence', sequence: undefined },
+    MAX_TOKENS: { kind: 'length' },
+    TOOL_CALL: { kind: 'calls' },
+    // Version 1's word for an answer that a filter took.
+    ERROR_TOXIC: { kind: 'filter' },
+  }),
+)
 
 /** Calls that are there are to be answered, whatever the word. An unknown word is an end. */
 export const stopOf = (finish: Json | undefined, called: boolean): Stop => {
-  const stop = STOPS[String(finish)] ?? { kind: 'end' }
+  const stop = STOPS.get(finish) ?? { kind: 'end' }
   if (stop.kind === 'calls') return called ? stop : { kind: 'end' }
   return stop.kind === 'end' && called ? { kind: 'calls' } : stop
 }

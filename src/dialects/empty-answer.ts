@@ -25,7 +25,8 @@ export const silenceWatch = (): ((event: NeutralEvent) => boolean) => {
   let usage: Usage | undefined
   return event => {
     if (event.kind === 'open') speaks ||= event.of !== 'text'
-    else if (event.kind === 'delta' || event.kind === 'media') speaks = true
+    else if (event.kind === 'delta') speaks ||= event.text !== ''
+    else if (event.kind === 'media') speaks = true
     else if (event.kind === 'stop') stop = event.stop
     else if (event.kind === 'usage') usage = event.usage
     return event.kind === 'end' && isEmpty({ speaks, stop, usage })

@@ -22,6 +22,14 @@ test('a budget becomes as much as the model likes, and what is shown of it stays
   assert.deepEqual(after(disabled, 'adaptive'), disabled)
 })
 
+test('an edit whose type is no word is none of thinking, whatever its members', () => {
+  const odd = { type: { toString: 1 } }
+  const context_management = { edits: [odd] }
+  assert.deepEqual(after({ thinking: { type: 'adaptive' }, context_management }, 'rest'), {
+    context_management,
+  })
+})
+
 test('thinking rests, and with it what is taken beside it only', () => {
   const thinking = { type: 'adaptive' }
   assert.deepEqual(after({ thinking, context_management: { edits: [clearing] } }, 'rest'), {})

@@ -1,6 +1,7 @@
 import type { Edit } from '../wire/edit.ts'
 import { type JsonIndex, valueAt } from '../wire/index.ts'
 import { isObject, type Json } from '../wire/json.ts'
+import { textOf } from './read-json.ts'
 
 /**
  * `thinking` of the Messages dialect, where a model does not take it as it is written: generations of Claude think by a
@@ -34,7 +35,7 @@ const CLEARS_THINKING = /^clear_thinking_/
 const clearingEdits = (management: Json | undefined, why: Why): readonly Edit[] => {
   if (!isObject(management) || !Array.isArray(management.edits)) return []
   const places = management.edits.flatMap((edit, at) =>
-    isObject(edit) && CLEARS_THINKING.test(String(edit.type)) ? [at] : [],
+    isObject(edit) && CLEARS_THINKING.test(textOf(edit.type) ?? '') ? [at] : [],
   )
   if (places.length > 0 && places.length === management.edits.length)
     return [{ op: 'drop', path: ['context_management'], why }]

@@ -20,7 +20,7 @@ export type Rewriter = {
   readonly sealed: Map<string, string> | undefined
 }
 
-const STORED_OBJECTS = new Set([
+const STORED_OBJECTS: ReadonlySet<Json | undefined> = new Set([
   'response',
   'response.compaction',
   'response.deleted',
@@ -71,7 +71,7 @@ const documentEdits = (index: JsonIndex, facts: Facts): Edit[] => {
   const { model, modelKey } = facts
   if (model !== undefined && index.members.has(modelKey) && valueAt(index, modelKey) !== model)
     edits.push(set([modelKey], model, 'model'))
-  if (!facts.binds || !STORED_OBJECTS.has(String(valueAt(index, 'object')))) return edits
+  if (!facts.binds || !STORED_OBJECTS.has(valueAt(index, 'object'))) return edits
   const { id, previous_response_id, conversation } = pick(index)
   return [...edits, ...idEdits({ id, previous_response_id, conversation }, [], facts)]
 }
