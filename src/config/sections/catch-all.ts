@@ -1,6 +1,7 @@
 import type { Connection, Provider } from '../../providers/provider.ts'
 import type { Place } from '../config.ts'
 import type { Environment } from '../env.ts'
+import { isSecretKey } from '../mask.ts'
 import { join } from '../report.ts'
 import { child, entry, isUnset, type MapNode, type Node, text } from '../tree.ts'
 import type { Workshop } from './deployment.ts'
@@ -15,6 +16,14 @@ const EVERYTHING = '*'
 
 /** What belongs to one provider, and would be sent to all of them. */
 const ONE_PROVIDERS = ['api_base', 'base_url', 'api_key', 'litellm_credential_name'] as const
+
+/** Its members go to all of them, and a credential may be one. */
+const HEADERS = ['extra_headers', 'headers'] as const
+
+const BELONGS =
+  "belongs to one provider, and model '*' is all of them: write model: openai/* (or another provider's) beside it"
+const NOBODY =
+  "model '*' is every provider whose key is in the environment, and there is none: set OPENAI_API_KEY, ANTHROPIC_API_KEY or the like"
 
 const isEverything = (node: Node | undefined): boolean => text(node)?.trim() === EVERYTHING
 
@@ -81,6 +90,21 @@ const entryFor = (node: MapNode, name: string): MapNode => {
   )
 }
 
+type At = readonly [key: string, place: Place]
+
+/** What is of one provider only, an api_key in its own place or in a header. */
+const ofOne = (params: Node | undefined): readonly At[] => [
+  ...ONE_PROVIDERS.flatMap((key): At[] => {
+    const found = entry(params, key)
+    return found === undefined ? [] : [[key, found.place]]
+  }),
+  ...HEADERS.flatMap(key => {
+    const headers = child(params, key)
+    const all = headers?.kind === 'map' ? [...headers.entries.values()] : []
+    return all.filter(one => isSecretKey(one.key)).map((one): At => [join(key, one.key), one.place])
+  }),
+]
+
 /** The entry once for each provider, but for those that have a wildcard of their own in the file. Faults are reported. */
 export const spread = (
   node: MapNode,
@@ -89,27 +113,17 @@ export const spread = (
 ): readonly MapNode[] => {
   const { providers, report } = workshop
   const params = child(node, 'litellm_params')
-  const at = (key: string): string => join('model_list', index, 'litellm_params', key)
-  const own = ONE_PROVIDERS.flatMap(key => entry(params, key) ?? [])
-  for (const { key, place } of own)
-    report.error(
-      at(key),
-      place,
-      `belongs to one provider, and model '*' is all of them: write model: openai/* (or another provider's) beside it`,
-    )
+  const path = join('model_list', index, 'litellm_params')
+  const own = ofOne(params)
+  for (const [key, place] of own) report.error(join(path, key), place, BELONGS)
   if (own.length > 0) return []
   const meant = Object.values(providers).filter(provider => isMeant(provider, workshop))
   const names = meant.map(({ name }) => name)
   const place = entry(params, 'model')?.place ?? node.place
-  if (names.length === 0)
-    report.error(
-      at('model'),
-      place,
-      "model '*' is every provider whose key is in the environment, and there is none: set OPENAI_API_KEY, ANTHROPIC_API_KEY or the like",
-    )
+  if (names.length === 0) report.error(join(path, 'model'), place, NOBODY)
   else
     report.differs(
-      at('model'),
+      join(path, 'model'),
       place,
       `stands for ${names.map(name => `${name}/*`).join(', ')}: the providers whose key or address is in the environment now. A model without a prefix goes to the provider that is known for it`,
     )
