@@ -1,8 +1,7 @@
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { after } from 'node:test'
 import { isObject, type Json, type JsonObject } from '../src/wire/json.ts'
 import { play } from './support/harness.ts'
+import { telling } from './support/told.ts'
 
 /** Providers of three dialects that draw, and a gateway in front of them. */
 
@@ -164,27 +163,11 @@ const artistAt = (path: string): Artist => {
   return path.endsWith('/responses') ? RESPONSES : CHAT
 }
 
-const draw = async (request: IncomingMessage, answer: ServerResponse): Promise<void> => {
-  const parts: Buffer[] = []
-  for await (const part of request) parts.push(part)
-  const asked = JSON.parse(Buffer.concat(parts).toString()) as JsonObject
+const origin = await telling({ after }, (asked, path) => {
   studio.asked = asked
-  const path = (request.url ?? '').split('?')[0] ?? ''
-  const artist = artistAt(path)
-  const stream = asked.stream === true || path.includes('streamGenerate')
-  answer.setHeader('content-type', stream ? 'text/event-stream' : 'application/json')
-  answer.end(stream ? artist.stream(studio.words) : JSON.stringify(artist.whole(studio.words)))
-}
-
-const server = createServer((request, answer) => void draw(request, answer))
-server.listen(0, '127.0.0.1')
-await once(server, 'listening')
-after(() => {
-  server.close()
-  server.closeAllConnections()
+  const { whole, stream } = artistAt(path)
+  return { whole: whole(studio.words), stream: stream(studio.words) }
 })
-const address = server.address()
-const origin = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
 
 export const house = await play(
   { after },

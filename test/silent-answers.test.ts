@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { after, describe, test } from 'node:test'
 import { isObject, type JsonObject } from '../src/wire/json.ts'
 import { DOORS, type DoorName } from './crossing.fixture.ts'
 import { play, type Reply } from './support/harness.ts'
+import { type Turn, telling } from './support/told.ts'
 
 /**
  * A model may think, or search, and say nothing: its turn is over, was paid for, and is told as the client's dialect tells
@@ -13,9 +12,6 @@ import { play, type Reply } from './support/harness.ts'
 
 const sse = (events: readonly (JsonObject | string)[]): string =>
   events.map(event => `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`).join('')
-
-/** One turn as its provider tells it, whole and streamed. */
-type Turn = { readonly whole: JsonObject; readonly stream: string }
 
 const response = (output: readonly JsonObject[], output_tokens: number): JsonObject => ({
   id: 'resp_1',
@@ -120,28 +116,12 @@ const EMPTY: Readonly<Record<string, Turn>> = {
   'gemini-empty': candidate([], 0),
 }
 
-const serve = async (request: IncomingMessage, answer: ServerResponse): Promise<void> => {
-  const parts: Buffer[] = []
-  for await (const part of request) parts.push(part)
-  const asked = JSON.parse(Buffer.concat(parts).toString()) as JsonObject
-  const path = request.url ?? ''
-  const model = typeof asked.model === 'string' ? asked.model : /models\/([^:]+):/.exec(path)?.[1]
+const origin = await telling({ after }, ({ model: asked }, path) => {
+  const model = typeof asked === 'string' ? asked : /models\/([^:]+):/.exec(path)?.[1]
   const turn = { ...TURNS, ...EMPTY }[model ?? '']
   assert.ok(turn !== undefined, path)
-  const stream = asked.stream === true || path.includes('streamGenerate')
-  answer.setHeader('content-type', stream ? 'text/event-stream' : 'application/json')
-  answer.end(stream ? turn.stream : JSON.stringify(turn.whole))
-}
-
-const server = createServer((request, answer) => void serve(request, answer))
-server.listen(0, '127.0.0.1')
-await once(server, 'listening')
-after(() => {
-  server.close()
-  server.closeAllConnections()
+  return turn
 })
-const address = server.address()
-const origin = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
 
 const deploymentOf = (name: string): JsonObject => {
   const base = { api_base: `${origin}/v1`, api_key: 'k' }
