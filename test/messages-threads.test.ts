@@ -164,3 +164,17 @@ test('a thread that another account keeps is told in the words that clients know
   assert.equal(foreign.status, 404)
   assertNotFound(foreign)
 })
+
+test('in another dialect a member of that name is one that nobody knows', async () => {
+  const body = { model: 'gemini', messages: [{ role: 'user', content: 'hi' }], thread: { id: 'x' } }
+  const refused = await house.ask('/v1/chat/completions', body)
+  assert.equal(refused.status, 400)
+  assert.deepEqual(refused.json().error, {
+    ...(refused.json().error as JsonObject),
+    param: 'thread',
+    code: '400',
+  })
+  const dropped = await house.ask('/v1/chat/completions', { ...body, drop_params: true })
+  assert.equal(dropped.status, 200, dropped.text)
+  assert.match(dropped.headers['x-understudy-dropped'] ?? '', /thread/)
+})

@@ -11,13 +11,17 @@ export const isMedia = (part: Part): part is MediaPart =>
 
 const sizeOf = (base64: string): string => `${Math.max(1, Math.round((base64.length * 3) / 4 / 1024))} KB`
 
+/** An address may hold the picture itself, in a form that is not read here. */
+const LONGEST = 1000
+
 const namesOf = (media: MediaPart): { readonly what: string; readonly kinds: string } => {
   if (media.kind === 'audio')
     return { what: `${media.mime}, ${sizeOf(media.base64)}`, kinds: 'no place for sound' }
   const { source, kind } = media
   const kinds = kind === 'image' ? 'no place for pictures' : 'no place for files'
   if (source.kind === 'bytes') return { what: `${source.mime}, ${sizeOf(source.base64)}`, kinds }
-  return { what: `${kind}: ${source.kind === 'url' ? source.url : source.id}`, kinds }
+  const place = source.kind === 'url' ? source.url : source.id
+  return { what: `${kind}: ${place.length > LONGEST ? `${place.slice(0, LONGEST)}…` : place}`, kinds }
 }
 
 /** Says each piece of one answer; '' for a piece of a recording that was told of already: they come in hundreds. */

@@ -1,3 +1,4 @@
+import type { ShapeName } from '../dialects/shape-name.ts'
 import type { Edit, Warning } from '../wire/edit.ts'
 import { isObject } from '../wire/json.ts'
 import { valueInForce } from './in-force.ts'
@@ -8,8 +9,11 @@ import { type Ask, Unsupported } from './provider.ts'
  * `{type: 'continue', previous_message_id}` only the new turn is sent. Nobody else keeps one.
  */
 
+/** In every other dialect `thread` is a name that nobody knows. */
+const HAS_THREADS: ReadonlySet<ShapeName> = new Set(['messages', 'message_tokens'])
+
 /** What clients hear when a thread is not there: they send the whole conversation in a new one. */
-export const THREAD_NOT_FOUND = 'thread_not_found'
+const THREAD_NOT_FOUND = 'thread_not_found'
 
 const LOST: Warning = {
   lost: 'thread',
@@ -24,7 +28,8 @@ export const withoutThread = (
   ask: Ask,
   provider: string,
 ): { readonly edit: Edit; readonly warning: Warning } | undefined => {
-  const thread = provider === 'anthropic' ? null : valueInForce(ask, 'thread')
+  if (provider === 'anthropic' || !HAS_THREADS.has(ask.route.shape)) return undefined
+  const thread = valueInForce(ask, 'thread')
   if (thread === undefined || !isObject(thread)) return undefined
   if (thread.type !== 'create')
     throw new Unsupported(
