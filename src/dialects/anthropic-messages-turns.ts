@@ -17,7 +17,7 @@ import type {
   Turn,
 } from './neutral.ts'
 import { paired } from './open-calls.ts'
-import { spelled } from './read-json.ts'
+import { listOf, objectOf, spelled } from './read-json.ts'
 
 /**
  * Neutral turns as `system` and `messages`. What the API refuses is not written: empty texts, two messages of one role
@@ -270,8 +270,11 @@ export const conversationOf = (turns: readonly Turn[], prefill: boolean, losses:
   }
 }
 
+const blocksIn = (message: JsonObject | undefined): readonly (JsonObject | undefined)[] =>
+  (listOf(message?.content) ?? []).map(objectOf)
+
 const typesIn = (message: JsonObject | undefined): readonly Json[] =>
-  Array.isArray(message?.content) ? (message.content as JsonObject[]).map(block => block.type ?? null) : []
+  blocksIn(message).map(block => block?.type ?? null)
 
 /**
  * The model is in the middle of its tools, or of its answer, and what it thought before is not there: with a budget for
@@ -288,10 +291,6 @@ export const lacksThinking = (messages: readonly JsonObject[]): boolean => {
 /** Names of the tools that the history calls. */
 export const calledTools = (messages: readonly JsonObject[]): readonly string[] => [
   ...new Set(
-    messages.flatMap(({ content }) =>
-      Array.isArray(content)
-        ? (content as JsonObject[]).flatMap(block => (block.type === 'tool_use' ? [spelled(block.name)] : []))
-        : [],
-    ),
+    messages.flatMap(blocksIn).flatMap(block => (block?.type === 'tool_use' ? [spelled(block.name)] : [])),
   ),
 ]

@@ -165,6 +165,17 @@ test('a turn whose calls another provider made, without thoughts, goes on withou
   assert.deepEqual(bodyOf(both).context_management, { edits: [uses] })
 })
 
+test('a block that is none goes as it came: the provider tells of it', () => {
+  const [user, , result] = TURN as [object, object, object]
+  for (const messages of [
+    [user, { role: 'assistant', content: [null] }, result],
+    [...TURN.slice(0, 2), { role: 'user', content: [null, 'x'] }],
+  ]) {
+    const draft = connectTo(anthropic, { key: KEY }).draft(thinks({ messages }))
+    assert.deepEqual(bodyOf(draft).messages, messages)
+  }
+})
+
 test('thinking stays where the turn has its thoughts, has made no call, or the model adapts', () => {
   const [user, { content }, result] = TURN as [object, { content: object[] }, object]
   for (const more of [

@@ -1,3 +1,4 @@
+import { spelled } from '../dialects/read-json.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { invalidType, invalidValue, missingParameter, unknownParameter } from './refusal.ts'
 import { checkChosen, checkName, checkStrict, checkUser, checkWord, tooLong } from './tool-rules.ts'
@@ -32,9 +33,10 @@ const listIn = (object: JsonObject, key: string): readonly JsonObject[] => {
 
 const checkContent = (message: JsonObject, at: string): void => {
   const { content, role } = message
-  const parts = PARTS[String(role)]
+  const name = spelled(role)
+  const parts = Object.hasOwn(PARTS, name) ? PARTS[name] : undefined
   if (parts === undefined)
-    throw invalidValue(`${at}.role`, `Invalid value: '${String(role)}'. Supported values are: 'system', …`)
+    throw invalidValue(`${at}.role`, `Invalid value: '${spelled(role)}'. Supported values are: 'system', …`)
   if (content === undefined || content === null) {
     const speaks = ['tool_calls', 'function_call', 'refusal', 'audio'].some(key => isGiven(message[key]))
     if (role !== 'assistant' || !speaks)
@@ -46,10 +48,10 @@ const checkContent = (message: JsonObject, at: string): void => {
   if (content.length === 0)
     throw invalidValue(`${at}.content`, `Invalid '${at}.content': empty array. Expected at least one part.`)
   for (const [index, part] of content.entries())
-    if (!isObject(part) || !parts.includes(String(part.type)))
+    if (!isObject(part) || !parts.includes(spelled(part.type)))
       throw invalidValue(
         `${at}.content[${index}]`,
-        `Invalid value: '${isObject(part) ? String(part.type) : typeof part}'. Supported values are: ${parts.map(one => `'${one}'`).join(', ')}.`,
+        `Invalid value: '${isObject(part) ? spelled(part.type) : typeof part}'. Supported values are: ${parts.map(one => `'${one}'`).join(', ')}.`,
       )
 }
 
@@ -65,7 +67,7 @@ const checkCalls = (message: JsonObject, at: string): readonly string[] => {
     if (id.length > 40) throw tooLong(`${place}.id`, 40, id)
     const made = type === 'custom' ? call.custom : call.function
     if (!isObject(made)) throw missingParameter(`${place}.${type === 'custom' ? 'custom' : 'function'}`)
-    checkName(made.name, `${place}.${String(type)}.name`)
+    checkName(made.name, `${place}.${spelled(type)}.name`)
     const text = type === 'custom' ? made.input : made.arguments
     if (typeof text !== 'string') throw invalidType(`${place}.arguments`, 'a string', 'another type')
     return id
@@ -89,7 +91,7 @@ const checkAnswers = (messages: readonly JsonObject[]): void => {
     }
     if (open.length > 0) throw unanswered(index, open)
     const calls = listIn(message, 'tool_calls')
-    open = calls.map(call => String(call.id))
+    open = calls.map(call => spelled(call.id))
     after = open.length > 0
   }
   if (open.length > 0) throw unanswered(messages.length, open)
@@ -106,13 +108,13 @@ const checkTool = (tool: JsonObject, at: string): string => {
   const made = tool[kind]
   if (!isObject(made)) throw missingParameter(`${at}.${kind}`)
   checkName(made.name, `${at}.${kind}.name`)
-  checkStrict(made.strict, made.parameters, `function '${String(made.name)}'`)
-  return String(made.name)
+  checkStrict(made.strict, made.parameters, `function '${spelled(made.name)}'`)
+  return spelled(made.name)
 }
 
 const checkTools = (body: JsonObject): void => {
   const names = listIn(body, 'tools').map((tool, index) => checkTool(tool, `tools[${index}]`))
-  const older = listIn(body, 'functions').map(one => String(one.name))
+  const older = listIn(body, 'functions').map(one => spelled(one.name))
   if (Array.isArray(body.tools) && body.tools.length === 0)
     throw invalidValue('tools', "Invalid 'tools': empty array. Expected an array with minimum length 1.")
   for (const key of ['tool_choice', 'parallel_tool_calls'])

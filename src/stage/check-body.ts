@@ -126,7 +126,8 @@ export const checkItems = (
     const at = `input[${index}]`
     if (!isObject(item)) throw invalidType(at, 'an object', named(typeOf(item)))
     const type = typeof item.type === 'string' ? item.type : 'message'
-    const keys = ITEM_KEYS[type] ?? (flavour === 'openai' ? NEWER_ITEM_KEYS[type] : undefined)
+    const known = flavour === 'openai' ? { ...NEWER_ITEM_KEYS, ...ITEM_KEYS } : ITEM_KEYS
+    const keys = Object.hasOwn(known, type) ? known[type] : undefined
     if (keys === undefined && accepts.includes(type)) return
     if (keys === undefined) {
       throw refuse(400, `Invalid value: '${type}'. Supported values are listed in the API reference.`, {

@@ -1,3 +1,4 @@
+import { spelled } from '../dialects/read-json.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { invalidType, invalidValue, refuse } from './refusal.ts'
 import { checkChosen, checkName, checkStrict, checkUser, checkWord, tooLong } from './tool-rules.ts'
@@ -15,7 +16,7 @@ const OUTPUT_OF: Readonly<Record<string, string>> = {
 const checkParts = (content: Json | undefined, allowed: readonly string[], at: string): void => {
   if (!Array.isArray(content)) return
   for (const [index, part] of content.entries()) {
-    const type = isObject(part) ? String(part.type) : typeof part
+    const type = isObject(part) ? spelled(part.type) : typeof part
     if (!allowed.includes(type))
       throw invalidValue(
         `${at}[${index}]`,
@@ -50,10 +51,10 @@ const checkAnswers = (items: readonly JsonObject[]): void => {
     const [called, answered] = [ids(call), ids(output)]
     const open = called.find(id => !answered.includes(id))
     if (open !== undefined)
-      throw refuse(400, `No tool output found for function call ${String(open)}.`, { param: 'input' })
+      throw refuse(400, `No tool output found for function call ${spelled(open)}.`, { param: 'input' })
     const stray = answered.find(id => !called.includes(id))
     if (stray !== undefined)
-      throw refuse(400, `No tool call found for function call output with call_id ${String(stray)}.`, {
+      throw refuse(400, `No tool call found for function call output with call_id ${spelled(stray)}.`, {
         param: 'input',
       })
   }
@@ -64,8 +65,9 @@ const checkTools = (body: JsonObject): void => {
   const names = tools.filter(isObject).flatMap((tool, index) => {
     if (tool.type !== 'function' && tool.type !== 'custom') return []
     checkName(tool.name, `tools[${index}].name`)
-    if (tool.type === 'function') checkStrict(tool.strict, tool.parameters, `function '${String(tool.name)}'`)
-    return [String(tool.name)]
+    if (tool.type === 'function')
+      checkStrict(tool.strict, tool.parameters, `function '${spelled(tool.name)}'`)
+    return [spelled(tool.name)]
   })
   const choice = body.tool_choice
   if (isObject(choice) && (choice.type === 'function' || choice.type === 'custom'))
@@ -78,7 +80,7 @@ const checkText = (body: JsonObject): void => {
   checkWord(format, body.input, 'input')
   if (format.type !== 'json_schema') return
   checkName(format.name, 'text.format.name')
-  checkStrict(format.strict, format.schema, `response_format '${String(format.name)}'`)
+  checkStrict(format.strict, format.schema, `response_format '${spelled(format.name)}'`)
 }
 
 /**
