@@ -12,7 +12,7 @@ import { BYTES, SOUND, wholeChunks } from './bytes.ts'
 import { choicesOf } from './choices.ts'
 import type { FailureSignal } from './classify.ts'
 import type { UnreadableSignal } from './classify-signal.ts'
-import { collect } from './collect.ts'
+import { type Collected, collect } from './collect.ts'
 import { type EmptyEnd, gate } from './gate.ts'
 import { isAnswer, typeOf } from './head.ts'
 import { leftOf, nearer, type PhaseLimits } from './limits.ts'
@@ -126,29 +126,42 @@ const readError = async (job: Job, sent: Sent, answer: Answer, reading: Reading)
 const withoutMark = (bytes: Uint8Array): Uint8Array =>
   bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
 
-const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> => {
-  const { clock } = job.house
-  const provider = job.hop.deployment.provider
-  const { route, config } = job.call
-  const unreadable = (what: UnreadableSignal['what']): Verdict =>
-    fail({ kind: 'unreadable', what, status: answer.status, provider })
+const readDocument = (job: Job, sent: Sent, answer: Answer, reading: Reading): Promise<Verdict> | Verdict => {
   const collecting = collect(answer, {
-    clock,
-    maxBytes: config.general.maxResponseBytes,
+    clock: job.house.clock,
+    maxBytes: job.call.config.general.maxResponseBytes,
     totalMs: remaining(job, sent),
   })
-  const got = collecting instanceof Promise ? await collecting : collecting
+  const judge = (got: Collected): Verdict =>
+    got.kind === 'whole' ? judged(job, answer, reading, got.bytes) : incomplete(job, sent, answer, got)
+  return collecting instanceof Promise ? collecting.then(judge) : judge(collecting)
+}
+
+const incomplete = (
+  job: Job,
+  { startedAt, limits }: Sent,
+  { status }: Answer,
+  got: Exclude<Collected, { kind: 'whole' }>,
+): Verdict => {
+  const { provider } = job.hop.deployment
   if (got.kind === 'timeout') {
-    const tookMs = clock.now() - sent.startedAt
-    return fail(timeoutSignal(job, { phase: 'attempt', tookMs, limitMs: sent.limits.wholeMs }))
+    const tookMs = job.house.clock.now() - startedAt
+    return fail(timeoutSignal(job, { phase: 'attempt', tookMs, limitMs: limits.wholeMs }))
   }
-  if (got.kind === 'oversize') return unreadable('over_limit')
-  if (got.kind === 'fault')
-    return fail(
-      got.fault.kind === 'aborted'
-        ? { kind: 'client_gone' }
-        : { kind: 'transport', fault: got.fault, provider },
-    )
+  if (got.kind === 'oversize') return fail({ kind: 'unreadable', what: 'over_limit', status, provider })
+  return fail(
+    got.fault.kind === 'aborted'
+      ? { kind: 'client_gone' }
+      : { kind: 'transport', fault: got.fault, provider },
+  )
+}
+
+/** What a whole answer turned out to be. */
+const judged = (job: Job, answer: Answer, reading: Reading, got: Uint8Array): Verdict => {
+  const { provider } = job.hop.deployment
+  const { route } = job.call
+  const unreadable = (what: UnreadableSignal['what']): Verdict =>
+    fail({ kind: 'unreadable', what, status: answer.status, provider })
   const type = typeOf(answer)
   const document = (bytes: Uint8Array, index?: JsonIndex): Verdict => {
     const usage = index === undefined ? undefined : SHAPES[route.shape].usageOf(usageView(index))
@@ -158,13 +171,13 @@ const readDocument = async (job: Job, sent: Sent, answer: Answer, reading: Readi
   if (
     route.shape === 'transcription' &&
     /^(?:text\/(?!event-stream|html)|application\/x-subrip)/.test(type) &&
-    got.bytes.length > 0 &&
+    got.length > 0 &&
     !job.call.stream
   )
-    return document(got.bytes)
-  if (got.bytes.length === 0)
-    return route.crossing === 'never' && !job.call.stream ? document(got.bytes) : unreadable('empty')
-  const whole = withoutMark(got.bytes)
+    return document(got)
+  if (got.length === 0)
+    return route.crossing === 'never' && !job.call.stream ? document(got) : unreadable('empty')
+  const whole = withoutMark(got)
   const bytes = reading.translate === undefined ? whole : reading.translate(whole)
   /** An error in any form is worth more than the complaint about its type. */
   const misfit = (what: UnreadableSignal['what']): Verdict => {

@@ -31,9 +31,15 @@ const NO_ORDER_FALLBACK = new Set(['context_window', 'content_policy', 'client_g
  * Attempts inside one model group: at most 1 + num_retries for each order level, the lowest order first.
  * Another deployment is preferred to the same one; the same one is tried again only if its failure allows it.
  */
-export const playGroup = async (play: Play): Promise<Outcome> => {
+export const playGroup = (play: Play): Promise<Outcome> => {
   // Pinned state goes to its owner whatever its order: there is one level then.
   const orders = play.wish.pin === undefined ? orderLevels(play.stop.candidates) : [undefined]
+  return orders.length === 1
+    ? playLevel(play, openLevel(play, orders[0], { more: false, before: undefined }))
+    : playLevels(play, orders)
+}
+
+const playLevels = async (play: Play, orders: readonly (number | undefined)[]): Promise<Outcome> => {
   let outcome: Outcome | undefined
   for (const [place, order] of orders.entries()) {
     const next = await playLevel(

@@ -186,10 +186,11 @@ const settle = (pool: readonly Candidate[], wish: Wish, outlook: Outlook, desk: 
 /** Who has a free slot is asked before who has to be waited for. */
 const drawn = (level: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined => {
   const { strategy } = desk.config.router
+  if (level.length < 2) return tiedTo(level, wish, outlook, desk) ?? drawBy(strategy, level, outlook)
   const draw = (among: readonly Candidate[]) =>
     tiedTo(among, wish, outlook, desk) ?? drawBy(strategy, among, outlook)
   const hasRoom = (one: Candidate) => desk.board.hasRoom(idOf(one))
-  if (level.length < 2 || level.every(hasRoom)) return draw(level)
+  if (level.every(hasRoom)) return draw(level)
   const wanted = withShare(strategy, level)
   const free = wanted.filter(hasRoom)
   if (free.length > 0) return draw(free) ?? draw(level)

@@ -40,7 +40,7 @@ const look = (bytes: Uint8Array, received: Received): Looked => {
 
 /** As with LiteLLM: where a path may name the model, the query may, too; an empty one names none. */
 const namedInQuery = (route: Route, query: (name: string) => string | undefined): string | undefined =>
-  route.paths.some(path => path.includes('/:model/')) ? query('model') || undefined : undefined
+  query('model') && route.paths.some(path => path.includes('/:model/')) ? query('model') : undefined
 
 /** The group asked for: path, then the operator's completion_model, then the query, then the body. Names, never URLs. */
 const modelOf = (received: Received, looked: Looked, query: (name: string) => string | undefined): string => {
