@@ -63,9 +63,9 @@ export type Failed = {
 
 export type Outcome = Answered | Failed
 
-/** What the trail keeps of the draft. */
+/** What the trail keeps of the draft. Joined, a name is a string of one piece: the log is written sooner. */
 export const editNames = (draft: Draft): readonly string[] =>
-  draft.edits.map(edit => `${edit.op} ${edit.path.join('.')} (${edit.why})`)
+  draft.edits.map(({ op, path, why }) => [op, ' ', path.join('.'), ' (', why, ')'].join(''))
 
 /** Edits that take something away which was meant for the provider. */
 const TAKES_AWAY: ReadonlySet<EditName> = new Set([
