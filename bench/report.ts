@@ -177,7 +177,7 @@ a load runs. ${
   canPin
     ? 'The server under test has core 0 for itself (taskset), that process core 1.'
     : 'No taskset here: nothing is pinned to a core, so expect more noise.'
-} Each cell is the median of ${report.rounds} rounds of ${report.seconds} s; within a round the servers take turns (A B C D, A B C D, …), so that a noisy moment hits all alike. Every server is warmed up first, ${report.cases.map(one => `${one.warmUp} s (${one.title})`).join(', ')}.
+} Each cell is the median of ${report.rounds} rounds of ${report.seconds} s; within a round the servers take turns (A B C D, A B C D, …), so that a noisy moment hits all alike. Load and upstream are warmed up first by themselves, then every server, ${report.cases.map(one => `${one.warmUp} s (${one.title})`).join(', ')}.
 
 - **CPU µs a request**: user and system time of the server's processes (\`/proc/<pid>/stat\`, workers included) over the
   run, divided by the requests answered. In the first column each server is at its limit, and a turn of its loop serves
