@@ -10,9 +10,14 @@ const faulty = (rehearsal: Omit<Scene, 'play'>, fault: Fault): Script => struckS
 export const hasTcp = (rehearsal: Omit<Scene, 'play'>, fault: Fault, target: Target): boolean =>
   fault.wire !== undefined && (target !== 'again' || faulty(rehearsal, fault).door === 'open')
 
+/** Nobody but the one behind the fault may serve: all fail alike, or whoever speaks another dialect has another model. */
+const leadsNowhere = ({ row }: Omit<Scene, 'play'>, target: Target): boolean =>
+  target === 'none' || (target === 'dialect' && row.route.crossing === 'same-model')
+
 /** Nor can a client leave between two steps of a connection that is refused at once. */
 export const hasTcpLeaving = (rehearsal: Omit<Scene, 'play'>, fault: Fault, target: Target): boolean =>
-  hasTcp(rehearsal, fault, target) && (target !== 'none' || faulty(rehearsal, fault).door === 'open')
+  hasTcp(rehearsal, fault, target) &&
+  (!leadsNowhere(rehearsal, target) || faulty(rehearsal, fault).door === 'open')
 
 /** A row with a gateway on real sockets. */
 export const tcpScene = (rehearsal: Omit<Scene, 'play'>, fault: Fault, lane: Lane): Scene => {
