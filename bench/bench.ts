@@ -69,9 +69,10 @@ const freePort = (): Promise<number> =>
     })
   })
 
-let peers: Partner<LoadOrder, LoadResult>
+let peers: Partner<LoadOrder, LoadResult> | undefined
 
 const load = async (order: LoadOrder): Promise<LoadResult> => {
+  if (peers === undefined) throw new Error('nobody makes the load yet')
   const result = await peers.ask(order, order.seconds * 1000 + 30_000)
   if (result.failed > 0)
     throw new Error(`${result.failed} of ${result.requests} failed: ${result.firstFailure}`)
@@ -263,6 +264,7 @@ const main = async (): Promise<void> => {
       writeFileSync(join(import.meta.dirname, '..', 'docs', 'benchmarks.md'), write(report))
   } finally {
     await Promise.all(opened.map(stop))
+    peers?.leave()
     rmSync(scratch, { recursive: true, force: true })
   }
 }

@@ -58,6 +58,8 @@ export const stop = async ({ child }: Started): Promise<void> => {
 export type Partner<Order, Result> = {
   readonly first: unknown
   readonly ask: (order: Order, ms: number) => Promise<Result>
+  /** As long as it is there this process does not end. */
+  readonly leave: () => void
 }
 
 /** Starts a script of ours on one core and resolves with its first message. It ends with this process. */
@@ -90,6 +92,7 @@ export const startPartner = async <Order extends object, Result>(
       child.send(order)
       return next(ms) as Promise<Result>
     },
+    leave: () => child.disconnect(),
   }
 }
 
