@@ -58,8 +58,7 @@ test('a request that comes in the turn in which the last call leaves a shut door
   // Whoever is asked after it has been read is answered after it has been read.
   assert.equal((await on.ask('/health/liveliness')).status, 200)
   const { traffic } = on.served()
-  const last = new Departure()
-  traffic.enter(last)
+  const last = traffic.enter(new Departure())
   const closed = on.close(60_000)
   await until('the door is shut', () => traffic.shut)
   onParsed(

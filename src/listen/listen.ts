@@ -163,17 +163,17 @@ const admission = (house: House, traffic: Traffic): ((route: Route, visitor: Vis
     if (traffic.draining) endWith(request, response)
     const departure = new Departure()
     const received = receivedFor(route, visitor, { house, curtain: traffic.curtain, departure })
-    traffic.enter(departure)
+    const seat = traffic.enter(departure)
     let made = false
     response.on('close', () => {
       // 'close' before the answer is written whole means that nobody is there to read the rest.
       if (!response.writableFinished) departure.abort()
-      if (made) traffic.leave(departure)
+      if (made) traffic.leave(seat)
     })
     // The answer is made, but a slow reader may still be taking it: a drain waits for the last byte.
     const end = (): void => {
       made = true
-      if (response.closed) traffic.leave(departure)
+      if (response.closed) traffic.leave(seat)
       else if (response.writableLength > 0) limitPatience(received, house)
     }
     enter(received).then(end, error => {

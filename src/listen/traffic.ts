@@ -1,8 +1,9 @@
+import { Roster, type Seat } from '../shared/roster.ts'
 import type { Departure } from '../signal.ts'
 
 /** Who is inside, and whether the door is closing. */
 export class Traffic {
-  readonly #inside = new Set<Departure>()
+  readonly #inside = new Roster<Departure>()
   #draining = false
   #shut = false
   #waiting: (() => void)[] = []
@@ -23,12 +24,12 @@ export class Traffic {
     return this.#curtain.signal
   }
   /** Counts a call in; aborting `departure` ends its attempts. */
-  enter(departure: Departure): void {
-    this.#inside.add(departure)
+  enter(departure: Departure): Seat<Departure> {
+    return this.#inside.enter(departure)
   }
   /** Counts it out; once is enough. */
-  leave(departure: Departure): void {
-    this.#inside.delete(departure)
+  leave(seat: Seat<Departure>): void {
+    this.#inside.leave(seat)
     if (this.#inside.size > 0) return
     for (const tell of this.#waiting.splice(0)) tell()
   }
@@ -45,7 +46,7 @@ export class Traffic {
   fall(): void {
     // Streams that run hear of the curtain first and end by it; what has no answer yet then gives up its attempts.
     this.#curtain.abort()
-    for (const departure of this.#inside) departure.abort()
+    this.#inside.each(({ member }) => member.abort())
   }
   /** Resolves when nobody is inside. */
   empty(): Promise<void> {
