@@ -189,8 +189,8 @@ const parcelFor = ({ parcel }: Job, approach: Approach | undefined): Parcel =>
 
 /** The credential's headers join the draft's only here, after everything that could be looked at was made. */
 export const withCredential = (draft: Draft, credential: readonly HeaderPair[]): readonly HeaderPair[] => {
-  const ours = draft.headers.some(([name]) => gives(credential, name.toLowerCase()))
-    ? draft.headers.filter(([name]) => !gives(credential, name.toLowerCase()))
+  const ours = draft.headers.some(([name]) => gives(credential, name))
+    ? draft.headers.filter(([name]) => !gives(credential, name))
     : draft.headers
   return [...ours, ...credential]
 }

@@ -93,13 +93,13 @@ type Directory = {
 /** Every route of the house in one radix tree; paths without parameters are found without it. */
 const directory = (house: House, traffic: Traffic): Directory => {
   const router = findMyWay({ ignoreTrailingSlash: true, maxParamLength: PARAM_LENGTH })
-  const exact = new Map<string, Found<Handler>>()
+  const exact = new Map(METHODS.map(method => [method as string, new Map<string, Found<Handler>>()]))
   const named = modelPaths<Handler>()
   const add = (method: Route['method'], paths: readonly string[], handler: Handler): void => {
     for (const path of paths) {
       if (named.add(method, path, handler)) continue
       router.on(method, path, () => {}, { handler })
-      if (!/[:*]/.test(path)) exact.set(`${method} ${path}`, { handler, params: {} })
+      if (!/[:*]/.test(path)) exact.get(method)?.set(path, { handler, params: {} })
     }
   }
   const admit = admission(house, traffic)
@@ -122,7 +122,7 @@ const directory = (house: House, traffic: Traffic): Directory => {
       )
     })
   const find: Directory['find'] = (method, path) => {
-    const known = exact.get(`${method} ${path}`)
+    const known = exact.get(method)?.get(path)
     if (known !== undefined) return known
     // Before the tree: `/openai/*` would take `/openai/deployments/<model>/…` for a provider's own path.
     const withModel = named.find(method, path)

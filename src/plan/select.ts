@@ -87,7 +87,7 @@ export const select = (wish: Wish, tried: ReadonlySet<string>, desk: Desk, how: 
   const pool = soonest(fresh, repeat, wish, desk)
   if (pool.length === 0) return exhausted(wish)
   const picked = settle(pool, wish, outlookOf(wish, filters, desk), desk)
-  return picked === undefined ? rateLimited(wish, LIMIT_WAIT_MS) : { kind: 'picked', ...picked }
+  return picked ?? rateLimited(wish, LIMIT_WAIT_MS)
 }
 
 /** Somebody would be picked now, and has a parallel slot. */
@@ -168,7 +168,8 @@ const soonest = (
 const settle = (pool: readonly Candidate[], wish: Wish, outlook: Outlook, desk: Desk): Draw | undefined => {
   const owner =
     wish.pin === undefined ? undefined : pool.find(candidate => idOf(candidate) === wish.pin?.deploymentId)
-  if (owner !== undefined) return { candidate: owner, because: `pinned by ${wish.pin?.because}` }
+  if (owner !== undefined)
+    return { kind: 'picked', candidate: owner, because: `pinned by ${wish.pin?.because}` }
   const orders = orderLevels(pool)
   for (const order of orders) {
     const ofOrder = orders.length === 1 ? pool : pool.filter(candidate => orderOf(candidate) === order)
@@ -214,7 +215,7 @@ const tiedTo = (level: readonly Candidate[], wish: Wish, outlook: Outlook, desk:
     const remembered = level.filter(candidate => idOf(candidate) === id)
     const picked =
       remembered.length > 0 ? drawBy(desk.config.router.strategy, remembered, outlook) : undefined
-    if (picked !== undefined) return { candidate: picked.candidate, because }
+    if (picked !== undefined) return { kind: 'picked', candidate: picked.candidate, because }
   }
   return undefined
 }

@@ -3,7 +3,7 @@ import type { Dice } from '../house.ts'
 import type { Board } from '../shared/board.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
 import { type Prompt, underLimits } from './limits.ts'
-import type { Candidate } from './wish.ts'
+import type { Candidate, Choice } from './wish.ts'
 
 /** What a strategy may look at. */
 export type Outlook = {
@@ -17,12 +17,8 @@ export type Outlook = {
   readonly priceOf: (deployment: Deployment) => number | undefined
 }
 
-export type Draw = {
-  readonly candidate: Candidate
-  readonly because: string
-  /** Who would do as well, where none of them has a free slot. */
-  readonly beside?: readonly Candidate[]
-}
+/** Who was drawn, and why. */
+export type Draw = Extract<Choice, { readonly kind: 'picked' }>
 
 type Strategy = (eligible: readonly Candidate[], outlook: Outlook) => Draw | undefined
 
@@ -33,7 +29,7 @@ const anyOf = (candidates: readonly Candidate[], dice: Dice): Candidate | undefi
   candidates[Math.floor(dice.random() * candidates.length)]
 
 const draw = (candidate: Candidate | undefined, because: string): Draw | undefined =>
-  candidate === undefined ? undefined : { candidate, because }
+  candidate === undefined ? undefined : { kind: 'picked', candidate, because }
 
 /** Those with the lowest score; a tie is broken by the dice, never by place in the file. */
 const lowest = (

@@ -143,9 +143,13 @@ const USER_AGENT: HeaderPair = ['user-agent', `understudy/${VERSION}`]
 // Answers are spliced and measured as bytes; a compressed one could be neither.
 const PLAIN_BYTES: HeaderPair = ['accept-encoding', 'identity']
 
-/** True when one of the pairs has this name, in whatever case it is written. */
+/** Two header names that are one, in whatever case they are written. Most differ in length, which is seen at once. */
+const isSame = (one: string, other: string): boolean =>
+  one === other || (one.length === other.length && one.toLowerCase() === other.toLowerCase())
+
+/** True when one of the pairs has this name. */
 export const gives = (pairs: readonly HeaderPair[], name: string): boolean => {
-  for (const pair of pairs) if (pair[0] === name || pair[0].toLowerCase() === name) return true
+  for (const pair of pairs) if (isSame(pair[0], name)) return true
   return false
 }
 

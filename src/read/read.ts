@@ -106,7 +106,7 @@ const wantsStream = (
   )
 }
 
-type Opened = References & { readonly params: Received['params'] }
+type Opened = { readonly params: Received['params']; readonly references: References }
 
 /** Ids of the path or of the body, opened: the provider's own ids, and the deployment that must answer. */
 const openReferences = (received: Received, looked: Looked, opener: Opener): Opened => {
@@ -115,13 +115,13 @@ const openReferences = (received: Received, looked: Looked, opener: Opener): Ope
     const { upstreamId, pin } = openId(params.id, 'response_id', opener)
     const echoes = new Map([[upstreamId, params.id]])
     const references = { ...NO_REFERENCES, pin, echoes, unowned: pin === undefined }
-    return { params: { ...params, id: upstreamId }, ...references }
+    return { params: { ...params, id: upstreamId }, references }
   }
   const refers =
     route.shape === 'responses' || route.shape === 'compaction' || route.name.startsWith('responses.')
-  if (!refers) return { params, ...NO_REFERENCES }
+  if (!refers) return { params, references: NO_REFERENCES }
   const peek = (key: string): Json | undefined => (looked.keys.includes(key) ? looked.peek(key) : undefined)
-  return { params, ...openBody(peek, opener) }
+  return { params, references: openBody(peek, opener) }
 }
 
 const ownerProviderOf = (looked: Looked, query: (name: string) => string | undefined): string | undefined => {
@@ -222,7 +222,7 @@ const dropsOf = ({ keys, peek }: Looked, route: Route): readonly Edit[] =>
 
 const NO_EDITS: readonly Edit[] = []
 
-const editsOf = (drops: readonly Edit[], opened: Opened, compaction: Compaction): readonly Edit[] =>
+const editsOf = (drops: readonly Edit[], opened: References, compaction: Compaction): readonly Edit[] =>
   drops.length + compaction.edits.length === 0
     ? opened.edits
     : [...drops, ...opened.edits, ...compaction.edits]
@@ -244,12 +244,16 @@ export const read = (received: Received, caller: Caller, bytes: Uint8Array, memo
   refuseCredentials(plain ? NOTHING : looked.keys, looked.peek, steering)
   const model = modelOf(received, looked, query.get)
   const controls = plain ? NO_CONTROLS : readControls(sources)
-  const opened = openReferences(received, looked, { seal: memory.seal, config, caller })
+  const { params, references: opened } = openReferences(received, looked, {
+    seal: memory.seal,
+    config,
+    caller,
+  })
   const compaction = readCompaction(looked.body, route, memory.seal.capsules, caller.owner)
   return {
     route: compaction.wire === 'trigger' ? asTrigger(route) : route,
     method: request.method ?? route.method,
-    params: opened.params,
+    params,
     query: query.forward,
     body: looked.body,
     headers: upstreamHeaders(request.headers, forwardingOf(received)),

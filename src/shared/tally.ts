@@ -46,10 +46,10 @@ export const secondsPerToken = (end: Extract<AttemptEnd, { kind: 'success' }>): 
 }
 
 /** A full list has its last entry replaced, as LiteLLM does: the oldest samples stay until the list expires. */
-const put = (list: readonly number[], value: number, samples: number): readonly number[] => [
-  ...list.slice(0, samples - 1),
-  value,
-]
+const put = (list: number[], value: number, samples: number): void => {
+  if (list.length >= samples) list.length = samples - 1
+  list.push(value)
+}
 
 /** Calendar minutes in UTC, as the usage-based strategies count them. */
 const createMinute = (clock: Clock) => {
@@ -61,13 +61,15 @@ const createMinute = (clock: Clock) => {
   }
 }
 
-const NO_LATENCIES: ReturnType<Tally['latencies']> = { perToken: [], firstToken: [] }
+type Latencies = { readonly perToken: number[]; readonly firstToken: number[]; until: number }
+
+const noLatencies = (): Latencies => ({ perToken: [], firstToken: [], until: Number.NEGATIVE_INFINITY })
 
 export const createTally = (clock: Clock, rules: () => LatencyRules): Tally => {
   const thisMinute = createMinute(clock)
   let window = { until: Number.NEGATIVE_INFINITY, failures: 0, successes: 0 }
   let paces = { stream: createPace(clock), whole: createPace(clock) }
-  let latencies = { ...NO_LATENCIES, until: Number.NEGATIVE_INFINITY }
+  let latencies = noLatencies()
 
   // Sixty seconds from the first outcome, so that a burst across a minute's edge is seen whole.
   const thisWindow = () => {
@@ -78,16 +80,17 @@ export const createTally = (clock: Clock, rules: () => LatencyRules): Tally => {
   const endWindow = () => {
     window = { ...window, until: Number.NEGATIVE_INFINITY }
   }
-  const fresh = () => (latencies.until <= clock.now() ? NO_LATENCIES : latencies)
+  const fresh = () => {
+    if (latencies.until <= clock.now()) latencies = noLatencies()
+    return latencies
+  }
 
   const latency = (perToken: number, firstToken: number | undefined) => {
     const { samples, ttlMs } = rules()
     const known = fresh()
-    latencies = {
-      perToken: put(known.perToken, perToken, samples),
-      firstToken: firstToken === undefined ? known.firstToken : put(known.firstToken, firstToken, samples),
-      until: clock.now() + ttlMs,
-    }
+    put(known.perToken, perToken, samples)
+    if (firstToken !== undefined) put(known.firstToken, firstToken, samples)
+    known.until = clock.now() + ttlMs
   }
 
   return {
@@ -109,7 +112,7 @@ export const createTally = (clock: Clock, rules: () => LatencyRules): Tally => {
     endWindow,
     forgetOutcomes: () => {
       endWindow()
-      latencies = { ...NO_LATENCIES, until: Number.NEGATIVE_INFINITY }
+      latencies = noLatencies()
       paces = { stream: createPace(clock), whole: createPace(clock) }
     },
   }
