@@ -10,7 +10,7 @@ import type { House } from '../house.ts'
 import { endpointMethods, endpointRoute, NATIVE_ROUTES } from '../passthrough/routes.ts'
 import { limitPatience } from '../reply/patience.ts'
 import { ROUTES, type Route } from '../routes.ts'
-import { Departure } from '../signal.ts'
+import { Departure, type Signal } from '../signal.ts'
 import { atTurnsEnd } from '../turn.ts'
 import { CLOSING, EXPECTATION, FULL, improper, inDialectOf, NO_SOCKET, nowhere, send } from './answers.ts'
 import { isPreflight, openToBrowsers, preflight } from './cors.ts'
@@ -55,7 +55,7 @@ type Visitor = {
 
 type Handler = (visitor: Visitor) => void
 
-type Entry = { readonly house: House; readonly curtain: AbortSignal; readonly departure: Departure }
+type Entry = { readonly house: House; readonly curtain: Signal; readonly departure: Departure }
 
 const receivedFor = (route: Route, visitor: Visitor, { house, curtain, departure }: Entry): Received => {
   const { request, response, params, path, query } = visitor

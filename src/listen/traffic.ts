@@ -1,5 +1,5 @@
 import { Roster, type Seat } from '../shared/roster.ts'
-import type { Departure } from '../signal.ts'
+import { Departure, type Signal } from '../signal.ts'
 
 /** Who is inside, and whether the door is closing. */
 export class Traffic {
@@ -7,7 +7,8 @@ export class Traffic {
   #draining = false
   #shut = false
   #waiting: (() => void)[] = []
-  readonly #curtain = new AbortController()
+  /** No AbortSignal: the listeners that have left one go on pointing to those who came after them. */
+  readonly #curtain = new Departure()
 
   get inside(): number {
     return this.#inside.size
@@ -20,8 +21,8 @@ export class Traffic {
     return this.#shut
   }
   /** Aborts when the time for finishing is over: open streams end with their dialect's error event. */
-  get curtain(): AbortSignal {
-    return this.#curtain.signal
+  get curtain(): Signal {
+    return this.#curtain
   }
   /** Counts a call in; aborting `departure` ends its attempts. */
   enter(departure: Departure): Seat<Departure> {
