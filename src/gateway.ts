@@ -35,7 +35,8 @@ export const gateway =
       const caller = isPublic(received)
         ? ANYONE
         : authenticate(received.request, received.config, keyInQuery(received))
-      intake = await receive(received.request, received.config.general.maxRequestBytes, house.memory)
+      const arriving = receive(received.request, received.config.general.maxRequestBytes, house.memory)
+      intake = arriving instanceof Promise ? await arriving : arriving
       call = read(received, caller, intake.bytes, house)
       const looking = lookBack(call, house.board.origins)
       if (looking !== undefined && (await looking)) call = read(received, caller, intake.bytes, house)

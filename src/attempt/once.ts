@@ -124,7 +124,8 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
     far.status = answer.status
     far.sent = true
     const { limits, startedAt, approach } = far
-    const verdict = await readAnswer(job, { ask, limits, startedAt, approach }, answer)
+    const reading = readAnswer(job, { ask, limits, startedAt, approach }, answer)
+    const verdict = reading instanceof Promise ? await reading : reading
     return verdict.ok ? answered(job, far, answer, verdict.read) : failed(job, verdict.signal, far)
   } catch (error) {
     if (error instanceof TransportFault) far.sent = error.sent
