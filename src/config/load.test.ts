@@ -158,6 +158,45 @@ test('an embeddings fallback that can never be followed is named', async () => {
   )
 })
 
+test('an embeddings fallback to vectors of another length is named, whoever says the length', async () => {
+  const embedding = (name: string, more: string): string =>
+    `  - {model_name: ${name}, litellm_params: {model: openai/x${more}}, model_info: {mode: embedding}}\n`
+  const said = async (a: string, b: string, target = 'b') => {
+    const list = embedding('a', a) + embedding('b', b)
+    const fallbacks = `router_settings:\n  fallbacks:\n    - a: [${target}]\n`
+    return lines((await loadText(`model_list:\n${list}${fallbacks}`)).notices, 'differs').join('\n')
+  }
+  assert.match(
+    await said(', dimensions: 256', ''),
+    /a → b is only followed where the request says dimensions: vectors/,
+  )
+  assert.match(await said('', ', dimensions: 256'), /only followed where/)
+  assert.match(await said(', dimensions: 256', ', dimensions: 512'), /only followed where/)
+  assert.match(await said(', extra_body: {dimensions: 256}', ''), /never followed/)
+  assert.doesNotMatch(await said(', dimensions: 256', ', dimensions: 256'), /followed/)
+  assert.doesNotMatch(await said(', dimensions: 256', '', '{model: b, dimensions: 256}'), /followed/)
+})
+
+test('a group whose deployments make vectors that do not mix is named', async () => {
+  const said = async (second: string, info = '') =>
+    lines(
+      (
+        await loadText(`model_list:
+  - {model_name: a, litellm_params: {model: openai/small}, model_info: {mode: embedding${info}}}
+  - {model_name: a, litellm_params: {model: openai/${second}}, model_info: {mode: embedding${info}}}
+`)
+      ).notices,
+      'warning',
+    ).join('\n')
+  assert.match(
+    await said('large'),
+    /config.yaml:3:5 \| model_list \| a mixes the vectors of small and large\. Give both/,
+  )
+  assert.match(await said('small, dimensions: 2'), /a mixes the vectors of small and small/)
+  assert.doesNotMatch(await said('small'), /mixes/)
+  assert.doesNotMatch(await said('large', ', base_model: m'), /mixes/)
+})
+
 test('a section of the wrong kind is an error, an empty one is not', async () => {
   for (const name of ['router_settings', 'litellm_settings', 'general_settings']) {
     assert.deepEqual(lines((await loadText(`${models('a')}${name}: []\n`)).notices, 'error'), [

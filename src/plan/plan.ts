@@ -1,6 +1,9 @@
 import type { Call } from '../call.ts'
 import type { Deployment, FallbackTable, FallbackTarget } from '../config/config.ts'
+import { sameVectors } from '../config/vectors.ts'
+import { accepts } from '../dialects/parameters.ts'
 import { type FailureClass, Refusal, VERDICTS } from '../failure.ts'
+import { peekAt } from '../read/parse.ts'
 import type { Route } from '../routes.ts'
 import { lastResort } from './compaction.ts'
 import { NO_OVERRIDES, type Overrides, splitOverrides } from './overrides.ts'
@@ -241,12 +244,18 @@ const lostState = (pin: Pin, call: Call): Refusal => {
       )
 }
 
-/** Two deployments of one model: vectors of one may be searched with those of the other. */
-const sameModel = (one: Candidate, other: Candidate): boolean => {
-  const name = (candidate: Candidate): string => candidate.deployment.info.baseModel ?? candidate.model
-  const { dimensions: a } = one.deployment.info
-  const { dimensions: b } = other.deployment.info
-  return name(one) === name(other) && (a === undefined || b === undefined || a === b)
+/** Vectors of one may be searched with those of the other. */
+const mixes = (
+  lead: Candidate,
+  target: FallbackTarget,
+  { route, body }: Call,
+): ((one: Candidate) => boolean) => {
+  const lengths = {
+    own: peekAt(body)('dimensions') ?? undefined,
+    override: target.overrides.dimensions,
+    takesDefaults: accepts(route, 'dimensions'),
+  }
+  return one => sameVectors(lead, one, lengths)
 }
 
 const NOTHING: Following = { kind: 'none', targets: undefined, table: undefined }
@@ -300,7 +309,7 @@ export const makePlan = (call: Call): Plan => {
     if (candidates.length === 0) return { skipped: `${target.group} does not serve ${route.name}` }
     const [lead] = first.candidates
     if (route.crossing === 'same-model' && lead !== undefined)
-      candidates = candidates.filter(one => sameModel(lead, one))
+      candidates = candidates.filter(mixes(lead, target, call))
     if (candidates.length === 0) return { skipped: `${target.group} is another embedding model` }
     candidates = stillAsked(candidates, call)
     if (candidates.length === 0) return { skipped: `${target.group} is the owner, and is out` }

@@ -6,7 +6,7 @@ import { masked, scrub, secretsIn } from '../mask.ts'
 import { join, type Report } from '../report.ts'
 import { scanSection } from '../scan.ts'
 import { Secret } from '../secret.ts'
-import { checkShape, count } from '../shapes.ts'
+import { checkShape } from '../shapes.ts'
 import { child, emptyMap, entry, isUnresolved, type MapNode, settings, text, underlay } from '../tree.ts'
 import { withoutEndpoint } from './endpoint-in-base.ts'
 import { readHeaders } from './headers.ts'
@@ -217,7 +217,6 @@ const describe = (
   const { own, params, group, info, path } = made
   const at = [...path, 'litellm_params']
   const defaults = requestDefaults(params, resolved.provider)
-  const dimensions = count.safeParse(defaults.dimensions)
   const id = info.id ?? deploymentId(group, settings(params))
   const account = accountOf(connection, own.organization)
   const tagRegex = own.tag_regex ?? []
@@ -231,11 +230,7 @@ const describe = (
     connection,
     domain: JSON.stringify([...account, resolved.upstreamModel]),
     boundary: JSON.stringify(account),
-    info: {
-      id,
-      ...info.info,
-      dimensions: info.info.dimensions ?? (dimensions.success ? dimensions.data : undefined),
-    },
+    info: { id, ...info.info },
     order: own.order,
     weight: own.weight,
     rpm: own.rpm,

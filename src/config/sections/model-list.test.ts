@@ -316,7 +316,7 @@ test('model_info is read, free keys are kept and secrets are not shown', async (
       allowedFailsPolicy: undefined,
       cooldownMs: 2000,
       blocked: true,
-      dimensions: 256,
+      dimensions: undefined,
       raw: [
         'mode',
         'base_model',

@@ -1,6 +1,7 @@
 import type { Config, Deployment, FallbackTable, FallbackTarget, Place } from '../config.ts'
 import { join, type Report } from '../report.ts'
 import { entry, type MapNode } from '../tree.ts'
+import { type Maker, sameVectors } from '../vectors.ts'
 
 type Sources = {
   readonly router: MapNode
@@ -13,6 +14,7 @@ type Sources = {
 /** Where this gateway differs from LiteLLM on purpose, as far as the loaded file meets it. */
 export const reportStandingDifferences = (sources: Sources): void => {
   const { config, general, report } = sources
+  reportMixedVectors(sources)
   const { fallbacks, contextWindowFallbacks, contentPolicyFallbacks, fallbackOnContentPolicy } = config.router
   if (!(fallbacks ?? contextWindowFallbacks ?? contentPolicyFallbacks)) return
   const at = locate(
@@ -85,10 +87,24 @@ const lookUpFallbacks = (
 const isEmbedding = (deployments: readonly Deployment[]): boolean =>
   deployments.length > 0 && deployments.every(deployment => deployment.info.mode === 'embedding')
 
-/** Vectors mix only when the model is the same and the dimensions, where both declare them, are too. */
-const sameVectors = ({ info: left, ...one }: Deployment, { info: right, ...other }: Deployment): boolean =>
-  (left.baseModel ?? one.upstreamModel) === (right.baseModel ?? other.upstreamModel) &&
-  (left.dimensions === undefined || right.dimensions === undefined || left.dimensions === right.dimensions)
+const makes = (deployment: Deployment): Maker => ({ deployment, model: deployment.upstreamModel })
+
+/** One group is one index to its clients, whoever of it answers. */
+const reportMixedVectors = ({ config, report }: Sources): void => {
+  for (const [group, deployments] of config.groups) {
+    const [lead, ...others] = isEmbedding(deployments) ? deployments.map(makes) : []
+    if (lead === undefined) continue
+    const stranger = others.find(other => !sameVectors(lead, other, { takesDefaults: true }))
+    if (stranger === undefined) continue
+    report.warning(
+      'model_list',
+      stranger.deployment.place,
+      `${group} mixes the vectors of ${lead.model} and ${stranger.model}. ${oneModel}, or each a model_name of its own`,
+    )
+  }
+}
+
+const oneModel = 'Give both the same model_info.base_model and dimensions if they are one model'
 
 const reportEmbeddings = (sources: Sources, fallbacks: FallbackTable): void => {
   const { groups, aliases } = sources.config
@@ -97,12 +113,24 @@ const reportEmbeddings = (sources: Sources, fallbacks: FallbackTable): void => {
     for (const target of found?.targets ?? []) {
       const others = groups.get(aliases.get(target.group)?.group ?? target.group) ?? []
       if (target.group === group || !isEmbedding(others)) continue
-      if (deployments.some(left => others.some(right => sameVectors(left, right)))) continue
+      const override = target.overrides.dimensions
+      const mix = (own?: number): boolean =>
+        deployments.some(left =>
+          others.some(right =>
+            sameVectors(makes(left), makes(right), { own, override, takesDefaults: true }),
+          ),
+        )
+      if (mix()) continue
+      // Any length of the client's own is the same for both.
+      const when =
+        override === undefined && mix(1)
+          ? 'only followed where the request says dimensions'
+          : 'never followed'
       const { key, place } = locate(sources, 'fallbacks', found?.source)
       sources.report.differs(
         key,
         place,
-        `${group} → ${target.group} is never followed: vectors of two models do not mix. Give both the same model_info.base_model if they are one model`,
+        `${group} → ${target.group} is ${when}: vectors of two models or lengths do not mix. ${oneModel}`,
       )
     }
   }
