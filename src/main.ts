@@ -27,9 +27,10 @@ const configOf = (given: string | undefined): string => given ?? process.env.CON
 
 const checkCommand = async (file: string | undefined): Promise<number> => {
   const { check } = await import('./cli/check.ts')
+  const { ownMethods } = await import('./listen/own-paths.ts')
   const { providers } = await import('./providers/index.ts')
   const color = process.stdout.isTTY === true
-  return check(configOf(file), { env: process.env, providers, write: out, color })
+  return check(configOf(file), { env: process.env, providers, ownMethods, write: out, color })
 }
 
 const serveCommand = async (flags: ServeFlags): Promise<void> => {

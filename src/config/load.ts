@@ -28,6 +28,8 @@ export type LoadOptions = {
   readonly providers: Readonly<Record<string, Provider>>
   /** A configuration without a master key is an error: for a gateway that is already up. */
   readonly needsKey?: boolean
+  /** Methods under which the gateway itself answers a path; the default knows none. */
+  readonly ownMethods?: (path: string) => readonly string[]
   /** For tests; the default reads at most 10 MB of UTF-8 from disk. */
   readonly readFile?: ReadFile
 }
@@ -180,7 +182,13 @@ const build = (written: MapNode, options: LoadOptions, report: Report): Omit<Con
     longestLimitMs,
     report,
   })
-  const general = readGeneral({ node: generalNode, environment, names, report })
+  const general = readGeneral({
+    node: generalNode,
+    environment,
+    names,
+    report,
+    ownMethods: options.ownMethods,
+  })
   const redis = readRedis({ router: routerNode, litellm: litellmNode, environment, report })
   const groups = new Map([...deployments.byName].filter(([name]) => !isPattern(name)))
   const config = { deployments: deployments.all, groups, patterns, aliases, byId: deployments.byId, router }

@@ -2,6 +2,7 @@ import type { Config, Notice } from '../config/config.ts'
 import { type LoadOptions, type LoadResult, loadConfig } from '../config/load.ts'
 import { providers } from '../providers/index.ts'
 import { type OwnKey, ownMasterKey } from './data-dir.ts'
+import { ownMethods } from './own-paths.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -48,7 +49,7 @@ const accepted = (result: LoadResult): Prepared['loaded'] => {
 /** Loads the file; a configuration without a master key gets the data directory's own. Throws ConfigRefused. */
 export const prepare = async ({ configPath, env, host, dataDir }: PrepareOptions): Promise<Prepared> => {
   // From the first start on a file without the key is refused: a reload must not lock every client out.
-  const load = { path: configPath, env, providers, needsKey: true }
+  const load = { path: configPath, env, providers, ownMethods, needsKey: true }
   const first = accepted(await loadConfig({ ...load, needsKey: false }))
   const { notices } = first
   if (first.config.general.masterKey !== undefined)

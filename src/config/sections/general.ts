@@ -7,7 +7,7 @@ import { z } from '../zod.ts'
 import { readCors } from './cors.ts'
 import { permitsWeakKey, readMasterKey, readPreviousSaltKeys, readSaltKey } from './master-key.ts'
 import type { Names } from './names.ts'
-import { readPassThrough } from './pass-through.ts'
+import { type OwnMethods, readPassThrough } from './pass-through.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -43,9 +43,16 @@ export type GeneralSources = {
   readonly environment: Environment
   readonly names: Names
   readonly report: Report
+  readonly ownMethods?: OwnMethods | undefined
 }
 
-export const readGeneral = ({ node, environment, names, report }: GeneralSources): GeneralSettings => {
+export const readGeneral = ({
+  node,
+  environment,
+  names,
+  report,
+  ownMethods,
+}: GeneralSources): GeneralSettings => {
   const own = checkShape(GENERAL, node, ['general_settings'], report) ?? {}
   const permitWeakMasterKey = permitsWeakKey(own.dangerously_permit_weak_or_unset_master_key, environment)
   if (own.completion_model !== undefined && !names.serves(own.completion_model))
@@ -76,7 +83,7 @@ export const readGeneral = ({ node, environment, names, report }: GeneralSources
     clientRequestMs: own.client_request_timeout_seconds ?? 300_000,
     clientStallMs: own.client_stall_timeout_seconds ?? 60_000,
     passThroughTimeoutMs: own.pass_through_request_timeout ?? 600_000,
-    passThroughEndpoints: readPassThrough(child(node, 'pass_through_endpoints'), report),
+    passThroughEndpoints: readPassThrough(child(node, 'pass_through_endpoints'), report, ownMethods),
     publicRoutes: own.public_routes ?? [],
     cors: readCors(
       { origins: own.cors_allow_origins, credentials: own.cors_allow_credentials },

@@ -22,7 +22,14 @@ function isHttp(value: string): boolean {
 
 const KNOWN = new Set(['path', 'target', 'headers', 'auth', 'forward_headers', 'include_subpath'])
 
-export const readPassThrough = (node: Node | undefined, report: Report): PassThroughEndpoint[] => {
+/** Methods under which the gateway itself answers a path. */
+export type OwnMethods = (path: string) => readonly string[]
+
+export const readPassThrough = (
+  node: Node | undefined,
+  report: Report,
+  ownMethods: OwnMethods = () => [],
+): PassThroughEndpoint[] => {
   if (node === undefined || isUnset(node)) return []
   if (node.kind !== 'list') {
     report.error(join(...BASE), node.place, 'must be a list of endpoints')
@@ -39,6 +46,14 @@ export const readPassThrough = (node: Node | undefined, report: Report): PassThr
     if (endpoint === undefined) continue
     if (endpoints.some(other => other.path === endpoint.path))
       report.error(join(...path, 'path'), entry(item, 'path')?.place, 'an endpoint above has this path')
+    const taken = ownMethods(endpoint.path)
+    // As in LiteLLM: the gateway's own routes are looked at first.
+    if (taken.length > 0)
+      report.warning(
+        join(...path, 'path'),
+        entry(item, 'path')?.place,
+        `${endpoint.path} is a path of the gateway's own: ${taken.join(', ')} there does not reach this endpoint. Give it another path`,
+      )
     endpoints.push(endpoint)
   }
   return endpoints
