@@ -152,6 +152,7 @@ const cooldown = (router: RouterSettings, members: number): string => {
 
 const timeout = ({ router, litellm }: Config): string => {
   const whole = router.timeoutMs || litellm.requestTimeoutMs
-  const stream = router.streamTimeoutMs
+  // A limit of 0 says nothing: the next one holds.
+  const stream = router.streamTimeoutMs || undefined
   return stream === undefined ? seconds(whole) : `${seconds(whole)}, streams ${seconds(stream)}`
 }

@@ -126,5 +126,6 @@ test('cooldown and retries say what is configured', async () => {
     /cooldown {3}429 as long as asked; 401, 402 and no such model 60 s/,
   )
   assert.match(await plan('num_retries: 0'), /retries {4}none/)
+  assert.match(await plan('timeout: 7, stream_timeout: 0'), /timeout {4}7 s\n/, 'a limit of 0 says nothing')
   assert.match(await plan('max_fallbacks: 0, fallbacks: [{a: [openai/a]}]'), /fallbacks {2}none/)
 })

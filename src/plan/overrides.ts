@@ -14,8 +14,11 @@ export type Overrides = {
 
 const OURS: ReadonlySet<string> = new Set([...CONTROL_KEYS, ...CREDENTIAL_KEYS])
 
-const amount = (value: Json | undefined): number | undefined =>
-  typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined
+/** As everywhere in the file, a number may be text. Whatever is none was refused where it was read. */
+const amount = (value: Json | undefined): number | undefined => {
+  const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  return typeof parsed === 'number' && Number.isFinite(parsed) && parsed >= 0 ? parsed : undefined
+}
 
 const hopControls = (values: JsonObject): HopControls => {
   const retries = amount(values.num_retries)

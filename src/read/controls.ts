@@ -7,7 +7,7 @@ import type { Edit } from '../wire/edit.ts'
 import { parsePath } from '../wire/edit.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { readOwnFallbacks, readTable } from './fallback-lists.ts'
-import { bad, CREDENTIAL_KEYS, NESTED, type Peek, structured } from './refusals.ts'
+import { bad, CREDENTIAL_KEYS, NESTED, number, type Peek, structured } from './refusals.ts'
 
 /** LiteLLM's controls inside a body. They are for the gateway and stay here. */
 export const CONTROL_KEYS: ReadonlySet<string> = new Set([
@@ -66,14 +66,6 @@ export const CONTROL_KEYS: ReadonlySet<string> = new Set([
   'model_info',
   'spend_logs_metadata',
 ])
-
-const number = (value: Json | undefined, param: string): number | undefined => {
-  if (value === undefined || value === null) return undefined
-  const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed < 0)
-    throw bad(param, 'must be a number of at least 0.')
-  return parsed
-}
 
 /** LiteLLM coerces the string "true" on its flags. */
 const flag = (value: Json | undefined): boolean =>

@@ -1,13 +1,17 @@
 import type { FallbackTable, FallbackTarget } from '../config/config.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { bad, refuseWithin, structured } from './refusals.ts'
+import { bad, number, refuseWithin, structured } from './refusals.ts'
 
 /** The fallback lists that a request brings for itself. Throws Refusal at the place that is wrong. */
+
+/** What a fallback may say for its own hop, each a number. */
+export const HOP_KEYS = ['num_retries', 'timeout', 'request_timeout', 'stream_timeout'] as const
 
 const target = (value: Json, param: string): FallbackTarget => {
   if (typeof value === 'string' && value !== '') return { group: value, overrides: {} }
   if (isObject(value) && typeof value.model === 'string') {
     refuseWithin(`${param}.`, Object.keys(value), key => value[key])
+    for (const key of HOP_KEYS) number(value[key], `${param}.${key}`)
     const { model, ...overrides } = value
     return { group: model, overrides }
   }

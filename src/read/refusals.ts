@@ -41,6 +41,15 @@ export const structured = (value: Json | undefined): Json | undefined => {
 export const bad = (param: string, text: string): Refusal =>
   new Refusal(400, `${param}: ${text}`, { type: 'invalid_request_error', param })
 
+/** A number as JSON or as text; undefined when it is absent. */
+export const number = (value: Json | undefined, param: string): number | undefined => {
+  if (value === undefined || value === null) return undefined
+  const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed < 0)
+    throw bad(param, 'must be a number of at least 0.')
+  return parsed
+}
+
 const forbidden = (param: string): Refusal =>
   new Refusal(
     400,

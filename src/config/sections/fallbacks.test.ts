@@ -52,6 +52,28 @@ test('order, overrides, wildcards, ids and the default entry are kept', async ()
   ])
 })
 
+test('what an entry says for its own hop is checked, and a key without effect there is named', async () => {
+  const said = (values: string) =>
+    loadText(`${LIST}router_settings: {fallbacks: [{a: [{model: b, ${values}}]}]}`)
+  for (const key of ['timeout', 'request_timeout', 'stream_timeout'])
+    assert.match(
+      lines((await said(`${key}: soon`)).notices, 'error').join(),
+      new RegExp(
+        `config.yaml:\\d+:\\d+ \\| router_settings.fallbacks\\[0\\].a\\[0\\].${key} \\| must be a number of seconds`,
+      ),
+    )
+  assert.match(
+    lines((await said('num_retries: -1')).notices, 'error').join(),
+    /num_retries \| must be 0 or more/,
+  )
+  const fine = await said('timeout: "5", num_retries: 0, temperature: 1')
+  assert.deepEqual([lines(fine.notices, 'error'), lines(fine.notices, 'later')], [[], []])
+  assert.match(
+    lines((await said('mock_response: hello')).notices, 'later').join(),
+    /a\[0\].mock_response \| This key has no effect in a fallback entry\./,
+  )
+})
+
 test('M-142 an illegal shape is an error at its own line and column', async () => {
   const cases: readonly (readonly [settings: string, start: string])[] = [
     [

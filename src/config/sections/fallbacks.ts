@@ -1,10 +1,21 @@
+import { CONTROL_KEYS } from '../../read/controls.ts'
 import type { FallbackTable, FallbackTarget } from '../config.ts'
 import { didYouMean, join, type Report } from '../report.ts'
+import { checkShape, count, seconds } from '../shapes.ts'
 import { type Entry, isUnset, type Node, plain, record, text } from '../tree.ts'
+import { z } from '../zod.ts'
 import { isLookedUp, type Names } from './names.ts'
 
 /** One written list: the entry and the dotted path it stands under. */
 export type Written = { readonly path: readonly PropertyKey[]; readonly entry: Entry }
+
+/** What an entry may say for its own hop. */
+const OF_HOP = z.object({
+  num_retries: count.nullish(),
+  timeout: seconds.nullish(),
+  request_timeout: seconds.nullish(),
+  stream_timeout: seconds.nullish(),
+})
 
 type Reading = { readonly names: Names; readonly report: Report }
 /** Values that LiteLLM accepts here and does not use either. */
@@ -94,14 +105,18 @@ const readTarget = (
     )
     return undefined
   }
+  if (node.kind === 'map' && checkShape(OF_HOP, node, path, report) === undefined) return undefined
   const others = node.kind === 'map' ? [...node.entries.values()].filter(each => each.key !== 'model') : []
-  for (const each of others)
+  for (const each of others) {
     if (OF_CONNECTION.has(each.key))
       report.later(
         join(...path, each.key),
         each.place,
         `a fallback goes to the address and with the key of its group: give ${group} another entry in model_list under a name of its own, and name that here`,
       )
+    else if (CONTROL_KEYS.has(each.key) && !(each.key in OF_HOP.shape) && !isUnset(each.value))
+      report.later(join(...path, each.key), each.place, 'This key has no effect in a fallback entry.')
+  }
   return { group, overrides: record(others.map(each => [each.key, plain(each.value)])) }
 }
 
