@@ -29,6 +29,8 @@ const broken: readonly Bad[] = [
   { what: 'model of spaces', body: `{"model":"  ",${MESSAGES}}`, param: 'model' },
   { what: 'model a URL', body: `{"model":"https://example.com/v1",${MESSAGES}}`, param: 'model' },
   { what: 'model too long', body: `{"model":"${'g'.repeat(10_000)}",${MESSAGES}}`, param: 'model' },
+  { what: 'stream as text', body: `{"model":"g","stream":"true",${MESSAGES}}`, param: 'stream' },
+  { what: 'stream as a number', body: `{"model":"g","stream":1,${MESSAGES}}`, param: 'stream' },
   { what: 'a line break in the model', body: `{"model":"g\\r\\nx-evil: 1",${MESSAGES}}`, param: 'model' },
   { what: 'a NUL in the model', body: `{"model":"g\\u0000",${MESSAGES}}`, param: 'model' },
   {

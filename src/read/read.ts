@@ -98,7 +98,11 @@ const wantsStream = (
   if (received.route.byPath === true) return true
   if (received.route.method === 'GET') return query('stream') === 'true'
   const stream = looked.keys.includes('stream') ? looked.peek('stream') : undefined
-  if (stream === true || (looked.body.kind === 'multipart' && stream === 'true')) return true
+  if (looked.body.kind === 'multipart') return stream === 'true'
+  // What a provider makes of anything else is not known, and its answer would be read as the wrong kind.
+  if (stream !== undefined && stream !== null && typeof stream !== 'boolean')
+    throw invalid("Invalid type for 'stream': expected a boolean.", 'stream')
+  if (stream === true) return true
   return (
     received.route.shape === 'speech' &&
     looked.keys.includes('stream_format') &&
