@@ -52,6 +52,17 @@ const greet = ({ url, workers, prepared }: Listening, dataDir: string, command: 
   )
 }
 
+/** A folder that cannot be made or written: rights, a read-only disk, or a file in its way. */
+const NO_FOLDER: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'EEXIST',
+  'ENOTDIR',
+  'EISDIR',
+  'ENOSPC',
+])
+
 /** One sentence for what can go wrong before anything is served. */
 const startFault = (error: unknown, port: number): string => {
   const { code, message, address, path } = error as NodeJS.ErrnoException & { address?: string }
@@ -60,7 +71,7 @@ const startFault = (error: unknown, port: number): string => {
   if (code === 'EADDRNOTAVAIL')
     return `${address ?? 'That address'} is no address of this machine: see --host.`
   if (code === 'ENOTFOUND') return 'That host has no address: see --host.'
-  if ((code === 'EACCES' || code === 'EPERM' || code === 'EROFS') && path !== undefined)
+  if (NO_FOLDER.has(code ?? '') && path !== undefined)
     return `The data directory cannot be written (${path}): choose another one with --data-dir.`
   if (code === 'EACCES')
     return `This user may not listen on port ${port}: choose one from 1024 on with --port.`
