@@ -1,6 +1,6 @@
 import type { Call } from '../call.ts'
 import type { Deployment } from '../config/config.ts'
-import { accepts } from '../dialects/parameters.ts'
+import { accepts, neededBy, twinOf } from '../dialects/parameters.ts'
 import { compactingBy, type Wanted } from '../plan/compaction.ts'
 import { shadowEdits } from '../plan/shadows.ts'
 import type { Ask, Draft } from '../providers/provider.ts'
@@ -62,16 +62,25 @@ const set = (path: readonly string[], value: Json, why: Edit['why']): Edit => ({
   why,
 })
 
-/** A deployment's defaults, where the client is silent and the route knows the parameter. */
+const isSaid = (value: Json | undefined): boolean => value !== undefined && value !== null && value !== false
+
+/** A deployment's defaults, where the client is silent, the route knows the parameter and the body has what it needs. */
 const defaultEdits = (
-  deployment: Deployment,
+  { deployment, overrides }: Hop,
   route: Route,
   present: ReadonlySet<string>,
   body: ClientBody,
 ): Edit[] => {
   const edits: Edit[] = []
+  const said = (key: string): Json | undefined =>
+    present.has(key) ? peekAt(body)(key) : (deployment.extraBody[key] ?? deployment.defaults[key])
+  const fits = (key: string): boolean => {
+    const [twin, needed] = [twinOf(key), neededBy(key)]
+    if (twin !== undefined && (present.has(twin) || Object.hasOwn(overrides, twin))) return false
+    return needed === undefined || isSaid(said(needed))
+  }
   for (const [key, value] of Object.entries(deployment.defaults)) {
-    if (!accepts(route, key)) continue
+    if (!accepts(route, key) || !fits(key)) continue
     if (key === 'tools' && present.has('tools')) {
       const own = peekAt(body)('tools')
       if (Array.isArray(value) && Array.isArray(own))
@@ -85,11 +94,16 @@ const defaultEdits = (
 const overrideEdits = (overrides: JsonObject, route: Route, present: ReadonlySet<string>): Edit[] =>
   Object.entries(overrides)
     .filter(([key]) => present.has(key) || accepts(route, key))
-    .map(([key, value]) =>
-      value === null
-        ? { op: 'drop', path: [key], why: 'fallback-override' }
-        : set([key], value, 'fallback-override'),
-    )
+    .flatMap(([key, value]): Edit[] => {
+      if (value === null) return [drop(key)]
+      const twin = twinOf(key)
+      return [
+        ...(twin !== undefined && present.has(twin) ? [drop(twin)] : []),
+        set([key], value, 'fallback-override'),
+      ]
+    })
+
+const drop = (key: string): Edit => ({ op: 'drop', path: [key], why: 'fallback-override' })
 
 const usageEdit = (parcel: Parcel, present: ReadonlySet<string>): Edit[] => {
   const { route, body } = parcel
@@ -120,7 +134,7 @@ export const editsFor = (parcel: Parcel, hop: Hop): readonly Edit[] => {
   const dropped = [...deployment.additionalDropParams, ...parcel.additionalDropParams]
   return [
     ...parcel.edits,
-    ...(owned ? [] : defaultEdits(deployment, route, present, body)),
+    ...(owned ? [] : defaultEdits(hop, route, present, body)),
     ...(owned
       ? []
       : Object.entries(deployment.extraBody).map(([key, value]) =>

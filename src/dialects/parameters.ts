@@ -30,3 +30,26 @@ export const publishes = (route: Route, key: string): boolean => {
  */
 export const accepts = (route: Route, key: string): boolean =>
   publishes(route, key) || (EXTENDED.has(route.upstream) && !KNOWN.has(key))
+
+/** One parameter under two names, which providers refuse side by side. */
+const TWINS: Readonly<Record<string, string>> = {
+  max_tokens: 'max_completion_tokens',
+  max_completion_tokens: 'max_tokens',
+}
+
+/** The other name of a chat parameter, when it has one. */
+export const twinOf = (key: string): string | undefined =>
+  Object.hasOwn(TWINS, key) ? TWINS[key] : undefined
+
+/** Parameters that providers refuse, or that say nothing, without another one. */
+const NEEDS: Readonly<Record<string, string>> = {
+  stream_options: 'stream',
+  tool_choice: 'tools',
+  parallel_tool_calls: 'tools',
+  function_call: 'functions',
+  top_logprobs: 'logprobs',
+}
+
+/** Without which parameter this one is left out of what an operator adds to a body. */
+export const neededBy = (key: string): string | undefined =>
+  Object.hasOwn(NEEDS, key) ? NEEDS[key] : undefined

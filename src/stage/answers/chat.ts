@@ -28,8 +28,16 @@ export const chat: Handler = ask => {
       param: 'stream_options',
     })
   }
+  if (isGiven(ask.body.max_tokens) && isGiven(ask.body.max_completion_tokens)) {
+    throw refuse(400, "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.", {
+      param: 'max_tokens',
+      code: 'invalid_parameter_combination',
+    })
+  }
   return perform(ask, messages)
 }
+
+const isGiven = (value: Json | undefined): boolean => value !== undefined && value !== null
 
 /** The answer to a conversation that somebody has found right. */
 export const perform = (ask: Ask, messages: readonly JsonObject[]): Answer => {
