@@ -26,12 +26,19 @@ const house = await play(
           parallel_tool_calls: false,
           top_logprobs: 2,
         }),
+        deployment('stubborn', lead, 'gpt-4.1', {
+          extra_body: { stream: true },
+          additional_drop_params: ['stream'],
+        }),
         deployment('backup', backup, 'gpt-4.1', { max_tokens: 77 }),
       ],
       router_settings: {
         num_retries: 0,
         disable_cooldowns: true,
-        fallbacks: [{ older: [{ model: 'backup', max_completion_tokens: 9 }] }],
+        fallbacks: [
+          { older: [{ model: 'backup', max_completion_tokens: 9 }] },
+          { stubborn: [{ model: 'backup', stream: true }] },
+        ],
       },
     }),
   },
@@ -94,4 +101,17 @@ test('both names of the limit from the client are the client’s, and the provid
     /Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported/,
   )
   assert.deepEqual(added(lead), more)
+})
+
+test('whether an answer streams is the request’s to say: nothing that is added or dropped changes it', async () => {
+  for (const fails of [false, true])
+    for (const more of [{}, { stream: false }, { stream: true }] as readonly JsonObject[]) {
+      if (fails) lead.script([{ kind: 'status', status: 503 }])
+      const json = { model: 'stubborn', messages: MESSAGES, additional_drop_params: ['stream'], ...more }
+      const reply = await house.ask('/v1/chat/completions', json)
+      assert.equal(reply.status, 200, reply.text)
+      const type = more.stream === true ? /^text\/event-stream/ : /^application\/json/
+      assert.match(reply.headers['content-type'] ?? '', type)
+      assert.equal(reply.headers['x-litellm-model-group'], fails ? 'backup' : 'stubborn')
+    }
 })

@@ -132,7 +132,7 @@ export const editsFor = (parcel: Parcel, hop: Hop): readonly Edit[] => {
   const present = new Set(keysOf(body))
   const owned = route.crossing === 'never'
   const dropped = [...deployment.additionalDropParams, ...parcel.additionalDropParams]
-  return [
+  const edits: readonly Edit[] = [
     ...parcel.edits,
     ...(owned ? [] : defaultEdits(hop, route, present, body)),
     ...(owned
@@ -144,6 +144,8 @@ export const editsFor = (parcel: Parcel, hop: Hop): readonly Edit[] => {
     ...usageEdit(parcel, present),
     ...dropped.map((path): Edit => ({ op: 'drop', path, why: 'additional-drop-params' })),
   ]
+  // The request decides whether its answer streams: one of the other kind could not be read.
+  return edits.filter(({ path }) => path.length > 1 || path[0] !== 'stream')
 }
 
 /** What only somebody else can read is put in words for this deployment. */

@@ -7,7 +7,17 @@ import { join, type Report } from '../report.ts'
 import { scanSection } from '../scan.ts'
 import { Secret } from '../secret.ts'
 import { checkShape } from '../shapes.ts'
-import { child, emptyMap, entry, isUnresolved, type MapNode, settings, text, underlay } from '../tree.ts'
+import {
+  child,
+  emptyMap,
+  entry,
+  isUnresolved,
+  type MapNode,
+  placeOf,
+  settings,
+  text,
+  underlay,
+} from '../tree.ts'
 import { withoutEndpoint } from './endpoint-in-base.ts'
 import { readHeaders } from './headers.ts'
 import { deploymentId } from './identity.ts'
@@ -136,6 +146,7 @@ const assemble = (made: Entry, workshop: Workshop): Made => {
   })
   if ('fault' in resolved) return invalid('model', modelPlace, resolved.fault)
   reportParams(made, resolved, workshop.report)
+  reportDecided(made, workshop.report)
   const connected = connect(made, resolved, workshop)
   if (typeof connected === 'string') return invalid('', made.params.place, connected)
   if (connected.missing !== undefined)
@@ -146,6 +157,18 @@ const assemble = (made: Entry, workshop: Workshop): Made => {
     )
   const deployment = describe(made, resolved, connected, workshop.report)
   return deployment === undefined ? BROKEN : { kind: 'deployment', deployment }
+}
+
+/** Decided elsewhere, whoever else writes it. */
+const DECIDED = { stream: 'The request decides.', model: 'litellm_params.model decides.' } as const
+
+const reportDecided = ({ own, params, path }: Entry, report: Report): void => {
+  const tell = (name: keyof typeof DECIDED, ...where: readonly PropertyKey[]): void =>
+    report.later(join(...path, 'litellm_params', ...where), placeOf(params, where), DECIDED[name])
+  for (const name of ['stream', 'model'] as const)
+    if (Object.hasOwn(own.extra_body ?? {}, name)) tell(name, 'extra_body', name)
+  const dropped = (own.additional_drop_params ?? []).indexOf('stream')
+  if (dropped >= 0) tell('stream', 'additional_drop_params', dropped)
 }
 
 const reportParams = ({ params, group, own, path }: Entry, resolved: Resolved, report: Report): void => {

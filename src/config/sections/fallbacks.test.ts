@@ -72,6 +72,10 @@ test('what an entry says for its own hop is checked, and a key without effect th
     lines((await said('mock_response: hello')).notices, 'later').join(),
     /a\[0\].mock_response \| This key has no effect in a fallback entry\./,
   )
+  assert.match(
+    lines((await said('stream: true')).notices, 'later').join(),
+    /a\[0\].stream \| The request decides\./,
+  )
 })
 
 test('M-142 an illegal shape is an error at its own line and column', async () => {

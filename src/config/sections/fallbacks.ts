@@ -114,6 +114,7 @@ const readTarget = (
         each.place,
         `a fallback goes to the address and with the key of its group: give ${group} another entry in model_list under a name of its own, and name that here`,
       )
+    else if (each.key === 'stream') report.later(join(...path, each.key), each.place, 'The request decides.')
     else if (CONTROL_KEYS.has(each.key) && !(each.key in OF_HOP.shape) && !isUnset(each.value))
       report.later(join(...path, each.key), each.place, 'This key has no effect in a fallback entry.')
   }

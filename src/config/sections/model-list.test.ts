@@ -295,6 +295,22 @@ test('a missing credential is a warning that carries the mend of the provider', 
   )
 })
 
+test('what is decided elsewhere is named where it is written all the same', async () => {
+  const { notices } = await loadText(
+    entry(
+      'model: openai/x, extra_body: {stream: true, model: y, seed: 1}, additional_drop_params: [user, stream]',
+    ),
+  )
+  assert.deepEqual(
+    lines(notices, 'later').map(line => line.split(' | ').slice(2).join(' | ')),
+    [
+      'model_list[0].litellm_params.extra_body.stream | The request decides.',
+      'model_list[0].litellm_params.extra_body.model | litellm_params.model decides.',
+      'model_list[0].litellm_params.additional_drop_params[1] | The request decides.',
+    ],
+  )
+})
+
 test('model_info is read, free keys are kept and secrets are not shown', async () => {
   const { info } = await first(
     'model: openai/x, dimensions: 256',
