@@ -24,12 +24,15 @@ const contextWindow: Phrases = [
   /token count is \d{1,12} but[^.]{0,40}(?:supports|limit)/,
   /less than (?:the )?(?:model's )?context (?:length|window)/,
   /total number of tokens[^.]{0,60}cannot exceed/,
-  /(?:token count|input length|input tokens?|prompt)[^.]{0,60}exceeds? (?:the |max)/,
+  /(?:token count|input (?:length|text)|input tokens?|prompt)[^.]{0,60}exceeds? (?:the |max)/,
   /exceeds? (?:the )?max(?:imum)? (?:allowed )?(?:number of )?(?:input |prompt )?(?:tokens|length)/,
   /inputs`? tokens \+ `?max_new_tokens`? must be/,
   /current length is \d+ while limit is/,
   /prompt contains \d+ tokens/,
-  /context the overflows|context overflow/,
+  /context the overflows|context overflow|context shift is disabled/,
+  /model max length exceeded|\[input_too_large\]|\d tokens\) exceeds budget/,
+  // What vLLM had left for the answer: a prompt that fills the window leaves less than nothing.
+  /max_tokens must be at least 1, got -\d\d/,
   /reduce the (?:length|number of tokens)[^.]{0,20}(?:messages|prompt|input|completion)/,
   /decrease input length/,
   /range of input length should be/,
@@ -79,6 +82,8 @@ const quota: Phrases = [
   /past invoices/,
   /budget has been exceeded/,
   /key limit exceeded/,
+  /out of extra usage/,
+  /余额不足/,
 ]
 
 const credential: Phrases = [
@@ -186,7 +191,7 @@ const rateLimit: Phrases = [
 const opening: readonly (readonly [FailureClass, RegExp])[] = [
   [
     'quota',
-    /^(?:your credit balance is too low|you have reached your specified|insufficient (?:account )?(?:balance|credits?|funds?|quota)|billing hard limit|access denied, please make sure your account is in good standing|sorry, your account balance|you exceeded your current quota|your account (?:[a-z]{1,12} ){0,4}(?:not active|overdue|in arrears))/,
+    /^(?:your credit balance is too low|you have reached your specified|insufficient (?:account )?(?:balance|credits?|funds?|quota)|billing hard limit|access denied, please make sure your account is in good standing|sorry, your account balance|you exceeded your current quota|your account (?:[a-z]{1,12} ){0,4}(?:not active|overdue|in arrears)|you're out of extra usage|you've hit your (?:[a-z']{1,12} ){0,4}spend limit|account [^ ]{1,120} is suspended, possibly due to reaching|余额不足)/,
   ],
   [
     'credential',
@@ -194,7 +199,7 @@ const opening: readonly (readonly [FailureClass, RegExp])[] = [
   ],
   [
     'model_gone',
-    /^(?:aierror: )?(?:invalid model\b|model (?:does )?not exist|unknown model|no such model|publisher model [^ ]{1,300} (?:is not servable|(?:was )?not found)|project [^ ]{1,120} is not allowed to use publisher model|the provided model identifier is invalid|invocation of model id [^ ]{1,200} with on-demand|(?:the )?(?:requested )?model [^ ]{1,200} (?:does not exist|was not found|not found|is not found|has been (?:decommissioned|deprecated|retired)|is no longer)|[^ ]{1,200} is not a valid model)/,
+    /^(?:aierror: )?(?:invalid model\b|model (?:does )?not exist|unknown model|no such model|publisher model [^ ]{1,300} (?:is not servable|(?:was )?not found)|project [^ ]{1,120} is not allowed to use publisher model|the provided model identifier is invalid|invocation of model id [^ ]{1,200} with on-demand|(?:the )?(?:requested )?model [^ ]{1,200} (?:does not exist|was not found|not found|is not found|has been (?:decommissioned|deprecated|retired)|is no longer)|access to this model is not available|[^ ]{1,200} is not a valid model)/,
   ],
   [
     'unsupported',
@@ -286,6 +291,7 @@ const aboveWords: readonly Rule[] = [
       /used all (?:of )?(?:its |your )?(?:available )?credits/,
       /spend(?:ing)? cap/,
       /too many tokens per day/,
+      /out of extra usage/,
       // A limit of nothing: the plan does not include this model.
       /quota exceeded for metric[^\n]{0,200}limit: 0(?![\d.])/,
     ],

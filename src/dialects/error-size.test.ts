@@ -51,6 +51,9 @@ const SAID: readonly (readonly [part: string, tokens: number, total?: 'total'])[
   ['prompt is too long: 3 tokens', 3],
   ['The input (131100 tokens)', 131100],
   ['exceeds the maximum number of tokens: 70000 >', 70000, 'total'],
+  ['Current message (1149677 tokens)', 1149677],
+  ['request (2358 tokens) exceeds', 2358],
+  ['The prompt (total length 44129)', 44129],
 ]
 
 const messageOf = (row: (typeof ERROR_BODIES)[number]): string => classifyResponse(signalOf(row)).message
