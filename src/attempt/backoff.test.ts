@@ -108,6 +108,22 @@ const table: readonly (readonly [
     { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(now + 8_000) },
     8_000,
   ],
+  [
+    'limits of a minute and of an hour',
+    {
+      'x-ratelimit-remaining-requests': '9',
+      'x-ratelimit-reset-requests': '59',
+      'x-ratelimit-remaining-requests-1h': '0',
+      'x-ratelimit-reset-requests-1h': '120',
+    },
+    120_000,
+  ],
+  [
+    'nothing, as a fraction',
+    { 'x-ratelimit-remaining-tokens-minute': '0.0', 'x-ratelimit-reset-tokens-minute': '11.38' },
+    11_380,
+  ],
+  ['a reset of which nobody says what remains', { 'x-ratelimit-reset-requests': '3s' }, undefined],
   ['a body that asks for more than the header', { 'retry-after': '1' }, 17_000, retryInfo('17s')],
   ['a header that asks for more than the body', { 'retry-after': '20' }, 20_000, retryInfo('17s')],
   [
@@ -127,6 +143,16 @@ const table: readonly (readonly [
 for (const [name, headers, expected, body] of table) {
   test(`M-172 retry after: ${name}`, () => assert.equal(retryAfterOf(headers, body, now), expected))
 }
+
+test('a rate limit whose headers tell resets alone lasts until the first of them', () => {
+  const limited = (headers: Record<string, string>) => retryAfterOf(headers, undefined, now, true)
+  assert.equal(limited({ 'x-ratelimit-reset-requests': '3s', 'x-ratelimit-reset-tokens': '1m' }), 3_000)
+  assert.equal(limited({ 'x-ratelimit-reset': String(now / 1_000 + 4) }), 4_000)
+  const tokensRemain = { 'x-ratelimit-reset-tokens': '1m', 'x-ratelimit-remaining-tokens': '7' }
+  assert.equal(limited({ 'x-ratelimit-reset-requests': '3s', ...tokensRemain }), undefined)
+  assert.equal(limited({ 'retry-after': '1', 'x-ratelimit-reset-requests': '3s' }), 1_000)
+  assert.equal(limited({ 'x-ratelimit-reset-requests': 'soon' }), undefined)
+})
 
 test('without a clock a date is silence, and everything else still counts', () => {
   assert.equal(

@@ -44,18 +44,27 @@ const untilDate = (text: string | undefined, now: number | undefined): number | 
   return instant === undefined || now === undefined ? undefined : instant - now
 }
 
-/** `x-ratelimit-reset-tokens`, `<vendor>-ratelimit-tokens-reset`: believed only when nothing remains of that limit. */
-const resetMs = (headers: Headers, now: number | undefined): number | undefined => {
+const RESET = /(?:^|-)ratelimit-(?:reset-[a-z\d-]+|[a-z\d-]+-reset|reset)$/
+
+/**
+ * `x-ratelimit-reset-tokens`, `<vendor>-ratelimit-tokens-reset`: believed when nothing remains of that limit. Where what
+ * remains is told of none, a rate limit is one of theirs, so it lasts at least until the first of them resets.
+ */
+const resetMs = (headers: Headers, now: number | undefined, limited: boolean): number | undefined => {
   let longest = fieldMs(headers.ratelimit)
-  for (const [name, value] of Object.entries(headers)) {
-    if (!/(?:^|-)ratelimit-(?:remaining-[a-z-]+|[a-z-]+-remaining|remaining)$/.test(name)) continue
-    if (value.trim() !== '0') continue
-    const reset = headers[name.replace('remaining', 'reset')]
-    if (reset === undefined) continue
+  let first: number | undefined
+  let counted = longest !== undefined
+  for (const [name, reset] of Object.entries(headers)) {
+    if (!RESET.test(name)) continue
+    const remaining = headers[name.replace('reset', 'remaining')]?.trim()
+    counted ||= remaining !== undefined
+    if (remaining !== undefined && plainNumber(remaining) !== 0) continue
     const wait = untilDate(reset, now) ?? epochOrDuration(reset, now)
-    if (wait !== undefined) longest = Math.max(longest ?? 0, wait)
+    if (wait === undefined) continue
+    if (remaining === undefined) first = Math.min(first ?? wait, wait)
+    else longest = Math.max(longest ?? 0, wait)
   }
-  return longest
+  return limited && !counted ? first : longest
 }
 
 /** The structured `RateLimit` field: `"minute";r=0;t=30`, a limit of which nothing remains for 30 seconds. */
@@ -90,16 +99,18 @@ const headerWaitMs = (headers: Headers, now: number | undefined): number | undef
  * that can be read (garbage counts as silence, a moment in the past as 0). At most an hour. Header and body are both
  * lower bounds: the longer of the two holds. Resets of a limit count when neither says anything.
  * `headers` have lower-case names; `body` is the parsed error body; `wallNow` is milliseconds since the epoch and is
- * needed only for dates. Sources: RFC 9110 section 10.2.3, the providers' rate-limit guides, the RetryInfo detail.
+ * needed only for dates; `limited`: the failure is a rate limit, whatever the headers count. Sources: RFC 9110 section 10.2.3, the providers' rate-limit guides, the RetryInfo detail.
  */
 export const retryAfterOf = (
   headers: Headers,
   body: Json | undefined,
   wallNow: number | undefined,
+  limited = false,
 ): number | undefined => {
   const now = nowFor(headers, wallNow)
   const asked = [headerWaitMs(headers, now), bodyWaitMs(body)].filter(ms => ms !== undefined)
-  const wait = asked.length > 0 ? Math.max(...asked) : resetMs({ ...toldHeaders(body), ...headers }, now)
+  const wait =
+    asked.length > 0 ? Math.max(...asked) : resetMs({ ...toldHeaders(body), ...headers }, now, limited)
   return wait === undefined || Number.isNaN(wait) ? undefined : bounded(wait)
 }
 

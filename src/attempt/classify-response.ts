@@ -158,7 +158,7 @@ export const classifyResponse = (signal: ResponseSignal): Failure => {
     param: facts.param === undefined ? null : maskText(facts.param.slice(0, 256)),
     code: codeOf(facts, failureClass),
     retryAfterMs: waits.has(failureClass)
-      ? retryAfterOf(signal.headers, facts.body, signal.wallNow)
+      ? retryAfterOf(signal.headers, facts.body, signal.wallNow, failureClass === 'rate_limit')
       : undefined,
     detail: facts.detail === undefined ? undefined : maskDetail(facts.detail),
     possiblyBilled: possiblyBilled(signal),
