@@ -212,6 +212,29 @@ test('who has nothing to add ends the answer, in tokens too', async t => {
   assert.equal(on.third.count(), 0)
 })
 
+test('who adds nothing and tells no end has not ended the answer: the next one goes on', async t => {
+  const role = chunk({ delta: { role: 'assistant', content: '' } })
+  const uncounted = `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [], usage: { prompt_tokens: 5, completion_tokens: 0, total_tokens: 5 } })}\n\n`
+  for (const info of [{ supports_assistant_prefill: true }, {}])
+    for (const said of [DONE, role + DONE, role + uncounted + DONE]) {
+      const on = await playPuppets(t, { info })
+      const client = await broken(on, [says('The under')])
+      const second = await on.second.next()
+      second.events()
+      second.end(info.supports_assistant_prefill === true ? said : says('The under') + said)
+      const rest = readRest(client)
+      const third = await Promise.race([on.third.next(), rest.then(() => undefined)])
+      assert.ok(third !== undefined, `the answer ended with ${said}`)
+      whole(third, 'The under', 'study')
+      assert.deepEqual(await rest, { text: 'study', last: '[DONE]' }, said)
+      const [record] = await on.recorded(1)
+      assert.deepEqual(
+        record?.steps.map(step => step.outcome),
+        ['transport', 'empty_answer', 'answered'],
+      )
+    }
+})
+
 test('a text completion is continued behind its prompt', async t => {
   const on = await playPuppets(t, { info: { supports_assistant_prefill: true } })
   const piece = (text: string) => chunk({ text })

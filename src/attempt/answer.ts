@@ -260,12 +260,26 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
   if (approach === undefined)
     return readStream(job, sent, answer, { decoder: inner, rules, raw: false, answers, lost })
   const decoder = jointDecoder(approach.mode, { ...approach, inner, rules })
-  // Where everything has been said, nothing more is no empty answer.
-  const { filtered: _, ...joined } = withoutEmptyEnd(rules)
-  return readStream(job, sent, answer, { decoder, rules: joined, raw: false, answers, lost })
+  return readStream(job, sent, answer, { decoder, rules: joined(rules), raw: false, answers, lost })
 }
 
 const withoutEmptyEnd = ({ emptyEnd: _, ...rules }: StreamRules): StreamRules => rules
+
+const NO_END: JsonObject = { message: 'The answer had nothing to add and no end.', code: 'empty_answer' }
+
+/**
+ * Where everything has been said, nothing more is no empty answer, if an end of its own says so. Where an answer ends by its
+ * reason, its terminator alone is none: what broke in the middle would be told as whole.
+ */
+const joined = ({ filtered: _, ...rules }: StreamRules): StreamRules =>
+  rules.endsWithoutTerminal ? { ...rules, emptyEnd: withoutReason(rules) } : withoutEmptyEnd(rules)
+
+const withoutReason =
+  ({ sight }: StreamRules): NonNullable<StreamRules['emptyEnd']> =>
+  events => {
+    const ended = events.map(sight).some(seen => seen.kind === 'final' && seen.finished !== undefined)
+    return ended ? undefined : NO_END
+  }
 
 type Framing = {
   readonly decoder: StreamDecoder
