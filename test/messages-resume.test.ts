@@ -3,6 +3,7 @@ import { after, beforeEach, test } from 'node:test'
 import { CANONICAL } from '../src/stage/lines.ts'
 import { isObject, type Json, type JsonObject } from '../src/wire/json.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
+import { startPuppet } from './support/puppet.ts'
 import { parseSse } from './support/sse.ts'
 
 /** A stream of the Messages API that breaks and is gone on with: one message, in one grammar, whoever finishes it. */
@@ -163,3 +164,71 @@ test('thoughts and calls cannot be said again: the stream ends with its error', 
     assert.equal(backup.requests.length, 0)
   }
 })
+
+const eventOf = (value: JsonObject): string => `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`
+const START = eventOf({
+  type: 'message_start',
+  message: {
+    id: 'msg_1',
+    type: 'message',
+    role: 'assistant',
+    model: CLAUDE,
+    content: [],
+    usage: { input_tokens: 5 },
+  },
+})
+const opened = (text: string): string =>
+  eventOf({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }) +
+  eventOf({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })
+const CLOSE = eventOf({ type: 'content_block_stop', index: 0 })
+const REASON = eventOf({
+  type: 'message_delta',
+  delta: { stop_reason: 'end_turn' },
+  usage: { output_tokens: 1 },
+})
+const STOP = eventOf({ type: 'message_stop' })
+
+for (const [what, second, text] of [
+  ['who has nothing to add closes the block that is open', START + REASON + STOP, 'The under'],
+  [
+    'who stops without a reason has not ended the message: the next one goes on',
+    START + STOP,
+    'The understudy',
+  ],
+] as const)
+  test(what, async t => {
+    const puppets = [await startPuppet(t), await startPuppet(t), await startPuppet(t)] as const
+    const names = ['first', 'second', 'third'] as const
+    const on = await play(t, {
+      config: {
+        model_list: puppets.map((puppet, at) => ({
+          model_name: names[at] ?? '',
+          litellm_params: { model: `anthropic/${CLAUDE}`, api_base: puppet.baseUrl, api_key: `sk-${at}` },
+          ...prefilling,
+        })),
+        router_settings: { num_retries: 0, fallbacks: [{ first: ['second', 'third'] }] },
+      },
+    })
+    const client = await on.send({
+      path: '/v1/messages',
+      headers: [['authorization', `Bearer ${MASTER_KEY}`]],
+      body: { model: 'first', max_tokens: 64, stream: true, messages: [user] },
+    })
+    const broken = await puppets[0].next()
+    broken.events()
+    await broken.write(START + opened('The under'))
+    await client.head()
+    broken.reset()
+    const heir = await puppets[1].next()
+    heir.events()
+    heir.end(second)
+    const bytes = client.body()
+    const last = await Promise.race([puppets[2].next(), bytes.then(() => undefined)])
+    last?.events()
+    last?.end(START + opened('study') + CLOSE + REASON + STOP)
+    const events = parseSse(await bytes).flatMap(({ data }) =>
+      data.startsWith('{') ? [JSON.parse(data) as JsonObject] : [],
+    )
+    assert.equal(textOf(events), text)
+    assertOneMessage(events)
+  })

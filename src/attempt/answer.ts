@@ -272,12 +272,15 @@ const NO_END: JsonObject = { message: 'The answer had nothing to add and no end.
  * reason, its terminator alone is none: what broke in the middle would be told as whole.
  */
 const joined = ({ filtered: _, ...rules }: StreamRules): StreamRules =>
-  rules.endsWithoutTerminal ? { ...rules, emptyEnd: withoutReason(rules) } : withoutEmptyEnd(rules)
+  rules.endsByReason === true ? { ...rules, emptyEnd: withoutReason(rules) } : withoutEmptyEnd(rules)
 
 const withoutReason =
-  ({ sight }: StreamRules): NonNullable<StreamRules['emptyEnd']> =>
+  ({ sight, endsWithoutTerminal }: StreamRules): NonNullable<StreamRules['emptyEnd']> =>
   events => {
-    const ended = events.map(sight).some(seen => seen.kind === 'final' && seen.finished !== undefined)
+    // Where a count alone is the last of an answer too, it is no reason.
+    const ended = events
+      .map(sight)
+      .some(seen => seen.kind === 'final' && (seen.finished !== undefined || !endsWithoutTerminal))
     return ended ? undefined : NO_END
   }
 

@@ -60,7 +60,7 @@ abstract class Joint implements StreamDecoder {
   protected pass(event: StreamEvent): readonly StreamEvent[] {
     if (event.data === undefined) return [event]
     const fitted = this.#graft.fit(event)
-    return fitted === undefined ? NONE : [fitted]
+    return fitted === undefined ? NONE : [fitted].flat()
   }
   protected endsAnswer(event: StreamEvent): boolean {
     const { kind } = this.rules.sight(event)

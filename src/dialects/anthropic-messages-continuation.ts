@@ -5,6 +5,8 @@ import {
   type Continuation,
   type Delivered,
   editedEvent,
+  eventWith,
+  type Graft,
   type Peek,
   type Prefill,
   type Said,
@@ -86,6 +88,33 @@ const prefill = (peek: Peek, delivered: Delivered, how: Prefill): readonly Edit[
   ]
 }
 
+/** The block that the client has the beginning of and not the end. */
+const openIn = ({ texts }: Delivered): number | undefined => {
+  const begun = [...texts.keys()].filter(channel => channel.startsWith('begin '))
+  const open = begun.find(channel => !texts.has(channel.replace('begin', 'end')))
+  return open === undefined ? undefined : Number(open.slice('begin '.length))
+}
+
+/**
+ * No event but the first names the message, and blocks keep their numbers. Whoever has nothing to add opens no block, and
+ * closes none: the one that is open is closed before the message ends.
+ */
+const graft = (delivered: Delivered): Graft => {
+  let open = openIn(delivered)
+  return {
+    learn: () => {},
+    fit: event => {
+      const value = typed(event)
+      if (value?.type === 'message_start') return undefined
+      if (value?.type === 'content_block_stop') open = undefined
+      if (value?.type !== 'message_delta' || open === undefined) return event
+      const closing = { type: 'content_block_stop', index: open }
+      open = undefined
+      return [eventWith({ ...event, event: closing.type }, JSON.stringify(closing)), event]
+    },
+  }
+}
+
 export const messagesContinuation: Continuation = {
   allows: () => true,
   said,
@@ -93,11 +122,7 @@ export const messagesContinuation: Continuation = {
     piece === undefined || piece.whole === true
       ? event
       : editedEvent(event, [setting(['delta', 'text'], piece.text)]),
-  // No event but the first names the message, and blocks keep their numbers.
-  graft: () => ({
-    learn: () => {},
-    fit: event => (typed(event)?.type === 'message_start' ? undefined : event),
-  }),
+  graft,
   withUsage: (event, more) => {
     const value = typed(event)
     const usage = value?.type === 'message_delta' ? objectOf(value.usage) : undefined

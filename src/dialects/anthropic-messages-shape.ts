@@ -123,6 +123,7 @@ export const messages: Shape = {
     filtered: someEvent(refused, 'delta'),
     laterUsage,
     endsWithoutTerminal: false,
+    endsByReason: true,
     speaksSoon: true,
     continuation: messagesContinuation,
     modelAt: ['message', 'model'],

@@ -45,8 +45,8 @@ export type Prefill = {
 export type Graft = {
   /** An event that the client does not get. */
   readonly learn: (event: StreamEvent) => void
-  /** The event as the client's stream goes on; undefined: that stream has had it. */
-  readonly fit: (event: StreamEvent) => StreamEvent | undefined
+  /** The event as the client's stream goes on, and what has to come before it; none: that stream has had it. */
+  readonly fit: (event: StreamEvent) => StreamEvent | readonly StreamEvent[] | undefined
 }
 
 /** How a stream of one dialect that broke is gone on with by another answer. Pure. */

@@ -76,6 +76,7 @@ export const gemini: Shape = {
     // A candidate that has said why it ended is whole; nothing follows in this dialect.
     // Not speaksSoon: these models think before their first word without being asked to, and show none of it.
     endsWithoutTerminal: true,
+    endsByReason: true,
     continuation: geminiContinuation,
   },
 }

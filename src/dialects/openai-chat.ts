@@ -176,6 +176,7 @@ export const chat: Shape = {
     emptyEnd: emptyEndOfChunks(speaks),
     filtered: someEvent(filteredChoice),
     endsWithoutTerminal: true,
+    endsByReason: true,
     speaksSoon: true,
     continuation: chatContinuation,
   },

@@ -35,6 +35,7 @@ export const completions: Shape = {
     emptyEnd: emptyEndOfChunks(speaks),
     filtered: someEvent(filteredChoice),
     endsWithoutTerminal: true,
+    endsByReason: true,
     speaksSoon: true,
     continuation: completionsContinuation,
   },

@@ -133,6 +133,8 @@ export type StreamRules = {
   readonly modelAt?: readonly string[]
   /** True when a finished answer may end without its terminator (chat: finish_reason, then EOF). */
   readonly endsWithoutTerminal: boolean
+  /** An answer that ends tells a reason first: a terminator alone ends none that goes on with another. */
+  readonly endsByReason?: true
   /** Plain bytes: where the upstream ends, the answer ends (a short body is the transport's to notice). */
   readonly endIsEnd?: true
   /** How another answer may go on with one that broke; undefined: nobody can. */
