@@ -7,9 +7,9 @@ import type { JsonIndex } from '../wire/index.ts'
 import { boundItems, isMadeHere, itemsIn, keptAs, writtenAt } from '../wire/items.ts'
 import type { Pin } from './wish.ts'
 
-/** The route's bodies can carry ciphertext. */
+/** The route's bodies can carry ciphertext: a prompt that is only counted, too. */
 export const carriesCiphertext = (shape: ShapeName): boolean =>
-  shape === 'responses' || shape === 'compaction' || shape === 'trigger'
+  shape === 'responses' || shape === 'compaction' || shape === 'trigger' || shape === 'response_tokens'
 
 const several = new WeakMap<Config, boolean>()
 
