@@ -79,3 +79,47 @@ for (const stream of [false, true])
       await assertStillAsked(theatre)
     }
   })
+
+/** What servers of OpenAI's dialect have answered to it in public, and what readers of tagged unions say of any type. */
+const STRANGERS = [
+  "Invalid input type 'compaction_trigger' at index 1",
+  "Input tag 'compaction_trigger' found using 'type' does not match any of the expected tags",
+  'unknown variant `compaction_trigger`, expected one of `message`, `reasoning`',
+  'Input items of type compaction_trigger are not supported.',
+]
+
+const refusedWith = async ({ ask, puppet }: House, message: string): Promise<void> => {
+  const input = [{ role: 'user', content: 'Build me a bridge.' }, { type: 'compaction_trigger' }]
+  const reply = ask('/v1/responses', { model: 'lead', input, store: false })
+  const call = await puppet.next()
+  call.head({ 'content-type': 'application/json' }, 400)
+  call.end(JSON.stringify({ error: { message, type: 'invalid_request_error', param: null, code: null } }))
+  assert.equal((await reply).status, 400)
+}
+
+for (const message of STRANGERS)
+  test(`a refusal in the server's own words tells that it lacks the trigger: ${message.slice(0, 40)}`, async t => {
+    const theatre = await house(t)
+    await refusedWith(theatre, message)
+    const compacted = {
+      id: 'resp_2',
+      object: 'response.compaction',
+      created_at: 1,
+      output: [ITEM],
+      usage: null,
+    }
+    const { reply, body } = await asked(theatre, { store: false }, compacted)
+    assert.doesNotMatch(body, /compaction_trigger/)
+    assert.equal(reply.headers['x-understudy-compaction'], 'native-other-wire; target=lead')
+  })
+
+test('a refusal that names the trigger among what is known says nothing of it', async t => {
+  const theatre = await house(t)
+  for (const message of [
+    "The 'compaction_trigger' item must be the final input item.",
+    'Unknown item of type x. The known ones are message, compaction, compaction_trigger.',
+  ]) {
+    await refusedWith(theatre, message)
+    await assertStillAsked(theatre)
+  }
+})
