@@ -259,6 +259,19 @@ test('a summary is asked for in words: no tools, no thoughts, calls and results 
   assert.match(String(messages.at(-1)?.content), /Write the summary only/)
 })
 
+test('what a model called for does not run into what it said', async t => {
+  const theatre = await started(t)
+  const call = (id: string): JsonObject => ({ type: 'custom_tool_call', call_id: id, name: 'saw', input: id })
+  const said = { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Sawing.' }] }
+  const reply = await theatre.ask('/v1/responses/compact', {
+    model: 'chat',
+    input: [user('Saw.'), call('call_1'), call('call_2'), said],
+  })
+  assert.equal(reply.status, 200, reply.text)
+  const messages = sentTo(theatre, 'chat').body.messages as readonly JsonObject[]
+  assert.equal(messages[1]?.content, '[call call_1] saw: call_1\n\n[call call_2] saw: call_2\n\nSawing.')
+})
+
 test('the official client takes both answers for what they are', async t => {
   const theatre = await started(t)
   const client = clientOf(theatre)

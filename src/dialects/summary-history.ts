@@ -160,12 +160,18 @@ const withShorterTexts = (pieces: readonly Piece[], most: number): readonly Piec
 
 const BEGINNING = '[The beginning of the conversation is left out: it does not fit here.]'
 
+/** What a model called for is no part of its sentence: it is an answer of its own, or dialects would run the two together. */
 const turnsOf = (pieces: readonly Piece[]): readonly Turn[] => {
-  const turns: { role: Turn['role']; parts: Part[]; from: number }[] = []
-  for (const { role, turn, part } of pieces) {
-    const last = turns.at(-1)
-    if (last?.from === turn) last.parts.push(part)
-    else turns.push({ role, parts: [part], from: turn })
+  const turns: { role: Turn['role']; parts: Part[]; last: Piece }[] = []
+  for (const piece of pieces) {
+    const { role, turn, part } = piece
+    const open = turns.at(-1)
+    const called = role === 'assistant' && (piece.call ?? open?.last.call) !== undefined
+    if (open?.last.turn !== turn || called) turns.push({ role, parts: [part], last: piece })
+    else {
+      open.parts.push(part)
+      open.last = piece
+    }
   }
   return turns.map(({ role, parts }) => ({ role, parts }))
 }

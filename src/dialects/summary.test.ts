@@ -48,7 +48,8 @@ test('a conversation is told in words, and the question comes last', () => {
   assert.deepEqual(request.turns.slice(0, -1), [
     turn('system', text('Be brief.')),
     turn('user', text('Look it up.')),
-    turn('assistant', text('I look.'), text('[call call_1] search: {"q":"x"}')),
+    turn('assistant', text('I look.')),
+    turn('assistant', text('[call call_1] search: {"q":"x"}')),
     turn('user', text('[result of call_1] Found.')),
     turn('user', text('[failed result of call_2] No.')),
     turn('assistant', text('I will not.')),
