@@ -17,7 +17,8 @@ type Body = Record<string, Json>
 const withObject = (schema: JsonObject): JsonObject =>
   schema.type === undefined ? { type: 'object', ...schema } : schema
 
-const OPEN_SCHEMA = 'Claude is bound only by a schema whose objects hold nothing but their properties.'
+const OPEN_SCHEMA =
+  'Claude is bound only by a schema whose objects hold nothing but their properties, and that does not refer to itself.'
 
 const toolBlock = (tool: Tool, { structured }: Traits, losses: Losses): JsonObject => {
   const { name, description, schema, strict, cache } = asFunction(tool)

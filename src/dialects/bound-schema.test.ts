@@ -60,6 +60,51 @@ describe('a schema that Claude is bound to', () => {
       assert.ok(!isClosable(open))
   })
 
+  test('no schema that leads back to itself is one, nor one with references elsewhere', () => {
+    const node = (next: string): JsonObject => of({ next: { anyOf: [{ $ref: next }, { type: 'null' }] } })
+    const shared = of(
+      { a: { $ref: '#/$defs/x~1y' }, b: { $ref: '#/$defs/x~1y' } },
+      { $defs: { 'x/y': CITY } },
+    )
+    assert.ok(isClosable(shared))
+    for (const endless of [
+      node('#'),
+      of({ first: { $ref: '#/$defs/node' } }, { $defs: { node: node('#/$defs/node') } }),
+      of({ a: { $ref: '#/$defs/a' } }, { $defs: { a: node('#/$defs/b'), b: node('#/$defs/a') } }),
+      node('https://example.com/schema.json'),
+      node('#/$defs/nowhere'),
+    ])
+      assert.ok(!isClosable(endless), JSON.stringify(endless))
+  })
+
+  test('what no grammar is made of: patterns of names, values that are objects, references that are merged', () => {
+    for (const other of [
+      of({}, { patternProperties: { '^x': CITY } }),
+      of({ at: { enum: ['left', { x: 1 }] } }),
+      of({ at: { const: { x: 1 } } }),
+      of({ at: { allOf: [{ $ref: '#/$defs/c' }] } }, { $defs: { c: CITY } }),
+    ])
+      assert.ok(!isClosable(other), JSON.stringify(other))
+  })
+
+  test('one of several is any of them, and a format that does not bind is told', () => {
+    const id = { type: 'integer', format: 'int64' }
+    const at = { oneOf: [{ type: 'string', format: 'date-time' }, id] }
+    assert.deepEqual(closed(of({ at, format: CITY })), {
+      ...of({
+        at: {
+          anyOf: [
+            { type: 'string', format: 'date-time' },
+            { type: 'integer', description: '{format: "int64"}' },
+          ],
+        },
+        format: CITY,
+      }),
+      ...CLOSED,
+    })
+    assert.ok(isLimited(of({ id })))
+  })
+
   test('a request for Anthropic holds a closed schema, or says that it holds none', () => {
     const write = (schema: JsonObject) =>
       losing(losses =>

@@ -9,22 +9,21 @@ const VALUES: ReadonlySet<string> = new Set(['enum', 'const', 'default', 'exampl
 
 /** Limits that bind no Claude: its API refuses a schema with one. Source: its guide to structured outputs, JSON schema limitations. */
 const LIMITS: ReadonlySet<string> = new Set([
-  'minimum',
-  'maximum',
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'multipleOf',
-  'minLength',
-  'maxLength',
-  'minItems',
-  'maxItems',
-  'uniqueItems',
-  'minProperties',
-  'maxProperties',
+  ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
+  ...['minLength', 'maxLength', 'minItems', 'maxItems', 'uniqueItems', 'minProperties', 'maxProperties'],
+  ...['not', 'if', 'then', 'else', 'contains', 'minContains', 'maxContains', 'prefixItems', 'propertyNames'],
+  ...['dependentRequired', 'dependentSchemas', 'unevaluatedItems', 'unevaluatedProperties'],
+])
+
+/** Formats that bind. Source: the same guide, and the transformation of schemas in the official client. */
+const FORMATS: ReadonlySet<Json> = new Set([
+  ...['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'uri', 'ipv4', 'ipv6', 'uuid'],
 ])
 
 const isLimit = (key: string, value: Json): boolean =>
-  LIMITS.has(key) && !(key === 'minItems' && (value === 0 || value === 1))
+  key === 'format'
+    ? !FORMATS.has(value)
+    : LIMITS.has(key) && !(key === 'minItems' && (value === 0 || value === 1))
 
 /** Every schema directly inside one. */
 const inside = (key: string, value: Json): readonly Json[] => {
@@ -32,6 +31,8 @@ const inside = (key: string, value: Json): readonly Json[] => {
   if (TABLES.has(key) && isObject(value)) return Object.values(value)
   return Array.isArray(value) ? value : [value]
 }
+
+const insideSchemas = (key: string, value: Json): readonly JsonObject[] => inside(key, value).filter(isObject)
 
 const every = (schema: Json, holds: (one: JsonObject) => boolean): boolean =>
   !isObject(schema) ||
@@ -42,11 +43,63 @@ const isOfObjects = ({ type }: JsonObject): boolean =>
   type === 'object' || (Array.isArray(type) && type.includes('object'))
 
 /** Objects that hold anything cannot be told: every object has to say that it holds nothing but its properties. */
-export const isClosable = (schema: Json): boolean =>
-  every(schema, one => {
-    const more = one.additionalProperties
-    return !isOfObjects(one) || more === false || (more === undefined && isObject(one.properties))
-  })
+const isClosed = (one: JsonObject): boolean => {
+  const more = one.additionalProperties
+  return !isOfObjects(one) || more === false || (more === undefined && isObject(one.properties))
+}
+
+const isPlain = (values: Json | undefined): boolean =>
+  !Array.isArray(values) ||
+  values.every(value => isExactNumber(value) || typeof value !== 'object' || value === null)
+
+const mergesReference = ({ allOf }: JsonObject): boolean =>
+  Array.isArray(allOf) && allOf.some(one => isObject(one) && one.$ref !== undefined)
+
+/** What a reference leads to; undefined: to nothing in this schema. */
+const targetOf = (root: JsonObject, reference: Json): Json | undefined => {
+  if (typeof reference !== 'string' || !/^#(?:\/|$)/.test(reference)) return undefined
+  return reference
+    .split('/')
+    .slice(1)
+    .map(step => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce<Json | undefined>(
+      (at, step) => (isObject(at) && Object.hasOwn(at, step) ? at[step] : undefined),
+      root,
+    )
+}
+
+/** Every reference leads to something here, and none to something that it stands in: a grammar is made of the schema. */
+const endsEverywhere = (root: JsonObject): boolean => {
+  const done = new Set<JsonObject>()
+  const open = new Set<JsonObject>()
+  const ends = (schema: Json | undefined): boolean => {
+    if (!isObject(schema)) return typeof schema === 'boolean'
+    if (done.has(schema)) return true
+    if (open.has(schema)) return false
+    open.add(schema)
+    const led = schema.$ref === undefined || ends(targetOf(root, schema.$ref))
+    const ended = led && Object.entries(schema).every(([key, value]) => insideSchemas(key, value).every(ends))
+    open.delete(schema)
+    done.add(schema)
+    return ended
+  }
+  return ends(root)
+}
+
+/**
+ * Claude can be bound to it: its objects hold nothing but their properties, and it does not lead back to itself
+ * (`Circular reference detected in schema definitions`).
+ */
+export const isClosable = (schema: JsonObject): boolean =>
+  every(
+    schema,
+    one =>
+      isClosed(one) &&
+      one.patternProperties === undefined &&
+      isPlain(one.enum) &&
+      isPlain([one.const ?? null]) &&
+      !mergesReference(one),
+  ) && endsEverywhere(schema)
 
 const closedMember = (key: string, value: Json): Json => {
   if (VALUES.has(key)) return value
@@ -66,9 +119,13 @@ const described = (description: Json | undefined, limits: readonly (readonly [st
   return [description, `{${told}}`].filter(one => typeof one === 'string' && one !== '').join('\n\n')
 }
 
+/** `oneOf` is refused: that no second one fits is not said. */
+const boundName = (key: string, { anyOf }: JsonObject): string =>
+  key === 'oneOf' && anyOf === undefined ? 'anyOf' : key
+
 /** A closable schema as Claude's API takes it: objects closed, limits in words. */
 export const closed = (schema: JsonObject): JsonObject => {
-  const members = Object.entries(schema)
+  const members = Object.entries(schema).map(([key, value]) => [boundName(key, schema), value] as const)
   const limits = members.filter(([key, value]) => isLimit(key, value))
   const kept = members
     .filter(([key, value]) => !isLimit(key, value))

@@ -29,7 +29,23 @@ const firstFault = (schema: Json, judge: Judge): string | undefined => {
 const isObjectSchema = ({ type }: JsonObject): boolean =>
   type === 'object' || (Array.isArray(type) && type.includes('object'))
 
+/** Of names that lead from one definition to the next: one that comes back, in the words of Anthropic's API. */
+const circleIn = (schema: JsonObject): string | undefined => {
+  const definitions = isObject(schema.$defs) ? schema.$defs : {}
+  const from = (name: string, way: readonly string[]): string | undefined => {
+    if (way.includes(name)) return [...way.slice(way.indexOf(name)), name].join(' -> ')
+    const target = name === '#' ? schema : definitions[name]
+    const named = [...JSON.stringify(target ?? {}).matchAll(/"\$ref":"#(?:\/\$defs\/([^"]+))?"/g)]
+    return named.map(([, next]) => from(next ?? '#', [...way, name])).find(found => found !== undefined)
+  }
+  const circle = from('#', [])
+  return circle === undefined
+    ? undefined
+    : `Circular reference detected in schema definitions: ${circle}. Self-referencing or mutually-referencing definitions are not supported.`
+}
+
 const LIMITS = [
+  'oneOf',
   'minimum',
   'maximum',
   'exclusiveMinimum',
@@ -49,7 +65,8 @@ const closedFault: Judge = schema => {
 }
 
 /** Anthropic's structured outputs, on its own service and on Bedrock: objects say that they hold nothing else, and nothing has limits. */
-export const notClosed = (schema: Json): string | undefined => firstFault(schema, closedFault)
+export const notClosed = (schema: Json): string | undefined =>
+  firstFault(schema, closedFault) ?? (isObject(schema) ? circleIn(schema) : undefined)
 
 /** OpenAI, where `strict` is true: closed objects whose every property is required. */
 export const notStrict = (schema: Json): string | undefined =>
