@@ -40,7 +40,7 @@ test('tools and their choice', () => {
     {
       name: 'look',
       description: 'Looks.',
-      input_schema: { type: 'object', properties: {} },
+      input_schema: { type: 'object', properties: {}, additionalProperties: false },
       strict: true,
       cache_control: { type: 'ephemeral' },
     },

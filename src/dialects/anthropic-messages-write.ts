@@ -6,6 +6,7 @@ import { closed, isClosable, isLimited, LIMITS_IN_WORDS } from './bound-schema.t
 import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { Format, NeutralRequest, Target, Tool, ToolChoice } from './neutral.ts'
+import { rooted } from './root-schema.ts'
 
 /** A neutral request as one of the Messages dialect. */
 
@@ -14,14 +15,12 @@ const LEAST_ANSWER = 4096
 
 type Body = Record<string, Json>
 
-const withObject = (schema: JsonObject): JsonObject =>
-  schema.type === undefined ? { type: 'object', ...schema } : schema
-
 const OPEN_SCHEMA =
   'Claude is bound only by a schema whose objects hold nothing but their properties, and that does not refer to itself.'
 
 const toolBlock = (tool: Tool, { structured }: Traits, losses: Losses): JsonObject => {
-  const { name, description, schema, strict, cache } = asFunction(tool)
+  const { name, description, schema: whole, strict, cache } = asFunction(tool)
+  const schema = rooted(whole, 'tools[].parameters', losses)
   if (tool.schema === undefined && tool.format !== undefined)
     losses.warn('tools[].format', 'no grammar binds this model: it is told in the tool’s description')
   const bound = strict === true && structured && isClosable(schema)
@@ -31,7 +30,7 @@ const toolBlock = (tool: Tool, { structured }: Traits, losses: Losses): JsonObje
   return {
     name,
     ...(description === undefined || description === '' ? {} : { description }),
-    input_schema: withObject(bound ? closed(schema) : schema),
+    input_schema: bound ? closed(schema) : schema,
     ...(bound ? { strict: true } : {}),
     ...(cache === undefined ? {} : { cache_control: { type: 'ephemeral', ...cache } }),
   }

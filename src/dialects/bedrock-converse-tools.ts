@@ -5,19 +5,16 @@ import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
 import { listOf, objectOf, spelled } from './read-json.ts'
+import { rooted } from './root-schema.ts'
 
 const ANY_OBJECT: JsonObject = { type: 'object', properties: {} }
 
-/** The schema's top must be an object; one that says nothing of its type is one. */
-const inputSchema = (schema: JsonObject): JsonObject =>
-  Object.keys(schema).length === 0
-    ? ANY_OBJECT
-    : schema.type === undefined
-      ? { type: 'object', ...schema }
-      : schema
+const inputSchema = (schema: JsonObject, losses: Losses): JsonObject =>
+  Object.keys(schema).length === 0 ? ANY_OBJECT : rooted(schema, 'tools[].function.parameters', losses)
 
 const toolSpec = (tool: Tool, traits: Traits, losses: Losses): JsonObject => {
-  const { name, description, schema, strict } = asFunction(tool)
+  const { name, description, schema: whole, strict } = asFunction(tool)
+  const schema = inputSchema(whole, losses)
   if (tool.schema === undefined && tool.format !== undefined)
     losses.warn('tools[].custom.format', 'the grammar is told in words')
   const bound = strict === true && traits.structured && isClosable(schema)
@@ -29,7 +26,7 @@ const toolSpec = (tool: Tool, traits: Traits, losses: Losses): JsonObject => {
       name,
       // An empty description is refused.
       ...(description === undefined || description === '' ? {} : { description }),
-      inputSchema: { json: inputSchema(bound ? closed(schema) : schema) },
+      inputSchema: { json: bound ? closed(schema) : schema },
       ...(bound ? { strict: true } : {}),
     },
   }

@@ -56,7 +56,7 @@ const mergesReference = ({ allOf }: JsonObject): boolean =>
   Array.isArray(allOf) && allOf.some(one => isObject(one) && one.$ref !== undefined)
 
 /** What a reference leads to; undefined: to nothing in this schema. */
-const targetOf = (root: JsonObject, reference: Json): Json | undefined => {
+export const targetOf = (root: JsonObject, reference: Json): Json | undefined => {
   if (typeof reference !== 'string' || !/^#(?:\/|$)/.test(reference)) return undefined
   return reference
     .split('/')
@@ -68,6 +68,9 @@ const targetOf = (root: JsonObject, reference: Json): Json | undefined => {
     )
 }
 
+/** References one behind the other; nobody's schema has as many, and each is a step of recursion. */
+const DEEPEST = 500
+
 /** Every reference leads to something here, and none to something that it stands in: a grammar is made of the schema. */
 const endsEverywhere = (root: JsonObject): boolean => {
   const done = new Set<JsonObject>()
@@ -75,7 +78,7 @@ const endsEverywhere = (root: JsonObject): boolean => {
   const ends = (schema: Json | undefined): boolean => {
     if (!isObject(schema)) return typeof schema === 'boolean'
     if (done.has(schema)) return true
-    if (open.has(schema)) return false
+    if (open.has(schema) || open.size > DEEPEST) return false
     open.add(schema)
     const led = schema.$ref === undefined || ends(targetOf(root, schema.$ref))
     const ended = led && Object.entries(schema).every(([key, value]) => insideSchemas(key, value).every(ends))
@@ -114,7 +117,10 @@ const closedValue = (value: Json): Json => {
 }
 
 /** What cannot bind the model is told to it. */
-const described = (description: Json | undefined, limits: readonly (readonly [string, Json])[]): string => {
+export const described = (
+  description: Json | undefined,
+  limits: readonly (readonly [string, Json])[],
+): string => {
   const told = limits.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(', ')
   return [description, `{${told}}`].filter(one => typeof one === 'string' && one !== '').join('\n\n')
 }

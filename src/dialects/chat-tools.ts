@@ -6,6 +6,7 @@ import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
 import { strictness } from './openai-limits.ts'
 import { listOf, objectOf, spelled, textOf } from './read-json.ts'
+import { rooted } from './root-schema.ts'
 
 /** Tools of Chat Completions and the choice among them, both ways. */
 
@@ -95,16 +96,19 @@ const grammarOf = (format: JsonObject): JsonObject => {
   }
 }
 
-const writeFunction = (tool: Tool & { readonly schema: JsonObject }, losses: Losses): JsonObject => ({
-  type: 'function',
-  function: {
-    name: tool.name,
-    ...(tool.description === undefined ? {} : { description: tool.description }),
-    parameters: tool.schema,
-    // Off is what nothing says, and what servers that do not know it are spared.
-    ...(tool.strict === true ? strictness(tool.strict, tool.schema, 'tools[].function.strict', losses) : {}),
-  },
-})
+const writeFunction = (tool: Tool & { readonly schema: JsonObject }, losses: Losses): JsonObject => {
+  const schema = rooted(tool.schema, 'tools[].function.parameters', losses)
+  return {
+    type: 'function',
+    function: {
+      name: tool.name,
+      ...(tool.description === undefined ? {} : { description: tool.description }),
+      parameters: schema,
+      // Off is what nothing says, and what servers that do not know it are spared.
+      ...(tool.strict === true ? strictness(tool.strict, schema, 'tools[].function.strict', losses) : {}),
+    },
+  }
+}
 
 const writeCustom = ({ name, description, format }: Tool): JsonObject => ({
   type: 'custom',

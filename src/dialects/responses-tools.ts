@@ -6,6 +6,7 @@ import type { Losses } from './losses.ts'
 import type { NeutralRequest, Tool, ToolChoice } from './neutral.ts'
 import { strictness } from './openai-limits.ts'
 import { spelled } from './read-json.ts'
+import { rooted } from './root-schema.ts'
 
 /** Tools and the choice among them, both ways. */
 
@@ -166,13 +167,14 @@ export const writeTool = (tool: Tool, losses: Losses): JsonObject => {
       ...description,
       ...(tool.format === undefined ? {} : { format: formatOf(tool.format) }),
     }
+  const schema = rooted(tool.schema, 'tools[].parameters', losses)
   return {
     type: 'function',
     name: tool.name,
     ...description,
-    parameters: tool.schema,
+    parameters: schema,
     strict: false,
-    ...strictness(tool.strict, tool.schema, 'tools[].strict', losses),
+    ...strictness(tool.strict, schema, 'tools[].strict', losses),
   }
 }
 

@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { checkBlock, listAt, objectAt, onlyKeys, refused } from './anthropic-shape.ts'
-import { notClosed } from './schema-rules.ts'
+import { choiceAtTop, notClosed } from './schema-rules.ts'
 
 /** What the Messages API accepts, by its published shape and its published errors. The first breach is thrown as StageRefusal. */
 
@@ -194,6 +194,10 @@ const checkToolList = (body: JsonObject, messages: readonly Message[]): void => 
       throw refused(`tools.${at}.custom.name: String should match pattern '${TOOL_NAME.source}'`)
     if (objectAt(tool.input_schema, `tools.${at}.custom.input_schema`).type !== 'object')
       throw refused(`tools.${at}.custom.input_schema.type: Input should be 'object'`)
+    if (choiceAtTop(tool.input_schema ?? null, ['oneOf', 'allOf', 'anyOf']))
+      throw refused(
+        `tools.${at}.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level`,
+      )
     const open = tool.strict === true ? notClosed(tool.input_schema ?? null) : undefined
     if (open !== undefined) throw refused(`tools.${at}.custom: ${open}`)
     return tool.name

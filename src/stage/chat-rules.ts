@@ -1,7 +1,15 @@
 import { spelled } from '../dialects/read-json.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { invalidType, invalidValue, missingParameter, unknownParameter } from './refusal.ts'
-import { checkChosen, checkName, checkStrict, checkUser, checkWord, tooLong } from './tool-rules.ts'
+import {
+  checkChosen,
+  checkFunction,
+  checkName,
+  checkStrict,
+  checkUser,
+  checkWord,
+  tooLong,
+} from './tool-rules.ts'
 
 /** What Chat Completions accepts of messages and tools, by OpenAI's published shape and errors. */
 
@@ -108,7 +116,7 @@ const checkTool = (tool: JsonObject, at: string): string => {
   const made = tool[kind]
   if (!isObject(made)) throw missingParameter(`${at}.${kind}`)
   checkName(made.name, `${at}.${kind}.name`)
-  checkStrict(made.strict, made.parameters, `function '${spelled(made.name)}'`)
+  checkFunction(made, `${at}.${kind}.parameters`)
   return spelled(made.name)
 }
 

@@ -1,7 +1,15 @@
 import { spelled } from '../dialects/read-json.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { invalidType, invalidValue, refuse } from './refusal.ts'
-import { checkChosen, checkName, checkStrict, checkUser, checkWord, tooLong } from './tool-rules.ts'
+import {
+  checkChosen,
+  checkFunction,
+  checkName,
+  checkStrict,
+  checkUser,
+  checkWord,
+  tooLong,
+} from './tool-rules.ts'
 
 /** What the Responses API accepts inside its items and tools, by OpenAI's published shape and errors. */
 
@@ -65,8 +73,7 @@ const checkTools = (body: JsonObject): void => {
   const names = tools.filter(isObject).flatMap((tool, index) => {
     if (tool.type !== 'function' && tool.type !== 'custom') return []
     checkName(tool.name, `tools[${index}].name`)
-    if (tool.type === 'function')
-      checkStrict(tool.strict, tool.parameters, `function '${spelled(tool.name)}'`)
+    if (tool.type === 'function') checkFunction(tool, `tools[${index}].parameters`)
     return [spelled(tool.name)]
   })
   const choice = body.tool_choice

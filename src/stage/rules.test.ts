@@ -57,6 +57,11 @@ describe('chat completions', () => {
         /'wait' not found/,
       ],
       ['a name that is none', { ...chat(HELLO), tools: [look({ name: 'a b' })] }, /does not match pattern/],
+      [
+        'a choice at the top',
+        { ...chat(HELLO), tools: [look({ parameters: { type: 'object', anyOf: [OPEN] } })] },
+        /at the top level/,
+      ],
       ['strict and open', { ...chat(HELLO), tools: [look({ strict: true, parameters: OPEN })] }, /required/],
       [
         'strict and closed',
@@ -124,6 +129,16 @@ describe('messages', () => {
         /additional/,
       ],
       ['an open tool', asked({ tools: [{ name: 'a', input_schema: OPEN }] }), undefined],
+      [
+        'a choice at the top',
+        asked({ tools: [{ name: 'a', input_schema: { type: 'object', anyOf: [OPEN] } }] }),
+        /at the top level/,
+      ],
+      [
+        'a form that refers to itself',
+        format({ ...CLOSED, properties: { at: { $ref: '#' } } }),
+        /Circular reference detected/,
+      ],
       ['a long user', asked({ metadata: { user_id: 'u'.repeat(257) } }), /at most 256/],
     ],
     checkMessages,

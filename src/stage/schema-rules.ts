@@ -68,6 +68,10 @@ const closedFault: Judge = schema => {
 export const notClosed = (schema: Json): string | undefined =>
   firstFault(schema, closedFault) ?? (isObject(schema) ? circleIn(schema) : undefined)
 
+/** What a tool's schema chooses among at its top, which neither OpenAI nor Anthropic takes. */
+export const choiceAtTop = (schema: Json, keys: readonly string[]): boolean =>
+  isObject(schema) && keys.some(key => schema[key] !== undefined)
+
 /** OpenAI, where `strict` is true: closed objects whose every property is required. */
 export const notStrict = (schema: Json): string | undefined =>
   firstFault(schema, one => {

@@ -1,6 +1,7 @@
+import { spelled } from '../dialects/read-json.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { invalidValue, refuse, type StageRefusal } from './refusal.ts'
-import { notStrict } from './schema-rules.ts'
+import { choiceAtTop, notStrict } from './schema-rules.ts'
 
 /** What OpenAI's two APIs for text demand of tools, formats and names alike. Each check throws StageRefusal. */
 
@@ -28,6 +29,20 @@ export const checkStrict = (strict: Json | undefined, schema: Json | undefined, 
     throw refuse(400, `Invalid schema for ${what}: In context=(), ${fault}`, {
       code: 'invalid_function_parameters',
     })
+}
+
+const AT_TOP = ['oneOf', 'anyOf', 'allOf', 'enum', 'not'] as const
+
+/** `param`: where its schema stands. */
+export const checkFunction = (made: JsonObject, param: string): void => {
+  const what = `function '${spelled(made.name)}'`
+  if (choiceAtTop(made.parameters ?? null, AT_TOP))
+    throw refuse(
+      400,
+      `Invalid schema for ${what}: schema must have type 'object' and not have ${AT_TOP.map(key => `'${key}'`).join('/')} at the top level.`,
+      { code: 'invalid_function_parameters', param },
+    )
+  checkStrict(made.strict, made.parameters, what)
 }
 
 export const checkChosen = (name: Json | undefined, names: readonly string[]): void => {
