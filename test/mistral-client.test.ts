@@ -176,3 +176,38 @@ test('its limits of rate and its complaints are understood', async () => {
     [422, undefined],
   )
 })
+
+test('a document reaches Mistral in its own form, whatever dialect it came in', async () => {
+  const bytes = 'JVBERi0xLjQ='
+  const data = `data:application/pdf;base64,${bytes}`
+  const source = { type: 'base64', media_type: 'application/pdf', data: bytes }
+  const asked: readonly (readonly [path: string, body: JsonObject])[] = [
+    [
+      '/v1/chat/completions',
+      {
+        messages: [
+          { role: 'user', content: [{ type: 'file', file: { filename: 'a.pdf', file_data: data } }] },
+        ],
+      },
+    ],
+    [
+      '/v1/responses',
+      { input: [{ role: 'user', content: [{ type: 'input_file', filename: 'a.pdf', file_data: data }] }] },
+    ],
+    [
+      '/v1/messages',
+      {
+        max_tokens: 9,
+        messages: [{ role: 'user', content: [{ type: 'document', title: 'a.pdf', source }] }],
+      },
+    ],
+  ]
+  for (const [path, body] of asked) {
+    const reply = await house.ask(path, { model: 'large', ...body })
+    assert.equal(reply.status, 200, reply.text)
+    assertNothingRefused(mistral.requests)
+    assert.deepEqual(messagesAt().at(-1)?.content, [
+      { type: 'document_url', document_url: data, document_name: 'a.pdf' },
+    ])
+  }
+})

@@ -51,6 +51,34 @@ describe('what a provider refuses is changed by name, and every other byte stays
     assert.ok(bodyText(draftAt('codestral', HISTORY.replace('"top_p":1.0', '"n":1'))).includes(`"${id}"`))
   })
 
+  test('Mistral: documents, sound and refusals among the parts of content', () => {
+    const pdf = 'data:application/pdf;base64,JVBERi0='
+    const parts = (...list: readonly JsonObject[]): string =>
+      JSON.stringify({ model: 'm', messages: [{ role: 'user', content: list }] })
+    const text = { type: 'text', text: 'Read.' }
+    const sent = parts(
+      text,
+      { type: 'file', file: { filename: 'a.pdf', file_data: pdf } },
+      { type: 'file', file: { file_id: 'f-1' } },
+      { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } },
+      { type: 'refusal', refusal: 'No.' },
+    )
+    const got = parts(
+      text,
+      { type: 'document_url', document_url: pdf, document_name: 'a.pdf' },
+      { type: 'file', file_id: 'f-1' },
+      { type: 'input_audio', input_audio: 'AAAA' },
+      { type: 'text', text: 'No.' },
+    )
+    assert.equal(bodyText(draftAt('mistral', sent)), got)
+    const own = draftAt('mistral', got)
+    assert.deepEqual([bodyText(own), own.edits], [got, []])
+    const refused = JSON.parse(sent)
+    Object.assign(refused.messages[0], { role: 'assistant', refusal: 'Never.' })
+    const content = JSON.parse(bodyText(draftAt('mistral', JSON.stringify(refused)))).messages[0].content
+    assert.deepEqual(content, [...JSON.parse(got).messages[0].content, { type: 'text', text: 'Never.' }])
+  })
+
   test('an id that fits stays, and so does what nobody has said anything about', () => {
     const fitting =
       '{"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"a1B2c3D4e","function":{"name":"x","arguments":""}}],"novelty":1},{"role":"tool","tool_call_id":"a1B2c3D4e","content":""}]}'

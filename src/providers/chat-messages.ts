@@ -26,6 +26,8 @@ export type MessageDifferences = {
   }
   /** A refusal has no member of its own: what it says is said as content. */
   readonly refusesRefusals?: true
+  /** Parts of content that have another form here, by their OpenAI type; undefined: this one stays. */
+  readonly parts?: Readonly<Record<string, (part: JsonObject) => JsonObject | undefined>>
   /** A call without the thoughts that led to it is refused, and blank ones are taken. */
   readonly wantsThoughts?: (model: string) => boolean
 }
@@ -46,6 +48,7 @@ const tellingNames = (differences: MessageDifferences, model: string): readonly 
   ...(differences.callIds === undefined ? [] : ['tool_call_id']),
   ...(differences.nameless === undefined ? [] : ['name']),
   ...(differences.refusesRefusals === undefined ? [] : ['refusal']),
+  ...Object.keys(differences.parts ?? {}),
   ...alwaysEchoed(differences, model),
   ...(differences.echoes?.whenNull ?? []),
 ]
@@ -87,13 +90,36 @@ const developers = (messages: readonly Placed[]): readonly Edit[] =>
       : [],
   )
 
+/** The part in its form here; undefined: it stays. */
+const partAsHere = (part: Json, { parts = {} }: MessageDifferences): JsonObject | undefined =>
+  isObject(part) && typeof part.type === 'string' && Object.hasOwn(parts, part.type)
+    ? parts[part.type]?.(part)
+    : undefined
+
 /** Content that is there in parts stays: the refusal follows it as one more. */
-const withRefusal = (content: Json | undefined, refusal: string): Json => {
-  if (Array.isArray(content)) return [...content, { type: 'text', text: refusal }]
+const withRefusal = (content: Json | undefined, refusal: string, differences: MessageDifferences): Json => {
+  if (Array.isArray(content))
+    return [
+      ...content.map((part: Json) => partAsHere(part, differences) ?? part),
+      { type: 'text', text: refusal },
+    ]
   return typeof content === 'string' && content !== '' ? `${content}\n\n${refusal}` : refusal
 }
 
-const refusalsAsContent = (messages: readonly Placed[]): readonly Edit[] =>
+const partEdits = (messages: readonly Placed[], differences: MessageDifferences): readonly Edit[] =>
+  messages.flatMap(placed => {
+    const { content, refusal } = placed.message
+    // Its content is written anew.
+    if (differences.refusesRefusals === true && typeof refusal === 'string' && refusal !== '') return []
+    return (Array.isArray(content) ? content : []).flatMap((part: Json, at): Edit[] => {
+      const value = partAsHere(part, differences)
+      return value === undefined
+        ? []
+        : [{ op: 'set', path: pathOf(placed, 'content', String(at)), value, why: 'provider-rename' }]
+    })
+  })
+
+const refusalsAsContent = (messages: readonly Placed[], differences: MessageDifferences): readonly Edit[] =>
   messages.flatMap((placed): Edit[] => {
     const { refusal, content } = placed.message
     if (typeof refusal !== 'string') return []
@@ -105,7 +131,7 @@ const refusalsAsContent = (messages: readonly Placed[]): readonly Edit[] =>
             {
               op: 'set',
               path: pathOf(placed, 'content'),
-              value: withRefusal(content, refusal),
+              value: withRefusal(content, refusal, differences),
               why: 'foreign-key',
             } as const,
           ]),
@@ -164,8 +190,9 @@ export const messageEdits = (ask: Ask, asked: JsonIndex, differences: MessageDif
       isAllowed(ask, key) ? [] : dropped(messages, key, ({ message }) => message[key] === null),
     ),
     ...(differences.refusesRefusals === true && !isAllowed(ask, 'refusal')
-      ? refusalsAsContent(messages)
+      ? refusalsAsContent(messages, differences)
       : []),
+    ...(differences.parts === undefined ? [] : partEdits(messages, differences)),
     ...(form === undefined ? [] : callIdEdits(index, form)),
     ...(differences.wantsThoughts?.(ask.model) === true ? blankThoughts(ask, messages) : []),
   ]

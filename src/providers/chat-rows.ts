@@ -1,5 +1,6 @@
 import type { CallIdForm } from '../dialects/call-id-edits.ts'
 import { isOfMistral } from '../dialects/call-ids.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ChatDifferences } from './chat-differences.ts'
 
 /**
@@ -13,6 +14,27 @@ const EMPTY = ['refusal', 'audio', 'function_call'] as const
 const NINE: CallIdForm = { kind: 'nine' }
 
 const always = (): true => true
+
+/** A document is its address, and bytes have one, too; a file is the id of one that was uploaded to Mistral. */
+const documentOf = ({ file }: JsonObject): JsonObject | undefined => {
+  if (!isObject(file)) return undefined
+  const { file_data: data, file_id: id, filename } = file
+  if (typeof data === 'string')
+    return {
+      type: 'document_url',
+      document_url: data,
+      ...(typeof filename === 'string' ? { document_name: filename } : {}),
+    }
+  return typeof id === 'string' ? { type: 'file', file_id: id } : undefined
+}
+
+const soundOf = ({ input_audio: sound }: JsonObject): JsonObject | undefined =>
+  isObject(sound) && typeof sound.data === 'string'
+    ? { type: 'input_audio', input_audio: sound.data }
+    : undefined
+
+const refusalOf = ({ refusal }: JsonObject): JsonObject | undefined =>
+  typeof refusal === 'string' ? { type: 'text', text: refusal } : undefined
 
 /**
  * Everything that is not published is refused (422, extra_forbidden). Ids of calls are nine letters and digits (400, code
@@ -30,6 +52,7 @@ export const MISTRAL: ChatDifferences = {
     nameless: role => role !== 'tool',
     echoes: { always: ['reasoning', 'reasoning_details', 'annotations', 'images'], whenNull: EMPTY },
     refusesRefusals: true,
+    parts: { file: documentOf, input_audio: soundOf, refusal: refusalOf },
   },
 }
 

@@ -28,6 +28,17 @@ const MESSAGES: Readonly<Record<string, readonly string[]>> = {
 }
 const CALL = ['id', 'type', 'function', 'index']
 
+/** Members of a part of content, by its type. */
+const CHUNKS: Readonly<Record<string, readonly string[]>> = {
+  text: ['type', 'text'],
+  image_url: ['type', 'image_url'],
+  document_url: ['type', 'document_url', 'document_name'],
+  reference: ['type', 'reference_ids'],
+  file: ['type', 'file_id'],
+  thinking: ['type', 'thinking', 'closed', 'signature'],
+  input_audio: ['type', 'input_audio'],
+}
+
 const CHOICES = ['auto', 'none', 'any', 'required']
 const EFFORTS = ['none', 'high']
 const CALL_ID = /^[a-zA-Z0-9]{9}$/
@@ -57,6 +68,38 @@ const extrasOf = (value: JsonObject, known: readonly string[], loc: Fault['loc']
 
 const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : [])
 
+const faultsOfChunk = (chunk: Json, loc: Fault['loc']): readonly Fault[] => {
+  const type = isObject(chunk) ? String(chunk.type) : ''
+  const known = Object.hasOwn(CHUNKS, type) ? CHUNKS[type] : undefined
+  if (!isObject(chunk) || known === undefined)
+    return [
+      {
+        type: 'union_tag_invalid',
+        loc,
+        msg: `Input tag '${type}' found using 'type' does not match any of the expected tags: ${Object.keys(
+          CHUNKS,
+        )
+          .map(tag => `'${tag}'`)
+          .join(', ')}`,
+        input: chunk,
+      },
+    ]
+  const sound = chunk.input_audio
+  return [
+    ...extrasOf(chunk, known, [...loc, type]),
+    ...(isObject(sound)
+      ? [
+          {
+            type: 'string_type',
+            loc: [...loc, type, 'input_audio'],
+            msg: 'Input should be a valid string',
+            input: sound,
+          },
+        ]
+      : []),
+  ]
+}
+
 const faultsOfMessage = (message: Json, at: number): readonly Fault[] => {
   const loc = ['body', 'messages', at]
   const role = isObject(message) ? String(message.role) : ''
@@ -73,6 +116,9 @@ const faultsOfMessage = (message: Json, at: number): readonly Fault[] => {
   const calls = listOf(message.tool_calls)
   return [
     ...extrasOf(message, known, [...loc, role]),
+    ...listOf(message.content).flatMap((chunk, index) =>
+      faultsOfChunk(chunk, [...loc, role, 'content', index]),
+    ),
     ...calls.flatMap((call, index) =>
       isObject(call) ? extrasOf(call, CALL, [...loc, role, 'tool_calls', index]) : [],
     ),

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject } from '../wire/json.ts'
+import { spelled } from '../dialects/read-json.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { chat } from './answers/chat.ts'
 import { embeddings } from './answers/vectors.ts'
 import { readJson } from './check-body.ts'
@@ -20,6 +21,16 @@ type Route = {
 /** Ids of calls as it makes them itself. */
 const nine = (id: string): string => id.replace(/[^a-zA-Z0-9]/g, '').slice(-9)
 
+/** Parts that the actor of everybody does not know have been read by then. */
+const asParts = (content: Json | undefined): Json | undefined =>
+  Array.isArray(content)
+    ? content.map((part: Json) =>
+        isObject(part) && part.type !== 'text' && part.type !== 'image_url'
+          ? { type: 'text', text: `[${spelled(part.type)}]` }
+          : part,
+      )
+    : content
+
 /** The same conversation for the actor that answers everybody: its words, its ids, and usage in every stream. */
 const asChat = ({ scene, body, ...ask }: Ask): Ask => {
   const messages = Array.isArray(body.messages) ? body.messages : []
@@ -31,8 +42,8 @@ const asChat = ({ scene, body, ...ask }: Ask): Ask => {
       ...(body.tool_choice === 'any' ? { tool_choice: 'required' } : {}),
       messages: messages.map(message => {
         if (!isObject(message)) return message
-        const { prefix: _, ...rest } = message
-        return rest
+        const { prefix: _, content, ...rest } = message
+        return content === undefined ? rest : { ...rest, content: asParts(content) ?? null }
       }),
       ...(body.stream === true ? { stream_options: { include_usage: true } } : {}),
     },
