@@ -1,8 +1,9 @@
+import { textContentDecoder, withTextContent } from '../dialects/chat-text-content.ts'
 import type { Edit } from '../wire/edit.ts'
 import type { Json } from '../wire/json.ts'
 import { type Differing, type MessageDifferences, messageEdits } from './chat-messages.ts'
 import { valueInForce } from './in-force.ts'
-import type { Ask } from './provider.ts'
+import type { Ask, Reading } from './provider.ts'
 import { hasKey } from './same-dialect.ts'
 
 /**
@@ -22,6 +23,8 @@ export type ChatDifferences = {
   /** Thoughts in words are refused, too. */
   readonly refusesThoughts?: true
   readonly messages?: MessageDifferences
+  /** Content of its answers may be a list of parts, thoughts among them. */
+  readonly answersInParts?: true
 }
 
 const drop = (key: string, why: 'provider-rename' | 'foreign-key'): Edit => ({ op: 'drop', path: [key], why })
@@ -50,6 +53,13 @@ const effortEdits = (ask: Ask, { efforts, thinkingSwitch }: ChatDifferences): re
   const word = words !== undefined && Object.hasOwn(words, effort) ? words[effort] : undefined
   return word === undefined ? [] : [set('reasoning_effort', word)]
 }
+
+const IN_TEXT: Reading = { decoder: textContentDecoder, translate: withTextContent }
+const AS_IT_IS: Reading = {}
+
+/** How an answer of this provider becomes OpenAI's. */
+export const chatReading = ({ route }: Ask, differences: ChatDifferences | undefined): Reading =>
+  differences?.answersInParts === true && route.name === 'chat.completions' ? IN_TEXT : AS_IT_IS
 
 const NOTHING: Differing = { edits: [], warnings: [] }
 

@@ -46,6 +46,7 @@ export const MISTRAL: ChatDifferences = {
   // Two are published: none and high.
   efforts: () => ({ minimal: 'none', low: 'high', medium: 'high', xhigh: 'high', max: 'high' }),
   refusesThoughts: true,
+  answersInParts: true,
   messages: {
     noDeveloper: always,
     callIds: () => NINE,

@@ -1,7 +1,7 @@
 import type { Prefill } from '../dialects/continuation.ts'
 import type { Edit } from '../wire/edit.ts'
 import { type Base, fillPath, joinQuery, parseBase, printBase } from './address.ts'
-import { type ChatDifferences, chatDifferences } from './chat-differences.ts'
+import { type ChatDifferences, chatDifferences, chatReading } from './chat-differences.ts'
 import type { Differing } from './chat-messages.ts'
 import { type Env, findKey, firstOf, fitsHeader } from './credential.ts'
 import { foreignKeys } from './foreign-keys.ts'
@@ -129,6 +129,7 @@ const connect = (row: OpenAiCompatible, params: ProviderParams): Connection => {
       name: row.name,
       apis: readApis({ ...row.apis, counts: row.original === true && OPENAI.test(base.origin) }, params),
       plain,
+      reading: ask => chatReading(ask, row.chat),
     }),
     authorize: draft => unlessGiven(draft, credential),
   }

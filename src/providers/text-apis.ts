@@ -123,6 +123,8 @@ type Served = {
   readonly apis: TextApis
   /** A request in the provider's own dialect. */
   readonly plain: (ask: Ask) => Draft
+  /** How an answer to it becomes what OpenAI would have said. Default: it is that. */
+  readonly reading?: (ask: Ask) => Reading
 }
 
 /** Headers of clients that mean something to providers of their own dialect only. */
@@ -183,7 +185,8 @@ export const acrossApis = (
     },
     reading: (ask, stamp) => {
       const upstream = crossingOf(ask, apis, name)
-      if (upstream === undefined) return crossesWires(ask) ? otherWireReading(ask, stamp) : SAME_DIALECT
+      if (upstream === undefined)
+        return crossesWires(ask) ? otherWireReading(ask, stamp) : (served.reading?.(ask) ?? SAME_DIALECT)
       return bridgedReading(ask, upstream, name, stamp?.() ?? { unique: randomUUID(), created: 0 })
     },
   }
