@@ -1,6 +1,7 @@
 import type { JsonObject } from '../wire/json.ts'
 import type { Traits } from './bedrock-converse-models.ts'
 import { wantsThinking } from './bedrock-converse-thinking.ts'
+import { novaSchema } from './bedrock-nova-schema.ts'
 import { closed, isClosable, isLimited, LIMITS_IN_WORDS } from './bound-schema.ts'
 import type { Losses } from './losses.ts'
 import type { Format, NeutralRequest } from './neutral.ts'
@@ -33,13 +34,17 @@ const native = ({ name, schema, description }: Format & { kind: 'schema' }): Jso
   },
 })
 
-const asTool = ({ schema, description }: Format & { kind: 'schema' }): JsonObject => ({
+const asTool = (
+  { schema, description }: Format & { kind: 'schema' },
+  { family }: Traits,
+  losses: Losses,
+): JsonObject => ({
   tools: [
     {
       toolSpec: {
         name: ANSWER_TOOL,
         description: description ?? 'Gives the answer in the form that was asked for.',
-        inputSchema: { json: schema },
+        inputSchema: { json: family === 'nova' ? novaSchema(schema, losses) : schema },
       },
     },
   ],
@@ -60,7 +65,7 @@ export const formatPlan = (
     return { outputConfig: native(format) }
   }
   if (format.kind === 'schema' && traits.forced && toolConfig === undefined && !wantsThinking(request)) {
-    if (format.schema.type === 'object') return { toolConfig: asTool(format) }
+    if (format.schema.type === 'object') return { toolConfig: asTool(format, traits, losses) }
   }
   losses.warn('response_format', 'it is asked for in the system prompt')
   if (format.kind !== 'schema') return { words: 'Answer with one JSON object and nothing else.' }

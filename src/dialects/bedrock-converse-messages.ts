@@ -85,12 +85,17 @@ const toolUse = (call: CallPart, { callIds, losses }: Telling): JsonObject => ({
   toolUse: { toolUseId: fittingId(call.id, callIds), name: call.name, input: inputOf(call, losses) },
 })
 
+const FAILED: JsonObject = { text: 'The tool failed.' }
+/** Claude takes an empty list, unless the tool failed; Nova and others do not. An empty text they take, here alone. */
+const NOTHING: JsonObject = { text: '' }
+
 /** Marks inside a result have no place; the result's own stands behind it. */
 const toolResult = (result: ResultPart, path: string, telling: Telling): JsonObject[] => {
   const { failed, cache } = result
   const blocks = result.content.flatMap(part => blocksOf(part, path, telling))
   const status = failed === true && telling.traits.status ? { status: 'error' } : {}
-  const told = failed === true && !telling.traits.status ? [{ text: 'The tool failed.' }, ...blocks] : blocks
+  const silent = failed === true && (blocks.length === 0 || !telling.traits.status)
+  const told = silent ? [FAILED, ...blocks] : blocks.length === 0 ? [NOTHING] : blocks
   const toolUseId = fittingId(result.id, telling.callIds)
   return [{ toolResult: { toolUseId, content: told, ...status } }, ...cachePoint(cache, telling)]
 }

@@ -187,7 +187,9 @@ describe('an answer of a given form', () => {
   })
 
   test('as a tool where the model can be made to call one', () => {
-    for (const model of [CLAUDE, NOVA])
+    const { additionalProperties: _, ...open } = SCHEMA
+    // At its top Nova takes no word of other members.
+    for (const [model, schema] of [[CLAUDE, SCHEMA] as const, [NOVA, open] as const])
       assert.deepEqual(named('an answer as a schema', model), {
         made: {
           messages: [HELLO],
@@ -197,7 +199,7 @@ describe('an answer of a given form', () => {
                 toolSpec: {
                   name: 'understudy_json_answer',
                   description: 'Where.',
-                  inputSchema: { json: SCHEMA },
+                  inputSchema: { json: schema },
                 },
               },
             ],

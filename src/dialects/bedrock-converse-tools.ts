@@ -1,5 +1,6 @@
 import type { JsonObject } from '../wire/json.ts'
 import type { Traits } from './bedrock-converse-models.ts'
+import { novaSchema } from './bedrock-nova-schema.ts'
 import { closed, isClosable, isLimited, LIMITS_IN_WORDS } from './bound-schema.ts'
 import { asFunction } from './custom-tools.ts'
 import type { Losses } from './losses.ts'
@@ -12,8 +13,16 @@ const ANY_OBJECT: JsonObject = { type: 'object', properties: {} }
 const inputSchema = (schema: JsonObject, losses: Losses): JsonObject =>
   Object.keys(schema).length === 0 ? ANY_OBJECT : rooted(schema, 'tools[].function.parameters', losses)
 
+/** An empty description is refused. What a schema says of itself is said here where it may not. */
+const descriptionOf = (tool: Tool, schema: JsonObject, { family }: Traits): JsonObject => {
+  const said = family === 'nova' ? [tool.description, schema.description] : [tool.description]
+  const description = said.filter(one => typeof one === 'string' && one !== '').join('\n\n')
+  return description === '' ? {} : { description }
+}
+
 const toolSpec = (tool: Tool, traits: Traits, losses: Losses): JsonObject => {
-  const { name, description, schema: whole, strict } = asFunction(tool)
+  const made = asFunction(tool)
+  const { name, schema: whole, strict } = made
   const schema = inputSchema(whole, losses)
   if (tool.schema === undefined && tool.format !== undefined)
     losses.warn('tools[].custom.format', 'the grammar is told in words')
@@ -24,9 +33,10 @@ const toolSpec = (tool: Tool, traits: Traits, losses: Losses): JsonObject => {
   return {
     toolSpec: {
       name,
-      // An empty description is refused.
-      ...(description === undefined || description === '' ? {} : { description }),
-      inputSchema: { json: bound ? closed(schema) : schema },
+      ...descriptionOf(made, schema, traits),
+      inputSchema: {
+        json: traits.family === 'nova' ? novaSchema(schema, losses) : bound ? closed(schema) : schema,
+      },
       ...(bound ? { strict: true } : {}),
     },
   }

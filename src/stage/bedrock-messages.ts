@@ -68,10 +68,17 @@ const idAt = (block: JsonObject, path: string): string => {
 const checkToolResult = (value: Json | undefined, path: string): string => {
   const result = objectAt(value, path)
   onlyKeys(result, ['toolUseId', 'content', 'status', 'type'], path)
-  listAt(result.content, `${path}.content`).forEach((block, index) => {
+  const content = listAt(result.content, `${path}.content`)
+  // Claude takes an empty list of a tool that did not fail; no other model does.
+  if (content.length === 0)
+    breach(
+      `The content field at ${path} is empty. Add a ContentBlock object to the content field and try again.`,
+    )
+  content.forEach((block, index) => {
     const at = `${path}.content.${index}`
     const kind = unionAt(block, ['text', 'json', 'image', 'document', 'video', 'searchResult'], at)
-    if (kind === 'text' && isObject(block)) spokenText(block.text, at)
+    // A blank text is taken here, and nowhere else.
+    if (kind === 'text' && isObject(block)) textAt(block.text, `${at}.text`)
     if (kind === 'image' && isObject(block)) checkImage(block.image, `${at}.image`)
   })
   return idAt(result, path)

@@ -148,8 +148,25 @@ const CHECKS: Readonly<Record<string, (value: Json) => void>> = {
   outputConfig: checkOutput,
 }
 
+const NOVA_SCHEMA = ['type', 'properties', 'required']
+
+/** What Nova takes of a tool's schema is less than others do. */
+const checkNova = ({ toolConfig }: JsonObject): void => {
+  const tools: readonly Json[] =
+    isObject(toolConfig) && Array.isArray(toolConfig.tools) ? toolConfig.tools : []
+  tools.forEach((tool, index) => {
+    const spec = isObject(tool) ? tool.toolSpec : undefined
+    const schema = isObject(spec) && isObject(spec.inputSchema) ? spec.inputSchema.json : undefined
+    const key = Object.keys(isObject(schema) ? schema : {}).find(one => !NOVA_SCHEMA.includes(one))
+    if (key !== undefined)
+      breach(
+        `The model returned the following errors: Malformed input request: #/toolConfig/tools/${index}/toolSpec/inputSchema/json: extraneous key [${key}] is not permitted, please reformat your input and try again.`,
+      )
+  })
+}
+
 /** Throws Breach at the first thing that Converse would not take. */
-export const checkConverse = (value: Json): JsonObject => {
+export const checkConverse = (value: Json, model = ''): JsonObject => {
   const request = objectAt(value, 'body')
   onlyKeys(request, TOP, '')
   for (const [key, check] of Object.entries(CHECKS)) {
@@ -157,5 +174,6 @@ export const checkConverse = (value: Json): JsonObject => {
     if (member !== undefined) check(member)
   }
   checkMessages(request)
+  if (model.includes('amazon.nova')) checkNova(request)
   return request
 }

@@ -4,7 +4,7 @@ import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { request as send } from 'undici'
 import { type BedrockStage, startBedrockStage } from '../../test/support/bedrock.ts'
-import type { Json } from '../wire/json.ts'
+import type { Json, JsonObject } from '../wire/json.ts'
 import { checkInvoke, countedBody } from './bedrock-invoke-rules.ts'
 import { checkConverse } from './bedrock-rules.ts'
 import { Breach } from './bedrock-shape.ts'
@@ -194,6 +194,14 @@ describe('the published shape', () => {
       { messages: [user({ image: { format: 'bmp', source: { bytes: 'AAAA' } } })] },
       /png, jpeg/,
     ],
+    [
+      'an empty result',
+      {
+        messages: [user(hi), assistant(use('a')), user({ toolResult: { toolUseId: 'a', content: [] } })],
+        toolConfig: tools,
+      },
+      /toolResult is empty/,
+    ],
     ['a temperature of 2', { ...HELLO, inferenceConfig: { temperature: 2 } }, /between 0 and 1/],
   ]
   for (const [what, request, says] of refused) {
@@ -204,6 +212,20 @@ describe('the published shape', () => {
       )
     })
   }
+})
+
+test('Nova takes the type, the properties and what is required of a tool’s schema, and nothing else', () => {
+  const nova = 'us.amazon.nova-pro-v1:0'
+  const asked = (json: JsonObject) => ({
+    ...HELLO,
+    toolConfig: {
+      tools: [{ toolSpec: { name: 'look', inputSchema: { json: { type: 'object', ...json } } } }],
+    },
+  })
+  assert.doesNotThrow(() => checkConverse(asked({ properties: {}, required: [] }), nova))
+  for (const key of ['$schema', 'additionalProperties', '$defs', 'description'])
+    assert.throws(() => checkConverse(asked({ [key]: {} }), nova), /extraneous key/)
+  assert.doesNotThrow(() => checkConverse(asked({ $defs: {} })))
 })
 
 describe('what InvokeModel takes of Claude', () => {

@@ -77,7 +77,7 @@ const COUNTED = /^(?:arn:.*\/)?anthropic\.claude/
 
 /** Throws Breach. */
 const checkBody = ({ verb, json, model }: Call, scene: Scene): void => {
-  if (verb === 'converse' || verb === 'converse-stream') return void checkConverse(json)
+  if (verb === 'converse' || verb === 'converse-stream') return void checkConverse(json, model)
   if (verb === 'count-tokens' && !COUNTED.test(model))
     throw new Breach("The provided model doesn't support counting tokens.")
   if (verb === 'invoke' && makesEmbeddings(model)) return checkEmbedding(json, model)
