@@ -10,6 +10,7 @@ import { missingThinking } from './missing-thinking.ts'
 import { type Ask, type HeaderPair, type Reading, type Stamp, Unsupported } from './provider.ts'
 import { encodeBody } from './same-dialect.ts'
 import { withoutThread } from './threads.ts'
+import { refuseAddresses, refuseWrittenAddresses } from './url-sources.ts'
 
 /** What every vendor of Claude has in common, whose address and credential differ. */
 
@@ -51,6 +52,7 @@ const RESTING: Warning = {
 export const messagesBody = (ask: Ask, model: string, provider: string): MessagesBody => {
   if (speaksMessages(ask)) {
     refuseGeo(ask, provider)
+    refuseAddresses(ask, provider)
     const thread = withoutThread(ask, provider)
     const resting = missingThinking(ask)
     const { body, edits } = encodeBody(ask, model, thread === undefined ? resting : [thread.edit, ...resting])
@@ -64,6 +66,7 @@ export const messagesBody = (ask: Ask, model: string, provider: string): Message
     throw new Unsupported(`${provider} does not serve ${ask.route.name}`)
   const target = { model, allowedParams: ask.allowedParams }
   const { body, warnings } = bridge(ask, messagesUpstream, target, provider)
+  refuseWrittenAddresses(body, provider)
   return { body: [body], edits: ask.edits, warnings }
 }
 

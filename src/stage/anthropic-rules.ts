@@ -252,6 +252,12 @@ const checkMetadata = (value: Json | undefined): void => {
     throw refused(`metadata.user_id: String should have at most ${LONGEST_USER} characters`)
 }
 
+/** Claude's other hosts fetch nothing; their complaint names a member that nobody wrote. */
+export const refuseAddresses = ({ messages }: JsonObject): void => {
+  if (/"source":\{"type":"url"/.test(JSON.stringify(messages ?? null)))
+    throw refused('messages.0.content.0.image.source.base64.data: URL sources are not supported')
+}
+
 /** Throws StageRefusal with the API's kind of message; the top-level names are checked before. */
 export const checkMessages = (body: JsonObject, rules: ModelRules = LAX): void => {
   const list = listAt(body.messages, 'messages')

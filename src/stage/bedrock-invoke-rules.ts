@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { modelRules } from './anthropic.ts'
-import { checkMessages } from './anthropic-rules.ts'
+import { checkMessages, refuseAddresses } from './anthropic-rules.ts'
 import { breach } from './bedrock-shape.ts'
 import { StageRefusal } from './refusal.ts'
 import type { Scene } from './scene.ts'
@@ -133,7 +133,10 @@ export const checkInvoke = (body: Json, model: string, scene: Pick<Scene, 'prefi
   checkBetaMembers(body, betas)
   if (!isRecent(model)) marked(body)
   const { anthropic_version: _, anthropic_beta: __, ...messages } = body
-  asBreach(() => checkMessages(messages, modelRules(model, scene)))
+  asBreach(() => {
+    refuseAddresses(messages)
+    checkMessages(messages, modelRules(model, scene))
+  })
 }
 
 /** The body that is to be counted, out of its base64. Throws Breach. */

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../wire/json.ts'
 import { type House, hostingClaude } from './anthropic.ts'
+import { refuseAddresses } from './anthropic-rules.ts'
 import { refused } from './anthropic-shape.ts'
 import { inspectGoogle, vertexGeminiIn } from './gemini.ts'
 import { googleError, invalid } from './gemini-shape.ts'
@@ -39,6 +40,7 @@ const messagesOf =
     const { anthropic_version: version, ...rest } = body
     if (version === undefined) throw refused('anthropic_version: Field required')
     if (version !== VERSION) throw refused(`anthropic_version: '${String(version)}' is not a valid version`)
+    refuseAddresses(rest)
     return { model, ...rest }
   }
 

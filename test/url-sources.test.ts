@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { after, beforeEach, test } from 'node:test'
+import type { JsonObject } from '../src/wire/json.ts'
+import { deploymentsOn, startBedrockStage } from './support/bedrock.ts'
+import { assertNothingRefused } from './support/canary.ts'
+import { deployment, play } from './support/harness.ts'
+
+/** A picture by its address goes to whoever fetches it: Anthropic does, Claude's other hosts do not. */
+
+const CLAUDE = 'claude-sonnet-4-5'
+const bedrock = await startBedrockStage({ now: () => new Date() })
+after(() => bedrock.close())
+const onBedrock = deploymentsOn(bedrock)
+
+const { ask, stages } = await play(
+  { after },
+  {
+    stages: {
+      claude: { flavour: 'anthropic', models: ['*'] },
+      google: { flavour: 'vertex_ai', models: ['*'] },
+    },
+    config: ({ claude, google }) => ({
+      model_list: [
+        deployment('claude', claude, CLAUDE),
+        deployment('vertex', google, CLAUDE, { model: `vertex_ai/${CLAUDE}`, vertex_project: 'p' }),
+        onBedrock('invoke', `invoke/anthropic.${CLAUDE}-20250929-v1:0`),
+      ],
+      router_settings: {
+        num_retries: 0,
+        disable_cooldowns: true,
+        fallbacks: [{ vertex: ['claude'] }, { invoke: ['claude'] }],
+      },
+    }),
+  },
+)
+beforeEach(() => {
+  stages.claude.clear()
+  stages.google.clear()
+})
+
+const url = 'https://example.com/a.png'
+const picture = { type: 'image', source: { type: 'url', url } }
+const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: {} }
+const shown = { type: 'tool_result', tool_use_id: 'toolu_1', content: [picture] }
+const said = (content: readonly JsonObject[]): JsonObject => ({
+  max_tokens: 99,
+  tools: [{ name: 'look', input_schema: { type: 'object', properties: {} } }],
+  messages: [...content],
+})
+const user = (...content: readonly JsonObject[]): JsonObject => ({ role: 'user', content: [...content] })
+
+const REQUESTS: readonly (readonly [what: string, path: string, body: JsonObject])[] = [
+  ['a message', '/v1/messages', said([user(picture)])],
+  [
+    'a result',
+    '/v1/messages',
+    said([user({ type: 'text', text: 'Look.' }), { role: 'assistant', content: [call] }, user(shown)]),
+  ],
+  ['chat', '/v1/chat/completions', { messages: [user({ type: 'image_url', image_url: { url } })] }],
+  ['a response', '/v1/responses', { input: [user({ type: 'input_image', image_url: url, detail: 'auto' })] }],
+]
+
+for (const model of ['vertex', 'invoke'])
+  for (const [what, path, body] of REQUESTS)
+    test(`${what} with a picture by its address, at ${model} first`, async () => {
+      const before = bedrock.requests.length
+      const reply = await ask(path, { model, ...body })
+      assert.equal(reply.status, 200, reply.text)
+      assert.deepEqual([stages.google.requests.length, bedrock.requests.length - before], [0, 0])
+      assertNothingRefused(stages.claude.requests)
+      assert.ok(stages.claude.requests[0]?.text.includes(url))
+    })
+
+test('bytes, and words about addresses, go there as they came', async () => {
+  const bytes = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AAAA' } }
+  const words = { type: 'text', text: 'The member "url" of {"source":{"type":"url"}} is \u00e9 and "url".' }
+  const reply = await ask('/v1/messages', { model: 'vertex', ...said([user(bytes, words)]) })
+  assert.deepEqual([reply.status, stages.google.requests.length], [200, 1], reply.text)
+})
