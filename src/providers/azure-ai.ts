@@ -1,10 +1,10 @@
 import { asBuffer } from '../wire/bytes.ts'
-import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
-import { indexObject, valueAt } from '../wire/index.ts'
+import type { Edit } from '../wire/edit.ts'
+import { valueAt } from '../wire/index.ts'
 import type { Json } from '../wire/json.ts'
-import { mayMentionAny } from '../wire/mentions.ts'
 import { parseBase, printBase } from './address.ts'
 import { azureCredential, SIGN_IN_PARAMS } from './azure-sign-in.ts'
+import { withoutScope } from './cache-scope.ts'
 import { firstOf } from './credential.ts'
 import { foreignKeys } from './foreign-keys.ts'
 import { foreignReasoning, foreignThoughts } from './foreign-reasoning.ts'
@@ -43,25 +43,6 @@ import { acrossApis, readApis, TEXT_PARAMS } from './text-apis.ts'
 const NAME = 'azure_ai'
 const KEY_ENV = ['AZURE_AI_API_KEY']
 const BASE_ENV = 'AZURE_AI_API_BASE'
-
-/** Where a block may say how long it is to be kept, and for whom. Foundry knows no `scope`. */
-const SCOPES: readonly Edit[] = [
-  ['cache_control'],
-  ['system', '*', 'cache_control'],
-  ['tools', '*', 'cache_control'],
-  ['messages', '*', 'content', '*', 'cache_control'],
-  ['messages', '*', 'content', '*', 'content', '*', 'cache_control'],
-].map(path => ({ op: 'drop', path: [...path, 'scope'], why: 'foreign-key' }))
-
-type Body = Pick<Draft, 'body' | 'edits' | 'warnings'>
-
-const withoutScope = (made: Body): Body => {
-  const whole = (part: Uint8Array) => ({ start: 0, end: part.length })
-  if (!made.body.some(part => mayMentionAny(asBuffer(part), whole(part), ['scope']))) return made
-  const idle: Edit[] = []
-  const body = applyEdits(indexObject(joinSegments(made.body)), SCOPES, idle)
-  return { ...made, body, edits: [...made.edits, ...SCOPES.filter(edit => !idle.includes(edit))] }
-}
 
 const claudeDraft = (asked: Ask, place: FoundryPlace): Draft => {
   const own = speaksMessages(asked)

@@ -118,7 +118,7 @@ describe('the body', () => {
         model: 'claude-sonnet-4@20250514',
         headers: [
           ['anthropic-version', '2023-06-01'],
-          ['anthropic-beta', 'x'],
+          ['anthropic-beta', 'x,context-1m-2025-08-07'],
         ],
       }),
     )
@@ -131,7 +131,10 @@ describe('the body', () => {
       ['drop model', 'set anthropic_version'],
     )
     const headers = headersOf(draft.headers)
-    assert.deepEqual([headers['anthropic-version'], headers['anthropic-beta']], [undefined, 'x'])
+    assert.deepEqual(
+      [headers['anthropic-version'], headers['anthropic-beta']],
+      [undefined, 'context-1m-2025-08-07'],
+    )
   })
 
   test('of a client of another dialect is in the dialect of the model', () => {

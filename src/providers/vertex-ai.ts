@@ -4,6 +4,7 @@ import { predictEmbedding, singleEmbedding } from '../dialects/gemini-embeddings
 import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
 import { indexObject } from '../wire/index.ts'
 import { joinQuery, printBase } from './address.ts'
+import { withoutScope } from './cache-scope.ts'
 import { findKey } from './credential.ts'
 import { embeddingBody, embeddingReading, wantsEmbeddings } from './embedding.ts'
 import { geminiBody, geminiReading, queryOf, streamQuery, verbOf, withoutForeign } from './gemini-dialect.ts'
@@ -21,6 +22,7 @@ import type {
 } from './provider.ts'
 import { bearerOf, type Recipe } from './recipe.ts'
 import { draftHeaders, unlessGiven } from './same-dialect.ts'
+import { withTakenBetas } from './vertex-betas.ts'
 import { modelPathOf, PLACE_PARAMS, readPlace, readVertexModel, type VertexPlace } from './vertex-place.ts'
 
 /** Gemini and Claude on Google Cloud. Each model is spoken to in its own dialect; address and credential are one. */
@@ -103,15 +105,17 @@ const namesModel = ({ op, path }: Edit): boolean => op === 'set' && path.length 
 
 const claudeParts = (asked: Ask, id: string): Parts => {
   const ask = forMessages(asked)
-  const { body, edits, warnings } = messagesBody(ask, id, 'vertex_ai')
+  const { body, edits, warnings } = withoutScope(messagesBody(ask, id, 'vertex_ai'))
+  const drafted = draftHeaders(ask, 'application/json').filter(([name]) => name !== 'anthropic-version')
+  const betas = withTakenBetas(drafted, ask)
   return {
     verb: ask.stream ? 'streamRawPredict' : 'rawPredict',
     fixed: '',
     query: '',
-    headers: draftHeaders(ask, 'application/json').filter(([name]) => name !== 'anthropic-version'),
+    headers: betas.headers,
     body: applyEdits(indexObject(joinSegments(body)), CLAUDE_EDITS),
     edits: [...edits.filter(edit => !namesModel(edit)), ...CLAUDE_EDITS],
-    warnings,
+    warnings: [...warnings, ...betas.warnings],
   }
 }
 

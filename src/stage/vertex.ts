@@ -44,8 +44,21 @@ const messagesOf =
     return { model, ...rest }
   }
 
+/** Betas of coding agents that it has answered with this in public. */
+const UNKNOWN =
+  /^(?:effort|adaptive-thinking|prompt-caching-scope|structured-outputs|files-api|web-fetch|fast-mode)-/
+
+const checkBetas = (head: Head): void => {
+  const betas = (headerOf(head, 'anthropic-beta') ?? '').split(',').map(one => one.trim())
+  const unknown = betas.filter(beta => UNKNOWN.test(beta)).map(beta => `\`${beta}\``)
+  if (unknown.length > 0)
+    throw refused(
+      `Unexpected value(s) ${unknown.join(', ')} for the \`anthropic-beta\` header. Please consult our documentation at docs.anthropic.com or try again without the header.`,
+    )
+}
+
 /** The token is looked at before anybody's rules are. */
-const claudesHouse = (model: string): House => ({ checkHead: () => {}, bodyOf: messagesOf(model) })
+const claudesHouse = (model: string): House => ({ checkHead: checkBetas, bodyOf: messagesOf(model) })
 
 const inspectGemini = inspectGoogle(true)
 
