@@ -212,6 +212,15 @@ describe('a request for Gemini', () => {
       thinkingLevel: 'HIGH',
     })
     assert.deepEqual(config({ thinkingTokens: 2048 }, 'gemini-3-flash'), { thinkingBudget: 2048, ...shown })
+    const budget = (thinkingTokens: number, model: string) => {
+      const { value, warned } = write(request([HELLO], { thinkingTokens }), { model, allowedParams: [] })
+      const { thinkingConfig } = value.generationConfig as { thinkingConfig: JsonObject }
+      return [thinkingConfig.thinkingBudget, warned]
+    }
+    assert.deepEqual(budget(31_999, 'gemini-2.5-flash'), [24_576, ['thinking']])
+    assert.deepEqual(budget(31_999, 'gemini-2.5-pro'), [31_999, []])
+    assert.deepEqual(budget(64_000, 'gemini-2.5-pro'), [32_768, ['thinking']])
+    assert.deepEqual(budget(100, 'gemini-2.5-flash-lite'), [512, ['thinking']])
     assert.deepEqual(config({ thoughts: 'shown' }, 'gemini-3-flash'), shown)
     assert.equal(config({}, 'gemini-3-flash'), undefined)
     const old = { model: 'gemini-2.0-flash', allowedParams: [] }

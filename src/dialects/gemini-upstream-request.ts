@@ -85,6 +85,15 @@ const budgetOf = (effort: Effort, model: string, losses: Losses): number => {
   return 128
 }
 
+/** `The thinking budget … is invalid. Please choose a value between …`: budgets as Google's guide to thinking has them. */
+const tokensFor = (asked: number, model: string, losses: Losses): number => {
+  const [least, most] = /pro/.test(model) ? [128, 32_768] : [/lite/.test(model) ? 512 : 1, 24_576]
+  const fit = Math.min(Math.max(asked, least), most)
+  if (fit !== asked)
+    losses.warn('thinking', `${model} thinks in ${least} to ${most} tokens: ${fit} are given`)
+  return fit
+}
+
 const thinkingConfig = (request: NeutralRequest, model: string, losses: Losses): JsonObject => {
   const { effort, thinkingTokens, thoughts } = request
   if (neverThinks(model)) {
@@ -94,7 +103,7 @@ const thinkingConfig = (request: NeutralRequest, model: string, losses: Losses):
   }
   const amount: JsonObject =
     thinkingTokens !== undefined
-      ? { thinkingBudget: thinkingTokens }
+      ? { thinkingBudget: tokensFor(thinkingTokens, model, losses) }
       : effort === undefined
         ? {}
         : isThird(model)

@@ -162,6 +162,9 @@ const checkConfig = (request: JsonObject, model: string): void => {
   const { thinkingBudget: budget, thinkingLevel: level } = objectIn(config, 'thinkingConfig')
   if (budget !== undefined && level !== undefined)
     throw invalid('You can only set only one of thinking budget and thinking level.')
+  const most = /pro/.test(model) ? 32_768 : 24_576
+  if (typeof budget === 'number' && budget > most)
+    throw invalid(`The thinking budget ${budget} is invalid. Please choose a value between 1 and ${most}.`)
   if (level !== undefined && !isThird(model)) throw invalid('Thinking level is not supported for this model.')
 }
 
