@@ -80,6 +80,16 @@ test('tokens are counted where the model is', async t => {
   assert.equal(reply.json().totalTokens, 5)
 })
 
+test('a whole call that is counted names the model that counts it, and no group', async t => {
+  const door = await cast(t)
+  const generateContentRequest = { model: 'models/flash', ...hello }
+  const reply = await ask(door, '/v1beta/models/flash:countTokens', { generateContentRequest })
+  assert.equal(reply.status, 200, reply.text)
+  assert.deepEqual(door.stages.lead.requests.at(-1)?.json, {
+    generateContentRequest: { model: 'models/gemini-2.5-flash', ...hello },
+  })
+})
+
 test('a deployment of Claude at Vertex AI has no such count: the gateway counts', async t => {
   const door = await play(t, {
     stages: { lead: { flavour: 'vertex_ai', models: ['*'] } },

@@ -94,6 +94,9 @@ export const geminiBody = (
   // Of a batch every text names it again.
   if (verbOf(ask) === BATCH && hasKey(ask, 'requests'))
     more.push({ op: 'set', path: ['requests', '*', 'model'], value: fullName(ask), why: 'model' })
+  // So does a whole call whose prompt is counted.
+  if (hasKey(ask, 'generateContentRequest'))
+    more.push({ op: 'set', path: ['generateContentRequest', 'model'], value: fullName(ask), why: 'model' })
   const { body, edits } = encodeBody(ask, '', more)
   return { body, edits, warnings: [] }
 }
