@@ -260,7 +260,10 @@ const REFUSED: readonly Source[] = [
     route: 'chat.completions',
     stream: true,
     more: chatAsks(chatWords(LOOK), chatPicture(LINK)),
-    refusedBy: { bedrock: 'Bedrock takes images as base64 data URLs only' },
+    refusedBy: {
+      bedrock: 'Bedrock takes images as base64 data URLs only',
+      'vertex-claude': 'takes pictures and documents as base64 only',
+    },
     proof: { asked: LINK },
     ...THINNED,
   },
