@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseExact } from '../wire/exact-json.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { novaSchema } from './bedrock-nova-schema.ts'
 import { losing } from './chat.fixture.ts'
@@ -59,4 +60,9 @@ test('what leads back to itself, or multiplies, comes to an end and is told', ()
 test('members of any name are lost, and that is told', () => {
   const { made: schema, warned } = made({ type: 'object', additionalProperties: TEXT })
   assert.deepEqual([schema, warned], [{ type: 'object' }, ['tools[].function.parameters']])
+})
+
+test('a number that no double holds keeps its digits', () => {
+  const written = '{"type":"object","properties":{"id":{"type":"integer","maximum":9223372036854775807}}}'
+  assert.equal(JSON.stringify(made(parseExact(written) as JsonObject).made), written)
 })

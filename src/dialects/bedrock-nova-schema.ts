@@ -1,3 +1,4 @@
+import { isExactNumber } from '../wire/exact-json.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { targetOf } from './bound-schema.ts'
 import type { Losses } from './losses.ts'
@@ -26,7 +27,8 @@ type Place = {
 
 const whole = (value: Json, place: Place): Json => {
   if (Array.isArray(value)) return value.map((one: Json) => whole(one, place))
-  return isObject(value) ? inlined(value, place) : value
+  // A number that no double holds is an object, and none of the schema's.
+  return isObject(value) && !isExactNumber(value) ? inlined(value, place) : value
 }
 
 /** A reference is what it leads to, and what stands beside it; one that leads too far is any value. */
