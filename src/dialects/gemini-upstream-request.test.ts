@@ -221,6 +221,12 @@ describe('a request for Gemini', () => {
     assert.deepEqual(budget(31_999, 'gemini-2.5-pro'), [31_999, []])
     assert.deepEqual(budget(64_000, 'gemini-2.5-pro'), [32_768, ['thinking']])
     assert.deepEqual(budget(100, 'gemini-2.5-flash-lite'), [512, ['thinking']])
+    // Nothing is the wish not to think, and -1 leaves it to the model.
+    assert.deepEqual(config({ thinkingTokens: 0 }, 'gemini-2.5-flash'), { thinkingBudget: 0 })
+    assert.deepEqual(config({ thinkingTokens: 0 }, 'gemini-3-flash'), { thinkingLevel: 'MINIMAL' })
+    assert.deepEqual(budget(0, 'gemini-2.5-pro'), [128, ['reasoning_effort']])
+    for (const model of ['gemini-2.5-flash', 'gemini-2.5-flash-lite', 'gemini-2.5-pro'])
+      assert.deepEqual(budget(-1, model), [-1, []])
     assert.deepEqual(config({ thoughts: 'shown' }, 'gemini-3-flash'), shown)
     assert.equal(config({}, 'gemini-3-flash'), undefined)
     const old = { model: 'gemini-2.0-flash', allowedParams: [] }

@@ -85,8 +85,12 @@ const budgetOf = (effort: Effort, model: string, losses: Losses): number => {
   return 128
 }
 
+/** A budget that is none: the model decides by itself how long it thinks. */
+const AS_IT_LIKES = -1
+
 /** `The thinking budget … is invalid. Please choose a value between …`: budgets as Google's guide to thinking has them. */
 const tokensFor = (asked: number, model: string, losses: Losses): number => {
+  if (asked === AS_IT_LIKES) return asked
   const [least, most] = /pro/.test(model) ? [128, 32_768] : [/lite/.test(model) ? 512 : 1, 24_576]
   const fit = Math.min(Math.max(asked, least), most)
   if (fit !== asked)
@@ -94,8 +98,15 @@ const tokensFor = (asked: number, model: string, losses: Losses): number => {
   return fit
 }
 
+type Thinking = { readonly effort?: Effort | undefined; readonly thinkingTokens?: number | undefined }
+
+/** A budget of nothing is the wish not to think. */
+const thinkingOf = ({ effort, thinkingTokens }: NeutralRequest): Thinking =>
+  thinkingTokens === 0 ? { effort: 'none' } : { effort, thinkingTokens }
+
 const thinkingConfig = (request: NeutralRequest, model: string, losses: Losses): JsonObject => {
-  const { effort, thinkingTokens, thoughts } = request
+  const { thoughts } = request
+  const { effort, thinkingTokens } = thinkingOf(request)
   if (neverThinks(model)) {
     if (thinkingTokens !== undefined || (effort !== undefined && effort !== 'none'))
       losses.lose('reasoning_effort')
