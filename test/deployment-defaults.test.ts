@@ -30,7 +30,13 @@ const house = await play(
           extra_body: { stream: true },
           additional_drop_params: ['stream'],
         }),
+        deployment('firm', lead, 'gpt-4.1', { max_tokens: 77, extra_body: { max_completion_tokens: 8 } }),
+        deployment('streamer', lead, 'gpt-4.1', {
+          extra_body: { stream: true },
+          stream_options: { include_usage: true },
+        }),
         deployment('backup', backup, 'gpt-4.1', { max_tokens: 77 }),
+        deployment('firm-backup', backup, 'gpt-4.1', { extra_body: { max_completion_tokens: 8 } }),
       ],
       router_settings: {
         num_retries: 0,
@@ -38,6 +44,7 @@ const house = await play(
         fallbacks: [
           { older: [{ model: 'backup', max_completion_tokens: 9 }] },
           { stubborn: [{ model: 'backup', stream: true }] },
+          { firm: [{ model: 'firm-backup', max_tokens: 9 }] },
         ],
       },
     }),
@@ -75,6 +82,27 @@ test('a fallback entry’s limit takes the place of the others, whatever they ar
     await ask('older', more)
     assert.deepEqual(added(backup), { max_completion_tokens: 9 })
   }
+})
+
+test('the limit in extra_body takes the place of the client’s and of the default, a fallback entry’s that of all', async () => {
+  for (const more of [{}, { max_tokens: 30 }, { max_completion_tokens: 30 }]) {
+    await ask('firm', more)
+    assert.deepEqual(added(lead), { max_completion_tokens: 8 })
+    lead.script([{ kind: 'status', status: 503 }])
+    await ask('firm', more)
+    assert.deepEqual(added(backup), { max_tokens: 9 })
+  }
+})
+
+test('a stream that only the deployment wishes brings no options for one', async () => {
+  await ask('streamer')
+  assert.deepEqual(added(lead), {})
+})
+
+test('where an endpoint has no such other parameter, a default needs none', async () => {
+  const reply = await house.ask('/v1/responses', { model: 'needy', input: 'Hello' })
+  assert.equal(reply.status, 200, reply.text)
+  assert.deepEqual(lead.requests.at(-1)?.json, { model: 'gpt-4.1', input: 'Hello', top_logprobs: 2 })
 })
 
 test('a default that needs another parameter waits for it', async () => {

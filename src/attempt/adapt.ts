@@ -1,6 +1,6 @@
 import type { Call } from '../call.ts'
 import type { Deployment } from '../config/config.ts'
-import { accepts, neededBy, twinOf } from '../dialects/parameters.ts'
+import { accepts, neededBy, publishes, twinOf } from '../dialects/parameters.ts'
 import { compactingBy, type Wanted } from '../plan/compaction.ts'
 import { shadowEdits } from '../plan/shadows.ts'
 import type { Ask, Draft } from '../providers/provider.ts'
@@ -64,6 +64,9 @@ const set = (path: readonly string[], value: Json, why: Edit['why']): Edit => ({
 
 const isSaid = (value: Json | undefined): boolean => value !== undefined && value !== null && value !== false
 
+/** The request decides whether its answer streams: one of the other kind could not be read. */
+const isRequests = (key: string | undefined): boolean => key === 'stream'
+
 /** A deployment's defaults, where the client is silent, the route knows the parameter and the body has what it needs. */
 const defaultEdits = (
   { deployment, overrides }: Hop,
@@ -72,14 +75,17 @@ const defaultEdits = (
   body: ClientBody,
 ): Edit[] => {
   const edits: Edit[] = []
+  const { extraBody, defaults } = deployment
   const said = (key: string): Json | undefined =>
-    present.has(key) ? peekAt(body)(key) : (deployment.extraBody[key] ?? deployment.defaults[key])
+    present.has(key) ? peekAt(body)(key) : isRequests(key) ? undefined : (extraBody[key] ?? defaults[key])
+  const isThere = (key: string): boolean =>
+    present.has(key) || Object.hasOwn(overrides, key) || Object.hasOwn(extraBody, key)
   const fits = (key: string): boolean => {
     const [twin, needed] = [twinOf(key), neededBy(key)]
-    if (twin !== undefined && (present.has(twin) || Object.hasOwn(overrides, twin))) return false
-    return needed === undefined || isSaid(said(needed))
+    if (twin !== undefined && isThere(twin)) return false
+    return needed === undefined || !publishes(route, needed) || isSaid(said(needed))
   }
-  for (const [key, value] of Object.entries(deployment.defaults)) {
+  for (const [key, value] of Object.entries(defaults)) {
     if (!accepts(route, key) || !fits(key)) continue
     if (key === 'tools' && present.has('tools')) {
       const own = peekAt(body)('tools')
@@ -90,20 +96,30 @@ const defaultEdits = (
   return edits
 }
 
-/** A value that the route does not publish is not added to it: a fallback entry serves every endpoint. */
-const overrideEdits = (overrides: JsonObject, route: Route, present: ReadonlySet<string>): Edit[] =>
-  Object.entries(overrides)
-    .filter(([key]) => present.has(key) || accepts(route, key))
-    .flatMap(([key, value]): Edit[] => {
-      if (value === null) return [drop(key)]
-      const twin = twinOf(key)
-      return [
-        ...(twin !== undefined && present.has(twin) ? [drop(twin)] : []),
-        set([key], value, 'fallback-override'),
-      ]
-    })
+const drop = (key: string, why: Edit['why']): Edit => ({ op: 'drop', path: [key], why })
 
-const drop = (key: string): Edit => ({ op: 'drop', path: [key], why: 'fallback-override' })
+/** Sets a parameter in the place of what is there under its other name. */
+const insteadOf = (there: ReadonlySet<string>, key: string, value: Json, why: Edit['why']): Edit[] => {
+  const twin = twinOf(key)
+  return [...(twin !== undefined && there.has(twin) ? [drop(twin, why)] : []), set([key], value, why)]
+}
+
+const extraEdits = ({ extraBody }: Deployment, present: ReadonlySet<string>): Edit[] =>
+  Object.entries(extraBody).flatMap(([key, value]) => insteadOf(present, key, value, 'deployment-extra-body'))
+
+/** A value that the route does not publish is not added to it: a fallback entry serves every endpoint. */
+const overrideEdits = (
+  { deployment, overrides }: Hop,
+  route: Route,
+  present: ReadonlySet<string>,
+): Edit[] => {
+  const there = new Set([...present, ...Object.keys(deployment.extraBody)])
+  return Object.entries(overrides)
+    .filter(([key]) => present.has(key) || accepts(route, key))
+    .flatMap(([key, value]) =>
+      value === null ? [drop(key, 'fallback-override')] : insteadOf(there, key, value, 'fallback-override'),
+    )
+}
 
 const usageEdit = (parcel: Parcel, present: ReadonlySet<string>): Edit[] => {
   const { route, body } = parcel
@@ -135,17 +151,12 @@ export const editsFor = (parcel: Parcel, hop: Hop): readonly Edit[] => {
   const edits: readonly Edit[] = [
     ...parcel.edits,
     ...(owned ? [] : defaultEdits(hop, route, present, body)),
-    ...(owned
-      ? []
-      : Object.entries(deployment.extraBody).map(([key, value]) =>
-          set([key], value, 'deployment-extra-body'),
-        )),
-    ...overrideEdits(overrides, route, present),
+    ...(owned ? [] : extraEdits(deployment, present)),
+    ...overrideEdits(hop, route, present),
     ...usageEdit(parcel, present),
     ...dropped.map((path): Edit => ({ op: 'drop', path, why: 'additional-drop-params' })),
   ]
-  // The request decides whether its answer streams: one of the other kind could not be read.
-  return edits.filter(({ path }) => path.length > 1 || path[0] !== 'stream')
+  return edits.filter(({ path }) => path.length > 1 || !isRequests(path[0]))
 }
 
 /** What only somebody else can read is put in words for this deployment. */
