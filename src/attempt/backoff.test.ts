@@ -152,6 +152,10 @@ test('a rate limit whose headers tell resets alone lasts until the first of them
   assert.equal(limited({ 'x-ratelimit-reset-requests': '3s', ...tokensRemain }), undefined)
   assert.equal(limited({ 'retry-after': '1', 'x-ratelimit-reset-requests': '3s' }), 1_000)
   assert.equal(limited({ 'x-ratelimit-reset-requests': 'soon' }), undefined)
+  // What has been reset is not what holds the call back; a wait of 0 would say that the deployment may be asked at once.
+  assert.equal(limited({ 'x-ratelimit-reset-requests': '3s', 'x-ratelimit-reset-tokens': '0s' }), 3_000)
+  assert.equal(limited({ 'x-ratelimit-reset-requests': '0' }), undefined)
+  assert.equal(limited({ 'x-ratelimit-reset': String(now / 1_000 - 4) }), undefined)
 })
 
 test('without a clock a date is silence, and everything else still counts', () => {

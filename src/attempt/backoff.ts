@@ -48,7 +48,8 @@ const RESET = /(?:^|-)ratelimit-(?:reset-[a-z\d-]+|[a-z\d-]+-reset|reset)$/
 
 /**
  * `x-ratelimit-reset-tokens`, `<vendor>-ratelimit-tokens-reset`: believed when nothing remains of that limit. Where what
- * remains is told of none, a rate limit is one of theirs, so it lasts at least until the first of them resets.
+ * remains is told of none, a rate limit is one of theirs, so it lasts at least until the first of them resets; one that
+ * has been reset by now is another.
  */
 const resetMs = (headers: Headers, now: number | undefined, limited: boolean): number | undefined => {
   let longest = fieldMs(headers.ratelimit)
@@ -61,8 +62,9 @@ const resetMs = (headers: Headers, now: number | undefined, limited: boolean): n
     if (remaining !== undefined && plainNumber(remaining) !== 0) continue
     const wait = untilDate(reset, now) ?? epochOrDuration(reset, now)
     if (wait === undefined) continue
-    if (remaining === undefined) first = Math.min(first ?? wait, wait)
-    else longest = Math.max(longest ?? 0, wait)
+    if (remaining === undefined) {
+      if (wait > 0) first = Math.min(first ?? wait, wait)
+    } else longest = Math.max(longest ?? 0, wait)
   }
   return limited && !counted ? first : longest
 }
@@ -99,7 +101,8 @@ const headerWaitMs = (headers: Headers, now: number | undefined): number | undef
  * that can be read (garbage counts as silence, a moment in the past as 0). At most an hour. Header and body are both
  * lower bounds: the longer of the two holds. Resets of a limit count when neither says anything.
  * `headers` have lower-case names; `body` is the parsed error body; `wallNow` is milliseconds since the epoch and is
- * needed only for dates; `limited`: the failure is a rate limit, whatever the headers count. Sources: RFC 9110 section 10.2.3, the providers' rate-limit guides, the RetryInfo detail.
+ * needed only for dates; `limited`: the failure is a rate limit, whatever the headers count. Sources: RFC 9110 section
+ * 10.2.3, the providers' rate-limit guides, the RetryInfo detail.
  */
 export const retryAfterOf = (
   headers: Headers,
