@@ -81,7 +81,7 @@ const defaultEdits = (
   const isThere = (key: string): boolean =>
     present.has(key) || Object.hasOwn(overrides, key) || Object.hasOwn(extraBody, key)
   const fits = (key: string): boolean => {
-    const [twin, needed] = [twinOf(key), neededBy(key)]
+    const [twin, needed] = [twinOf(route, key), neededBy(key)]
     if (twin !== undefined && isThere(twin)) return false
     return needed === undefined || !publishes(route, needed) || isSaid(said(needed))
   }
@@ -99,13 +99,15 @@ const defaultEdits = (
 const drop = (key: string, why: Edit['why']): Edit => ({ op: 'drop', path: [key], why })
 
 /** Sets a parameter in the place of what is there under its other name. */
-const insteadOf = (there: ReadonlySet<string>, key: string, value: Json, why: Edit['why']): Edit[] => {
-  const twin = twinOf(key)
-  return [...(twin !== undefined && there.has(twin) ? [drop(twin, why)] : []), set([key], value, why)]
+const insteadOf = (there: ReadonlySet<string>, edit: Edit, route: Route): Edit[] => {
+  const twin = twinOf(route, edit.path[0] ?? '')
+  return twin !== undefined && there.has(twin) ? [drop(twin, edit.why), edit] : [edit]
 }
 
-const extraEdits = ({ extraBody }: Deployment, present: ReadonlySet<string>): Edit[] =>
-  Object.entries(extraBody).flatMap(([key, value]) => insteadOf(present, key, value, 'deployment-extra-body'))
+const extraEdits = ({ extraBody }: Deployment, route: Route, present: ReadonlySet<string>): Edit[] =>
+  Object.entries(extraBody).flatMap(([key, value]) =>
+    insteadOf(present, set([key], value, 'deployment-extra-body'), route),
+  )
 
 /** A value that the route does not publish is not added to it: a fallback entry serves every endpoint. */
 const overrideEdits = (
@@ -117,7 +119,9 @@ const overrideEdits = (
   return Object.entries(overrides)
     .filter(([key]) => present.has(key) || accepts(route, key))
     .flatMap(([key, value]) =>
-      value === null ? [drop(key, 'fallback-override')] : insteadOf(there, key, value, 'fallback-override'),
+      value === null
+        ? [drop(key, 'fallback-override')]
+        : insteadOf(there, set([key], value, 'fallback-override'), route),
     )
 }
 
@@ -151,7 +155,7 @@ export const editsFor = (parcel: Parcel, hop: Hop): readonly Edit[] => {
   const edits: readonly Edit[] = [
     ...parcel.edits,
     ...(owned ? [] : defaultEdits(hop, route, present, body)),
-    ...(owned ? [] : extraEdits(deployment, present)),
+    ...(owned ? [] : extraEdits(deployment, route, present)),
     ...overrideEdits(hop, route, present),
     ...usageEdit(parcel, present),
     ...dropped.map((path): Edit => ({ op: 'drop', path, why: 'additional-drop-params' })),

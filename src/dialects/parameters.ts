@@ -37,9 +37,11 @@ const TWINS: Readonly<Record<string, string>> = {
   max_completion_tokens: 'max_tokens',
 }
 
-/** The other name of a chat parameter, when it has one. */
-export const twinOf = (key: string): string | undefined =>
-  Object.hasOwn(TWINS, key) ? TWINS[key] : undefined
+/** The other name of a parameter, on a route that has both. */
+export const twinOf = (route: Route, key: string): string | undefined => {
+  const twin = Object.hasOwn(TWINS, key) ? TWINS[key] : undefined
+  return twin !== undefined && publishes(route, key) && publishes(route, twin) ? twin : undefined
+}
 
 /** Parameters that providers refuse, or that say nothing, without another one. */
 const NEEDS: Readonly<Record<string, string>> = {
