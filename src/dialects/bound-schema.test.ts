@@ -90,9 +90,20 @@ describe('a schema that Claude is bound to', () => {
       of({}, { patternProperties: { '^x': CITY } }),
       of({ at: { enum: ['left', { x: 1 }] } }),
       of({ at: { const: { x: 1 } } }),
-      of({ at: { allOf: [{ $ref: '#/$defs/c' }] } }, { $defs: { c: CITY } }),
+      of({ at: { allOf: [{ $ref: '#/$defs/c' }, { minLength: 1 }] } }, { $defs: { c: CITY } }),
+      of({ at: { allOf: [{ $ref: '#/$defs/c', minLength: 1 }] } }, { $defs: { c: CITY } }),
     ])
       assert.ok(!isClosable(other), JSON.stringify(other))
+  })
+
+  test('a reference alone in an allOf, as pydantic writes a field with a description, is that reference', () => {
+    const $ref = '#/$defs/c'
+    const field = of({ at: { allOf: [{ $ref }], description: 'Where.' } }, { $defs: { c: CITY } })
+    assert.ok(isClosable(field))
+    assert.deepEqual(closed(field), {
+      ...of({ at: { $ref, description: 'Where.' } }, { $defs: { c: CITY } }),
+      ...CLOSED,
+    })
   })
 
   test('one of several is any of them, and a format that does not bind is told', () => {

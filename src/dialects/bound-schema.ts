@@ -52,8 +52,18 @@ const isPlain = (values: Json | undefined): boolean =>
   !Array.isArray(values) ||
   values.every(value => isExactNumber(value) || typeof value !== 'object' || value === null)
 
-const mergesReference = ({ allOf }: JsonObject): boolean =>
-  Array.isArray(allOf) && allOf.some(one => isObject(one) && one.$ref !== undefined)
+/** With its reference beside it, where that stands alone in an `allOf`: pydantic wrote fields with a description so. */
+const unwrapped = (schema: JsonObject): JsonObject => {
+  const { allOf, ...others } = schema
+  const [only, ...more]: readonly Json[] = Array.isArray(allOf) ? allOf : []
+  const isReference = isObject(only) && only.$ref !== undefined && Object.keys(only).length === 1
+  return isReference && more.length === 0 && others.$ref === undefined ? { ...only, ...others } : schema
+}
+
+const mergesReference = (schema: JsonObject): boolean => {
+  const { allOf } = unwrapped(schema)
+  return Array.isArray(allOf) && allOf.some(one => isObject(one) && one.$ref !== undefined)
+}
 
 /** What a reference leads to; undefined: to nothing in this schema. */
 export const targetOf = (root: JsonObject, reference: Json): Json | undefined => {
@@ -131,7 +141,9 @@ const boundName = (key: string, { anyOf }: JsonObject): string =>
 
 /** A closable schema as Claude's API takes it: objects closed, limits in words. */
 export const closed = (schema: JsonObject): JsonObject => {
-  const members = Object.entries(schema).map(([key, value]) => [boundName(key, schema), value] as const)
+  const members = Object.entries(unwrapped(schema)).map(
+    ([key, value]) => [boundName(key, schema), value] as const,
+  )
   const limits = members.filter(([key, value]) => isLimit(key, value))
   const kept = members
     .filter(([key, value]) => !isLimit(key, value))
