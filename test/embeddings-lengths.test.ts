@@ -57,7 +57,9 @@ test('a deployment’s own length is kept: who would make another one is passed 
 })
 
 test('a length that only the backup is asked for is another one', async () => {
-  assertErrorShape(await embed('native-first'), 503)
+  const reply = await embed('native-first')
+  assertErrorShape(reply, 503)
+  assert.match(reply.text, /also-short makes other vectors: of another model, or of another length/)
   assert.equal(backup.requests.length, 0)
 })
 

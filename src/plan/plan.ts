@@ -310,7 +310,8 @@ export const makePlan = (call: Call): Plan => {
     const [lead] = first.candidates
     if (route.crossing === 'same-model' && lead !== undefined)
       candidates = candidates.filter(mixes(lead, target, call))
-    if (candidates.length === 0) return { skipped: `${target.group} is another embedding model` }
+    if (candidates.length === 0)
+      return { skipped: `${target.group} makes other vectors: of another model, or of another length` }
     candidates = stillAsked(candidates, call)
     if (candidates.length === 0) return { skipped: `${target.group} is the owner, and is out` }
     if (call.pin !== undefined) candidates = reachable(candidates, call.pin)
