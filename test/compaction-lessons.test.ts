@@ -117,6 +117,7 @@ test('a refusal that names the trigger among what is known says nothing of it', 
   const theatre = await house(t)
   for (const message of [
     "The 'compaction_trigger' item must be the final input item.",
+    "Invalid input: the 'compaction_trigger' item must be the final input item.",
     'Unknown item of type x. The known ones are message, compaction, compaction_trigger.',
   ]) {
     await refusedWith(theatre, message)

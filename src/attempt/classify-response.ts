@@ -58,9 +58,12 @@ const ofWeakWords = (facts: Facts): FailureClass | undefined => {
 const promptParam =
   /^(?:messages|input|prompt|instructions)(?:\[\d{1,6}\])?(?:\.content|\.text|\.output|\[\d{1,6}\])*$/
 
-/** Servers of OpenAI's dialect that have not heard of the trigger say so in the words of whatever reads their input. */
+/**
+ * Servers of OpenAI's dialect that have not heard of the trigger say so in the words of whatever reads their input. Who says
+ * what it must be knows it.
+ */
 const unknownTrigger =
-  /\b(?:invalid|unknown|unsupported|unexpected|unrecogni[sz]ed)\b[^.,]{0,60}\bcompaction_trigger\b|\bcompaction_trigger\b[^.]{0,60}\b(?:not (?:supported|allowed|valid|known|recogni[sz]ed|match|a valid)|unsupported|unknown)\b/i
+  /\b(?:invalid|unknown|unsupported|unexpected|unrecogni[sz]ed)\b[^.,]{0,60}\bcompaction_trigger\b(?![^.]{0,40}\bmust\b)|\bcompaction_trigger\b[^.]{0,60}\b(?:not (?:supported|allowed|valid|known|recogni[sz]ed|match|a valid)|unsupported|unknown)\b/i
 
 /**
  * An item that this provider has not heard of: another one of the dialect may be newer, and an item may be what only the
