@@ -85,6 +85,14 @@ describe('a schema that Claude is bound to', () => {
       assert.ok(!isClosable(endless), JSON.stringify(endless).slice(0, 200))
   })
 
+  test('a reference is part of an address: what an address cannot hold stands there by its number', () => {
+    const $defs = { 'Page<City>': CITY, '100%': CITY }
+    assert.ok(isClosable(of({ at: { $ref: '#/$defs/Page%3CCity%3E' } }, { $defs })))
+    assert.ok(isClosable(of({ at: { $ref: '#/$defs/Page<City>' } }, { $defs })))
+    assert.ok(isClosable(of({ at: { $ref: '#/$defs/100%' } }, { $defs })))
+    assert.ok(!isClosable(of({ at: { $ref: '#/$defs/99%' } }, { $defs })))
+  })
+
   test('what no grammar is made of: patterns of names, values that are objects, references that are merged', () => {
     for (const other of [
       of({}, { patternProperties: { '^x': CITY } }),

@@ -65,13 +65,22 @@ const mergesReference = (schema: JsonObject): boolean => {
   return Array.isArray(allOf) && allOf.some(one => isObject(one) && one.$ref !== undefined)
 }
 
+/** `%3C` is `<`; what is no such number stays. */
+const addressed = (step: string): string => {
+  try {
+    return decodeURIComponent(step)
+  } catch {
+    return step
+  }
+}
+
 /** What a reference leads to; undefined: to nothing in this schema. */
 export const targetOf = (root: JsonObject, reference: Json): Json | undefined => {
   if (typeof reference !== 'string' || !/^#(?:\/|$)/.test(reference)) return undefined
   return reference
     .split('/')
     .slice(1)
-    .map(step => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map(step => addressed(step).replaceAll('~1', '/').replaceAll('~0', '~'))
     .reduce<Json | undefined>(
       (at, step) => (isObject(at) && Object.hasOwn(at, step) ? at[step] : undefined),
       root,
