@@ -8,14 +8,15 @@ export class Progress {
   content = false
   final = false
   terminal = false
-  #unfinished: number
+  readonly #choices: number
+  readonly #finished = new Set<number>()
   #firstData: string | undefined
   #lastData: string | undefined
 
   /** `choices`: how many answers the request asked for; the stream is whole when each of them has ended. */
   constructor(rules: StreamRules, choices = 1) {
     this.rules = rules
-    this.#unfinished = choices
+    this.#choices = choices
   }
 
   note(event: StreamEvent): Sight {
@@ -33,10 +34,9 @@ export class Progress {
       // Of several choices one had finished: the answer goes on, and breaking off now would cut it.
       this.final = false
     }
-    if (sight.kind === 'final') {
-      this.#unfinished -= sight.finished ?? this.#unfinished
-      this.final = this.#unfinished <= 0
-    }
+    for (const choice of sight.finished ?? []) this.#finished.add(choice)
+    if (sight.kind === 'final')
+      this.final = sight.finished === undefined || this.#finished.size >= this.#choices
     if (sight.kind === 'terminal') this.terminal = true
     return sight
   }

@@ -46,6 +46,9 @@ abstract class Joint implements StreamDecoder {
   end(): readonly StreamEvent[] {
     return this.#inner.end().flatMap(event => this.take(event))
   }
+  finished(): boolean {
+    return this.#inner.finished?.() === true
+  }
   keptBack(): boolean {
     const kept = this.#keptBack
     this.#keptBack = false

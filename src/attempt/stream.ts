@@ -1,5 +1,6 @@
 import type { StreamDecoder, StreamEvent } from '../dialects/shape.ts'
 import type { Clock } from '../house.ts'
+import { END_MS } from './gate.ts'
 import { nearer } from './limits.ts'
 import { Diverged } from './resume-joint.ts'
 import { type Answer, TransportFault } from './transport.ts'
@@ -63,12 +64,7 @@ export class LiveStream {
     this.#answer.read({
       data: chunk => this.#data(chunk),
       end: () => this.#end(),
-      error: error =>
-        this.#stop({
-          kind: 'fault',
-          fault:
-            error instanceof TransportFault ? error : new TransportFault('reset', 'The stream broke.', true),
-        }),
+      error: error => this.#broke(error),
     })
   }
   /** From here on the idle limit holds instead of the first-token limit. */
@@ -118,6 +114,16 @@ export class LiveStream {
     }
     if (this.#decoder.keptBack?.() === true) this.#keptBack()
     this.#hear(batch)
+    if (this.#endBy === undefined && this.#decoder.finished?.() === true) this.endWithin(END_MS)
+  }
+  /** What breaks behind the end of an answer breaks nothing of it. */
+  #broke(error: Error): void {
+    if (this.#decoder.finished?.() === true) return this.#endHere()
+    const known = error instanceof TransportFault
+    this.#stop({
+      kind: 'fault',
+      fault: known ? error : new TransportFault('reset', 'The stream broke.', true),
+    })
   }
   /** Content that is kept back is content: from here on the idle limit holds. */
   #keptBack(): void {
@@ -181,8 +187,8 @@ export class LiveStream {
     this.#arm()
   }
   #endHere(): void {
-    this.abort()
-    this.#listener?.end()
+    this.#end()
+    this.#answer.abort()
   }
 }
 

@@ -329,3 +329,23 @@ test('a terminator and nothing before it is no answer', () => {
   )
   assert.equal(event?.kind, 'error', JSON.stringify(event))
 })
+
+test('a terminator where nothing was said and no reason given is no answer', () => {
+  const events = decoded(sse(START, block(0, { type: 'text', text: '' }), { type: 'message_stop' }))
+  assert.equal(events.at(-1)?.kind, 'error')
+  assert.ok(events.every(({ kind }) => kind !== 'end' && kind !== 'stop'))
+})
+
+test('words are heard, also where the beginning of their block was left out', () => {
+  const events = decoded(
+    sse(
+      START,
+      delta(0, { type: 'text_delta', text: 'Wh' }),
+      delta(0, { type: 'text_delta', text: 'ole' }),
+      { type: 'message_delta', delta: { stop_reason: 'end_turn' } },
+      { type: 'message_stop' },
+    ),
+  )
+  const text = events.flatMap(event => (event.kind === 'delta' ? [event.text] : [])).join('')
+  assert.deepEqual([text, events.at(-1)?.kind], ['Whole', 'end'])
+})

@@ -17,23 +17,31 @@ const NO_CONTENT = unsaid('The provider answered without a message.', 'empty_ans
 /** One block that is open: which neutral part it is, and what has been gathered of its signature. */
 type Block = { readonly part: number; signature: string; input: JsonObject | undefined; spoke: boolean }
 
+/** Which block a delta belongs to, of those that need not be named. */
+const IMPLIED: Readonly<Record<string, string>> = { text_delta: 'text', thinking_delta: 'thinking' }
+
 class Reader {
   readonly #blocks = new Map<Json, Block>()
   #parts = 0
   #usage: Usage | undefined
   #over = false
-  /** The message had a beginning, a block or an end. */
-  #heard = false
+  /** Anything of the message was said, called or sealed. */
+  #spoke = false
   #called = false
   #stopped = false
 
   read(event: StreamEvent): readonly NeutralEvent[] {
+    const told = this.#read(event)
+    this.#spoke ||= told.some(({ kind }) => kind === 'delta' || kind === 'seal') || this.#called
+    return told
+  }
+
+  #read(event: StreamEvent): readonly NeutralEvent[] {
     if (event.data === undefined || this.#over) return []
     if (isPing(event)) return [{ kind: 'ping' }]
     const value = parseJson(event.data)
     if (!isObject(value))
       return this.#fail(event.event === 'error' ? errorOfNamed(value, event.data) : MALFORMED)
-    this.#heard ||= value.type !== 'message_stop'
     switch (value.type) {
       case 'message_start':
         return this.#start(objectOf(value.message) ?? {})
@@ -69,9 +77,9 @@ class Reader {
     this.#usage = laterUsage(this.#usage, told)
     return [{ kind: 'usage', usage: this.#usage }]
   }
-  /** A terminator and nothing before it is no answer. */
+  /** A terminator is no answer where nothing was said and no reason given. */
   #end(): readonly NeutralEvent[] {
-    if (!this.#heard) return this.#fail(NO_CONTENT)
+    if (!this.#spoke && !this.#stopped) return this.#fail(NO_CONTENT)
     this.#over = true
     return [...this.#stopFor(undefined, undefined), { kind: 'end' }]
   }
@@ -120,6 +128,9 @@ class Reader {
   }
   #delta(index: Json, delta: JsonObject): readonly NeutralEvent[] {
     const block = this.#blocks.get(index)
+    // Words are an answer, also where the beginning of their block was left out.
+    const implied = block === undefined ? IMPLIED[spelled(delta.type)] : undefined
+    if (implied !== undefined) return [...this.#open(index, { type: implied }), ...this.#delta(index, delta)]
     if (block === undefined) return []
     const { part } = block
     switch (delta.type) {

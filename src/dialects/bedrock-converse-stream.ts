@@ -236,6 +236,7 @@ export const converseDecoder = (issuer: Dialect): NeutralDecoder => {
       }
       return events
     },
+    stopped: () => state.stopped && !state.closed,
     end: () => (state.stopped && !state.closed ? done(state) : []),
   }
 }

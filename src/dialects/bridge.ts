@@ -32,9 +32,15 @@ export const fromEvents = (
 /** An upstream's stream as the client's dialect streams it. */
 export const throughBridge = (decoder: NeutralDecoder, writer: StreamWriter): StreamDecoder => {
   let silent = false
+  let stopped = false
   const endsEmpty = silenceWatch()
+  /** What fails behind the end of an answer fails nothing of it. */
+  const settled = (event: NeutralEvent): NeutralEvent => {
+    stopped ||= event.kind === 'stop'
+    return stopped && event.kind === 'error' ? { kind: 'end' } : event
+  }
   const written = (events: readonly NeutralEvent[]): StreamEvent[] =>
-    events.flatMap(told => {
+    events.map(settled).flatMap(told => {
       const event: NeutralEvent = endsEmpty(told) ? { kind: 'error', error: NO_TOKEN } : told
       const said = writer.write(event)
       silent ||= said.length === 0 && (event.kind === 'delta' || event.kind === 'media')
@@ -43,6 +49,7 @@ export const throughBridge = (decoder: NeutralDecoder, writer: StreamWriter): St
   return {
     push: chunk => written(decoder.push(chunk)),
     end: () => written(decoder.end()),
+    finished: () => decoder.stopped?.() === true,
     // What the client's dialect has no place for (another provider's thoughts) shows all the same that it is alive.
     keptBack: () => {
       const kept = silent

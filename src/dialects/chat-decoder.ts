@@ -5,7 +5,7 @@ import { readCitation } from './chat-citations.ts'
 import { picturesIn } from './chat-media.ts'
 import { readableIn, sealIn, sealOfCall } from './chat-thoughts.ts'
 import type { NeutralDecoder, NeutralEvent, Sealed } from './neutral.ts'
-import { chat } from './openai-chat.ts'
+import { chat, NO_REASON } from './openai-chat.ts'
 import { isDone, isPing, listOf, objectOf, parseJson, textOf, unsaid, usageFrom } from './read-json.ts'
 import type { StreamEvent } from './shape.ts'
 
@@ -219,6 +219,8 @@ const fail = (state: State, error: JsonObject): void => {
 const end = (state: State): void => {
   // A terminator and nothing before it is no answer.
   if (!state.started) return fail(state, unsaid('The provider answered without any choice.', 'empty_answer'))
+  const silent = state.next === 0 && state.calls.length === 0
+  if (!state.stopped && silent) return fail(state, NO_REASON)
   if (!state.stopped) stop(state, undefined)
   state.ended = true
   state.out.push({ kind: 'end' })
@@ -277,6 +279,7 @@ export const chatDecoder = (): NeutralDecoder => {
   }
   return {
     push: chunk => heard(events.push(chunk)),
+    stopped: () => state.stopped && !state.ended,
     end: () => {
       const rest = heard(events.end())
       if (!state.stopped || state.ended) return rest

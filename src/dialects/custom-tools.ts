@@ -86,5 +86,9 @@ export const decodingCustomCalls = (decoder: NeutralDecoder, request: NeutralReq
     const text = textIn(before)
     return text === '' ? [event] : [{ kind: 'delta', part: event.part, text }, event]
   }
-  return { push: chunk => decoder.push(chunk).flatMap(seen), end: () => decoder.end().flatMap(seen) }
+  return {
+    ...decoder,
+    push: chunk => decoder.push(chunk).flatMap(seen),
+    end: () => decoder.end().flatMap(seen),
+  }
 }

@@ -33,5 +33,5 @@ export const decodingFreshIds = (decoder: NeutralDecoder, request: NeutralReques
   const fresh = numbering(request)
   const seen = (event: NeutralEvent): NeutralEvent =>
     event.kind === 'open' && event.of === 'call' ? { ...event, id: fresh(event.id) } : event
-  return { push: chunk => decoder.push(chunk).map(seen), end: () => decoder.end().map(seen) }
+  return { ...decoder, push: chunk => decoder.push(chunk).map(seen), end: () => decoder.end().map(seen) }
 }

@@ -32,7 +32,7 @@ describe('sight of a chunk', () => {
   test('a reason is the end of its candidate', () => {
     assert.deepEqual(sight({ ...said([{ text: 'a' }], { finishReason: 'STOP' }) }), {
       kind: 'final',
-      finished: 1,
+      finished: [0],
     })
     const two = {
       candidates: [{ finishReason: 'STOP' }, { finishReason: 'MAX_TOKENS' }],
@@ -40,7 +40,7 @@ describe('sight of a chunk', () => {
     }
     assert.deepEqual(sight(two), {
       kind: 'final',
-      finished: 2,
+      finished: [0, 1],
       usage: { inputTokens: 3, outputTokens: 2 },
     })
     assert.equal(sight({ promptFeedback: { blockReason: 'SAFETY' } })?.kind, 'final')

@@ -21,8 +21,11 @@ const sightOf = (event: StreamEvent): Sight => {
   const failure = candidates.map(failureOf).find(found => found !== undefined)
   if (failure !== undefined) return { kind: 'error', error: failure }
   const usage = usageOfMetadata(at(chunk, 'usageMetadata'))
-  const finished = candidates.filter(candidate => finishOf(candidate) !== undefined).length
-  if (finished > 0) return { kind: 'final', finished, ...(usage === undefined ? {} : { usage }) }
+  const finished = candidates.flatMap((candidate, place) => {
+    const index = at(candidate, 'index')
+    return finishOf(candidate) === undefined ? [] : [typeof index === 'number' ? index : place]
+  })
+  if (finished.length > 0) return { kind: 'final', finished, ...(usage === undefined ? {} : { usage }) }
   if (candidates.length === 0 && blockOf(chunk) !== undefined) return seen('final', usage)
   return seen(candidates.some(speaks) ? 'content' : 'lifecycle', usage)
 }

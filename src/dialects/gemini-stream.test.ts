@@ -250,3 +250,8 @@ test('a stream that stops without a word, and is counted, is a failure to client
   const late = said([{ text: 'Yes.' }], { finishReason: 'STOP' }, count)
   assert.equal(decoded(empty, late).at(-1)?.kind, 'end', 'some say with every chunk why they ended')
 })
+
+test('an answer that goes on behind a reason has not ended by it', () => {
+  const events = decoded(said([{ text: 'Wh' }], { finishReason: 'STOP' }), said([{ text: 'ol' }]))
+  assert.ok(events.every(({ kind }) => kind !== 'end' && kind !== 'stop'))
+})

@@ -60,7 +60,9 @@ const openFor = (state: State, of: 'text' | 'reasoning'): readonly NeutralEvent[
   return [...closed, { kind: 'open', part, of }]
 }
 
+/** What fails behind the end of an answer fails nothing of it. */
 const failed = (state: State, error: JsonObject): readonly NeutralEvent[] => {
+  if (state.stop !== undefined) return ended(state)
   state.closed = true
   return [{ kind: 'error', error }]
 }
@@ -154,6 +156,8 @@ const onCandidate = (candidate: JsonObject, state: State): readonly NeutralEvent
   const failure = failureOf(candidate)
   if (failure !== undefined) return [...events, ...failed(state, failure)]
   state.spoke ||= speaks(candidate)
+  // The answer goes on: what was said to be its end was none.
+  if (speaks(candidate)) state.stop = undefined
   // Some models say a reason with every chunk: the last one counts, when nothing follows it any more.
   if (finishOf(candidate) !== undefined) state.stop = stopOf(candidate, state.calls)
   return events
@@ -187,8 +191,8 @@ const onEvent = (event: StreamEvent, state: State): readonly NeutralEvent[] => {
 
 const ended = (state: State): readonly NeutralEvent[] => {
   if (state.closed || state.stop === undefined) return []
-  if (state.empty && !state.spoke) return failed(state, NO_TOKEN)
   state.closed = true
+  if (state.empty && !state.spoke) return [{ kind: 'error', error: NO_TOKEN }]
   return [
     ...close(state),
     { kind: 'stop', stop: state.stop },
@@ -212,5 +216,9 @@ export const geminiDecoder = (): NeutralDecoder => {
     closed: false,
   }
   const events = fromEvents(event => onEvent(event, state))
-  return { push: events.push, end: () => [...events.end(), ...ended(state)] }
+  return {
+    ...events,
+    stopped: () => state.stop !== undefined && !state.closed,
+    end: () => [...events.end(), ...ended(state)],
+  }
 }

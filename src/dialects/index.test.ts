@@ -73,7 +73,7 @@ test('chat: comments, empty data and pings hold the gate shut', () => {
   assert.equal(kindOf('chat', '{"type":"ping"}', 'ping'), 'lifecycle')
 })
 
-test('chat: finish_reason and the usage chunk are final, [DONE] is the end', () => {
+test('chat: finish_reason is final, a count alone is none, [DONE] is the end', () => {
   assert.equal(kindOf('chat', delta({}, 'stop')), 'final')
   assert.equal(kindOf('chat', delta({ content: 'last' }, 'length')), 'final')
   assert.equal(kindOf('chat', delta({ content: 'a' }, '')), 'content', 'an empty finish_reason is no finish')
@@ -85,7 +85,7 @@ test('chat: finish_reason and the usage chunk are final, [DONE] is the end', () 
     completion_tokens_details: { reasoning_tokens: 2 },
   }
   assert.deepEqual(sightOf('chat', chunk([], { usage })), {
-    kind: 'final',
+    kind: 'lifecycle',
     usage: { inputTokens: 9, outputTokens: 4, cachedInputTokens: 5, reasoningTokens: 2 },
   })
   assert.deepEqual(

@@ -229,6 +229,8 @@ export type NeutralEvent =
 /** One streamed answer of an upstream, from its bytes, whatever the splits. Throws StreamFault for what cannot be read. */
 export type NeutralDecoder = {
   readonly push: (chunk: Uint8Array) => readonly NeutralEvent[]
+  /** The answer has told its end, and only its terminator is missing: `end` may be asked before the bytes end. */
+  readonly stopped?: () => boolean
   /** At the end of the bytes: what an unfinished block still holds, if it is whole. Makes no `end` up. */
   readonly end: () => readonly NeutralEvent[]
 }

@@ -72,14 +72,22 @@ export const sightOfChunk = (event: StreamEvent, saysSomething: (choice: JsonObj
     // A chunk of nothing says nothing; what has a type of its own is passed on.
     return seen(Object.hasOwn(chunk, 'type') ? 'content' : 'lifecycle', usage)
   }
-  if (choices.length === 0) return seen(usage === undefined ? 'lifecycle' : 'final', usage)
+  // A count alone ends nothing: servers send it on the way, too, and only a reason says that a choice is whole.
+  if (choices.length === 0) return seen('lifecycle', usage)
   const failed = choiceError(choices)
   if (failed !== undefined) return { kind: 'error', error: failed }
+  const finished = finishedOf(choices)
+  const ends = finished.length === 0 ? {} : { finished }
   // With several choices the answer is whole only when each one in sight has finished.
-  if (choices.every(choice => textOf(choice.finish_reason) !== undefined))
-    return { kind: 'final', finished: choices.length, ...(usage === undefined ? {} : { usage }) }
-  return seen(choices.some(saysSomething) ? 'content' : 'lifecycle', usage)
+  if (finished.length === choices.length) return { ...seen('final', usage), ...ends }
+  return { ...seen(choices.some(saysSomething) ? 'content' : 'lifecycle', usage), ...ends }
 }
+
+/** Which of them end here: a choice may say so twice, and two of them in any order. */
+const finishedOf = (choices: readonly JsonObject[]): readonly number[] =>
+  choices.flatMap(({ index, finish_reason: reason }, at) =>
+    textOf(reason) === undefined ? [] : [typeof index === 'number' ? index : at],
+  )
 
 /**
  * The error is the last event. No `[DONE]` follows: it is the terminator of a whole answer, and the upstream did not
@@ -89,6 +97,8 @@ export const chunkErrorFrame = (error: ErrorBody): string => `data: ${JSON.strin
 
 const NO_CHOICE = unsaid('The provider answered without any choice.', 'empty_answer')
 const NO_TOKEN = unsaid('The provider ended the answer without a single token.', 'empty_answer')
+/** Of an answer that said nothing and gave no reason for it. */
+export const NO_REASON = unsaid('The provider ended the answer without a word or a reason.', 'empty_answer')
 
 type SaysSomething = (choice: JsonObject) => boolean
 
@@ -126,6 +136,9 @@ export const emptyEndOfChunks =
     const choices = chunks.flatMap(chunk => listOf(chunk.choices) ?? []).filter(isObject)
     // `[DONE]` and nothing before it.
     if (choices.length === 0) return NO_CHOICE
+    const ended = choices.some(choice => textOf(choice.finish_reason) !== undefined)
+    // A role and `[DONE]` are no more of an answer than `[DONE]` is.
+    if (!ended && !choices.some(says)) return NO_REASON
     return chunks.some(({ usage }) => withoutToken(choices, usage, says)) ? NO_TOKEN : undefined
   }
 

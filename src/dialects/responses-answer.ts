@@ -3,7 +3,7 @@ import { FailedAnswer } from './bridge.ts'
 import { isMedia, mediaTeller, toldPart } from './media-words.ts'
 import type { Asked, CallPart, NeutralAnswer, Part, ReasoningPart, Stop } from './neutral.ts'
 import { responses } from './openai-responses.ts'
-import { usageFrom } from './read-json.ts'
+import { spelled, unsaid, usageFrom } from './read-json.ts'
 import { itemMaker, pictureIn, RESPONSES_API, refusalPart, textPart } from './responses-items.ts'
 import { endingOf, responseObject } from './responses-object.ts'
 import { readPicture } from './responses-parts.ts'
@@ -157,10 +157,18 @@ const logprobsIn = (output: readonly Json[]): readonly Json[] =>
 /** Anything but a message, which may be empty. */
 export const isAct = (item: Json): boolean => isObject(item) && item.type !== 'message'
 
+/** Statuses of a response that is not whole, and that no reason ended. */
+const UNENDED: ReadonlySet<Json> = new Set(['in_progress', 'queued', 'cancelled'])
+
+const notEnded = (status: Json | undefined): JsonObject =>
+  unsaid(`The provider's response has not ended: it is ${spelled(status)}.`, 'server_error')
+
 /** Throws Error when the body is no response, FailedAnswer when it is one that failed. */
 export const readResponse = (body: JsonObject): NeutralAnswer => {
   const failure = responses.errorInside(body)
   if (failure !== undefined) throw new FailedAnswer(failure)
+  // Who asks in another dialect cannot ask for the rest of it later.
+  if (UNENDED.has(body.status ?? null)) throw new FailedAnswer(notEnded(body.status))
   const { output } = body
   if (!Array.isArray(output)) throw new Error('the body is no response')
   const told = output.flatMap(readItem)

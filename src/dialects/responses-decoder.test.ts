@@ -86,6 +86,22 @@ describe('the stream that a provider sends', () => {
     assert.deepEqual(answerOf(events).stop, { kind: 'calls' })
   })
 
+  test('a part that was begun and never said is told by the last event', () => {
+    const place = { output_index: 0, content_index: 0 }
+    const part = { type: 'output_text', text: '' }
+    const output = [{ type: 'message', content: [{ type: 'output_text', text: 'Whole.' }] }]
+    const begun: readonly JsonObject[] = [
+      { type: 'response.created', response: {} },
+      { type: 'response.content_part.added', ...place, part },
+    ]
+    for (const some of [[], [{ type: 'response.output_text.delta', ...place, delta: 'Who' }]]) {
+      const last = { type: 'response.completed', response: { status: 'completed', output } }
+      assert.deepEqual(answerOf(read([streamOf([...begun, ...some, last])])).parts, [
+        { kind: 'text', text: 'Whole.' },
+      ])
+    }
+  })
+
   test('a server that ends none of its parts is heard in order all the same', () => {
     const say = (type: string, more: JsonObject): JsonObject => ({ type: `response.${type}`, ...more })
     const call = { type: 'function_call', id: 'fc_1', call_id: 'call_1', name: 'look', arguments: '' }

@@ -36,6 +36,8 @@ class ResponseReader {
   #started = false
   #over = false
   #parts = 0
+  /** A word, a call, a picture or a seal of it has been told. */
+  #spoke = false
   /** It thought or called something, whether or not a part tells of it. */
   #acted = false
   /** Every part so far, by its place. */
@@ -110,6 +112,7 @@ class ResponseReader {
 
   #delta(open: Open, text: string, logprobs: readonly Json[] = []): void {
     if (text === '') return
+    this.#spoke = true
     open.said += text
     const told = logprobs.length === 0 ? {} : { logprobs }
     this.#made.push({ kind: 'delta', part: open.part, text, ...told })
@@ -163,6 +166,7 @@ class ResponseReader {
     const open: Open = { part: this.#next('call'), kind: 'call', said: '' }
     this.#open.set(place, open)
     const { part } = open
+    this.#spoke = true
     const call = { id: textOf(item.call_id), name: textOf(item.name), ...(custom ? { custom } : {}) } as const
     this.#made.push({ kind: 'open', part, of: 'call', ...call })
     this.#delta(open, textOf(custom ? item.input : item.arguments))
@@ -211,6 +215,7 @@ class ResponseReader {
     const open = this.#opened(place, 'reasoning')
     if (known === undefined) this.#delta(open, whole.text)
     const sealed: Sealed | undefined = encrypted === '' ? undefined : nativeSeal(item.id, encrypted)
+    this.#spoke ||= sealed !== undefined
     if (sealed !== undefined) this.#made.push({ kind: 'seal', part: open.part, sealed })
     this.#close(place)
   }
@@ -218,6 +223,7 @@ class ResponseReader {
   #endPicture(item: JsonObject): void {
     for (const media of readPicture(item)) {
       this.#closeSpeech()
+      this.#spoke = true
       this.#made.push({ kind: 'media', part: this.#next('image'), media })
     }
   }
@@ -234,10 +240,16 @@ class ResponseReader {
     for (const [place, open] of this.#open) if (open.kind !== 'call') this.#close(place)
   }
 
+  #isOpen(item: string): boolean {
+    return [...this.#open.keys()].some(place => place === item || place.startsWith(`${item}.`))
+  }
+
   #end(response: JsonObject): void {
-    // Some servers tell nothing before the end tells everything.
-    if (this.#parts === 0 && Array.isArray(response.output))
-      for (const [index, item] of response.output.entries()) this.#ended({ output_index: index, item })
+    // Some servers tell nothing, or not all, before the end tells everything.
+    const output = Array.isArray(response.output) ? response.output : []
+    const silent = !this.#spoke
+    for (const [index, item] of output.entries())
+      if (silent || this.#isOpen(String(index))) this.#ended({ output_index: index, item })
     if (this.#parts === 0 && this.#acted) this.#opened('', UNTOLD.kind)
     for (const place of [...this.#open.keys()]) this.#close(place)
     this.#over = true

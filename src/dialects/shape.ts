@@ -28,6 +28,8 @@ export type StreamDecoder = {
   push(chunk: Uint8Array): readonly StreamEvent[]
   /** Bytes left at the end of the stream are an unfinished event: returned only if they form a whole one. */
   end(): readonly StreamEvent[]
+  /** The answer is whole and `end` would say so, though the upstream has not ended yet. */
+  finished?(): boolean
   /** Content has come since the last look that is not passed on: the upstream speaks, though nobody hears it. */
   keptBack?(): boolean
 }
@@ -36,8 +38,8 @@ export type StreamDecoder = {
  * What one event means for the commit gate.
  *  lifecycle: hold it (created, in_progress, role-only deltas, pings)
  *  content:   text, reasoning, refusal, tool, audio or image delta: the attempt has answered
- *  final:     the answer is whole but the terminator has not come (finish_reason, usage); `finished` says how many of
- *             its choices end here, undefined: all of them
+ *  final:     the answer is whole but the terminator has not come (finish_reason, usage); `finished` names the
+ *             choices that end here, undefined: all of them. Of `content`, too, where others go on
  *  terminal:  the dialect's own end ([DONE], response.completed): nothing after it counts
  *  error:     the provider failed inside the stream
  */
@@ -45,7 +47,7 @@ export type Sight =
   | {
       readonly kind: 'lifecycle' | 'content' | 'final' | 'terminal'
       readonly usage?: Usage
-      readonly finished?: number
+      readonly finished?: readonly number[]
     }
   | { readonly kind: 'error'; readonly error: JsonObject }
 

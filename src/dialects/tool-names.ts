@@ -108,5 +108,5 @@ export const decodingOwnNames = (
     event.kind === 'open' && event.of === 'call'
       ? { ...event, name: names.get(event.name) ?? event.name }
       : event
-  return { push: chunk => decoder.push(chunk).map(seen), end: () => decoder.end().map(seen) }
+  return { ...decoder, push: chunk => decoder.push(chunk).map(seen), end: () => decoder.end().map(seen) }
 }

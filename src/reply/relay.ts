@@ -106,7 +106,9 @@ export const relay = (flow: Relay): Promise<StreamEnd> =>
         const sight = at < noted ? undefined : progress.note(event)
         if (sight?.kind === 'error') {
           write(pieces)
-          return settle({ kind: 'error', error: sight.error })
+          live.abort()
+          // As of what breaks behind the end.
+          return settle(progress.finished ? { kind: 'complete' } : { kind: 'error', error: sight.error })
         }
         if (says(event, sight)) live.spoke()
         flow.ledger?.note(event)
