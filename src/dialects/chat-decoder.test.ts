@@ -367,3 +367,14 @@ describe('streams of a provider', () => {
   ]
   for (const [what, heard, events] of rows) test(what, () => assert.deepEqual(heard, events))
 })
+
+test('an answer that breaks off in the middle of a call, and gives no reason, has not ended', () => {
+  const call = (text: string) =>
+    saying({
+      tool_calls: [{ index: 0, id: 'c', type: 'function', function: { name: 'f', arguments: text } }],
+    })
+  assert.equal(hearing(call('{"a": "x'), '[DONE]').at(-1)?.kind, 'error')
+  assert.equal(hearing(call('{"a": "x"}'), '[DONE]').at(-1)?.kind, 'end')
+  // A limit is a reason.
+  assert.equal(hearing(call('{"a": "x'), saying({}, 'length'), '[DONE]').at(-1)?.kind, 'end')
+})

@@ -56,6 +56,10 @@ const closeFlow = (state: State): void => {
 const isWhole = ({ custom, input }: Call): boolean =>
   !custom && input.trimEnd().endsWith('}') && isObject(parseJson(input))
 
+const isCut = (call: Call): boolean => !call.custom && call.input.trim() !== '' && !isWhole(call)
+
+const CUT = unsaid('The provider ended the answer in the middle of a tool call.', 'server_error')
+
 const openCall = (state: State, call: Call): number => {
   if (call.part !== undefined) return call.part
   const part = state.next++
@@ -221,6 +225,8 @@ const end = (state: State): void => {
   if (!state.started) return fail(state, unsaid('The provider answered without any choice.', 'empty_answer'))
   const silent = state.next === 0 && state.calls.length === 0
   if (!state.stopped && silent) return fail(state, NO_REASON)
+  // Nor is one that breaks off in the middle of a call, and gives no reason for it.
+  if (!state.stopped && state.calls.some(isCut)) return fail(state, CUT)
   if (!state.stopped) stop(state, undefined)
   state.ended = true
   state.out.push({ kind: 'end' })

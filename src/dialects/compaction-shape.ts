@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { responseFailedFrame, responses, sightOfResponseEvent } from './openai-responses.ts'
+import { keepsNothing, responseFailedFrame, responses, sightOfResponseEvent } from './openai-responses.ts'
 import { content, lifecycle, listOf, objectOf, parseJson, unsaid } from './read-json.ts'
 import type { Shape, Sight, StreamEvent } from './shape.ts'
 
@@ -7,6 +7,8 @@ const TYPES: ReadonlySet<Json> = new Set(['compaction', 'compaction_summary', 'c
 
 export const isCompaction = (item: Json | undefined): item is JsonObject =>
   isObject(item) && TYPES.has(item.type ?? null)
+
+const carries = (item: Json | undefined): boolean => isCompaction(item) && !keepsNothing(item)
 
 /** Who does not know the trigger answers the last message; agents end their work over that. */
 const NO_ITEM = unsaid(
@@ -20,8 +22,9 @@ const NOTHING = unsaid('The provider answered the compaction without any output 
 /** Whoever only thought, and was cut off, may know it all the same. */
 const lacking = (output: Json | undefined): JsonObject | undefined => {
   const items = listOf(output) ?? []
-  if (items.some(isCompaction)) return undefined
-  return items.some(item => objectOf(item)?.type !== 'reasoning') ? NO_ITEM : NOTHING
+  if (items.some(carries)) return undefined
+  const known = (item: Json) => objectOf(item)?.type === 'reasoning' || isCompaction(item)
+  return items.every(known) ? NOTHING : NO_ITEM
 }
 
 /** A run in the background is fetched later. */
@@ -36,7 +39,7 @@ const sight = (event: StreamEvent): Sight => {
   const seen = sightOfResponseEvent(event)
   if (seen.kind !== 'content') return seen
   const item = objectOf(parseJson(event.data ?? ''))?.item
-  return isCompaction(item) ? content : lifecycle
+  return carries(item) ? content : lifecycle
 }
 
 const emptyEnd = (events: readonly StreamEvent[]): JsonObject | undefined => {

@@ -139,7 +139,7 @@ const ended = (...events: readonly JsonObject[]): readonly StreamEvent[] =>
   events.map(event => ({ bytes: new Uint8Array(), event: '', data: JSON.stringify(event) }))
 
 test('a stream that ended before content is none when not one token was counted', () => {
-  const { completions, responses, images } = SHAPES
+  const { completions, responses, images, speech, compaction, trigger } = SHAPES
   const stop = (usage: JsonObject) =>
     ended({ choices: [{ index: 0, text: '', finish_reason: 'stop' }], usage })
   assert.equal(completions.stream?.emptyEnd?.(stop({ completion_tokens: 0 }))?.code, 'empty_answer')
@@ -153,7 +153,17 @@ test('a stream that ended before content is none when not one token was counted'
   assert.equal(end?.(completed({ ...nothing, usage: { output_tokens: 3 } })), undefined)
   assert.equal(end?.(completed({ ...nothing, usage: null })), undefined)
   assert.equal(end?.(completed({ ...nothing, status: 'incomplete' })), undefined)
-  assert.equal(images.stream?.emptyEnd, undefined)
+  const shown = (image: JsonObject) =>
+    images.stream?.emptyEnd?.(ended({ type: 'image_edit.completed', ...image }))
+  assert.equal(shown({})?.code, 'empty_answer')
+  assert.equal(shown({ b64_json: '' })?.code, 'empty_answer')
+  assert.equal(shown({ b64_json: 'AA' }), undefined)
+  assert.equal(speech.stream?.emptyEnd?.(ended({ type: 'speech.audio.done' }))?.code, 'empty_answer')
+  const compacted = (encrypted_content: string) => ({ output: [{ type: 'compaction', encrypted_content }] })
+  for (const shape of [compaction, trigger]) {
+    assert.equal(shape.errorInside(compacted(''))?.code, 'empty_answer', shape.name)
+    assert.equal(shape.errorInside(compacted('kept')), undefined, shape.name)
+  }
 })
 
 test('usage of whole answers', () => {

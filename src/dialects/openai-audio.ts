@@ -11,7 +11,15 @@ export const speech: Shape = {
   errorInside: answer => saidError(answer) ?? errorObjectOf(answer),
   hedge: ALWAYS,
   usageOf: answer => usageFrom(answer.usage),
-  stream: typedStream(['speech.audio.done'], { 'speech.audio.delta': 'audio' }, { speaksSoon: true }),
+  stream: typedStream(
+    ['speech.audio.done'],
+    { 'speech.audio.delta': 'audio' },
+    {
+      speaksSoon: true,
+      // Asked when no event brought a sound.
+      emptyEnd: () => unsaid('The provider ended the stream without a sound.', 'empty_answer'),
+    },
+  ),
   flows: true,
 }
 

@@ -8,6 +8,7 @@ import {
   isPing,
   lifecycle,
   listsObjects,
+  objectOf,
   parseJson,
   seen,
   textOf,
@@ -57,7 +58,7 @@ export const typedErrorFrame = (error: ErrorBody): string => {
 export const typedStream = (
   final: readonly string[],
   carriers: TypedRules['carriers'],
-  more: Pick<StreamRules, 'speaksSoon' | 'continuation'> = {},
+  more: Pick<StreamRules, 'speaksSoon' | 'continuation' | 'emptyEnd'> = {},
 ): StreamRules => {
   const rules: TypedRules = { final: new Set(final), carriers }
   return {
@@ -82,14 +83,23 @@ export const calmData = ({ bytes, members }: JsonIndex): boolean => {
   return data !== undefined && listsObjects(bytes, data) && !members.has('error')
 }
 
+/** The last event brings the picture: one without it, and none before it, is no answer. */
+const withoutPicture = (events: readonly StreamEvent[]): JsonObject | undefined => {
+  const shown = events
+    .map(({ data }) => objectOf(parseJson(data ?? '')))
+    .some(event => textOf(event?.b64_json) !== undefined || textOf(event?.url) !== undefined)
+  return shown ? undefined : unsaid('The provider ended the stream without a picture.', 'empty_answer')
+}
+
 export const images: Shape = {
   name: 'images',
   errorInside: errorWithoutData,
   calm: calmData,
   hedge: ALWAYS,
   usageOf: answer => usageFrom(answer.usage),
-  stream: typedStream(['image_generation.completed', 'image_edit.completed'], {
-    'image_generation.partial_image': 'b64_json',
-    'image_edit.partial_image': 'b64_json',
-  }),
+  stream: typedStream(
+    ['image_generation.completed', 'image_edit.completed'],
+    { 'image_generation.partial_image': 'b64_json', 'image_edit.partial_image': 'b64_json' },
+    { emptyEnd: withoutPicture },
+  ),
 }

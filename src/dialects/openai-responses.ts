@@ -232,10 +232,14 @@ const isRefusal = (item: Json | undefined): boolean => {
   return parts.length > 0 && parts.every(part => objectOf(part)?.type === 'refusal')
 }
 
-/** An answer with nothing in `output` would wipe the client's history, and a refusal at its end would stand for it. */
+/** What a provider keeps of a conversation is all in here: an item without it keeps nothing. */
+export const keepsNothing = (item: Json | undefined): boolean =>
+  isObject(item) && textOf(item.type)?.includes('compaction') === true && item.encrypted_content === ''
+
+/** An answer with nothing in `output`, or in its item, would wipe the client's history, and a refusal at its end would stand for it. */
 const uncompacted = ({ output }: JsonObject): JsonObject | undefined => {
   const items = listOf(output) ?? []
-  if (items.length === 0)
+  if (items.length === 0 || items.some(keepsNothing))
     return unsaid('The provider answered the compaction without any output item.', 'empty_answer')
   return isRefusal(items.at(-1))
     ? unsaid('The provider refused to compact the conversation.', 'empty_answer')
