@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { JsonObject } from '../src/wire/json.ts'
 import { MASTER_KEY, play, type Start } from './support/harness.ts'
 import { hurried } from './support/hurried.ts'
-import { inside } from './support/inside.ts'
+import { inside, until } from './support/inside.ts'
 import { type PuppetCall, startPuppet } from './support/puppet.ts'
 import type { RawClient } from './support/raw.ts'
 
@@ -188,4 +188,27 @@ test('a response that has not ended is no answer in another dialect', async t =>
     )
     assert.match(await told, /whole/)
   }
+})
+
+test('a model that gives a reason with every word is heard to its last, at any door', async t => {
+  const house = hurried(200)
+  const on = await playTwo(t, { params: { model: 'gemini/m' }, start: house.start })
+  const word = (text: string): string =>
+    `data: ${JSON.stringify({ candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] }, finishReason: 'STOP' }] })}\n\n`
+  const clients = await Promise.all(
+    EVERY_DOOR.map(async door => {
+      const client = await on.ask(door)
+      return { door, client, call: await on.first.next() }
+    }),
+  )
+  for (const { call } of clients) call.events()
+  // More than five seconds of the gateway's in all, never five at once.
+  for (const text of ['one', 'two', 'three', 'four', 'five']) {
+    for (const { call } of clients) await call.write(word(text))
+    const next = house.clock.now() + 1500
+    await until('time has passed', () => house.clock.now() >= next)
+  }
+  for (const { call } of clients) call.end()
+  for (const { door, client } of clients)
+    assert.match((await dataOf(client)).join(), /one.*two.*three.*four.*five/s, door)
 })

@@ -46,6 +46,9 @@ export class LiveStream {
   readonly #startedAt: number
   #lastAt: number
   #endBy: number | undefined
+  #endMs = END_MS
+  /** The decoder has told the end, and no rule of the client's dialect. */
+  #decoderEnds = false
   #cancelTimer: () => void = () => {}
 
   constructor(answer: Answer, decoder: StreamDecoder, watch: Watch) {
@@ -80,10 +83,13 @@ export class LiveStream {
    */
   spoke(): void {
     this.#lastAt = this.#watch.clock.now()
+    // Some models give a reason with every word: an answer that goes on has not ended.
+    if (this.#endBy !== undefined) this.#endBy = this.#lastAt + this.#endMs
   }
   /** The answer is whole and only its end is missing: after `ms` without it, this is the end. undefined: it goes on. */
   endWithin(ms: number | undefined): void {
     if (this.#over || (ms === undefined && this.#endBy === undefined)) return
+    if (ms !== undefined) this.#endMs = ms
     this.#endBy = ms === undefined ? undefined : this.#watch.clock.now() + ms
     this.#cancelTimer()
     this.#arm()
@@ -114,7 +120,9 @@ export class LiveStream {
     }
     if (this.#decoder.keptBack?.() === true) this.#keptBack()
     this.#hear(batch)
-    if (this.#endBy === undefined && this.#decoder.finished?.() === true) this.endWithin(END_MS)
+    const ends = this.#decoder.finished?.() === true
+    if (ends !== this.#decoderEnds) this.endWithin(ends ? END_MS : undefined)
+    this.#decoderEnds = ends
   }
   /** What breaks behind the end of an answer breaks nothing of it. */
   #broke(error: Error): void {
