@@ -70,7 +70,8 @@ const referenceOf = async (kind: Kind, { url, key }: Target): Promise<string> =>
   const { contentType, body } = kind.ask(`soak-${kind.model}`)
   const answer = await fetch(url + kind.path, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': contentType },
+    // Each on a connection of its own: every worker gets some, and has made what it keeps before it is looked at.
+    headers: { authorization: `Bearer ${key}`, 'content-type': contentType, connection: 'close' },
     body: new Uint8Array(body),
   })
   const bytes = Buffer.from(await answer.arrayBuffer())
