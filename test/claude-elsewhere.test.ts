@@ -5,14 +5,14 @@ import { deploymentsOn, startBedrockStage } from './support/bedrock.ts'
 import { assertNothingRefused } from './support/canary.ts'
 import { deployment, play } from './support/harness.ts'
 
-/** A picture by its address goes to whoever fetches it: Anthropic does, Claude's other hosts do not. */
+/** What Anthropic's own service takes and Claude's other hosts refuse: pictures by their address, and most betas. */
 
 const CLAUDE = 'claude-sonnet-4-5'
 const bedrock = await startBedrockStage({ now: () => new Date() })
 after(() => bedrock.close())
 const onBedrock = deploymentsOn(bedrock)
 
-const { ask, stages } = await play(
+const { ask, key, stages } = await play(
   { after },
   {
     stages: {
@@ -28,7 +28,7 @@ const { ask, stages } = await play(
       router_settings: {
         num_retries: 0,
         disable_cooldowns: true,
-        fallbacks: [{ vertex: ['claude'] }, { invoke: ['claude'] }],
+        fallbacks: [{ vertex: ['claude'] }, { invoke: ['claude'] }, { claude: ['vertex'] }],
       },
     }),
   },
@@ -76,4 +76,34 @@ test('bytes, and words about addresses, go there as they came', async () => {
   const words = { type: 'text', text: 'The member "url" of {"source":{"type":"url"}} is \u00e9 and "url".' }
   const reply = await ask('/v1/messages', { model: 'vertex', ...said([user(bytes, words)]) })
   assert.deepEqual([reply.status, stages.google.requests.length], [200, 1], reply.text)
+})
+
+test('the backup is asked without the betas that it refuses, and the answer names them', async () => {
+  stages.claude.script([{ kind: 'status', status: 529 }])
+  const betas = [
+    ...['claude-code-20250219', 'interleaved-thinking-2025-05-14', 'prompt-caching-scope-2026-01-05'],
+    ...['context-management-2025-06-27', 'effort-2025-11-24'],
+  ]
+  const mark = { type: 'ephemeral', scope: 'global' }
+  const reply = await ask(
+    '/v1/messages?beta=true',
+    {
+      model: 'claude',
+      max_tokens: 99,
+      system: [{ type: 'text', text: 'Be brief.', cache_control: mark }],
+      messages: [{ role: 'user', content: 'Line, please.' }],
+    },
+    {
+      headers: [
+        ['authorization', `Bearer ${key}`],
+        ['anthropic-version', '2023-06-01'],
+        ['anthropic-beta', betas.join(',')],
+      ],
+    },
+  )
+  assert.equal(reply.status, 200, reply.text)
+  assertNothingRefused(stages.google.requests)
+  const [hit] = stages.google.requests
+  assert.ok(hit !== undefined && !hit.text.includes('scope'))
+  assert.match(String(reply.headers['x-understudy-dropped']), /effort-2025-11-24/)
 })
