@@ -58,7 +58,7 @@ test('SIGUSR2 tells what is under way, and zero once the client has left', needs
   const late = performance.now() + 10_000
   for (;;) {
     const [idle] = await ask(gateway, 1)
-    const { pid, residentBytes, heapBytes, lagMs, ...held } = idle as State
+    const { pid, residentBytes, heapBytes, externalBytes, lagMs, ...held } = idle as State
     if (Object.values(held).every(value => value === 0)) break
     assert.ok(performance.now() < late, `still held: ${JSON.stringify(held)}`)
   }

@@ -20,6 +20,8 @@ export type State = Gauges & {
   readonly bodyBytes: number
   readonly residentBytes: number
   readonly heapBytes: number
+  /** Outside the heap, held by objects in it: buffers, most of all. */
+  readonly externalBytes: number
   /** null at the first ask: the measuring begins with it, so that nobody pays for what nobody reads. */
   readonly lagMs: Lag | null
 }
@@ -38,7 +40,7 @@ const lagOf = (seen: Watch): Lag => ({
 export const stateReader = (house: Pick<House, 'board' | 'memory'>, traffic: Traffic): (() => State) => {
   let seen: Watch | undefined
   return () => {
-    const { rss, heapUsed } = process.memoryUsage()
+    const { rss, heapUsed, external } = process.memoryUsage()
     const lagMs = seen === undefined ? null : lagOf(seen)
     if (seen === undefined) {
       seen = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
@@ -51,6 +53,7 @@ export const stateReader = (house: Pick<House, 'board' | 'memory'>, traffic: Tra
       bodyBytes: house.memory.held,
       residentBytes: rss,
       heapBytes: heapUsed,
+      externalBytes: external,
       lagMs,
     }
   }

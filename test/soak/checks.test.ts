@@ -17,6 +17,7 @@ const IDLE: State = {
   bodyBytes: 0,
   residentBytes: 120 * MB,
   heapBytes: 40 * MB,
+  externalBytes: 4 * MB,
   lagMs: { p50: 0.2, p99: 4, max: 30 },
 }
 

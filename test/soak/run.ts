@@ -1,13 +1,14 @@
 /**
  * Load, faults and clients that leave, for minutes; then what is left of it.
  * usage: npm run soak -- [--minutes 5] [--rate 100] [--workers 1] [--kill-worker] [--redis] [--seed 1] [--strict] [--write]
+ *        [--samples FILE]   what each process held each second, as lines of JSON
  * Exit code 1 when a check fails.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Owner } from '../support/harness.ts'
-import { checksOf, failed } from './checks.ts'
+import { checksOf, failed, type Run } from './checks.ts'
 import { mayUseRedis } from './redis.ts'
 import { checksTable, endingsTable, page, timesLine } from './report.ts'
 import { type SoakOptions, soak } from './soak.ts'
@@ -20,6 +21,7 @@ const { values: flags } = parseArgs({
     seed: { type: 'string', default: '1' },
     'kill-worker': { type: 'boolean', default: false },
     redis: { type: 'boolean', default: false },
+    samples: { type: 'string' },
     strict: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
@@ -44,6 +46,12 @@ const optionsOf = (): SoakOptions => ({
   say,
 })
 
+const samplesOf = ({ series }: Run): string =>
+  series
+    .flatMap(({ before, during, after }) => [...before, ...during, ...after])
+    .map(sample => `${JSON.stringify(sample)}\n`)
+    .join('')
+
 const main = async (): Promise<void> => {
   if (process.platform !== 'linux') throw new Error('a soak reads /proc: it runs on Linux')
   const options = optionsOf()
@@ -62,6 +70,7 @@ const main = async (): Promise<void> => {
     say(`\n${endingsTable(soaked)}\n\n${timesLine(soaked)}\n\n${checksTable(checks)}`)
     for (const odd of soaked.oddities) say(odd)
     for (const complaint of soaked.run.complaints.slice(0, 20)) say(complaint)
+    if (flags.samples !== undefined) writeFileSync(flags.samples, samplesOf(soaked.run))
     if (flags.write)
       writeFileSync(join(import.meta.dirname, '..', '..', 'docs', 'soak.md'), page(options, soaked, checks))
     if (failed(checks)) process.exitCode = 1
