@@ -49,6 +49,7 @@ const ENDINGS = { whole: 900, told: 40, cut: 30, left: 150, unmarked: 2, truncat
 
 const run = (more: Partial<Run> = {}): Run => ({
   series: [series()],
+  warmAt: 60_000,
   endings: ENDINGS,
   unsent: 0,
   log: { missing: 0, double: 0 },
@@ -72,6 +73,31 @@ test('a quiet run passes every check', () => {
 
 test('a leak of a kilobyte for each of a hundred requests a second fails, under the saw of the heap', () => {
   assert.deepEqual(failures(run({ series: [series({ during: levelAt(6) })] })), ['memory is level (7)'])
+})
+
+test('what fills up while the process warms up is no leak', () => {
+  const filling = SECONDS.slice(0, 60).map(second =>
+    sample(second * 1000, { residentBytes: 2 * second * MB }),
+  )
+  const during = [...filling, ...levelAt(0, SECONDS.slice(60))]
+  assert.deepEqual(failures(run({ series: [series({ during })] })), [])
+  assert.deepEqual(failures(run({ series: [series({ during: levelAt(60, SECONDS.slice(0, 130)) })] })), [
+    'memory is level (7)',
+  ])
+})
+
+test('what lives on after each collection fails, long before it shows in what is resident', () => {
+  const lives = (perMinute: number): readonly Sample[] =>
+    SECONDS.map(second => {
+      const garbage = (second * 7) % 60
+      const kept = (perMinute * second) / 60
+      return sample(second * 1000, {
+        heapBytes: (40 + garbage + kept / 2) * MB,
+        externalBytes: (4 + garbage + kept / 2) * MB,
+      })
+    })
+  assert.deepEqual(failures(run({ series: [series({ during: lives(0) })] })), [])
+  assert.deepEqual(failures(run({ series: [series({ during: lives(3) })] })), ['what lives is level (7)'])
 })
 
 test('memory that shrinks, or grows by less than the noise, is level', () => {

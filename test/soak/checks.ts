@@ -1,5 +1,5 @@
 import type { State } from '../../src/listen/state.ts'
-import { type Point, slopeOf } from './figures.ts'
+import { lowsOf, type Point, slopeOf } from './figures.ts'
 
 /** How one request ended for the client that sent it. */
 export type Ending =
@@ -43,6 +43,8 @@ export type Series = {
 
 export type Run = {
   readonly series: readonly Series[]
+  /** Before this moment of the load, in milliseconds, memory is still filling up: it is judged from here on. */
+  readonly warmAt: number
   readonly endings: Readonly<Record<Ending, number>>
   /** Requests that were to be sent, and were not because too many were under way. */
   readonly unsent: number
@@ -64,10 +66,14 @@ export type Check = {
 
 /** MB a minute. A leak of 1 KB for each request is 6 at 100 requests a second. */
 export const STEEPEST_MB = 4
-/** Below this growth over the half that is looked at a slope is noise of the heap. */
+/** Below this growth over the time that is looked at a slope is noise of the heap. */
 export const SMALLEST_GROWTH_MB = 8
-/** A shorter half has too few collections of garbage in it to be judged. */
-export const SHORTEST_HALF_MS = 60_000
+/** A shorter time has too few collections of garbage in it to be judged. */
+export const SHORTEST_MS = 60_000
+/** MB a minute of what lives: it has less noise in it than what is resident. */
+export const STEEPEST_LIVE_MB = 2
+/** Within so long garbage was collected at least once: the least that was held is what lives. */
+export const LIVE_WINDOW_MS = 20_000
 /** A file that is rotated, a connection that is just being closed. */
 export const SPARE_FILES = 2
 export const LONGEST_LAG_MS = 50
@@ -118,19 +124,34 @@ const files = ({ pid, before, after }: Series): Check => {
   return check(`descriptors are back (${pid})`, last <= baseline + SPARE_FILES, `${last}`, limit)
 }
 
-const memory = ({ pid, during }: Series): Check => {
-  const from = ((during.at(0)?.at ?? 0) + (during.at(-1)?.at ?? 0)) / 2
-  const half: readonly Point[] = during
-    .filter(({ at }) => at >= from)
-    .map(({ at, state }) => ({ at: at / MINUTE_MS, value: state.residentBytes / MB }))
-  const minutes = (half.at(-1)?.at ?? 0) - (half.at(0)?.at ?? 0)
-  const slope = slopeOf(half)
-  const growth = slope * minutes
-  const right = slope <= STEEPEST_MB || growth <= SMALLEST_GROWTH_MB
-  const found = `${slope.toFixed(1)} MB a minute, now ${(half.at(-1)?.value ?? Number.NaN).toFixed(0)} MB`
-  const judged = check(`memory is level (${pid})`, right, found, `${STEEPEST_MB} MB a minute`)
-  const long = minutes * MINUTE_MS >= SHORTEST_HALF_MS
+/** Judges a slope that is looked at from `warmAt` on. */
+const levelOf = (
+  name: string,
+  points: readonly Point[],
+  { steepest, smallest }: { readonly steepest: number; readonly smallest: number },
+): Check => {
+  const minutes = (points.at(-1)?.at ?? 0) - (points.at(0)?.at ?? 0)
+  const slope = slopeOf(points)
+  const right = slope <= steepest || slope * minutes <= smallest
+  const last = points.at(-1)?.value ?? Number.NaN
+  const found = `${slope.toFixed(1)} MB a minute, now ${last.toFixed(0)} MB`
+  const judged = check(name, right, found, `${steepest} MB a minute`)
+  const long = minutes * MINUTE_MS >= SHORTEST_MS - LIVE_WINDOW_MS
   return long ? judged : { ...judged, verdict: 'told', limit: 'too short to judge' }
+}
+
+const memory = ({ pid, during }: Series, warmAt: number): readonly Check[] => {
+  const warm = during.filter(({ at }) => at >= warmAt)
+  const resident = warm.map(({ at, state }) => ({ at: at / MINUTE_MS, value: state.residentBytes / MB }))
+  const held = warm.map(({ at, state }) => ({ at, value: (state.heapBytes + state.externalBytes) / MB }))
+  const live = lowsOf(held, LIVE_WINDOW_MS).map(({ at, value }) => ({ at: at / MINUTE_MS, value }))
+  return [
+    levelOf(`memory is level (${pid})`, resident, { steepest: STEEPEST_MB, smallest: SMALLEST_GROWTH_MB }),
+    levelOf(`what lives is level (${pid})`, live, {
+      steepest: STEEPEST_LIVE_MB,
+      smallest: SMALLEST_GROWTH_MB,
+    }),
+  ]
 }
 
 const lag = ({ pid, during }: Series, strict: boolean): Check => {
@@ -154,7 +175,7 @@ export const checksOf = (run: Run, { strict }: { readonly strict: boolean }): re
     ...requests(run),
     enough,
     ...run.series.filter(one => one.after.length > 0).map(gauges),
-    ...whole.flatMap(one => [files(one), memory(one), lag(one, strict)]),
+    ...whole.flatMap(one => [files(one), ...memory(one, run.warmAt), lag(one, strict)]),
   ]
 }
 

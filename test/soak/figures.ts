@@ -20,3 +20,9 @@ export const slopeOf = (points: readonly Point[]): number => {
       if (other.at !== one.at) slopes.push((other.value - one.value) / (other.at - one.at))
   return median(slopes)
 }
+
+/** The lowest point of each window of so many units of time. */
+export const lowsOf = (points: readonly Point[], window: number): readonly Point[] =>
+  [...Map.groupBy(points, ({ at }) => Math.floor(at / window)).values()].map(near =>
+    near.reduce((low, point) => (point.value < low.value ? point : low)),
+  )

@@ -2,12 +2,10 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ROUTER_SETTINGS } from '../../src/config/keys/router-settings.ts'
 import type { JsonObject } from '../../src/wire/json.ts'
 import { type Owner, temporaryDirectory } from '../support/harness.ts'
 import { freePort } from '../support/process.ts'
 
-const SETTING = 'redis_host'
 const START_MS = 10_000
 const LOOK_MS = 20
 
@@ -32,10 +30,9 @@ const isInstalled = (): boolean => {
 
 /** False, and a line that says why, where there is nothing to share over. */
 export const mayUseRedis = (say: (text: string) => void): boolean => {
-  const known = ROUTER_SETTINGS.some(({ key, status }) => key === SETTING && status === 'honoured')
-  if (!known) say(`--redis is passed over: router_settings.${SETTING} is not honoured yet`)
-  else if (!isInstalled()) say('--redis is passed over: there is no redis-server on the PATH')
-  return known && isInstalled()
+  const installed = isInstalled()
+  if (!installed) say('--redis is passed over: there is no redis-server on the PATH')
+  return installed
 }
 
 const listens = async (port: number): Promise<void> => {

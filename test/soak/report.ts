@@ -2,7 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { cpus, loadavg, release } from 'node:os'
 import { VERSION } from '../../src/version.ts'
 import type { Check } from './checks.ts'
-import { LONGEST_LAG_MS, SHORTEST_HALF_MS, SMALLEST_GROWTH_MB, SPARE_FILES, STEEPEST_MB } from './checks.ts'
+import {
+  LIVE_WINDOW_MS,
+  LONGEST_LAG_MS,
+  SHORTEST_MS,
+  SMALLEST_GROWTH_MB,
+  SPARE_FILES,
+  STEEPEST_LIVE_MB,
+  STEEPEST_MB,
+} from './checks.ts'
 import { PATIENCE_MS } from './house.ts'
 import { FAULTY, LEAVING } from './plan.ts'
 import type { Soaked, SoakOptions } from './soak.ts'
@@ -53,7 +61,7 @@ Minutes of load in which much goes wrong, and then the question what is left of 
 - Machine: ${cpus().length} cores ${cpus()[0]?.model.trim() ?? ''}, Linux ${release()}, Node ${process.versions.node}; load average ${loadavg()
   .map(value => value.toFixed(1))
   .join(', ')} at the end
-- ${options.minutes} minutes, ${options.rate} requests a second, ${options.workers} ${options.workers === 1 ? 'process' : 'workers'}${options.killWorker ? ', one killed half-way' : ''}${options.redis ? ', health shared over a server that is killed' : ''}, seed ${options.seed}
+- ${options.minutes} minutes after ${options.warmUp} to warm up, ${options.rate} requests a second, ${options.workers} ${options.workers === 1 ? 'process' : 'workers'}${options.killWorker ? ', one killed half-way' : ''}${options.redis ? ', health shared over a server that is killed' : ''}, seed ${options.seed}
 
 ## Result
 
@@ -77,14 +85,18 @@ hundred sends 4 MB and reads 4 MB slowly. Every request asks one of the endpoint
 fallback group behind it. What is drawn hangs on the seed alone; when things meet does not.
 
 The gateway is asked each second what it holds ([SIGUSR2](operation.md#signals)). *Gauges are zero*: calls, attempts,
-waiting, extra attempts, sleeping, probes and bytes of bodies, after the load. *Memory is level*: the slope over the
-last half of the load, by Theil and Sen, is at most ${STEEPEST_MB} MB a minute, or the growth at most ${SMALLEST_GROWTH_MB} MB (a kilobyte left behind by each
-request would be 6 MB a minute at 100 a second); a half shorter than ${SHORTEST_HALF_MS / 1000} s is not judged. *Descriptors are back*: at most
+waiting, extra attempts, sleeping, probes and bytes of bodies, after the load. *Memory is level*: what is resident has
+a slope, by Theil and Sen, of at most ${STEEPEST_MB} MB a minute, or grows by at most ${SMALLEST_GROWTH_MB} MB in all, from the end of the warm-up to the
+end of the load (a kilobyte left behind by each request would be 6 MB a minute at 100 a second, shared by the workers);
+a time shorter than ${SHORTEST_MS / 1000} s is not judged. In the first minutes memory fills up to what garbage is allowed to take,
+and goes up and down by some 20 MB from then on. *What lives is level*: the slope of heap and buffers together, each time the least of ${LIVE_WINDOW_MS / 1000} s,
+when garbage has just been collected, is at most ${STEEPEST_LIVE_MB} MB a minute, with the same allowance. *Descriptors are back*: at most
 ${SPARE_FILES} more than before the load. *The event loop is on time*: p99 of its lateness below ${LONGEST_LAG_MS} ms, from the load's beginning
 to its end; judged with \`--strict\`, on a machine on which nothing else runs. *In the log*: one line for each
 request that was answered.
 
-\`--minutes\`, \`--rate\`, \`--workers\`, \`--seed\` change the run; \`--kill-worker\` ends one of several workers by
-\`kill -9\` half-way: what it had inside is lost then, and the others serve on. \`--redis\` shares health over
-a \`redis-server\` of its own, kills it at a third and starts it again at two thirds.
+\`--minutes\`, \`--warm-up\`, \`--rate\`, \`--workers\`, \`--seed\` change the run; \`--kill-worker\` ends one of several workers by
+\`kill -9\` half-way after the warm-up: what it had inside is lost then, and the others serve on. \`--redis\` shares health over
+a \`redis-server\` of its own, kills it at a third of the time after the warm-up and starts it again at two thirds. \`--samples\` keeps what was seen
+each second.
 `

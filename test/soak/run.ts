@@ -1,6 +1,6 @@
 /**
  * Load, faults and clients that leave, for minutes; then what is left of it.
- * usage: npm run soak -- [--minutes 5] [--rate 100] [--workers 1] [--kill-worker] [--redis] [--seed 1] [--strict] [--write]
+ * usage: npm run soak -- [--minutes 5] [--warm-up 3] [--rate 100] [--workers 1] [--kill-worker] [--redis] [--seed 1] [--strict] [--write]
  *        [--samples FILE]   what each process held each second, as lines of JSON
  * Exit code 1 when a check fails.
  */
@@ -16,6 +16,7 @@ import { type SoakOptions, soak } from './soak.ts'
 const { values: flags } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
+    'warm-up': { type: 'string', default: '3' },
     rate: { type: 'string', default: '100' },
     workers: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
@@ -30,14 +31,15 @@ const { values: flags } = parseArgs({
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 /** Throws for what is no number or out of bounds: a soak is never endless. */
-const numberOf = (name: string, text: string, most: number): number => {
+const numberOf = (name: string, text: string, most: number, least = 0.01): number => {
   const value = Number(text)
-  if (!(value > 0 && value <= most)) throw new Error(`--${name} is a number above 0 and up to ${most}`)
+  if (!(value >= least && value <= most)) throw new Error(`--${name} is a number from ${least} to ${most}`)
   return value
 }
 
 const optionsOf = (): SoakOptions => ({
   minutes: numberOf('minutes', flags.minutes, 120),
+  warmUp: numberOf('warm-up', flags['warm-up'], 30, 0),
   rate: numberOf('rate', flags.rate, 1000),
   workers: Math.round(numberOf('workers', flags.workers, 16)),
   seed: Math.round(numberOf('seed', flags.seed, 2 ** 31)),

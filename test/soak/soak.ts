@@ -21,6 +21,8 @@ import { startRedis } from './redis.ts'
 
 export type SoakOptions = {
   readonly minutes: number
+  /** Minutes of the same load before that: memory is judged, and processes are killed, after them. */
+  readonly warmUp: number
   /** Requests a second. */
   readonly rate: number
   readonly workers: number
@@ -49,6 +51,7 @@ const LOOK_EVERY_MS = 1_000
 const FORGET_EVERY_MS = 5_000
 /** Idle connections to a provider are kept for 20 s; afterwards nothing of the load may be left. */
 const SETTLE_MS = 45_000
+const MINUTE_MS = 60_000
 /** Compiled code, pools and buffers are not what is looked for. */
 const WARM_ROUNDS = 20
 
@@ -117,6 +120,9 @@ class Tally {
   }
 }
 
+const requestsOf = ({ minutes, warmUp, rate }: SoakOptions): number =>
+  Math.round((warmUp + minutes) * 60 * rate)
+
 type Load = {
   readonly options: SoakOptions
   readonly target: Target
@@ -126,7 +132,7 @@ type Load = {
 
 /** Sends every turn when it is due, whatever became of the ones before. Resolves when all have ended. */
 const drive = async ({ options, target, references, tally }: Load): Promise<void> => {
-  const turns = turnsOf(options.seed, Math.round(options.minutes * 60 * options.rate))
+  const turns = turnsOf(options.seed, requestsOf(options))
   const agent = new Agent({ keepAlive: true })
   const underWay = new Set<Promise<void>>()
   const send = (turn: Turn): void => {
@@ -224,7 +230,7 @@ const lookOften = async (watch: Watch, times: number): Promise<readonly Sample[]
 }
 
 const killOne = async (gateway: Served, options: SoakOptions): Promise<void> => {
-  await sleep(options.minutes * 30_000)
+  await sleep((options.minutes * MINUTE_MS) / 2)
   const [pid] = serversOf(gateway, options.workers)
   if (pid === undefined || pid === gateway.pid) return
   options.say(`kill -9 ${pid}`)
@@ -233,7 +239,7 @@ const killOne = async (gateway: Served, options: SoakOptions): Promise<void> => 
 
 const scripted = async (stages: readonly StageProcess[], options: SoakOptions): Promise<void> => {
   // Retries and fallbacks are hits too.
-  const hits = Math.ceil(options.minutes * 60 * options.rate * 2)
+  const hits = requestsOf(options) * 2
   await Promise.all(stages.map((stage, n) => stage.script(faultsOf(options.seed + n + 1, hits))))
 }
 
@@ -252,7 +258,8 @@ export const soak = async (t: Owner, options: SoakOptions): Promise<Soaked> => {
   await scripted(stages, options)
   const tally = new Tally()
   const during: Sample[] = []
-  options.say(`${options.minutes} minutes at ${options.rate} requests a second, seed ${options.seed}`)
+  const { minutes, warmUp, rate, seed } = options
+  options.say(`${minutes} minutes at ${rate} requests a second, after ${warmUp} to warm up, seed ${seed}`)
   const began = performance.now()
   const load = drive({ options, target, references, tally })
   const watching = meanwhile(load, LOOK_EVERY_MS, async () => void during.push(...(await watch.look(began))))
@@ -260,13 +267,11 @@ export const soak = async (t: Owner, options: SoakOptions): Promise<Soaked> => {
     await Promise.all(stages.map(stage => stage.forget()))
   })
   const killed = options.killWorker && options.workers > 1
-  await Promise.all([
-    load,
-    watching,
-    forgetting,
-    killed ? killOne(gateway, options) : undefined,
-    redis?.trouble(options),
-  ])
+  const trouble = async (): Promise<void> => {
+    await sleep(warmUp * MINUTE_MS)
+    await Promise.all([killed ? killOne(gateway, options) : undefined, redis?.trouble(options)])
+  }
+  await Promise.all([load, watching, forgetting, trouble()])
   options.say('the load has ended; waiting for what it left behind')
   const after = await settle(watch, began, Math.max(...before.map(({ files }) => files)))
   gateway.kill('SIGTERM')
@@ -276,6 +281,7 @@ export const soak = async (t: Owner, options: SoakOptions): Promise<Soaked> => {
   const double = [...lines].filter(([, count]) => count > 1)
   const run: Run = {
     series: seriesOf({ before, during, after }),
+    warmAt: warmUp * MINUTE_MS,
     endings: tally.endings(),
     unsent: tally.unsent,
     log: { missing: missing.length, double: double.length },
