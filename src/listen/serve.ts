@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { totalmem } from 'node:os'
 import { undiciTransport } from '../attempt/undici-transport.ts'
 import type { Notice } from '../config/config.ts'
@@ -12,6 +10,7 @@ import { createBoard } from '../shared/board.ts'
 import type { Channel } from '../shared/channel-way.ts'
 import { systemClock, systemDice } from '../shared/clock.ts'
 import { turnsEnd } from '../turn.ts'
+import { type Doors, openDoors } from './doors.ts'
 import { openKeeping } from './keeping.ts'
 import { keepLimits, listener } from './listen.ts'
 import { meetNeighbours } from './neighbours.ts'
@@ -24,8 +23,8 @@ export type ServeOptions = PrepareOptions & {
   /** Request lines on standard output. */
   readonly stdout: boolean
   readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
-  /** Several processes on one port. */
-  readonly reusePort?: boolean
+  /** Several processes on one port, which one of them has reserved. */
+  readonly sharesPort?: boolean
   /** Bytes of request bodies held at once; default `usualMemory()`. */
   readonly memoryBytes?: number
   /** How long calls are still accepted after `close`, while readiness says no; milliseconds, default 0. */
@@ -66,21 +65,25 @@ const tellReload = (event: House['event'], notices: readonly Notice[], accepted:
   else event('error', 'The new configuration has errors; the old one stays in force.', { notices: shown })
 }
 
-type Door = { readonly server: Server; readonly traffic: Traffic; readonly clock: Clock }
+type Way = {
+  readonly server: Server
+  readonly doors: Doors
+  readonly traffic: Traffic
+  readonly clock: Clock
+}
 
 /** Readiness says no; then the door shuts; then calls inside finish; then streams that did not are ended; then nobody is left. */
 const empty = async (
-  { server, traffic, clock }: Door,
+  { server, doors, traffic, clock }: Way,
   { noticeMs, graceMs }: { readonly noticeMs: number; readonly graceMs: number },
 ): Promise<void> => {
   const pass = (ms: number): Promise<void> => new Promise(resolve => clock.after(ms, resolve))
   traffic.drain()
   if (noticeMs > 0) await pass(noticeMs)
   // Who came before the door shuts is inside.
-  await turnsEnd()
+  await doors.quiet()
   traffic.shutDoor()
-  const closed = once(server, 'close')
-  server.close()
+  const closed = doors.close()
   server.closeIdleConnections()
   await Promise.race([traffic.empty(), pass(graceMs)])
   traffic.fall()
@@ -91,10 +94,8 @@ const empty = async (
   await closed
 }
 
-const urlOf = (server: Server, host: string): string => {
-  const { port } = server.address() as AddressInfo
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
+const urlOf = ({ port }: Doors, host: string): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 /** Starts one gateway process: configuration, house, door. Throws ConfigRefused before anything listens. */
 export const serve = async (options: ServeOptions): Promise<Served> => {
@@ -145,12 +146,12 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   const traffic = new Traffic()
   const server = listener(house, traffic)
   await Promise.all([neighbours.ready, looking])
-  server.listen({ port: options.port, host, ...(options.reusePort === true ? { reusePort: true } : {}) })
-  await once(server, 'listening')
+  const { port, sharesPort: shared = false } = options
+  const doors = await openDoors(server, { port, host, shared })
   vault.follow()
   const close = async (graceMs = 10_000): Promise<void> => {
     watch.close()
-    await empty({ server, traffic, clock }, { noticeMs: options.noticeMs ?? 0, graceMs })
+    await empty({ server, doors, traffic, clock }, { noticeMs: options.noticeMs ?? 0, graceMs })
     board.leave()
     neighbours.close()
     vault.close()
@@ -158,7 +159,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     await journal.close()
   }
   return {
-    url: urlOf(server, host),
+    url: urlOf(doors, host),
     house,
     traffic,
     notices: prepared.notices,

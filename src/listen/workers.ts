@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { createServer } from 'node:net'
 import { type Channel, createRelay, type Relay } from '../shared/channel-way.ts'
 import { systemClock } from '../shared/clock.ts'
+import { reservePort } from './doors.ts'
 import { type Prepared, prepare } from './prepare.ts'
 import { type Served, type ServeOptions, serve, usualMemory } from './serve.ts'
 import { stateLine, stateReader } from './state.ts'
@@ -23,7 +23,7 @@ export type Running = {
 
 export type Listening = { readonly url: string; readonly workers: number; readonly prepared: Prepared }
 
-export type RunOptions = Omit<ServeOptions, 'onPrepared' | 'reusePort'> & {
+export type RunOptions = Omit<ServeOptions, 'onPrepared' | 'sharesPort'> & {
   readonly workers: number
   /** How long a stream may go on after SIGTERM. */
   readonly graceMs: number
@@ -113,7 +113,7 @@ const runWorker = async (options: RunOptions): Promise<Running> => {
     ...options,
     memoryBytes,
     onPrepared: () => {},
-    reusePort: true,
+    sharesPort: true,
     siblings: parentChannel(),
   })
   const ended = new Promise<number>(resolve => {
@@ -140,21 +140,6 @@ const runWorker = async (options: RunOptions): Promise<Running> => {
   process.send?.({ url: served.url })
   return { ended }
 }
-
-/**
- * The port, chosen when it is 0. Workers share theirs (SO_REUSEPORT), so another gateway on the same port would share
- * it unnoticed; one plain bind tells. Rejects with EADDRINUSE when it is taken.
- */
-const reservePort = (port: number, host: string): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.on('error', reject)
-    probe.listen({ port, host, exclusive: true }, () => {
-      const address = probe.address()
-      const found = typeof address === 'object' && address !== null ? address.port : port
-      probe.close(() => resolve(found))
-    })
-  })
 
 const startWorker = (port: number): ChildProcess => {
   const [script = '', ...args] = process.argv.slice(1)
