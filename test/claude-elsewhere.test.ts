@@ -78,29 +78,37 @@ test('bytes, and words about addresses, go there as they came', async () => {
   assert.deepEqual([reply.status, stages.google.requests.length], [200, 1], reply.text)
 })
 
-test('the backup is asked without the betas that it refuses, and the answer names them', async () => {
-  stages.claude.script([{ kind: 'status', status: 529 }])
+test('Anthropic gets a scope and its betas as they came, the backup what it takes, and the answer names the rest', async () => {
   const betas = [
     ...['claude-code-20250219', 'interleaved-thinking-2025-05-14', 'prompt-caching-scope-2026-01-05'],
     ...['context-management-2025-06-27', 'effort-2025-11-24'],
-  ]
+  ].join(',')
   const mark = { type: 'ephemeral', scope: 'global' }
-  const reply = await ask(
-    '/v1/messages?beta=true',
-    {
-      model: 'claude',
-      max_tokens: 99,
-      system: [{ type: 'text', text: 'Be brief.', cache_control: mark }],
-      messages: [{ role: 'user', content: 'Line, please.' }],
-    },
-    {
-      headers: [
-        ['authorization', `Bearer ${key}`],
-        ['anthropic-version', '2023-06-01'],
-        ['anthropic-beta', betas.join(',')],
-      ],
-    },
-  )
+  const turn = () =>
+    ask(
+      '/v1/messages?beta=true',
+      {
+        model: 'claude',
+        max_tokens: 99,
+        system: [{ type: 'text', text: 'Be brief.', cache_control: mark }],
+        messages: [{ role: 'user', content: 'Line, please.' }],
+      },
+      {
+        headers: [
+          ['authorization', `Bearer ${key}`],
+          ['anthropic-version', '2023-06-01'],
+          ['anthropic-beta', betas],
+        ],
+      },
+    )
+  const first = await turn()
+  assert.deepEqual([first.status, stages.google.requests.length], [200, 0], first.text)
+  const [own] = stages.claude.requests
+  assert.ok(own?.text.includes(JSON.stringify(mark)))
+  assert.equal(own?.header('anthropic-beta'), betas)
+
+  stages.claude.script([{ kind: 'status', status: 529 }])
+  const reply = await turn()
   assert.equal(reply.status, 200, reply.text)
   assertNothingRefused(stages.google.requests)
   const [hit] = stages.google.requests

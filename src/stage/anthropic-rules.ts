@@ -1,11 +1,19 @@
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { checkBlock, listAt, objectAt, onlyKeys, refused } from './anthropic-shape.ts'
+import {
+  checkBlock,
+  checkCache,
+  listAt,
+  objectAt,
+  onlyKeys,
+  type Reading,
+  refused,
+} from './anthropic-shape.ts'
 import { choiceAtTop, notClosed } from './schema-rules.ts'
 
 /** What the Messages API accepts, by its published shape and its published errors. The first breach is thrown as StageRefusal. */
 
 /** What one simulated model takes. */
-export type ModelRules = {
+export type ModelRules = Reading & {
   /** `thinking: {type: 'enabled'}` with a budget; newer models think as much as they like. */
   readonly budgets: boolean
   readonly adaptive: boolean
@@ -13,8 +21,6 @@ export type ModelRules = {
   readonly sampling: boolean
   /** A conversation may end with the beginning of the answer. */
   readonly prefill: boolean
-  /** Was this signature given by this provider? */
-  readonly reads: (signature: string) => boolean
 }
 
 export const LAX: ModelRules = {
@@ -23,6 +29,7 @@ export const LAX: ModelRules = {
   sampling: true,
   prefill: true,
   reads: () => true,
+  scopes: false,
 }
 
 type Message = { readonly role: Json; readonly blocks: readonly JsonObject[]; readonly path: string }
@@ -57,7 +64,7 @@ const messageOf = (value: Json, at: number, last: boolean, rules: ModelRules): M
       `${path}: all messages must have non-empty content except for the optional final assistant message`,
     )
   for (const [place, block] of blocks.entries())
-    checkBlock(block, `${path}.content.${place}`, String(role), rules.reads)
+    checkBlock(block, `${path}.content.${place}`, String(role), rules)
   return { role, blocks: blocks.filter(isObject), path }
 }
 
@@ -183,13 +190,14 @@ const TOOL_KEYS = [
   'allowed_callers',
 ]
 
-const checkToolList = (body: JsonObject, messages: readonly Message[]): void => {
+const checkToolList = (body: JsonObject, messages: readonly Message[], { scopes }: ModelRules): void => {
   const tools = body.tools === undefined ? [] : listAt(body.tools, 'tools')
   const names = tools.map((value, at) => {
     const tool = objectAt(value, `tools.${at}`)
     // Tools that the provider runs have members of their own.
     if (tool.type !== undefined && tool.type !== 'custom') return String(tool.name ?? tool.type)
     onlyKeys(tool, TOOL_KEYS, `tools.${at}.custom`)
+    checkCache(tool, `tools.${at}.custom`, scopes)
     if (typeof tool.name !== 'string' || !TOOL_NAME.test(tool.name))
       throw refused(`tools.${at}.custom.name: String should match pattern '${TOOL_NAME.source}'`)
     if (objectAt(tool.input_schema, `tools.${at}.custom.input_schema`).type !== 'object')
@@ -220,10 +228,10 @@ const checkToolList = (body: JsonObject, messages: readonly Message[]): void => 
     throw refused(`Tool '${String(choice.name)}' not found in provided tools`)
 }
 
-const checkSystem = (system: Json | undefined): void => {
+const checkSystem = (system: Json | undefined, rules: ModelRules): void => {
   if (system === undefined || typeof system === 'string') return
   for (const [at, block] of listAt(system, 'system').entries())
-    checkBlock(block, `system.${at}`, 'system', () => true)
+    checkBlock(block, `system.${at}`, 'system', rules)
 }
 
 const checkOutput = (value: Json | undefined): void => {
@@ -266,9 +274,9 @@ export const checkMessages = (body: JsonObject, rules: ModelRules = LAX): void =
   const spoken = messages.filter(({ role }) => role !== 'system')
   checkTools(spoken)
   checkEnd(spoken, rules)
-  checkSystem(body.system)
+  checkSystem(body.system, rules)
   checkSampling(body, rules)
-  checkToolList(body, spoken)
+  checkToolList(body, spoken, rules)
   checkThinking(body, spoken, rules)
   checkClearing(body)
   checkOutput(body.output_config)

@@ -69,10 +69,18 @@ const checkSource = (kind: 'image' | 'document', value: Json | undefined, path: 
   if (!fits) throw refused(`${path}.base64.media_type: '${mime}' is not permitted`)
 }
 
-const checkCache = ({ cache_control: control }: JsonObject, path: string): void => {
+/** How blocks are read. */
+export type Reading = {
+  /** Was this signature given by this provider? */
+  readonly reads: (signature: string) => boolean
+  /** What is cached may say for whom. */
+  readonly scopes: boolean
+}
+
+export const checkCache = ({ cache_control: control }: JsonObject, path: string, scopes: boolean): void => {
   if (control === undefined || control === null) return
   const mark = objectAt(control, `${path}.cache_control`)
-  onlyKeys(mark, ['type', 'ttl'], `${path}.cache_control`)
+  onlyKeys(mark, scopes ? ['type', 'ttl', 'scope'] : ['type', 'ttl'], `${path}.cache_control`)
   if (mark.type !== 'ephemeral') throw refused(`${path}.cache_control.type: Input should be 'ephemeral'`)
   if (mark.ttl !== undefined && mark.ttl !== '5m' && mark.ttl !== '1h')
     throw refused(`${path}.cache_control.ttl: Input should be '5m' or '1h'`)
@@ -92,9 +100,7 @@ const BLOCKS: Readonly<Record<string, readonly [roles: string, members: readonly
   redacted_thinking: ['assistant', ['type', 'data']],
 }
 
-type Reads = (signature: string) => boolean
-
-const checkSaid = (block: JsonObject, path: string, reads: Reads): void => {
+const checkSaid = (block: JsonObject, path: string, reading: Reading): void => {
   switch (block.type) {
     case 'text':
       if (textAt(block.text, `${path}.text`) === '')
@@ -114,21 +120,21 @@ const checkSaid = (block: JsonObject, path: string, reads: Reads): void => {
       idAt(block.tool_use_id, `${path}.tool_result.tool_use_id`)
       if (block.content === undefined || typeof block.content === 'string') return
       for (const [at, inner] of listAt(block.content, `${path}.tool_result.content`).entries())
-        checkBlock(inner, `${path}.tool_result.content.${at}`, 'user', reads)
+        checkBlock(inner, `${path}.tool_result.content.${at}`, 'user', reading)
       return
     case 'thinking':
       textAt(block.thinking, `${path}.thinking.thinking`)
-      if (!reads(textAt(block.signature, `${path}.thinking.signature`)))
+      if (!reading.reads(textAt(block.signature, `${path}.thinking.signature`)))
         throw refused(`${path}: Invalid \`signature\` in \`thinking\` block`)
       return
     case 'redacted_thinking':
-      if (!reads(textAt(block.data, `${path}.redacted_thinking.data`)))
+      if (!reading.reads(textAt(block.data, `${path}.redacted_thinking.data`)))
         throw refused(`${path}: Invalid \`data\` in \`redacted_thinking\` block`)
   }
 }
 
 /** One content block, its members and what is in them. */
-export const checkBlock = (value: Json, path: string, role: string, reads: Reads): void => {
+export const checkBlock = (value: Json, path: string, role: string, reading: Reading): void => {
   const block = objectAt(value, path)
   const [roles, members] = BLOCKS[String(block.type)] ?? []
   if (roles === undefined || members === undefined)
@@ -138,6 +144,6 @@ export const checkBlock = (value: Json, path: string, role: string, reads: Reads
   if (!roles.split(' ').includes(role))
     throw refused(`${path}: \`${String(block.type)}\` blocks are not permitted in ${role} messages`)
   onlyKeys(block, members, `${path}.${String(block.type)}`)
-  checkCache(block, path)
-  checkSaid(block, path, reads)
+  checkCache(block, path, reading.scopes)
+  checkSaid(block, path, reading)
 }

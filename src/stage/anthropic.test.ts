@@ -67,6 +67,23 @@ test('it answers whole, streamed and counted', async t => {
   assert.deepEqual(Object.keys(count.body), ['input_tokens'])
 })
 
+test('a scope of what is cached is taken with its beta alone, wherever it stands', async t => {
+  const stage = await open(t)
+  const mark = { type: 'ephemeral', scope: 'global' }
+  const text = { type: 'text', text: 'Hello', cache_control: mark }
+  const tool = { name: 'look', input_schema: { type: 'object' }, cache_control: mark }
+  const beta: Headers = [...headersOf(stage), ['anthropic-beta', 'a, prompt-caching-scope-2026-01-05']]
+  const rows: readonly (readonly [body: JsonObject, at: string])[] = [
+    [{ ...plain, system: [text] }, 'system.0'],
+    [{ ...plain, messages: [user([text])] }, 'messages.0.content.0'],
+    [{ ...plain, tools: [tool] }, 'tools.0.custom'],
+  ]
+  for (const [body, at] of rows) {
+    assert.equal(said(await send(stage, body, { headers: beta })), 'it was taken')
+    assert.equal(said(await send(stage, body)), `${at}.cache_control.scope: Extra inputs are not permitted`)
+  }
+})
+
 test('the head: a key, a version, no header of a gateway or of another provider', async t => {
   const stage = await open(t)
   const [key, version, type] = headersOf(stage)

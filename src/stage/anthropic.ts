@@ -45,14 +45,17 @@ const checkHead = (head: Head, scene: Scene): void => {
   if (!VERSIONS.includes(version)) throw refused(`anthropic-version: '${version}' is not a valid version`)
 }
 
+const betasOf = (head: Head): readonly string[] =>
+  (headerOf(head, 'anthropic-beta') ?? '').split(',').map(one => one.trim())
+
+const SCOPE_BETA = 'prompt-caching-scope-2026-01-05'
 const COMPACTION_BETA = 'compact-2026-09-04'
 
 /** Its own compaction is a beta of its own, and takes `summarize` only. */
 const checkCompaction = (body: JsonObject, head: Head): void => {
   const { compaction } = body
   if (compaction === undefined || compaction === null) return
-  const betas = (headerOf(head, 'anthropic-beta') ?? '').split(',').map(one => one.trim())
-  if (!betas.includes(COMPACTION_BETA)) throw refused('compaction: Extra inputs are not permitted')
+  if (!betasOf(head).includes(COMPACTION_BETA)) throw refused('compaction: Extra inputs are not permitted')
   if (!isObject(compaction) || compaction.type !== 'summarize')
     throw refused("compaction.type: Input should be 'summarize'")
   if (body.context_management !== undefined && body.context_management !== null)
@@ -74,6 +77,7 @@ export const modelRules = (model: string, scene: Pick<Scene, 'prefill' | 'vault'
     sampling: !newest,
     prefill: scene.prefill === 'reject' ? false : !newest && !sixth,
     reads: signature => scene.vault.open(signature) !== undefined,
+    scopes: false,
   }
 }
 
@@ -98,6 +102,8 @@ export type House = {
   readonly checkHead: (head: Head, scene: Scene) => void
   /** The body as Anthropic's own API would have got it. */
   readonly bodyOf: (body: JsonObject) => JsonObject
+  /** It knows the `scope` of what is cached, with its beta. */
+  readonly scopes?: true
 }
 
 type Call = { readonly scene: Scene; readonly head: Head; readonly hit: Hit; readonly house: House }
@@ -116,7 +122,8 @@ const bodyOf = ({ scene, head, hit, house }: Call, rules: RouteParameters): Json
   }
 }
 
-const OWN: House = { checkHead, bodyOf: body => body }
+const HOST: House = { checkHead, bodyOf: body => body }
+const OWN: House = { ...HOST, scopes: true }
 
 /** Every check the API makes before it does anything. Throws StageRefusal. */
 export const inspectMessages = (scene: Scene, head: Head, hit: Hit, house = OWN): Inspected => {
@@ -133,13 +140,14 @@ export const inspectMessages = (scene: Scene, head: Head, hit: Hit, house = OWN)
   if (!scene.models.includes('*') && !scene.models.includes(model))
     throw refused(`model: ${model}`, 404, 'not_found_error')
   checkCompaction(body, head)
-  checkMessages(body, modelRules(model, scene))
+  const scopes = house.scopes === true && betasOf(head).includes(SCOPE_BETA)
+  checkMessages(body, { ...modelRules(model, scene), scopes })
   return { ask: { scene, params: {}, query: hit.query, body, fields: [], model }, handler }
 }
 
 /** The same API under somebody else's roof: what it refuses is marked, for whoever writes the envelope. */
 export const hostingClaude =
-  (house?: House): Inspector =>
+  (house = HOST): Inspector =>
   (scene, head, hit) => {
     try {
       return inspectMessages(scene, head, hit, house)
