@@ -5,8 +5,8 @@ import {
   type Continuation,
   type Delivered,
   editedEvent,
-  eventWith,
   type Graft,
+  madeEvent,
   type Peek,
   type Prefill,
   type Said,
@@ -110,7 +110,7 @@ const graft = (delivered: Delivered): Graft => {
       if (value?.type !== 'message_delta' || open === undefined) return event
       const closing = { type: 'content_block_stop', index: open }
       open = undefined
-      return [eventWith({ ...event, event: closing.type }, JSON.stringify(closing)), event]
+      return [madeEvent(closing.type, closing), event]
     },
   }
 }

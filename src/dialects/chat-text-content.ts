@@ -2,7 +2,7 @@ import { asBuffer } from '../wire/bytes.ts'
 import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
 import { indexObject, valueAt } from '../wire/index.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
-import { encodeEvent, sseDecoder } from '../wire/sse.ts'
+import { sseDecoder, withData } from '../wire/sse.ts'
 import { saidIn } from './chat-answer.ts'
 import { listOf, objectOf } from './read-json.ts'
 import type { StreamDecoder, StreamEvent } from './shape.ts'
@@ -56,7 +56,7 @@ const decoder = new TextDecoder()
 const eventWithText = (event: StreamEvent): StreamEvent => {
   if (event.data === undefined || !isMarked(event.bytes)) return event
   const data = decoder.decode(withTextContent(encoder.encode(event.data)))
-  return { bytes: encoder.encode(encodeEvent({ event: event.event, data })), event: event.event, data }
+  return { bytes: encoder.encode(withData(event, data)), event: event.event, data }
 }
 
 export const textContentDecoder = (): StreamDecoder => {

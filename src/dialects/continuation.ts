@@ -1,7 +1,7 @@
 import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
 import { indexObject } from '../wire/index.ts'
 import type { Json, JsonObject } from '../wire/json.ts'
-import { encodeEvent } from '../wire/sse.ts'
+import { encodeEvent, withData } from '../wire/sse.ts'
 import type { StreamEvent, Usage } from './shape.ts'
 
 /** Reads one top-level value of the client's body. */
@@ -79,11 +79,17 @@ export const editedEvent = (event: StreamEvent, edits: readonly Edit[]): StreamE
 }
 
 /** The event with other data. */
-export const eventWith = ({ event }: StreamEvent, data: string): StreamEvent => ({
-  event,
+export const eventWith = (event: StreamEvent, data: string): StreamEvent => ({
+  event: event.event,
   data,
-  bytes: Buffer.from(encodeEvent({ event, data })),
+  bytes: Buffer.from(withData(event, data)),
 })
+
+/** An event that no provider has sent. */
+export const madeEvent = (event: string, value: JsonObject): StreamEvent => {
+  const data = JSON.stringify(value)
+  return { event, data, bytes: Buffer.from(encodeEvent({ event, data })) }
+}
 
 export const setting = (path: readonly string[], value: Json): Edit => ({
   op: 'set',

@@ -6,7 +6,7 @@ import type { Seal } from '../seal.ts'
 import { applyEdits, type Edit } from '../wire/edit.ts'
 import { indexObject, type JsonIndex, valueAt } from '../wire/index.ts'
 import { isObject, type Json, type JsonObject } from '../wire/json.ts'
-import { encodeEvent } from '../wire/sse.ts'
+import { withData } from '../wire/sse.ts'
 import { capsuleSealer, isOpenCapsule, openCapsule, openCapsules } from './compaction.ts'
 
 /**
@@ -98,10 +98,6 @@ const responseEventEdits = (index: JsonIndex, facts: Facts): Edit[] => {
   return [...edits, ...idEdits(response, ['response'], facts)]
 }
 
-/** Data that came on several lines goes on several lines: behind one `data:` only the first would be read. */
-const reframed = (event: StreamEvent, data: string): string =>
-  event.event === '' && !data.includes('\n') ? `data: ${data}\n\n` : encodeEvent({ event: event.event, data })
-
 const textOf = (segments: readonly Uint8Array[]): string => Buffer.concat(segments).toString('utf8')
 
 /** Chunks of one stream begin alike, up to and with the model: the first is indexed, the others are compared. */
@@ -112,7 +108,7 @@ const modelRewriter = (model: string, key: string): ((event: StreamEvent) => Uin
     const { data } = event
     if (data === undefined || data === '[DONE]') return event.bytes
     if (prefix !== undefined && data.startsWith(prefix))
-      return reframed(event, replacement + data.slice(prefix.length))
+      return withData(event, replacement + data.slice(prefix.length))
     let index: JsonIndex
     try {
       index = indexObject(Buffer.from(data))
@@ -125,7 +121,7 @@ const modelRewriter = (model: string, key: string): ((event: StreamEvent) => Uin
     const before = Buffer.from(index.bytes.subarray(0, member.start)).toString('utf8')
     prefix = head
     replacement = before + JSON.stringify(model)
-    return reframed(event, replacement + data.slice(head.length))
+    return withData(event, replacement + data.slice(head.length))
   }
 }
 
@@ -139,7 +135,7 @@ const responseRewriter =
     try {
       const index = indexObject(Buffer.from(data))
       const edits = responseEventEdits(index, facts)
-      return edits.length === 0 ? event.bytes : reframed(event, textOf(applyEdits(index, edits)))
+      return edits.length === 0 ? event.bytes : withData(event, textOf(applyEdits(index, edits)))
     } catch {
       return event.bytes
     }
@@ -158,7 +154,7 @@ const nestedModelRewriter = (
     try {
       const index = indexObject(Buffer.from(data))
       if (!isObject(valueAt(index, outer))) return event.bytes
-      return reframed(event, textOf(applyEdits(index, [set(path, model, 'model')])))
+      return withData(event, textOf(applyEdits(index, [set(path, model, 'model')])))
     } catch {
       return event.bytes
     }

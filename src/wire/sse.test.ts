@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { StreamEvent } from '../dialects/shape.ts'
-import { encodeEvent, StreamFault, sseDecoder } from './sse.ts'
+import { encodeEvent, StreamFault, sseDecoder, withData } from './sse.ts'
 
 const decode = (...chunks: (string | Uint8Array)[]): StreamEvent[] => {
   const decoder = sseDecoder()
@@ -163,6 +163,20 @@ test('what is encoded is decoded', () => {
   assert.deepEqual(told(decode(encodeEvent({ event: 'a\r\ndata: b', data: 'x\r\ny\rz' }))), [
     ['a data: b', 'x\ny\nz'],
   ])
+})
+
+test('an event with other data keeps its other lines where they stand, whatever ends them', () => {
+  const rows: readonly (readonly [block: string, edited: string])[] = [
+    ['data: a\n\n', 'data: x\ndata: y\n\n'],
+    ['id: 1\r\ndata: a\r\nretry: 9\r\ndata: b\r\n\r\n', 'id: 1\ndata: x\ndata: y\nretry: 9\n\n'],
+    [': c\rdata\r:d\rdatum: 1\r\r', ': c\ndata: x\ndata: y\n:d\ndatum: 1\n\n'],
+    ['event: e\ndata:a\nid\n\n', 'event: e\ndata: x\ndata: y\nid\n\n'],
+  ]
+  for (const [block, edited] of rows) {
+    const [event] = decode(block)
+    assert.ok(event !== undefined)
+    assert.equal(withData(event, 'x\ny'), edited)
+  }
 })
 
 const character = fc.oneof(

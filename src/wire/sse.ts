@@ -224,8 +224,39 @@ export const sseDecoder = (options?: { readonly maxEventBytes: number }): Stream
   return { push: chunk => push(state, chunk), end: () => end(state) }
 }
 
-/** One event as text. A line break in `data` of any kind becomes a further data line, in `event` a space. */
+/** Lines of data. A line break of any kind begins a further one: behind one `data:` only the first would be read. */
+const dataLines = (data: string): string => {
+  const broken = data.includes('\n') || data.includes('\r')
+  return `data: ${broken ? data.replace(/\r\n|\r|\n/g, '\ndata: ') : data}\n`
+}
+
+/** One event as text. A line break in `event` becomes a space. */
 export const encodeEvent = ({ event, data }: { readonly event?: string; readonly data: string }): string => {
   const name = event === undefined || event === '' ? '' : `event: ${event.replace(/[\r\n]+/g, ' ')}\n`
-  return `${name}data: ${data.replace(/\r\n|\r|\n/g, '\ndata: ')}\n\n`
+  return `${name}${dataLines(data)}\n`
+}
+
+/** What stands around the data of such a block. */
+const ONE_LINE = 'data: \n\n'.length
+
+/** An event with other data, as text. Every other line of its block stays in its place: `id`, `retry`, comments. */
+export const withData = ({ bytes: block, data: before }: StreamEvent, data: string): string => {
+  // Nearly every block is one line of data: there is no room for another.
+  if (before !== undefined && block[0] === DATA[0] && block.length === Buffer.byteLength(before) + ONE_LINE)
+    return `${dataLines(data)}\n`
+  let text = ''
+  let told = dataLines(data)
+  let nextLf = -1
+  let nextCr = -1
+  for (let start = 0; start < block.length; ) {
+    if (nextLf < start) nextLf = find(block, LF, start)
+    if (nextCr < start) nextCr = find(block, CR, start)
+    const end = Math.min(nextLf, nextCr)
+    if (isField(block, start, end, DATA)) {
+      text += told
+      told = ''
+    } else if (end > start) text += `${textOf(block, start, end)}\n`
+    start = end + 1
+  }
+  return `${text}${told}\n`
 }
