@@ -75,7 +75,7 @@ describe('answers to a client', () => {
     [{ kind: 'calls' }, 'tool_calls'],
     [{ kind: 'filter' }, 'content_filter'],
     [{ kind: 'refusal' }, 'content_filter'],
-    [{ kind: 'pause' }, 'stop'],
+    [{ kind: 'pause' }, 'length'],
     [{ kind: 'compaction' }, 'stop'],
   ]
   for (const [stop, finish] of stops)

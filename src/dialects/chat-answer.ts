@@ -47,7 +47,8 @@ const FINISH: Readonly<Record<Stop['kind'], string>> = {
   filter: 'content_filter',
   // A refusal in words is an ordinary end; one without any is what a filter does.
   refusal: 'content_filter',
-  pause: 'stop',
+  // There is more to come, and no word here for asking for it: whoever gets this knows that it is not all.
+  pause: 'length',
   compaction: 'stop',
 }
 

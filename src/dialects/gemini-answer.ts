@@ -149,7 +149,8 @@ const withAnnotations = (parts: readonly Part[], candidate: JsonObject): readonl
 
 /** What a client is told of why an answer ended. */
 export const reasonOf = (stop: Stop): string => {
-  if (stop.kind === 'length' || stop.kind === 'context') return 'MAX_TOKENS'
+  // A pause has no word of its own here, and is no end.
+  if (stop.kind === 'length' || stop.kind === 'context' || stop.kind === 'pause') return 'MAX_TOKENS'
   return stop.kind === 'filter' || stop.kind === 'refusal' ? 'SAFETY' : 'STOP'
 }
 

@@ -151,7 +151,7 @@ describe('the response that a client gets', () => {
     ['end', 'completed', undefined],
     ['sequence', 'completed', undefined],
     ['calls', 'completed', undefined],
-    ['pause', 'completed', undefined],
+    ['pause', 'incomplete', 'pause_turn'],
     ['length', 'incomplete', 'max_output_tokens'],
     ['context', 'incomplete', 'max_output_tokens'],
     ['filter', 'incomplete', 'content_filter'],

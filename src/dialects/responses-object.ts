@@ -8,7 +8,7 @@ export type State = {
   readonly status: 'in_progress' | 'completed' | 'incomplete' | 'failed'
   readonly output: readonly JsonObject[]
   /** Why it is incomplete. */
-  readonly reason?: 'max_output_tokens' | 'content_filter'
+  readonly reason?: 'max_output_tokens' | 'content_filter' | 'pause_turn'
   readonly error?: JsonObject
   readonly usage?: Usage | undefined
   readonly serviceTier?: string | undefined
@@ -82,5 +82,7 @@ export const endingOf = (stop: Stop, refused: boolean): Pick<State, 'status' | '
     return { status: 'incomplete', reason: 'max_output_tokens' }
   if (stop.kind === 'filter' || (stop.kind === 'refusal' && !refused))
     return { status: 'incomplete', reason: 'content_filter' }
+  // Not one of OpenAI's two reasons: either would be untrue, and a reason that nobody knows is still one for `incomplete`.
+  if (stop.kind === 'pause') return { status: 'incomplete', reason: 'pause_turn' }
   return { status: 'completed' }
 }

@@ -202,8 +202,10 @@ test('a summary is what was said; nothing said, or a refusal, is none', () => {
     kind: 'said',
     text: 'All.',
   })
-  const cut = summaryOf({ parts: [text('Half of')], stop: { kind: 'length' } })
-  assert.match(cut.kind === 'said' ? cut.text : '', /^Half of\n\n\[The summary ends here/)
+  for (const kind of ['length', 'context', 'pause'] as const) {
+    const cut = summaryOf({ parts: [text('Half of')], stop: { kind } })
+    assert.match(cut.kind === 'said' ? cut.text : '', /^Half of\n\n\[The summary ends here/)
+  }
   const none: readonly Parameters<typeof summaryOf>[0][] = [
     { parts: [], stop: END },
     { parts: [text('  \n')], stop: END },

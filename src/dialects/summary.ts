@@ -62,7 +62,7 @@ export type Summary =
 /** No summary is as long as this, UTF-16 units: who says more has lost his way. */
 export const LONGEST_SUMMARY = 4 * 1024 * 1024
 
-const CUT = '\n\n[The summary ends here: it reached the limit of its length.]'
+const CUT = '\n\n[The summary ends here: it was cut off.]'
 
 /** What the model made of the question. */
 export const summaryOf = ({ parts, stop }: Pick<NeutralAnswer, 'parts' | 'stop'>): Summary => {
@@ -77,6 +77,6 @@ export const summaryOf = ({ parts, stop }: Pick<NeutralAnswer, 'parts' | 'stop'>
   if (text === '') return { kind: 'none', because: 'The provider answered the compaction without a summary.' }
   if (text.length > LONGEST_SUMMARY)
     return { kind: 'none', because: 'The summary of the conversation is longer than any can be.' }
-  const cut = stop.kind === 'length' || stop.kind === 'context'
+  const cut = stop.kind === 'length' || stop.kind === 'context' || stop.kind === 'pause'
   return { kind: 'said', text: cut ? text + CUT : text }
 }
