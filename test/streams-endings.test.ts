@@ -190,11 +190,12 @@ test('a response that has not ended is no answer in another dialect', async t =>
   }
 })
 
+const word = (text: string): string =>
+  `data: ${JSON.stringify({ candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] }, finishReason: 'STOP' }] })}\n\n`
+
 test('a model that gives a reason with every word is heard to its last, at any door', async t => {
   const house = hurried(200)
   const on = await playTwo(t, { params: { model: 'gemini/m' }, start: house.start })
-  const word = (text: string): string =>
-    `data: ${JSON.stringify({ candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] }, finishReason: 'STOP' }] })}\n\n`
   const clients = await Promise.all(
     EVERY_DOOR.map(async door => {
       const client = await on.ask(door)
@@ -212,3 +213,48 @@ test('a model that gives a reason with every word is heard to its last, at any d
   for (const { door, client } of clients)
     assert.match((await dataOf(client)).join(), /one.*two.*three.*four.*five/s, door)
 })
+
+/** Reasons with every word, in the dialect of Gemini and in that of chat, each at every door that hears them. */
+const REASONED: readonly (readonly [params: JsonObject, word: (text: string) => string, door: Door])[] = [
+  ...EVERY_DOOR.map(door => [{ model: 'gemini/m' }, word, door] as const),
+  [{}, (text: string) => chunk([{ ...says(text), finish_reason: 'stop' }]), 'chat'],
+]
+
+for (const [params, say, door] of REASONED) {
+  const what = `${String(params.model ?? 'chat')} at ${door}`
+  test(`${what}: a word that comes with a reason is heard at once`, async t => {
+    const on = await playTwo(t, { params })
+    const client = await on.ask(door)
+    const call = await on.first.next()
+    call.events()
+    for (const text of ['one', 'two', 'three']) {
+      await call.write(say(text))
+      if (text === 'one') await client.head()
+      for (;;) {
+        const event = await client.event()
+        assert.ok(event !== undefined)
+        if (event.data?.includes(text)) break
+      }
+    }
+    call.end()
+    const rest = (await client.events()).map(({ data }) => data).join()
+    assert.doesNotMatch(rest, /"error":\{|upstream/)
+    const [record] = await on.recorded(1)
+    assert.equal(record?.end, 'complete')
+  })
+
+  test(`${what}: where words have followed a reason, a break behind the next one is a break`, async t => {
+    const on = await playTwo(t, { ...ALONE, params })
+    const client = await on.ask(door)
+    const call = await on.first.next()
+    call.events()
+    await call.write(say('one') + say('two'))
+    await client.head()
+    await client.event()
+    // Without the last chunk of its framing.
+    call.request.socket.end()
+    await client.events()
+    const [record] = await on.recorded(1)
+    assert.equal(record?.end, 'upstream_broke')
+  })
+}

@@ -63,7 +63,8 @@ export const gate = (
       const sight = progress.note(event)
       if (sight.kind === 'error') return { kind: 'error', error: sight.error }
       // Content ends the holding, however large it is: a picture comes in one event.
-      if (sight.kind === 'content') open(false)
+      if (sight.kind === 'content' || (sight.kind === 'final' && sight.speaks && atEnd() === undefined))
+        open(false)
       else if (bytes > HELD_BYTES) return { kind: 'trouble', trouble: { kind: 'oversize' } }
       // A finish without content may still be followed by the end.
       if (sight.kind === 'terminal') {

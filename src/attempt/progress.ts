@@ -8,6 +8,8 @@ export class Progress {
   content = false
   final = false
   terminal = false
+  /** Something was said behind an end: of such an answer no reason says that it is all. */
+  #wentOn = false
   readonly #choices: number
   readonly #finished = new Set<number>()
   #firstData: string | undefined
@@ -29,6 +31,7 @@ export class Progress {
     }
     if (sight.usage !== undefined)
       this.usage = this.rules.laterUsage?.(this.usage, sight.usage) ?? sight.usage
+    if (this.final && (sight.kind === 'content' || sight.speaks === true)) this.#wentOn = true
     if (sight.kind === 'content') {
       this.content = true
       // Of several choices one had finished: the answer goes on, and breaking off now would cut it.
@@ -41,9 +44,12 @@ export class Progress {
     return sight
   }
 
-  /** The answer has said all it will, and only its terminator is missing, in a dialect that can do without. */
+  /**
+   * The answer has said all it will, and only its terminator is missing, in a dialect that can do without. Some models give
+   * a reason with every word: theirs have an end when their bytes have one in order.
+   */
   get finished(): boolean {
-    return this.final && this.rules.endsWithoutTerminal && !this.terminal
+    return this.final && this.rules.endsWithoutTerminal && !this.terminal && !this.#wentOn
   }
 
   /** The answer is whole although the upstream closed without (or before) its terminator. */

@@ -33,6 +33,7 @@ describe('sight of a chunk', () => {
     assert.deepEqual(sight({ ...said([{ text: 'a' }], { finishReason: 'STOP' }) }), {
       kind: 'final',
       finished: [0],
+      speaks: true,
     })
     const two = {
       candidates: [{ finishReason: 'STOP' }, { finishReason: 'MAX_TOKENS' }],

@@ -25,9 +25,16 @@ const sightOf = (event: StreamEvent): Sight => {
     const index = at(candidate, 'index')
     return finishOf(candidate) === undefined ? [] : [typeof index === 'number' ? index : place]
   })
-  if (finished.length > 0) return { kind: 'final', finished, ...(usage === undefined ? {} : { usage }) }
+  const said = candidates.some(speaks)
+  if (finished.length > 0)
+    return {
+      kind: 'final',
+      finished,
+      ...(usage === undefined ? {} : { usage }),
+      ...(said ? { speaks: true } : {}),
+    }
   if (candidates.length === 0 && blockOf(chunk) !== undefined) return seen('final', usage)
-  return seen(candidates.some(speaks) ? 'content' : 'lifecycle', usage)
+  return seen(said ? 'content' : 'lifecycle', usage)
 }
 
 const errorInside = (answer: JsonObject): JsonObject | undefined => {

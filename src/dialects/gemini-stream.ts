@@ -39,6 +39,8 @@ type State = {
   /** Its last chunk ends an answer with nothing in it, where no other chunk said anything. */
   empty: boolean
   stop: Stop | undefined
+  /** Something was said behind a reason: of such an answer only the end of its bytes says that it is all. */
+  wentOn: boolean
   usage: Usage | undefined
   closed: boolean
 }
@@ -62,7 +64,7 @@ const openFor = (state: State, of: 'text' | 'reasoning'): readonly NeutralEvent[
 
 /** What fails behind the end of an answer fails nothing of it. */
 const failed = (state: State, error: JsonObject): readonly NeutralEvent[] => {
-  if (state.stop !== undefined) return ended(state)
+  if (state.stop !== undefined && !state.wentOn) return ended(state)
   state.closed = true
   return [{ kind: 'error', error }]
 }
@@ -157,7 +159,10 @@ const onCandidate = (candidate: JsonObject, state: State): readonly NeutralEvent
   if (failure !== undefined) return [...events, ...failed(state, failure)]
   state.spoke ||= speaks(candidate)
   // The answer goes on: what was said to be its end was none.
-  if (speaks(candidate)) state.stop = undefined
+  if (speaks(candidate)) {
+    state.wentOn ||= state.stop !== undefined
+    state.stop = undefined
+  }
   // Some models say a reason with every chunk: the last one counts, when nothing follows it any more.
   if (finishOf(candidate) !== undefined) state.stop = stopOf(candidate, state.calls)
   return events
@@ -212,13 +217,14 @@ export const geminiDecoder = (): NeutralDecoder => {
     spoke: false,
     empty: false,
     stop: undefined,
+    wentOn: false,
     usage: undefined,
     closed: false,
   }
   const events = fromEvents(event => onEvent(event, state))
   return {
     ...events,
-    stopped: () => state.stop !== undefined && !state.closed,
+    stopped: () => state.stop !== undefined && !state.wentOn && !state.closed,
     end: () => [...events.end(), ...ended(state)],
   }
 }

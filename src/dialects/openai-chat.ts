@@ -78,9 +78,11 @@ export const sightOfChunk = (event: StreamEvent, saysSomething: (choice: JsonObj
   if (failed !== undefined) return { kind: 'error', error: failed }
   const finished = finishedOf(choices)
   const ends = finished.length === 0 ? {} : { finished }
+  const said = choices.some(saysSomething)
   // With several choices the answer is whole only when each one in sight has finished.
-  if (finished.length === choices.length) return { ...seen('final', usage), ...ends }
-  return { ...seen(choices.some(saysSomething) ? 'content' : 'lifecycle', usage), ...ends }
+  if (finished.length === choices.length)
+    return { ...seen('final', usage), ...ends, ...(said ? { speaks: true } : {}) }
+  return { ...seen(said ? 'content' : 'lifecycle', usage), ...ends }
 }
 
 /** Which of them end here: a choice may say so twice, and two of them in any order. */

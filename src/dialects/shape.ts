@@ -39,7 +39,8 @@ export type StreamDecoder = {
  *  lifecycle: hold it (created, in_progress, role-only deltas, pings)
  *  content:   text, reasoning, refusal, tool, audio or image delta: the attempt has answered
  *  final:     the answer is whole but the terminator has not come (finish_reason, usage); `finished` names the
- *             choices that end here, undefined: all of them. Of `content`, too, where others go on
+ *             choices that end here, undefined: all of them. Of `content`, too, where others go on. `speaks`: it is
+ *             content as well
  *  terminal:  the dialect's own end ([DONE], response.completed): nothing after it counts
  *  error:     the provider failed inside the stream
  */
@@ -48,6 +49,7 @@ export type Sight =
       readonly kind: 'lifecycle' | 'content' | 'final' | 'terminal'
       readonly usage?: Usage
       readonly finished?: readonly number[]
+      readonly speaks?: true
     }
   | { readonly kind: 'error'; readonly error: JsonObject }
 
