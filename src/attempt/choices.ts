@@ -20,11 +20,10 @@ export const choicesOf = (
   { deployment, overrides }: Hop,
   answersIn?: Shape['answersIn'],
 ): number => {
-  if (body.kind !== 'json') return 1
-  const { members } = body.index
   const peek = peekAt(body)
   if (answersIn !== undefined) return answersIn(peek)
-  const own = members.has('n') ? peek('n') : undefined
+  // The field of a form is a text.
+  const own = body.kind === 'multipart' ? Number(peek('n')) : peek('n')
   const each = Math.max(...[own, deployment.defaults.n, deployment.extraBody.n, overrides.n].map(counted))
-  return each * (members.has('prompt') ? promptsIn(peek('prompt')) : 1)
+  return each * promptsIn(peek('prompt'))
 }

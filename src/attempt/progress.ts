@@ -12,6 +12,7 @@ export class Progress {
   #wentOn = false
   readonly #choices: number
   readonly #finished = new Set<number>()
+  #ended = 0
   #firstData: string | undefined
   #lastData: string | undefined
 
@@ -22,7 +23,7 @@ export class Progress {
   }
 
   note(event: StreamEvent): Sight {
-    const sight = this.rules.sight(event)
+    const sight = this.#counted(this.rules.sight(event))
     // An event that ends the answer as an error does not go to the client: the frame in its place takes its number.
     if (sight.kind === 'error') return sight
     if (event.data !== undefined) {
@@ -44,6 +45,14 @@ export class Progress {
     return sight
   }
 
+  /** The end of one answer is the end of the stream when it is the last, or when no more are to come. */
+  #counted(sight: Sight): Sight {
+    if (sight.kind === 'error' || sight.ends === undefined) return sight
+    if (sight.ends === 'each') this.#ended += 1
+    const over = sight.ends === 'each' ? this.#ended >= this.#choices : this.final
+    return over ? { ...sight, kind: 'terminal' } : sight
+  }
+
   /**
    * The answer has said all it will, and only its terminator is missing, in a dialect that can do without. Some models give
    * a reason with every word: theirs have an end when their bytes have one in order.
@@ -56,7 +65,7 @@ export class Progress {
   get whole(): boolean {
     const { endIsEnd, neverEmpty, endsWithoutTerminal } = this.rules
     const ended = endIsEnd === true && (this.content || neverEmpty !== true)
-    return this.terminal || ended || (this.final && endsWithoutTerminal)
+    return this.terminal || ended || (this.final && (endsWithoutTerminal || this.#ended > 0))
   }
 
   /** Parsed only when a stream breaks: what the error frame must continue from. */

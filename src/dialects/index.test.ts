@@ -224,7 +224,7 @@ test('completions: text is content', () => {
   assert.equal(kindOf('completions', text('', 'stop')), 'final')
 })
 
-test('images: a partial image commits, the completed one ends with its usage', () => {
+test('images: a partial image commits, a completed one ends its own with its usage', () => {
   assert.equal(
     kindOf('images', { type: 'image_generation.partial_image', b64_json: 'AA', partial_image_index: 0 }),
     'content',
@@ -232,7 +232,9 @@ test('images: a partial image commits, the completed one ends with its usage', (
   assert.equal(kindOf('images', { type: 'image_edit.partial_image', b64_json: '' }), 'lifecycle')
   const usage = { input_tokens: 10, output_tokens: 20, total_tokens: 30 }
   assert.deepEqual(sightOf('images', { type: 'image_edit.completed', b64_json: 'AA', usage }), {
-    kind: 'terminal',
+    kind: 'final',
+    ends: 'each',
+    speaks: true,
     usage: { inputTokens: 10, outputTokens: 20 },
   })
   assert.equal(kindOf('images', { type: 'error', error: { message: 'x' } }, 'error'), 'error')

@@ -24,20 +24,34 @@ import {
   type StreamRules,
 } from './shape.ts'
 
+const hasPicture = (event: JsonObject | undefined): boolean =>
+  textOf(event?.b64_json) !== undefined || textOf(event?.url) !== undefined
+
 /** What one event type means in the typed streams of images and audio. `final` types end the stream. */
 type TypedRules = {
   readonly final: ReadonlySet<string>
   /** Members of which one must be non-empty for an event of a known type to count as content. */
   readonly carriers: Readonly<Record<string, string>>
+  /** Each answer of several has an end of its own, and `[DONE]` says that there are no more. */
+  readonly several: boolean
+}
+
+const doneIn = ({ several }: TypedRules): Sight => (several ? { kind: 'lifecycle', ends: 'rest' } : lifecycle)
+
+const endOf = (event: JsonObject, { several }: TypedRules): Sight => {
+  const usage = usageFrom(event.usage)
+  if (!several) return seen('terminal', usage)
+  const shown = hasPicture(event) ? { speaks: true as const } : {}
+  return { kind: 'final', ends: 'each', ...shown, ...(usage === undefined ? {} : { usage }) }
 }
 
 const sightOfTyped = (event: StreamEvent, rules: TypedRules): Sight => {
   const data = event.data
   if (data === undefined || isPing(event)) return lifecycle
   const parsed = parseJson(data)
-  if (!isObject(parsed)) return isDone(data) ? lifecycle : sightOfOther(event, parsed)
+  if (!isObject(parsed)) return isDone(data) ? doneIn(rules) : sightOfOther(event, parsed)
   const type = textOf(parsed.type) ?? event.event
-  if (rules.final.has(type)) return seen('terminal', usageFrom(parsed.usage))
+  if (rules.final.has(type)) return endOf(parsed, rules)
   const said = saidError(parsed)
   if (said !== undefined) return { kind: 'error', error: said }
   if (type === 'error' || event.event === 'error')
@@ -58,9 +72,13 @@ export const typedErrorFrame = (error: ErrorBody): string => {
 export const typedStream = (
   final: readonly string[],
   carriers: TypedRules['carriers'],
-  more: Pick<StreamRules, 'speaksSoon' | 'continuation' | 'emptyEnd'> = {},
+  {
+    several = false,
+    ...more
+  }: Pick<StreamRules, 'speaksSoon' | 'continuation' | 'emptyEnd'> &
+    Partial<Pick<TypedRules, 'several'>> = {},
 ): StreamRules => {
-  const rules: TypedRules = { final: new Set(final), carriers }
+  const rules: TypedRules = { final: new Set(final), carriers, several }
   return {
     sight: event => sightOfTyped(event, rules),
     errorFrame: typedErrorFrame,
@@ -85,9 +103,7 @@ export const calmData = ({ bytes, members }: JsonIndex): boolean => {
 
 /** The last event brings the picture: one without it, and none before it, is no answer. */
 const withoutPicture = (events: readonly StreamEvent[]): JsonObject | undefined => {
-  const shown = events
-    .map(({ data }) => objectOf(parseJson(data ?? '')))
-    .some(event => textOf(event?.b64_json) !== undefined || textOf(event?.url) !== undefined)
+  const shown = events.map(({ data }) => objectOf(parseJson(data ?? ''))).some(hasPicture)
   return shown ? undefined : unsaid('The provider ended the stream without a picture.', 'empty_answer')
 }
 
@@ -100,6 +116,6 @@ export const images: Shape = {
   stream: typedStream(
     ['image_generation.completed', 'image_edit.completed'],
     { 'image_generation.partial_image': 'b64_json', 'image_edit.partial_image': 'b64_json' },
-    { emptyEnd: withoutPicture },
+    { emptyEnd: withoutPicture, several: true },
   ),
 }

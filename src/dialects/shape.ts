@@ -50,6 +50,11 @@ export type Sight =
       readonly usage?: Usage
       readonly finished?: readonly number[]
       readonly speaks?: true
+      /**
+       * Where each answer has an end event of its own. each: one is whole, and the last of those that were asked for is
+       * the terminal; rest: there are no more of them.
+       */
+      readonly ends?: 'each' | 'rest'
     }
   | { readonly kind: 'error'; readonly error: JsonObject }
 
