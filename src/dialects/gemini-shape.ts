@@ -37,11 +37,15 @@ const sightOf = (event: StreamEvent): Sight => {
   return seen(said ? 'content' : 'lifecycle', usage)
 }
 
+/** It has content, or a reason why there is none. */
+const isCandidate = (candidate: JsonObject): boolean =>
+  isObject(at(candidate, 'content') ?? null) || finishOf(candidate) !== undefined
+
 const errorInside = (answer: JsonObject): JsonObject | undefined => {
   const said = errorIn(answer)
   if (said !== undefined) return said
   const candidates = candidatesIn(answer)
-  if (candidates.length === 0) return blockOf(answer) === undefined ? NO_CANDIDATE : undefined
+  if (!candidates.some(isCandidate)) return blockOf(answer) === undefined ? NO_CANDIDATE : undefined
   const failure = candidates.map(failureOf).find(found => found !== undefined)
   return failure ?? (withoutToken(candidates, answer) ? NO_TOKEN : undefined)
 }

@@ -9,12 +9,14 @@ import type { Shape } from './shape.ts'
 
 /** `:embedContent` and `:batchEmbedContents`, as Google's clients ask for vectors, for everybody who makes any. */
 
+const isVector = (value: Json | undefined): boolean => listOf(objectOf(value)?.values) !== undefined
+
 /** `{embedding}` or `{embeddings}`: a vector, or an error. */
 export const geminiVectors: Shape = {
   name: 'gemini_vectors',
   errorInside: answer =>
     errorIn(answer) ??
-    (isObject(answer.embedding) || (listOf(answer.embeddings)?.length ?? 0) > 0
+    ([answer.embedding, ...(listOf(answer.embeddings) ?? [])].some(isVector)
       ? undefined
       : (errorObjectOf(answer) ?? unsaid('The provider answered without a vector.', 'empty_answer'))),
   usageOf: answer => usageOfMetadata(at(answer, 'usageMetadata')),

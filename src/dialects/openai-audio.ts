@@ -62,7 +62,7 @@ export const transcription: Shape = {
   // An empty text is an answer: silence was sent.
   errorInside: answer =>
     saidError(answer) ??
-    (Object.hasOwn(answer, 'text') || Object.hasOwn(answer, 'segments')
+    (typeof answer.text === 'string' || listOf(answer.segments) !== undefined
       ? undefined
       : (errorObjectOf(answer) ?? unsaid('The provider answered without a transcript.', 'empty_answer'))),
   hedge: ALWAYS,

@@ -99,6 +99,7 @@ export const chunkErrorFrame = (error: ErrorBody): string => `data: ${JSON.strin
 
 const NO_CHOICE = unsaid('The provider answered without any choice.', 'empty_answer')
 const NO_TOKEN = unsaid('The provider ended the answer without a single token.', 'empty_answer')
+const NO_MESSAGE = unsaid('The provider answered with no message in any choice.', 'empty_answer')
 /** Of an answer that said nothing and gave no reason for it. */
 export const NO_REASON = unsaid('The provider ended the answer without a word or a reason.', 'empty_answer')
 
@@ -117,14 +118,19 @@ const withoutToken = (
   objectOf(usage)?.completion_tokens === 0 &&
   choices.every(choice => (choice.finish_reason ?? 'stop') === 'stop' && !says(choice))
 
-/** Chat and completions: what is wrong with a whole answer. */
+/** Ends behind which there may be nothing at all. */
+const CUT_SHORT: ReadonlySet<Json | undefined> = new Set(['length', 'content_filter'])
+
+/** Chat and completions: what is wrong with a whole answer. `holds`: there is room for words in it, whatever they are. */
 export const errorInsideChoices =
-  (says: SaysSomething) =>
+  (says: SaysSomething, holds: (choice: JsonObject) => boolean) =>
   (answer: JsonObject): JsonObject | undefined => {
     const said = saidError(answer)
     if (said !== undefined) return said
     const choices = listOf(answer.choices)?.filter(isObject)
     if (choices === undefined || choices.length === 0) return errorObjectOf(answer) ?? NO_CHOICE
+    const hollow = !choices.some(choice => holds(choice) || CUT_SHORT.has(choice.finish_reason))
+    if (hollow) return choiceError(choices) ?? NO_MESSAGE
     return choiceError(choices) ?? (withoutToken(choices, answer.usage, says) ? NO_TOKEN : undefined)
   }
 
@@ -160,11 +166,33 @@ const countsNoToken = (bytes: Buffer, usage: Span | undefined): boolean => {
   return bytes[at] === 0x30
 }
 
-/** Choices are there, and no word that an error or an empty end is told with (an escaped one is no news). */
-export const calmChoices = ({ bytes, members }: JsonIndex): boolean => {
+const begins = (member: string): readonly Buffer[] => [
+  Buffer.from(`"${member}":`),
+  Buffer.from(`"${member}": `),
+]
+
+/** `"message":{`: a member of a choice, and how its value begins. */
+const holdsIn = (look: Buffer, { start, end }: Span, member: readonly Buffer[], first: number): boolean =>
+  member.some(word => {
+    const at = look.indexOf(word, start)
+    return at !== -1 && at < end && look[at + word.length] === first
+  })
+
+/**
+ * Choices are there with the member that holds their words, and no word that an error or an empty end is told with (an
+ * escaped one is no news). `first`: the letter with which that member's value begins.
+ */
+export const calmChoices = (member: string, first: string): NonNullable<Shape['calm']> => {
+  const words = begins(member)
+  const letter = first.charCodeAt(0)
+  return index => isCalm(index, words, letter)
+}
+
+const isCalm = ({ bytes, members }: JsonIndex, member: readonly Buffer[], first: number): boolean => {
   const choices = members.get('choices')
   if (choices === undefined || !listsObjects(bytes, choices)) return false
   const look = asBuffer(bytes)
+  if (!holdsIn(look, choices, member, first)) return false
   for (const word of ALARMS) if (look.indexOf(word) !== -1) return false
   // A longer list says something.
   return choices.end - choices.start > LONGEST_EMPTY || !countsNoToken(look, members.get('usage'))
@@ -177,8 +205,8 @@ export const filteredChoice = ({ choices }: JsonObject): boolean =>
 
 export const chat: Shape = {
   name: 'chat',
-  errorInside: errorInsideChoices(speaks),
-  calm: calmChoices,
+  errorInside: errorInsideChoices(speaks, ({ message }) => isObject(message ?? null)),
+  calm: calmChoices('message', '{'),
   filtered: filteredChoice,
   hedge: { without: ['tools', 'functions', 'web_search_options', 'store'] },
   usageOf: answer => usageFrom(answer.usage),

@@ -21,8 +21,8 @@ const speaks = (choice: JsonObject): boolean => textOf(choice.text) !== undefine
 /** The older text completions: as chat, but a choice says `text`. */
 export const completions: Shape = {
   name: 'completions',
-  errorInside: errorInsideChoices(speaks),
-  calm: calmChoices,
+  errorInside: errorInsideChoices(speaks, ({ text }) => typeof text === 'string'),
+  calm: calmChoices('text', '"'),
   filtered: filteredChoice,
   hedge: ALWAYS,
   usageOf: answer => usageFrom(answer.usage),

@@ -7,6 +7,7 @@ import {
   isDone,
   isPing,
   lifecycle,
+  listOf,
   listsObjects,
   objectOf,
   parseJson,
@@ -90,12 +91,11 @@ export const typedStream = (
 export const errorWithoutData = (answer: JsonObject): JsonObject | undefined => {
   const said = saidError(answer)
   if (said !== undefined) return said
-  const data = answer.data
-  if (data !== undefined && !(Array.isArray(data) && data.length === 0)) return undefined
+  if (listOf(answer.data)?.some(isObject) === true) return undefined
   return errorObjectOf(answer) ?? unsaid('The provider answered without data.', 'empty_answer')
 }
 
-/** `data` is there and not empty, and no `error` beside it: images and vectors are large, and are not parsed here. */
+/** `data` lists something, and no `error` beside it: images and vectors are large, and are not parsed here. */
 export const calmData = ({ bytes, members }: JsonIndex): boolean => {
   const data = members.get('data')
   return data !== undefined && listsObjects(bytes, data) && !members.has('error')

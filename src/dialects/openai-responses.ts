@@ -185,9 +185,15 @@ const errorInside = (answer: JsonObject): JsonObject | undefined => {
   const said = saidError(answer)
   if (said !== undefined) return said
   if (answer.status === 'failed') return errorOfResponse(answer)
-  if (!Object.hasOwn(answer, 'output') && !Object.hasOwn(answer, 'id'))
+  if (isHollow(answer))
     return errorObjectOf(answer) ?? unsaid('The provider answered without a response.', 'empty_answer')
   return withoutToken(answer) ? NO_TOKEN : undefined
+}
+
+/** No output where there should be one: a response that was cut short or goes on may have none, one that is deleted has none. */
+const isHollow = (answer: JsonObject): boolean => {
+  if (listOf(answer.output) !== undefined || Object.hasOwn(answer, 'deleted')) return false
+  return !Object.hasOwn(answer, 'id') || (answer.status ?? 'completed') === 'completed'
 }
 
 const NO_TOKEN = unsaid('The provider completed the response without a single token.', 'empty_answer')

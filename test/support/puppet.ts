@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { TestContext } from 'node:test'
+import type { Owner } from './harness.ts'
 
 /** One request at a puppet. The answer is what the test writes, when it writes it. */
 export class PuppetCall {
@@ -55,7 +55,7 @@ export type Puppet = {
 }
 
 /** A provider on strings: where a stage plays a script, this one does what the test says, byte for byte. */
-export const startPuppet = async (t: TestContext): Promise<Puppet> => {
+export const startPuppet = async (t: Owner): Promise<Puppet> => {
   const waiting: ((call: PuppetCall) => void)[] = []
   const here: PuppetCall[] = []
   let count = 0
