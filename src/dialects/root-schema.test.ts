@@ -85,3 +85,51 @@ test('a schema that refers to itself comes to an end', () => {
   const $defs = { a: { properties: { a: TEXT }, allOf: [{ $ref: '#/$defs/a' }, { $ref: '#' }] } }
   assert.deepEqual(made({ anyOf, $defs }).made.properties, { a: TEXT })
 })
+
+/** Two definitions that each choose between the two before them: what a property may be doubles with each pair. */
+const doubling = (pairs: number): JsonObject => {
+  const choice = (...names: readonly string[]) => ({
+    anyOf: names.map(name => ({ $ref: `#/$defs/${name}` })),
+  })
+  const $defs: Record<string, JsonObject> = {
+    a0: { properties: { x: TEXT } },
+    b0: { properties: { x: { type: 'number' } } },
+  }
+  for (let at = 1; at <= pairs; at++) {
+    $defs[`a${at}`] = choice(`a${at - 1}`, `b${at - 1}`)
+    $defs[`b${at}`] = choice(`b${at - 1}`, `a${at - 1}`)
+  }
+  return { ...choice(`a${pairs}`, `b${pairs}`), $defs }
+}
+
+test('a property that may be more than anybody means may be anything', () => {
+  const few = made(doubling(2)).made.properties as JsonObject
+  const [ab, ba] = [
+    [TEXT, { type: 'number' }],
+    [{ type: 'number' }, TEXT],
+  ].map(anyOf => ({ anyOf }))
+  assert.deepEqual(few.x, { anyOf: [{ anyOf: [ab, ba] }, { anyOf: [ba, ab] }] })
+  for (let pairs = 10; pairs <= 15; pairs++) {
+    const { properties, ...others } = made(doubling(pairs)).made
+    assert.ok(JSON.stringify(properties).length < 600_000, `${pairs} pairs`)
+    assert.equal(others.type, 'object')
+  }
+  const branches = Array.from({ length: 3000 }, (_, at) => ({
+    properties: { x: { const: 'x'.repeat(200) + at }, [`p${at}`]: TEXT },
+  }))
+  const wide = made({ anyOf: branches }).made.properties as JsonObject
+  assert.deepEqual([wide.x, wide.p7, Object.keys(wide).length], [{}, TEXT, 3001])
+})
+
+test('a choice among more than anybody means is an object with what stands beside the choice', () => {
+  const nested = (levels: number, name: string): JsonObject =>
+    levels === 0
+      ? { properties: { [name]: TEXT }, additionalProperties: false }
+      : { anyOf: ['a', 'b'].map(more => nested(levels - 1, name + more)) }
+  const beside = { properties: { y: TEXT }, required: ['y'] }
+  const few = made({ ...nested(8, 'p'), ...beside }).made
+  assert.equal(Object.keys(few.properties as JsonObject).length, 257)
+  const { description, ...many } = made({ ...nested(15, 'p'), ...beside }).made
+  assert.deepEqual(many, { type: 'object', ...beside })
+  assert.match(String(description), /^\{anyOf: /)
+})

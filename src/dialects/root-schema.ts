@@ -15,8 +15,12 @@ const REFUSED: readonly string[] = [...CHOICES, 'allOf', 'not', 'enum', 'const']
 /** References one behind the other that are followed. */
 const DEEPEST = 16
 
+/** Branches that are looked into for one schema, and characters of descriptions that are compared: few references make many. */
+const MOST = { branches: 4096, compared: 256 * 1024 }
+
 /** Where in which schema. What is open leads no further, because a schema may refer to itself; nothing is made twice. */
 type Place = {
+  readonly budget: { branches: number; compared: number }
   readonly root: JsonObject
   readonly open: readonly JsonObject[]
   readonly made: Map<JsonObject, JsonObject>
@@ -24,7 +28,10 @@ type Place = {
 
 const branchesOf = (schema: JsonObject, key: string, place: Place): readonly JsonObject[] => {
   if (place.open.length > DEEPEST) return []
-  return (listOf(schema[key]) ?? [])
+  const list = listOf(schema[key]) ?? []
+  place.budget.branches -= list.length
+  if (place.budget.branches < 0) return []
+  return list
     .map(one => (isObject(one) && one.$ref !== undefined ? targetOf(place.root, one.$ref) : one))
     .filter(one => one !== undefined)
     .filter(isObject)
@@ -35,14 +42,18 @@ const branchesOf = (schema: JsonObject, key: string, place: Place): readonly Jso
 const propertiesOf = ({ properties }: JsonObject): JsonObject => (isObject(properties) ? properties : {})
 const requiredOf = ({ required }: JsonObject): readonly Json[] => listOf(required) ?? []
 
-/** A property that two branches describe differently is either. */
-const merged = (branches: readonly JsonObject[]): JsonObject => {
+/** A property that two branches describe differently is either; where too much has been compared it may be anything. */
+const merged = (branches: readonly JsonObject[], { budget }: Place): JsonObject => {
   const found = new Map<string, Map<string, Json>>()
+  const add = (name: string, schema: Json): void => {
+    const others = found.get(name)
+    if (budget.compared <= 0) return void found.set(name, new Map([['', others === undefined ? schema : {}]]))
+    const text = JSON.stringify(schema)
+    budget.compared -= text.length
+    found.set(name, (others ?? new Map<string, Json>()).set(text, schema))
+  }
   for (const branch of branches)
-    for (const [name, schema] of Object.entries(propertiesOf(branch))) {
-      const others = found.get(name) ?? new Map<string, Json>()
-      found.set(name, others.set(JSON.stringify(schema), schema))
-    }
+    for (const [name, schema] of Object.entries(propertiesOf(branch))) add(name, schema)
   const either = ([first = {}, ...more]: readonly Json[]): Json =>
     more.length === 0 ? first : { anyOf: [first, ...more] }
   return Object.fromEntries([...found].map(([name, schemas]) => [name, either([...schemas.values()])]))
@@ -53,6 +64,12 @@ const common = ([first = {}, ...others]: readonly JsonObject[]): readonly Json[]
   const wanted = others.map(branch => new Set(requiredOf(branch)))
   return requiredOf(first).filter(name => wanted.every(names => names.has(name)))
 }
+
+/** What stands beside the choices. */
+const ownOf = (schema: JsonObject): JsonObject => ({
+  ...Object.fromEntries(Object.entries(schema).filter(([key]) => !REFUSED.includes(key))),
+  type: 'object',
+})
 
 /** One object that every value of the schema fits. */
 const flat = (schema: JsonObject, place: Place): JsonObject => {
@@ -66,9 +83,8 @@ const flat = (schema: JsonObject, place: Place): JsonObject => {
   const isClosed = branches.length > 0 && branches.every(({ additionalProperties: more }) => more === false)
   const made: JsonObject = {
     ...(isClosed ? { additionalProperties: false } : {}),
-    ...Object.fromEntries(Object.entries(schema).filter(([key]) => !REFUSED.includes(key))),
-    type: 'object',
-    properties: { ...merged(branches), ...propertiesOf(schema) },
+    ...ownOf(schema),
+    properties: { ...merged(branches, place), ...propertiesOf(schema) },
     ...(required.size === 0 ? {} : { required: [...required] }),
   }
   place.made.set(schema, made)
@@ -80,8 +96,11 @@ export const rooted = (schema: JsonObject, name: string, losses: Losses): JsonOb
   const told = Object.entries(schema).filter(([key]) => REFUSED.includes(key))
   if (told.length === 0) return schema.type === undefined ? { type: 'object', ...schema } : schema
   losses.warn(name, 'a choice at the top of a schema binds no model here: it is told in its description')
+  const budget = { ...MOST }
+  const made = flat(schema, { root: schema, open: [], made: new Map(), budget })
   return {
-    ...flat(schema, { root: schema, open: [], made: new Map() }),
+    // Of more branches than anybody means, what is common to all is not known: it is an object.
+    ...(budget.branches < 0 ? ownOf(schema) : made),
     description: described(schema.description, told),
   }
 }
