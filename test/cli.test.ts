@@ -160,16 +160,6 @@ test('a taken port is one clear sentence, with one process and with several', as
   }
 })
 
-test('a file where the data directory should be is one clear sentence', async t => {
-  const cwd = await folderWith(t)
-  for (const dataDir of ['config.yaml', join('config.yaml', 'below')]) {
-    const { code, stderr } = await ran(t, { args: ['serve', '--port', '0', '--data-dir', dataDir], cwd })
-    assert.equal(code, 1)
-    assert.match(stderr, /The data directory cannot be written \(config\.yaml.*\): choose another one/)
-    assert.ok(!/\n\s+at /.test(stderr), 'no stack')
-  }
-})
-
 test('several workers do not share a port with another gateway unnoticed', async t => {
   const running = await served(t, { config: ONE_MODEL, args: ['--workers', '2'] })
   const { port } = new URL(running.url)

@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { renderOutline } from '../config/effective.ts'
 import { renderNotices } from '../config/render.ts'
-import { dataDirFor } from '../listen/data-dir.ts'
+import { dataDirFor, makeFolder } from '../listen/data-dir.ts'
 import { ConfigRefused, isLoopback, type Prepared } from '../listen/prepare.ts'
 import { tuneV8 } from '../listen/v8.ts'
 import { type Listening, run } from '../listen/workers.ts'
@@ -55,6 +55,7 @@ const greet = ({ url, workers, prepared }: Listening, dataDir: string, command: 
 /** A folder that cannot be made or written: rights, a read-only disk, or a file in its way. */
 const NO_FOLDER: ReadonlySet<string> = new Set([
   'EACCES',
+  'ENOENT',
   'EPERM',
   'EROFS',
   'EEXIST',
@@ -85,6 +86,11 @@ export const serve = async (flags: ServeFlags, command: ServeCommand): Promise<n
   for (const line of [...wanted.withoutEffect, ...wanted.refused]) tell(`${line}\n`)
   if (wanted.refused.length > 0) return 1
   const dataDir = dataDirFor(flags.dataDir, env)
+  const prepare = (prepared: Prepared): void => {
+    report(prepared, command)
+    // Whoever names a folder wants what is kept in it. Without the usual one calls are served all the same.
+    if ((flags.dataDir ?? env.UNDERSTUDY_DATA_DIR) !== undefined) makeFolder(dataDir)
+  }
   tuneV8()
   try {
     const running = await run({
@@ -99,7 +105,7 @@ export const serve = async (flags: ServeFlags, command: ServeCommand): Promise<n
       graceMs: flags.grace * 1000,
       noticeMs: flags.notice * 1000,
       ...(flags.bodyMemory === undefined ? {} : { memoryBytes: flags.bodyMemory * 1024 * 1024 }),
-      onPrepared: prepared => report(prepared, command),
+      onPrepared: prepare,
       onListening: listening => greet(listening, dataDir, command),
       onNews: text => tell(`${text}\n`),
     })
