@@ -23,7 +23,13 @@ export const isEstimated = ({ route, controls }: Call, failure: FailureClass): b
 const nothing = (): void => {}
 
 /** Nobody is asked: no slot is taken, and nothing is learned of the deployment in whose name the gateway answers. */
-const NO_LEASE: Lease = { probe: false, settle: nothing, answered: nothing, release: nothing }
+const NO_LEASE: Lease = {
+  probe: false,
+  settle: nothing,
+  answered: nothing,
+  release: nothing,
+  withdraw: nothing,
+}
 
 /** In the name of the first deployment that was to be asked. undefined: what is asked for cannot be told from the request. */
 export const estimate = async (play: Play): Promise<Answered | undefined> => {

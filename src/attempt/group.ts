@@ -2,7 +2,7 @@ import type { ExceptionPolicy } from '../config/config.ts'
 import { policyEntry } from '../config/policy.ts'
 import { type Failure, type RetryRule, VERDICTS } from '../failure.ts'
 import { toldBy } from '../plan/compaction.ts'
-import { orderLevels, orderOf } from '../plan/select.ts'
+import { isPastLimit, orderLevels, orderOf } from '../plan/select.ts'
 import type { Step } from '../record/trail.ts'
 import { IN_STEP } from '../turn.ts'
 import { hedged, hedgingFor } from './hedge.ts'
@@ -173,8 +173,8 @@ const attemptOn = async (play: Play, level: Level, chosen: Go): Promise<Outcome 
   const { turn, lease: admitted } = place
   const { choice } = turn
   const { deployment } = choice.candidate
-  if (!isStillSound(play, turn, admitted)) {
-    admitted.release()
+  if (!isStillSound(play, turn, admitted) || isPastLimit(choice.candidate, play.wish, play.desk)) {
+    admitted.withdraw()
     return undefined
   }
   tellWhy(play, level)
@@ -221,7 +221,7 @@ const mend = async (play: Play, level: Level, turn: Go, first: Failed): Promise<
     if ('kind' in place) return over(play) ?? failed
     const { lease } = place
     if (!isStillSound(play, { ...turn, choice }, lease)) {
-      lease.release()
+      lease.withdraw()
       return failed
     }
     note(play.trail, `repair: ${words}`)

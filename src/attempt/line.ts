@@ -103,7 +103,7 @@ const firstOf = (places: readonly (Place | Promise<Place>)[], lines: Departure):
   return Promise.any(
     places.map(async waited => {
       const place = await waited
-      if (found !== undefined) place.lease.release()
+      if (found !== undefined) place.lease.withdraw()
       found ??= place
       lines.abort()
       return found

@@ -78,6 +78,24 @@ export const withinModelLimits = (
   return left.length > 0 || candidates.length === 0 ? left : rateLimited(wish, LIMIT_WAIT_MS, reached[0])
 }
 
+/**
+ * A limit of the minute was reached while the request waited for its turn at this deployment. The request itself is
+ * counted already.
+ */
+export const isPastLimit = (
+  { deployment }: Candidate,
+  wish: Wish,
+  desk: Pick<FilterDesk, 'config' | 'board'>,
+) => {
+  const { router } = desk.config
+  const enforced = router.optionalPreCallChecks.has('enforce_model_rate_limits')
+  const checked = router.enablePreCallChecks && wish.countTokens !== undefined
+  const { rpm, tpm } = deployment
+  if (!(enforced || checked) || (rpm === undefined && tpm === undefined)) return false
+  const { requests, tokens } = desk.board.usage(deployment.id)
+  return (rpm !== undefined && requests > rpm) || (enforced && tpm !== undefined && tokens >= tpm)
+}
+
 /** litellm_params.order for sorting; a deployment without one comes after all that have one, as LiteLLM does. */
 export const orderOf = ({ deployment }: Candidate): number => deployment.order ?? Number.POSITIVE_INFINITY
 

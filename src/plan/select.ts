@@ -27,7 +27,7 @@ import {
 import { type Draw, declaredPrice, drawBy, type Outlook, withShare } from './strategies.ts'
 import type { Candidate, Choice, Pin, Wish } from './wish.ts'
 
-export { orderLevels, orderOf } from './filters.ts'
+export { isPastLimit, orderLevels, orderOf } from './filters.ts'
 export { isTied, rememberServed } from './select-affinity.ts'
 export { domainOf } from './select-awake.ts'
 

@@ -31,6 +31,8 @@ export type Lease = {
   readonly answered: () => void
   /** A neutral end unless there has been one: for exits that nobody planned. */
   readonly release: () => void
+  /** The same before anything was sent: no request is counted for it. */
+  readonly withdraw: () => void
 }
 
 const NEUTRAL: AttemptEnd = { kind: 'neutral' }
@@ -59,7 +61,7 @@ class BoardLease implements Lease {
     this.#attempt = attempt
     this.#group = group
     this.probe = attempt.probe
-    attempt.state.tally.request()
+    attempt.state.tally.request(1)
     books.groups.up(group)
     books.open += 1
   }
@@ -77,6 +79,12 @@ class BoardLease implements Lease {
 
   release(): void {
     if (!this.#settled) this.#end(NEUTRAL)
+  }
+
+  withdraw(): void {
+    if (this.#settled) return
+    this.#attempt.state.tally.request(-1)
+    this.#end(NEUTRAL)
   }
 
   #end(end: AttemptEnd): void {

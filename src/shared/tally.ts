@@ -5,7 +5,8 @@ import { createPace, type Pace } from './pace.ts'
 
 /** What one deployment did lately: the minute's use, the outcomes that decide its health, its latencies. */
 export type Tally = {
-  readonly request: () => void
+  /** -1: one that was counted is not made. */
+  readonly request: (count: 1 | -1) => void
   readonly tokens: (count: number) => void
   readonly outcome: (kind: 'success' | 'failure') => void
   readonly latency: (perToken: number, firstToken: number | undefined) => void
@@ -94,8 +95,10 @@ export const createTally = (clock: Clock, rules: () => LatencyRules): Tally => {
   }
 
   return {
-    request: () => {
-      thisMinute().requests += 1
+    request: count => {
+      const minute = thisMinute()
+      // It may have been counted in the minute before.
+      minute.requests = Math.max(0, minute.requests + count)
     },
     tokens: count => {
       thisMinute().tokens += Math.max(0, count)
