@@ -1,5 +1,6 @@
+import type { Call } from '../call.ts'
 import { domainOf, hasTaker, orderLevels } from '../plan/select.ts'
-import { allBusy } from '../plan/select-nothing.ts'
+import { allBusy, lineFull } from '../plan/select-nothing.ts'
 import type { Lease } from '../shared/board.ts'
 import { Departure } from '../signal.ts'
 import {
@@ -14,21 +15,42 @@ import {
   patienceOf,
   restsNow,
 } from './level.ts'
+import { priorityOf } from './priority.ts'
 
 /** Who is asked, and the slot for it. */
 export type Place = { readonly turn: Go; readonly lease: Lease }
 
+/** Whoever stands in lines, until it leaves them all. */
+class Visit extends Departure {
+  readonly #call: Call
+
+  constructor(call: Call) {
+    super()
+    this.#call = call
+  }
+  /** The body is looked into only where there is a line. */
+  get priority(): number {
+    return priorityOf(this.#call)
+  }
+}
+
 /**
  * A parallel slot at the deployment that was chosen; where none is free, in line for it and for whoever would do as well.
- * The end of the level: nobody had one in time, the client left, or the time of the request was over.
+ * The end of the level: the line was full, nobody had one in time, the client left, or the time of the request was over.
  */
-export const admit = (play: Play, level: Level, turn: Go): Place | Promise<Place | End> => {
-  const lines = new Departure()
+export const admit = (play: Play, level: Level, turn: Go): Place | End | Promise<Place | End> => {
+  const { call, stop, house } = play
+  const { inLine } = house.board
+  const most = call.config.router.failover.parallelQueueSize
+  const { id } = turn.choice.candidate.deployment
+  if (most !== undefined && inLine.value(stop.group) >= most && !house.board.hasRoom(id))
+    return endAs(play, level, lineFull(stop.named))
+  const lines = new Visit(call)
   const own = enter(play, turn, lines)
   return own instanceof Promise ? standInLine(play, level, { turn, own, lines }) : own
 }
 
-const enter = ({ house, stop, wish }: Play, turn: Go, lines: Departure): Place | Promise<Place> => {
+const enter = ({ house, stop, wish }: Play, turn: Go, lines: Visit): Place | Promise<Place> => {
   const { candidate } = turn.choice
   const slot = house.board.admit(candidate.deployment, stop.group, lines, domainOf(candidate, wish))
   return slot instanceof Promise ? slot.then(lease => ({ turn, lease })) : { turn, lease: slot }
@@ -38,7 +60,7 @@ type Waiting = {
   readonly turn: Go
   readonly own: Promise<Place>
   /** Ends the wait in every line of the request. */
-  readonly lines: Departure
+  readonly lines: Visit
 }
 
 /** Somebody of another order level or another group would take the request now: a line moves as slowly as the slowest answer. */
@@ -68,8 +90,9 @@ const watch = (play: Play, level: Level, leave: () => void): (() => void) => {
 }
 
 const standInLine = async (play: Play, level: Level, { turn, own, lines }: Waiting): Promise<Place | End> => {
-  const { house, allowance, wish } = play
-  const { clock } = house
+  const { house, allowance, wish, stop } = play
+  const { clock, board } = house
+  board.inLine.up(stop.group)
   const since = clock.now()
   const leave = (): void => lines.abort()
   const unwatch = watch(play, level, leave)
@@ -87,6 +110,7 @@ const standInLine = async (play: Play, level: Level, { turn, own, lines }: Waiti
     const outcome = over(play)
     return outcome === undefined ? endAs(play, level, allBusy(wish)) : { kind: 'end', outcome }
   } finally {
+    board.inLine.down(stop.group)
     unwatch()
     allowance.removeEventListener('abort', leave)
     level.linedMs += clock.now() - since
@@ -98,7 +122,7 @@ export const over = ({ call, allowance }: Play) =>
   call.context.departed.aborted ? gone() : allowance.over ? allowance.ranOut() : undefined
 
 /** Whoever has a slot first; the other lines are left, and a slot that was given in the same breath goes back. */
-const firstOf = (places: readonly (Place | Promise<Place>)[], lines: Departure): Promise<Place> => {
+const firstOf = (places: readonly (Place | Promise<Place>)[], lines: Visit): Promise<Place> => {
   let found: Place | undefined
   return Promise.any(
     places.map(async waited => {

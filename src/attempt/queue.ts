@@ -1,20 +1,11 @@
 import type { Choice } from '../plan/wish.ts'
-import { peekAt } from '../read/parse.ts'
 import { gone, isElsewhere, type Level, nothingLeft, type Play, type Turn } from './level.ts'
+import { priorityOf } from './priority.ts'
 
 type Nothing = Extract<Choice, { kind: 'nothing' }>
 
 /** Nobody looks again sooner than this, so that a wait always takes time. */
 const SHORTEST_MS = 10
-
-/** The body's `priority`, as LiteLLM's scheduler reads it, in a form as its text; anything else is no priority. */
-const priorityOf = ({ call: { body, config } }: Play): number => {
-  const asked = peekAt(body)('priority')
-  const priority = typeof asked === 'string' && asked.trim() !== '' ? Number(asked) : asked
-  return typeof priority === 'number' && Number.isFinite(priority)
-    ? priority
-    : config.router.failover.queue.priority
-}
 
 const full = (play: Play, choice: Nothing): Turn => ({
   kind: 'end',
@@ -42,7 +33,7 @@ export const queueFor = (
   const ms = Math.max(SHORTEST_MS, choice.passesInMs)
   if (ms > waitMs - level.queuedMs || ms >= allowance.leftMs || isElsewhere(play, level)) return undefined
   const signal = call.context.departed
-  const place = house.board.queue.enter(stop.group, { priority: priorityOf(play), ms, signal, most: size })
+  const place = house.board.queue.enter(stop.group, { priority: priorityOf(call), ms, signal, most: size })
   if (place === undefined) return level.last === undefined ? full(play, choice) : undefined
   const since = house.clock.now()
   return place.then(stayed => {

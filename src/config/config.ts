@@ -162,6 +162,8 @@ export type FailoverSettings = {
   readonly slowStartMs: number
   /** Where a whole group rests: how long a request may wait for it (0: not at all), how many may, and how urgent one is that does not say. */
   readonly queue: { readonly waitMs: number; readonly size: number; readonly priority: number }
+  /** So many requests of a group may stand in line for parallel slots; undefined: all that come. */
+  readonly parallelQueueSize: number | undefined
 }
 
 /** When a request that waits for its first content is asked of a second deployment as well, and how often at most. */

@@ -87,6 +87,18 @@ export const rateLimited = (wish: Wish, retryAfterMs: number, message = basic(wi
 export const allBusy = (wish: Wish): Nothing =>
   nothing('rate_limited', 429, `${basic(wish)}. All parallel slots are taken.`)
 
+/** Whoever leaves a line leaves within moments, and others come: when there is room nobody knows. */
+const LINE_WAIT_MS = 1_000
+
+/** Nobody has a free parallel slot, and no more may stand in line for one. */
+export const lineFull = (named: string): Nothing =>
+  nothing(
+    'rate_limited',
+    503,
+    `All parallel slots of model=${named} are taken, and as many requests as may wait for one are waiting. Try again in 1 second.`,
+    LINE_WAIT_MS,
+  )
+
 export const exhausted = (wish: Wish): Nothing => nothing('exhausted', 429, basic(wish))
 
 export const promptTooLong = (

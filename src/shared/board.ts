@@ -1,9 +1,9 @@
 import type { Config, Deployment } from '../config/config.ts'
 import type { Clock, Dice } from '../house.ts'
-import type { Signal } from '../signal.ts'
 import { createAffinityMemory } from './affinity.ts'
 import { type Budget, createBudget } from './budget.ts'
 import { type Delays, delaysOf } from './delays.ts'
+import { createGauge } from './gauge.ts'
 import { createState, type State, stateInForce } from './health.ts'
 import type { Lease, Leases } from './leases.ts'
 import { createLessons, type Lessons } from './lessons.ts'
@@ -12,7 +12,7 @@ import type { Patience } from './patience.ts'
 import type { HealthExchange } from './ports.ts'
 import { createQueue, type Queue } from './queue.ts'
 import { type Cooling, createReplica } from './replica.ts'
-import { Aborted } from './slots.ts'
+import { Aborted, type Visitor } from './slots.ts'
 
 export type { AttemptEnd, Lease } from './leases.ts'
 export type { Cooling } from './replica.ts'
@@ -35,18 +35,20 @@ export type Gauges = {
  */
 export type Board = {
   /**
-   * Waits for a parallel slot (max_parallel_requests) and counts the attempt in. Rejects when `signal` aborts.
+   * Waits for a parallel slot (max_parallel_requests) and counts the attempt in. Rejects when `visitor` aborts.
    * `group` is the model group as requested, for the per-group counters. `domain` is what the request counts against
    * at its provider when that is not the deployment's own domain.
    */
   readonly admit: (
     deployment: Deployment,
     group: string,
-    signal: Signal,
+    visitor: Visitor,
     domain?: string,
   ) => Promise<Lease> | Lease
   /** A parallel slot of the deployment is free, and nobody stands in line for it. */
   readonly hasRoom: (id: string) => boolean
+  /** Requests that stand in line for parallel slots, by group: one is one, for however many deployments it waits. */
+  readonly inLine: Pick<ReturnType<typeof createGauge>, 'value' | 'up' | 'down'>
   /** True when nothing rests and no domain has to be waited for: nobody need look closer. */
   readonly calm: () => boolean
   /** The rest of the deployment or of its rate-limit domain, whichever is longer; undefined: may be used. */
@@ -126,8 +128,6 @@ export type BoardOptions = {
 /** The way in: a state for each deployment, a slot, a lease. */
 const createAdmission = ({ clock, config }: BoardOptions, leases: Leases) => {
   const states = new Map<string, State>()
-  /** By their signals: who stands in line for several deployments is one all the same. */
-  const waiting = new Set<Signal>()
 
   const stateOf = (deployment: Deployment): State => {
     const known = states.get(deployment.id)
@@ -137,22 +137,19 @@ const createAdmission = ({ clock, config }: BoardOptions, leases: Leases) => {
     return state
   }
 
-  const admit: Board['admit'] = (deployment, group, signal, domain = deployment.domain) => {
+  const admit: Board['admit'] = (deployment, group, visitor, domain = deployment.domain) => {
     const state = stateOf(deployment)
-    const slot = state.slots.enter(signal)
+    const slot = state.slots.enter(visitor)
     if (slot === undefined) return leases.open(deployment, group, state, domain)
-    waiting.add(signal)
-    const over = () => void waiting.delete(signal)
-    slot.then(over, over)
     return slot.then(() => {
-      if (!signal.aborted) return leases.open(deployment, group, state, domain)
+      if (!visitor.aborted) return leases.open(deployment, group, state, domain)
       // Granted and aborted in one breath: nobody will settle, so the slot goes back here.
       state.slots.leave()
-      throw signal.reason ?? new Aborted()
+      throw visitor.reason ?? new Aborted()
     })
   }
 
-  return { states, stateOf, admit, waiting: () => waiting.size }
+  return { states, stateOf, admit }
 }
 
 const snapshotOf = (
@@ -170,8 +167,8 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
   const lessons = createLessons(clock)
   const health = createReplica(options)
   const { leases, domains } = health
-  const { states, stateOf, admit, waiting } = createAdmission(options, leases)
-  const queue = createQueue(clock)
+  const { states, stateOf, admit } = createAdmission(options, leases)
+  const waits = { queue: createQueue(clock), inLine: createGauge() }
   const budget = createBudget({
     settings: () => config().router.failover.retryBudget,
     inFlight: leases.groupInFlight,
@@ -201,7 +198,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     cooling,
     domainNotBefore: domains.notBefore,
     budget,
-    queue,
+    ...waits,
     inFlight: id => states.get(id)?.slots.taken() ?? 0,
     groupInFlight: leases.groupInFlight,
     usage: id => states.get(id)?.tally.usage() ?? { tokens: 0, requests: 0 },
@@ -221,7 +218,7 @@ export const createBoard = (options: BoardOptions): MemoryBoard => {
     snapshot: () => snapshotOf(states, config(), cooling),
     gauges: () => ({
       inFlight: leases.inFlight(),
-      waiting: waiting() + queue.waiting(),
+      waiting: waits.inLine.total() + waits.queue.waiting(),
       extraAttempts: budget.extras(),
       sleeping: budget.sleeping(),
       probes: health.probes(),

@@ -1,5 +1,6 @@
 import type { Deployment, RouterSettings } from '../config/config.ts'
 import type { Signal } from '../signal.ts'
+import { Line } from './line.ts'
 
 /**
  * How many attempts a deployment takes at once: max_parallel_requests, else rpm, else six per thousand tpm (at least
@@ -15,10 +16,13 @@ export const parallelLimit = (deployment: Deployment, router: RouterSettings): n
 /** The one who waited left. */
 export class Aborted extends Error {}
 
-/** Parallel slots of one deployment: first come, first served. */
+/** Who wants a slot, until the signal aborts. Smaller priority goes first; it is read when a slot has to be waited for. */
+export type Visitor = Signal & { readonly priority?: number }
+
+/** Parallel slots of one deployment: of those who wait the most urgent first, of equals who came first. */
 export type Slots = {
   /** Takes a slot at once (undefined), or resolves when one is free. Rejects when the signal aborts: with its reason, or Aborted. */
-  readonly enter: (signal: Signal) => Promise<void> | undefined
+  readonly enter: (visitor: Visitor) => Promise<void> | undefined
   readonly leave: () => void
   /** The next one who enters need not wait. */
   readonly free: () => boolean
@@ -29,15 +33,13 @@ export type Slots = {
 /** `limit` is read at every decision, so that a reload takes effect for those already waiting. */
 export const createSlots = (limit: () => number): Slots => {
   let taken = 0
-  // A set keeps insertion order and lets a caller who gave up leave from the middle.
-  const queue = new Set<() => void>()
+  const line = new Line<() => void>()
 
   const admitWaiting = () => {
-    for (const grant of queue) {
-      if (taken >= limit()) return
-      queue.delete(grant)
+    for (let { first } = line; first !== undefined && taken < limit(); { first } = line) {
+      line.leave(first)
       taken += 1
-      grant()
+      first.member()
     }
   }
 
@@ -46,29 +48,29 @@ export const createSlots = (limit: () => number): Slots => {
     admitWaiting()
   }
 
-  const wait = (signal: Signal) =>
+  const wait = (visitor: Visitor) =>
     new Promise<void>((resolve, reject) => {
       const grant = () => {
-        signal.removeEventListener('abort', giveUp)
+        visitor.removeEventListener('abort', giveUp)
         resolve()
       }
       const giveUp = () => {
-        queue.delete(grant)
-        reject(signal.reason ?? new Aborted())
+        line.leave(standing)
+        reject(visitor.reason ?? new Aborted())
       }
-      signal.addEventListener('abort', giveUp, { once: true })
-      queue.add(grant)
+      visitor.addEventListener('abort', giveUp, { once: true })
+      const standing = line.enter(grant, visitor.priority ?? 0)
       admitWaiting()
     })
 
-  const free = () => queue.size === 0 && taken < limit()
+  const free = () => line.size === 0 && taken < limit()
 
-  const enter = (signal: Signal) => {
-    if (signal.aborted) return Promise.reject(signal.reason ?? new Aborted())
-    if (!free()) return wait(signal)
+  const enter = (visitor: Visitor) => {
+    if (visitor.aborted) return Promise.reject(visitor.reason ?? new Aborted())
+    if (!free()) return wait(visitor)
     taken += 1
     return undefined
   }
 
-  return { enter, leave, free, taken: () => taken, waiting: () => queue.size }
+  return { enter, leave, free, taken: () => taken, waiting: () => line.size }
 }

@@ -92,7 +92,11 @@ export const ROUTER_SETTINGS: readonly KeyRow[] = [
   ),
   honoured(
     'default_priority',
-    'Of requests that wait and name no `priority`; smaller goes first. Nothing waits without `wait_for_cooldown_seconds`.',
+    'Of requests that wait for a rest to end or for a parallel slot, and name no `priority`; smaller goes first.',
+  ),
+  honoured(
+    'parallel_queue_size',
+    'Understudy only: so many requests of a group wait for parallel slots at once; the next one goes elsewhere or gets 503. Without it all wait.',
   ),
   honoured(
     'hedge',

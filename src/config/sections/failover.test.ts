@@ -17,7 +17,7 @@ test('every key has its value, in milliseconds and shares', async () => {
      max_retry_wait_with_fallback: 2, retry_budget_percent: 10, retry_budget_min: 5, soft_cooldown_failures: 7,
      soft_cooldown_time: 1.5, max_soft_cooldown_time: 60, hard_cooldown_time: 120, cooldown_panic_percent: 30,
      disable_cooldown_probes: true, slow_start_seconds: 30, wait_for_cooldown_seconds: 8,
-     cooldown_queue_size: 7, default_priority: 9`,
+     cooldown_queue_size: 7, default_priority: 9, parallel_queue_size: 40`,
   )
   assert.deepEqual(failover, {
     totalTimeoutMs: 90_000,
@@ -33,6 +33,7 @@ test('every key has its value, in milliseconds and shares', async () => {
     probes: false,
     slowStartMs: 30_000,
     queue: { waitMs: 8000, size: 7, priority: 9 },
+    parallelQueueSize: 40,
   })
 })
 

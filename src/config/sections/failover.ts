@@ -19,6 +19,7 @@ export const FAILOVER_DEFAULTS: FailoverSettings = {
   probes: true,
   slowStartMs: 0,
   queue: { waitMs: 0, size: 100, priority: 0 },
+  parallelQueueSize: undefined,
 }
 
 const FAILOVER = z.object({
@@ -41,6 +42,7 @@ const FAILOVER = z.object({
   wait_for_cooldown_seconds: seconds.optional(),
   cooldown_queue_size: count.optional(),
   default_priority: amount.optional(),
+  parallel_queue_size: count.optional(),
 })
 
 /** Nothing counts from the zeroth attempt or failure on. */
@@ -97,5 +99,6 @@ export const readFailover = (router: MapNode, longestLimitMs: number, report: Re
       size: own.cooldown_queue_size ?? usual.queue.size,
       priority: own.default_priority ?? usual.queue.priority,
     },
+    parallelQueueSize: own.parallel_queue_size,
   }
 }
