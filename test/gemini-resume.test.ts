@@ -100,6 +100,9 @@ const assertOneAnswer = (chunks: readonly JsonObject[]): void => {
   )
 }
 
+const promptsOf = (chunks: readonly JsonObject[]): readonly number[] =>
+  chunks.map(({ usageMetadata: usage }) => (isObject(usage) ? Number(usage.promptTokenCount) : 0))
+
 const lastOf = (json: unknown, key: string): unknown =>
   (json as Readonly<Record<string, readonly unknown[]>>)[key]?.at(-1)
 
@@ -108,9 +111,7 @@ test('by prefill: the backup is given the beginning as the model’s own turn', 
   const chunks = await stream('continued')
   assertOneAnswer(chunks)
   assert.deepEqual(lastOf(backup.requests[0]?.json, 'contents'), { role: 'model', parts: [{ text: BEGUN }] })
-  const prompts = chunks.map(({ usageMetadata: usage }) =>
-    isObject(usage) ? Number(usage.promptTokenCount) : 0,
-  )
+  const prompts = promptsOf(chunks)
   // The prompt of the broken part is counted with that of the second.
   assert.ok(Number(prompts.at(-1)) > Number(prompts[0]), prompts.join())
   assertNothingRefused([...lead.requests, ...backup.requests])
@@ -125,7 +126,10 @@ test('one JSON array, as a client without alt=sse gets it, is one answer as well
 
 test('by repetition: the same line goes on where it was broken, and another one does not', async () => {
   lead.script([CUT])
-  assertOneAnswer(await stream('spliced'))
+  const whole = await stream('spliced')
+  assertOneAnswer(whole)
+  const prompts = promptsOf(whole)
+  assert.equal(prompts.at(-1), 2 * Number(prompts[0]), 'the prompt was read twice, and the client is told so')
   assert.equal(lead.requests.length, 2)
   assert.deepEqual(lead.requests[1]?.json, { contents: CONTENTS })
   lead.script([CUT])

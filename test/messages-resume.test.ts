@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, beforeEach, test } from 'node:test'
+import { after, beforeEach, type TestContext, test } from 'node:test'
 import { CANONICAL } from '../src/stage/lines.ts'
 import { isObject, type Json, type JsonObject } from '../src/wire/json.ts'
 import { deployment, MASTER_KEY, play } from './support/harness.ts'
@@ -174,7 +174,7 @@ const START = eventOf({
     role: 'assistant',
     model: CLAUDE,
     content: [],
-    usage: { input_tokens: 5 },
+    usage: { input_tokens: 5, cache_read_input_tokens: 100 },
   },
 })
 const opened = (text: string): string =>
@@ -188,6 +188,38 @@ const REASON = eventOf({
 })
 const STOP = eventOf({ type: 'message_stop' })
 
+/** Three puppets that speak as Claude, one behind the other; the first breaks after it has begun. */
+const playClaudes = async (t: TestContext) => {
+  const puppets = [await startPuppet(t), await startPuppet(t), await startPuppet(t)] as const
+  const names = ['first', 'second', 'third'] as const
+  const on = await play(t, {
+    config: {
+      model_list: puppets.map((puppet, at) => ({
+        model_name: names[at] ?? '',
+        litellm_params: { model: `anthropic/${CLAUDE}`, api_base: puppet.baseUrl, api_key: `sk-${at}` },
+        ...prefilling,
+      })),
+      router_settings: { num_retries: 0, fallbacks: [{ first: ['second', 'third'] }] },
+    },
+  })
+  const client = await on.send({
+    path: '/v1/messages',
+    headers: [['authorization', `Bearer ${MASTER_KEY}`]],
+    body: { model: 'first', max_tokens: 64, stream: true, messages: [user] },
+  })
+  const broken = await puppets[0].next()
+  broken.events()
+  await broken.write(START + opened('The under'))
+  await client.head()
+  broken.reset()
+  const heir = await puppets[1].next()
+  heir.events()
+  return { client, heir, third: puppets[2] }
+}
+
+const eventsIn = (bytes: Uint8Array): readonly JsonObject[] =>
+  parseSse(bytes).flatMap(({ data }) => (data.startsWith('{') ? [JSON.parse(data) as JsonObject] : []))
+
 for (const [what, second, text] of [
   ['who has nothing to add closes the block that is open', START + REASON + STOP, 'The under'],
   [
@@ -197,38 +229,22 @@ for (const [what, second, text] of [
   ],
 ] as const)
   test(what, async t => {
-    const puppets = [await startPuppet(t), await startPuppet(t), await startPuppet(t)] as const
-    const names = ['first', 'second', 'third'] as const
-    const on = await play(t, {
-      config: {
-        model_list: puppets.map((puppet, at) => ({
-          model_name: names[at] ?? '',
-          litellm_params: { model: `anthropic/${CLAUDE}`, api_base: puppet.baseUrl, api_key: `sk-${at}` },
-          ...prefilling,
-        })),
-        router_settings: { num_retries: 0, fallbacks: [{ first: ['second', 'third'] }] },
-      },
-    })
-    const client = await on.send({
-      path: '/v1/messages',
-      headers: [['authorization', `Bearer ${MASTER_KEY}`]],
-      body: { model: 'first', max_tokens: 64, stream: true, messages: [user] },
-    })
-    const broken = await puppets[0].next()
-    broken.events()
-    await broken.write(START + opened('The under'))
-    await client.head()
-    broken.reset()
-    const heir = await puppets[1].next()
-    heir.events()
+    const { client, heir, third } = await playClaudes(t)
     heir.end(second)
     const bytes = client.body()
-    const last = await Promise.race([puppets[2].next(), bytes.then(() => undefined)])
+    const last = await Promise.race([third.next(), bytes.then(() => undefined)])
     last?.events()
     last?.end(START + opened('study') + CLOSE + REASON + STOP)
-    const events = parseSse(await bytes).flatMap(({ data }) =>
-      data.startsWith('{') ? [JSON.parse(data) as JsonObject] : [],
-    )
+    const events = eventsIn(await bytes)
     assert.equal(textOf(events), text)
     assertOneMessage(events)
   })
+
+test('usage is that of all parts, what was read from a cache apart from the rest of the prompt', async t => {
+  const { client, heir } = await playClaudes(t)
+  heir.end(START + opened('study') + CLOSE + REASON + STOP)
+  const events = eventsIn(await client.body())
+  assertOneMessage(events)
+  // The broken part has told its prompt, and nine characters of it were delivered.
+  assert.deepEqual(usageOf(events), { input_tokens: 10, cache_read_input_tokens: 200, output_tokens: 4 })
+})

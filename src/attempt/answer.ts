@@ -18,7 +18,7 @@ import { isAnswer, typeOf } from './head.ts'
 import { leftOf, nearer, type PhaseLimits } from './limits.ts'
 import type { Job } from './once.ts'
 import type { Content } from './outcome.ts'
-import { Progress } from './progress.ts'
+import { Progress, usageAfter } from './progress.ts'
 import type { Approach } from './resume.ts'
 import { jointDecoder } from './resume-joint.ts'
 import { timeoutSignal, troubleSignal } from './signals.ts'
@@ -260,7 +260,8 @@ const readEvents = (job: Job, sent: Sent, answer: Answer, reading: Reading): Pro
   if (approach === undefined)
     return readStream(job, sent, answer, { decoder: inner, rules, raw: false, answers, lost })
   const decoder = jointDecoder(approach.mode, { ...approach, inner, rules })
-  return readStream(job, sent, answer, { decoder, rules: joined(rules), raw: false, answers, lost })
+  const counted = { ...joined(rules), sight: withWithheld(rules, decoder) }
+  return readStream(job, sent, answer, { decoder, rules: counted, raw: false, answers, lost })
 }
 
 const withoutEmptyEnd = ({ emptyEnd: _, ...rules }: StreamRules): StreamRules => rules
@@ -273,6 +274,16 @@ const NO_END: JsonObject = { message: 'The answer had nothing to add and no end.
  */
 const joined = ({ filtered: _, ...rules }: StreamRules): StreamRules =>
   rules.endsByReason === true ? { ...rules, emptyEnd: withoutReason(rules) } : withoutEmptyEnd(rules)
+
+/** What was told in events that are not passed on is told by the next one that is. */
+const withWithheld =
+  (rules: StreamRules, decoder: StreamDecoder): StreamRules['sight'] =>
+  event => {
+    const seen = rules.sight(event)
+    const before = seen.kind === 'error' ? undefined : decoder.withheld?.()
+    if (before === undefined || seen.kind === 'error') return seen
+    return { ...seen, usage: seen.usage === undefined ? before : usageAfter(rules, before, seen.usage) }
+  }
 
 const withoutReason =
   ({ sight, endsWithoutTerminal }: StreamRules): NonNullable<StreamRules['emptyEnd']> =>

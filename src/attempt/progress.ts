@@ -1,6 +1,10 @@
 import type { Sight, StreamEvent, StreamRules, StreamState, Usage } from '../dialects/shape.ts'
 import { isObject, type Json } from '../wire/json.ts'
 
+/** What a stream has told of its usage when it tells it once more. */
+export const usageAfter = ({ laterUsage }: StreamRules, before: Usage | undefined, now: Usage): Usage =>
+  laterUsage?.(before, now) ?? now
+
 /** What has been seen of a stream so far: enough to say how it may end. */
 export class Progress {
   readonly rules: StreamRules
@@ -30,8 +34,7 @@ export class Progress {
       this.#firstData ??= event.data
       this.#lastData = event.data
     }
-    if (sight.usage !== undefined)
-      this.usage = this.rules.laterUsage?.(this.usage, sight.usage) ?? sight.usage
+    if (sight.usage !== undefined) this.usage = usageAfter(this.rules, this.usage, sight.usage)
     if (this.final && (sight.kind === 'content' || sight.speaks === true)) this.#wentOn = true
     if (sight.kind === 'content') {
       this.content = true

@@ -1,5 +1,6 @@
 import type { Continuation, Delivered, Said } from '../dialects/continuation.ts'
-import type { StreamDecoder, StreamEvent, StreamRules } from '../dialects/shape.ts'
+import type { StreamDecoder, StreamEvent, StreamRules, Usage } from '../dialects/shape.ts'
+import { usageAfter } from './progress.ts'
 
 /** The new answer is not the one that the client has the beginning of. */
 export class Diverged extends Error {
@@ -32,6 +33,7 @@ abstract class Joint implements StreamDecoder {
   readonly #inner: StreamDecoder
   readonly #graft: ReturnType<Continuation['graft']>
   #keptBack = false
+  #withheld: Usage | undefined
 
   constructor({ inner, rules, continuation, delivered }: Parts) {
     this.#inner = inner
@@ -54,16 +56,30 @@ abstract class Joint implements StreamDecoder {
     this.#keptBack = false
     return kept
   }
+  withheld(): Usage | undefined {
+    const usage = this.#withheld
+    this.#withheld = undefined
+    return usage
+  }
   protected abstract take(event: StreamEvent): readonly StreamEvent[]
   protected keep(event: StreamEvent, spoke: boolean): readonly StreamEvent[] {
     this.#graft.learn(event)
+    this.#count(event)
     if (spoke) this.#keptBack = true
     return NONE
   }
   protected pass(event: StreamEvent): readonly StreamEvent[] {
     if (event.data === undefined) return [event]
     const fitted = this.#graft.fit(event)
-    return fitted === undefined ? NONE : [fitted].flat()
+    if (fitted !== undefined) return [fitted].flat()
+    this.#count(event)
+    return NONE
+  }
+  /** Some dialects count the prompt in an event that the client has had from another answer: it is paid all the same. */
+  #count(event: StreamEvent): void {
+    const sight = this.rules.sight(event)
+    if (sight.kind === 'error' || sight.usage === undefined) return
+    this.#withheld = usageAfter(this.rules, this.#withheld, sight.usage)
   }
   protected endsAnswer(event: StreamEvent): boolean {
     const { kind } = this.rules.sight(event)

@@ -13,7 +13,7 @@ import {
   setting,
 } from './continuation.ts'
 import { isPing, listOf, objectOf, parseJson, textOf } from './read-json.ts'
-import type { StreamEvent } from './shape.ts'
+import type { StreamEvent, Usage } from './shape.ts'
 
 /**
  * A stream of the Messages dialect that broke is gone on with as long as it was text: blocks are compared by their
@@ -60,9 +60,19 @@ const said = (event: StreamEvent): readonly Said[] | 'other' => {
   }
 }
 
-const sum = (usage: JsonObject, key: string, more: number): readonly Edit[] => {
-  const known = usage[key]
-  return typeof known === 'number' && more > 0 ? [setting(['usage', key], known + more)] : []
+/** The numbers of both. What the second part said of its prompt stood in its message_start, which the client does not get. */
+const usageEdits = (usage: JsonObject, more: Usage, own: Usage): readonly Edit[] => {
+  const both = (key: keyof Usage): number => (more[key] ?? 0) + (own[key] ?? 0)
+  const [cached, written] = [both('cachedInputTokens'), both('cacheWriteTokens')]
+  const told: readonly (readonly [string, number])[] = [
+    ['input_tokens', both('inputTokens') - cached - written],
+    ['cache_read_input_tokens', cached],
+    ['cache_creation_input_tokens', written],
+    ['output_tokens', both('outputTokens')],
+  ]
+  return told
+    .filter(([key, count]) => count > 0 || typeof usage[key] === 'number')
+    .map(([key, count]) => setting(['usage', key], count))
 }
 
 /** The answer so far, when it is the beginning of one text and nothing else. */
@@ -123,14 +133,11 @@ export const messagesContinuation: Continuation = {
       ? event
       : editedEvent(event, [setting(['delta', 'text'], piece.text)]),
   graft,
-  withUsage: (event, more) => {
+  withUsage: (event, more, own) => {
     const value = typed(event)
     const usage = value?.type === 'message_delta' ? objectOf(value.usage) : undefined
     if (usage === undefined || usageOf(usage) === undefined) return event
-    return editedEvent(event, [
-      ...sum(usage, 'input_tokens', more.inputTokens),
-      ...sum(usage, 'output_tokens', more.outputTokens),
-    ])
+    return editedEvent(event, usageEdits(usage, more, own))
   },
   prefill,
 }

@@ -1,6 +1,6 @@
 import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
 import { indexObject } from '../wire/index.ts'
-import type { Json, JsonObject } from '../wire/json.ts'
+import { isObject, type Json, type JsonObject } from '../wire/json.ts'
 import { encodeEvent, withData } from '../wire/sse.ts'
 import type { StreamEvent, Usage } from './shape.ts'
 
@@ -58,8 +58,11 @@ export type Continuation = {
   /** The event with these pieces in place of what it said in their channels; nothing in the others. */
   readonly saying: (event: StreamEvent, pieces: readonly Said[]) => StreamEvent
   readonly graft: (delivered: Delivered) => Graft
-  /** The event with this usage added to the one it tells; the event itself when it tells none. */
-  readonly withUsage: (event: StreamEvent, more: Usage) => StreamEvent
+  /**
+   * The event with this usage added to the one it tells; the event itself when it tells none. `own` is all that its part
+   * has told so far, for dialects that tell it at the beginning and at the end.
+   */
+  readonly withUsage: (event: StreamEvent, more: Usage, own: Usage) => StreamEvent
   /** Edits that give a target what was delivered, to go on from; undefined: this body has no place for it. */
   readonly prefill?: (peek: Peek, delivered: Delivered, how: Prefill) => readonly Edit[] | undefined
 }
@@ -98,24 +101,34 @@ export const setting = (path: readonly string[], value: Json): Edit => ({
   why: 'continuation',
 })
 
-const sum = (usage: JsonObject, key: string, more: number): readonly (readonly [string, number])[] => {
-  const known = usage[key]
-  return typeof known === 'number' && more !== 0 ? [[key, known + more]] : []
+/** The edit that adds to the number at `path` of the usage that stands at `at`; none where there is no number. */
+export const addition = (
+  usage: JsonObject,
+  path: readonly string[],
+  { more = 0, at }: { readonly more: number | undefined; readonly at: readonly string[] },
+): readonly Edit[] => {
+  let known: Json | undefined = usage
+  for (const key of path) known = isObject(known) ? known[key] : undefined
+  return typeof known === 'number' && more !== 0 ? [setting([...at, ...path], known + more)] : []
 }
 
 /** Edits that add usage to the object at `at`, whichever of the two vocabularies it is written in. */
 export const usageEdits = (
   usage: Json | undefined,
-  { inputTokens, outputTokens }: Usage,
+  { inputTokens, outputTokens, cachedInputTokens, reasoningTokens }: Usage,
   at: readonly string[],
 ): readonly Edit[] => {
-  if (typeof usage !== 'object' || usage === null || Array.isArray(usage)) return []
-  const object = usage as JsonObject
+  if (!isObject(usage)) return []
+  const added = (more: number | undefined, ...path: readonly string[]) => addition(usage, path, { more, at })
   return [
-    ...sum(object, 'prompt_tokens', inputTokens),
-    ...sum(object, 'input_tokens', inputTokens),
-    ...sum(object, 'completion_tokens', outputTokens),
-    ...sum(object, 'output_tokens', outputTokens),
-    ...sum(object, 'total_tokens', inputTokens + outputTokens),
-  ].map(([key, value]) => setting([...at, key], value))
+    ...added(inputTokens, 'prompt_tokens'),
+    ...added(inputTokens, 'input_tokens'),
+    ...added(cachedInputTokens, 'prompt_tokens_details', 'cached_tokens'),
+    ...added(cachedInputTokens, 'input_tokens_details', 'cached_tokens'),
+    ...added(outputTokens, 'completion_tokens'),
+    ...added(outputTokens, 'output_tokens'),
+    ...added(reasoningTokens, 'completion_tokens_details', 'reasoning_tokens'),
+    ...added(reasoningTokens, 'output_tokens_details', 'reasoning_tokens'),
+    ...added(inputTokens + outputTokens, 'total_tokens'),
+  ]
 }

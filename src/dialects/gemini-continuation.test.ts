@@ -42,12 +42,18 @@ test('what is left stands in the first part of its kind, and the others go', () 
 })
 
 test('usage grows where it is told', () => {
-  const more = { inputTokens: 5, outputTokens: 2 }
+  const more = { inputTokens: 5, outputTokens: 2, reasoningTokens: 1, cachedInputTokens: 4 }
   const counted = (usage: JsonObject): JsonObject =>
-    JSON.parse(withUsage(eventOf({ usageMetadata: usage }), more).data ?? '').usageMetadata
+    JSON.parse(withUsage(eventOf({ usageMetadata: usage }), more, more).data ?? '').usageMetadata
   const usage = { promptTokenCount: 1, candidatesTokenCount: 1, totalTokenCount: 2 }
   assert.deepEqual(counted(usage), { promptTokenCount: 6, candidatesTokenCount: 3, totalTokenCount: 9 })
   assert.deepEqual(counted({ promptTokenCount: 1 }), { promptTokenCount: 6 })
+  const thought = { candidatesTokenCount: 1, thoughtsTokenCount: 1, cachedContentTokenCount: 1 }
+  assert.deepEqual(counted(thought), {
+    candidatesTokenCount: 2,
+    thoughtsTokenCount: 2,
+    cachedContentTokenCount: 5,
+  })
 })
 
 test('a beginning is given behind the user’s turn only, and for one answer only', () => {

@@ -1,6 +1,7 @@
 import type { Edit } from '../wire/edit.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import {
+  addition,
   type Continuation,
   type Delivered,
   editedEvent,
@@ -10,7 +11,7 @@ import {
 } from './continuation.ts'
 import { at, candidatesIn, listAt, objectAt, partsIn, textAt } from './gemini-words.ts'
 import { isPing, parseJson } from './read-json.ts'
-import type { StreamEvent } from './shape.ts'
+import type { StreamEvent, Usage } from './shape.ts'
 
 /**
  * A stream of generateContent that broke is gone on with as long as it was text: the parts of all chunks are one running
@@ -82,9 +83,22 @@ const saying = (event: StreamEvent, pieces: readonly Said[]): StreamEvent => {
 
 const ID = 'responseId'
 
-const sum = (usage: JsonObject, key: string, more: number): readonly Edit[] => {
-  const known = usage[key]
-  return typeof known === 'number' && more > 0 ? [setting(['usageMetadata', key], known + more)] : []
+const USAGE = 'usageMetadata'
+
+const usageEdits = (
+  usage: JsonObject,
+  { inputTokens, outputTokens, cachedInputTokens, reasoningTokens = 0 }: Usage,
+): readonly Edit[] => {
+  const added = (key: string, more: number | undefined) => addition(usage, [key], { more, at: [USAGE] })
+  // Thoughts are counted beside the answer, by whoever counts them.
+  const thoughts = added('thoughtsTokenCount', reasoningTokens)
+  return [
+    ...added('promptTokenCount', inputTokens),
+    ...added('cachedContentTokenCount', cachedInputTokens),
+    ...added('candidatesTokenCount', outputTokens - (thoughts.length > 0 ? reasoningTokens : 0)),
+    ...thoughts,
+    ...added('totalTokenCount', inputTokens + outputTokens),
+  ]
 }
 
 /** The answer so far; thoughts are left to whoever had them. */
@@ -115,14 +129,9 @@ export const geminiContinuation: Continuation = {
       },
     }
   },
-  withUsage: (event, { inputTokens, outputTokens }) => {
-    const usage = objectAt(chunkIn(event) ?? {}, 'usageMetadata')
-    if (usage === undefined) return event
-    return editedEvent(event, [
-      ...sum(usage, 'promptTokenCount', inputTokens),
-      ...sum(usage, 'candidatesTokenCount', outputTokens),
-      ...sum(usage, 'totalTokenCount', inputTokens + outputTokens),
-    ])
+  withUsage: (event, more) => {
+    const usage = objectAt(chunkIn(event) ?? {}, USAGE)
+    return usage === undefined ? event : editedEvent(event, usageEdits(usage, more))
   },
   prefill: (peek, delivered) => {
     const text = plainText(delivered)

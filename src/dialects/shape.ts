@@ -32,6 +32,8 @@ export type StreamDecoder = {
   finished?(): boolean
   /** Content has come since the last look that is not passed on: the upstream speaks, though nobody hears it. */
   keptBack?(): boolean
+  /** What events that are not passed on have told of the usage since the last look. */
+  withheld?(): Usage | undefined
 }
 
 /**

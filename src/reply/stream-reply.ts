@@ -131,13 +131,15 @@ const editsOf = (play: Play, part: Part): ((event: StreamEvent) => Uint8Array | 
 /** The client is told what all parts used together. */
 const withEarlierUsage = (play: Play, part: Part, event: StreamEvent): StreamEvent => {
   const { progress } = part.content
-  if (progress.usage === undefined || event.data?.includes('"usage"') !== true) return event
+  // Google's word for it is usageMetadata.
+  if (progress.usage === undefined || event.data?.includes('"usage') !== true) return event
   const earlier = summed(
     usagesOf(play.parts.slice(0, play.parts.indexOf(part) + 1))
       .slice(0, -1)
       .map(told => told.usage),
   )
-  return earlier === undefined ? event : (progress.rules.continuation?.withUsage(event, earlier) ?? event)
+  if (earlier === undefined) return event
+  return progress.rules.continuation?.withUsage(event, earlier, progress.usage) ?? event
 }
 
 const failureOf = (
