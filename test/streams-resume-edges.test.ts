@@ -1,100 +1,27 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import type { JsonObject } from '../src/wire/json.ts'
-import { deployment, MASTER_KEY, play, type Start } from './support/harness.ts'
+import { deployment, MASTER_KEY, play } from './support/harness.ts'
 import { hurried } from './support/hurried.ts'
 import { inside, until } from './support/inside.ts'
-import { type Puppet, type PuppetCall, startPuppet } from './support/puppet.ts'
-import type { RawClient } from './support/raw.ts'
+import type { PuppetCall } from './support/puppet.ts'
+import {
+  broken,
+  CHAT,
+  chunk,
+  DONE,
+  type On,
+  playPuppets,
+  readRest,
+  STOP,
+  says,
+  textIn,
+  whole,
+} from './support/resume-puppets.ts'
 import { STREAM_KINDS } from './support/stream-kinds.ts'
 import { openStream, playStreaming } from './support/streaming.ts'
 
 /** Around a break: who leaves, who breaks again, what is held back, and what ends without an end. */
-
-const chunk = (choice: JsonObject, more: JsonObject = {}): string =>
-  `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, finish_reason: null, ...choice }], ...more })}\n\n`
-const says = (content: string): string => chunk({ delta: { content } })
-const STOP = chunk({ delta: {}, finish_reason: 'stop' })
-const DONE = 'data: [DONE]\n\n'
-const CHAT = '/v1/chat/completions'
-
-type Set = {
-  readonly first?: JsonObject
-  readonly second?: JsonObject
-  readonly info?: JsonObject
-  readonly router?: JsonObject
-  readonly start?: Start
-  readonly fallback?: JsonObject | string
-}
-
-/** Three puppets, one behind the other: `first` falls back to `second`, and that to `third`. */
-const playPuppets = async (t: TestContext, set: Set = {}) => {
-  const puppets = [await startPuppet(t), await startPuppet(t), await startPuppet(t)] as const
-  const gateway = inside()
-  const entry = (name: string, puppet: Puppet, params: JsonObject = {}) => ({
-    model_name: name,
-    litellm_params: { model: 'openai/m', api_base: puppet.baseUrl, api_key: 'sk-x', ...params },
-  })
-  const on = await play(t, {
-    config: {
-      model_list: [
-        entry('first', puppets[0], set.first),
-        { ...entry('second', puppets[1], set.second), model_info: set.info ?? {} },
-        entry('third', puppets[2]),
-      ],
-      router_settings: {
-        num_retries: 0,
-        allowed_fails: 0,
-        cooldown_time: 60,
-        fallbacks: [{ first: [set.fallback ?? 'second'] }, { second: ['third'] }],
-        ...set.router,
-      },
-    },
-    start: set.start ?? gateway.start,
-  })
-  const open = (body: JsonObject = {}, path = CHAT): Promise<RawClient> =>
-    on.send({
-      path,
-      headers: [['authorization', `Bearer ${MASTER_KEY}`]],
-      body: { model: 'first', stream: true, messages: [{ role: 'user', content: 'x' }], ...body },
-    })
-  const [first, second, third] = puppets
-  return { ...on, ...gateway, first, second, third, open }
-}
-
-type On = Awaited<ReturnType<typeof playPuppets>>
-
-/** A client that has read `text` from the first puppet, whose stream then breaks. */
-const broken = async (on: On, text: readonly string[], body: JsonObject = {}, path = CHAT) => {
-  const client = await on.open(body, path)
-  const call = await on.first.next()
-  call.events()
-  for (const piece of text) {
-    await call.write(piece)
-    if (piece === text[0]) await client.head()
-    await client.event()
-  }
-  call.reset()
-  return client
-}
-
-const textIn = (data: string | undefined): string => {
-  if (data === undefined || !data.startsWith('{')) return ''
-  const { choices = [] } = JSON.parse(data) as {
-    choices?: readonly { delta?: { content?: string }; text?: string }[]
-  }
-  return choices.map(choice => choice.delta?.content ?? choice.text ?? '').join('')
-}
-
-const readRest = async (client: RawClient): Promise<{ text: string; last: string | undefined }> => {
-  const events = await client.events()
-  return { text: events.map(event => textIn(event.data)).join(''), last: events.at(-1)?.data }
-}
-
-const whole = (call: PuppetCall, ...pieces: readonly string[]): void => {
-  call.events()
-  call.end([...pieces.map(says), STOP, DONE].join(''))
-}
 
 const nothingHeld = (on: On): void => {
   const { house } = on.served()
@@ -245,53 +172,6 @@ test('a text completion is continued behind its prompt', async t => {
   heir.events()
   heir.end(piece('study') + chunk({ text: '', finish_reason: 'stop' }) + DONE)
   assert.deepEqual(await readRest(client), { text: 'study', last: '[DONE]' })
-})
-
-test('some providers want the beginning marked', async t => {
-  const marks: readonly [string, JsonObject, JsonObject][] = [
-    ['mistral', { prefix: true }, {}],
-    ['deepseek', { prefix: true }, {}],
-    ['hosted_vllm', {}, { continue_final_message: true, add_generation_prompt: false }],
-    ['openai', {}, {}],
-  ]
-  for (const [provider, inMessage, inBody] of marks) {
-    const on = await playPuppets(t, {
-      second: { model: `${provider}/m` },
-      info: { supports_assistant_prefill: true },
-    })
-    const client = await broken(on, [says('The under')])
-    const heir = await on.second.next()
-    const { messages, model: _, stream, ...body } = JSON.parse(heir.body.toString()) as JsonObject
-    assert.deepEqual((messages as readonly JsonObject[]).at(-1), {
-      role: 'assistant',
-      content: 'The under',
-      ...inMessage,
-    })
-    assert.deepEqual(body, inBody, provider)
-    assert.equal(stream, true)
-    whole(heir, 'study')
-    assert.equal((await readRest(client)).text, 'study')
-    await on.close()
-  }
-})
-
-test('a conversation with no place for a beginning is sent as it is', async t => {
-  const last = { role: 'assistant', content: 'Once' }
-  const cases: readonly [string, Set, JsonObject][] = [
-    ['the client’s own beginning', {}, { messages: [{ role: 'user', content: 'x' }, last] }],
-    ['a fallback with messages of its own', { fallback: { model: 'second', messages: [last] } }, {}],
-  ]
-  for (const [what, set, body] of cases) {
-    const on = await playPuppets(t, { info: { supports_assistant_prefill: true }, ...set })
-    const client = await broken(on, [says('The under')], body)
-    const heir = await on.second.next()
-    const { messages } = JSON.parse(heir.body.toString()) as { messages: readonly JsonObject[] }
-    assert.deepEqual(messages.at(-1), last, what)
-    whole(heir, 'The understudy')
-    assert.equal((await readRest(client)).text, 'study', what)
-    assert.equal((await on.recorded(1))[0]?.steps[1]?.resumed, 'splice')
-    await on.close()
-  }
 })
 
 test('what was said slowly may be said again slowly: it is no silence', async t => {

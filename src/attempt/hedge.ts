@@ -1,11 +1,9 @@
 import type { Hedging } from '../config/config.ts'
-import type { Peek } from '../dialects/continuation.ts'
 import { SHAPES } from '../dialects/index.ts'
 import type { Usage } from '../dialects/shape.ts'
 import { VERDICTS } from '../failure.ts'
 import { domainOf, isTied, select } from '../plan/select.ts'
 import type { Candidate } from '../plan/wish.ts'
-import { peekAt } from '../read/parse.ts'
 import type { Lease } from '../shared/board.ts'
 import { Departure, type Signal } from '../signal.ts'
 import { IN_STEP } from '../turn.ts'
@@ -16,6 +14,7 @@ import { isMocked } from './mock.ts'
 import { OUTRUN, type Tried, tryOnce } from './once.ts'
 import type { Answered, Failed, Outcome } from './outcome.ts'
 import { conclude, jobOf, note, type Run } from './run.ts'
+import { seenBy } from './seen-by.ts'
 
 /**
  * A second attempt beside a first one that is slow to speak. Whoever answers first is the answer, and the other one is
@@ -70,18 +69,6 @@ const isEligible = (play: Play, candidate: Candidate): boolean => {
   )
 }
 
-/** A parameter as the provider will see it: the client's, changed by the operator's files as adapt changes it. */
-const seenBy = ({ call, stop, parcel }: Play, { deployment }: Candidate): Peek => {
-  const own = peekAt(call.body)
-  const { body: overrides } = stop.overrides
-  const drops = [...deployment.additionalDropParams, ...parcel.additionalDropParams]
-  return key => {
-    if (drops.some(path => path.length === 1 && path[0] === key)) return undefined
-    if (Object.hasOwn(overrides, key)) return overrides[key]
-    return deployment.extraBody[key] ?? own(key) ?? deployment.defaults[key]
-  }
-}
-
 const saysNothing = (value: Json | undefined): boolean =>
   value === undefined || value === null || value === false || (Array.isArray(value) && value.length === 0)
 
@@ -91,7 +78,7 @@ const mayDouble = (play: Play, candidate: Candidate): boolean => {
   const terms = SHAPES[route.shape].hedge
   if (terms === undefined || route.crossing === 'never' || candidate.deployment.mockResponse !== undefined)
     return false
-  const peek = seenBy(play, candidate)
+  const peek = seenBy(play.parcel, { ...candidate, overrides: play.stop.overrides.body })
   return (
     terms.without.every(key => saysNothing(peek(key))) &&
     Object.entries(terms.only ?? {}).every(([key, value]) => peek(key) === value)

@@ -29,7 +29,7 @@ import { limitsFor, nearer, type PhaseLimits } from './limits.ts'
 import { isRehearsed, localTransport, mockTransport } from './mock.ts'
 import { droppedBy, editNames, type Failed, type Outcome } from './outcome.ts'
 import { mayThink, patienceMs } from './patience.ts'
-import { type Approach, approachTo, type Resumption } from './resume.ts'
+import { type Approach, approachTo, bySplice, isGivenWhole, type Resumption } from './resume.ts'
 import type { Mode } from './resume-joint.ts'
 import { timeoutSignal } from './signals.ts'
 import { type Answer, TransportFault } from './transport.ts'
@@ -71,7 +71,7 @@ export const OUTRUN = 'outrun'
 type Progressed = {
   readonly startedAt: number
   readonly limits: PhaseLimits
-  readonly approach: Approach | undefined
+  approach: Approach | undefined
   draft: Draft | undefined
   credential: readonly HeaderPair[] | undefined
   status: number | undefined
@@ -100,7 +100,7 @@ export const tryOnce = async (job: Job): Promise<Tried> => {
   if (connection.missing !== undefined && hop.deployment.mockResponse === undefined && hop.estimate !== true)
     return failed(job, { kind: 'missing_credential', message: connection.missing, provider }, far)
   try {
-    const { ask, draft: drafted } = adapt(parcelFor(job, far.approach), hop)
+    const { ask, draft: drafted } = drafting(job, far)
     const draft = amended(job, drafted)
     far.draft = draft
     far.compaction = ask.compaction
@@ -181,6 +181,16 @@ const answered = (job: Job, far: Progressed, answer: Answer, read: Read): Tried 
   resumed: far.approach?.mode,
   compaction: far.compaction,
 })
+
+/** The request as this deployment gets it. */
+const drafting = (job: Job, far: Progressed): ReturnType<typeof adapt> => {
+  const { approach } = far
+  const adapted = adapt(parcelFor(job, approach), job.hop)
+  const target = { connection: job.hop.deployment.connection, ask: adapted.ask }
+  if (approach === undefined || isGivenWhole(approach, adapted.draft, target)) return adapted
+  far.approach = bySplice(approach)
+  return adapt(job.parcel, job.hop)
+}
 
 /** The client's call, and where to go on from. */
 const parcelFor = ({ parcel }: Job, approach: Approach | undefined): Parcel =>

@@ -67,6 +67,43 @@ export type Continuation = {
   readonly prefill?: (peek: Peek, delivered: Delivered, how: Prefill) => readonly Edit[] | undefined
 }
 
+/** Members that hold an answer to a form of their own, in the words of those who write it token by token. */
+const FORMS = [
+  'output_format',
+  'guided_json',
+  'guided_regex',
+  'guided_choice',
+  'guided_grammar',
+  'structured_outputs',
+] as const
+/** Where a form may stand inside a member. */
+const INNER_FORMS: readonly (readonly [string, string])[] = [
+  ['output_config', 'format'],
+  ['generationConfig', 'responseSchema'],
+  ['generationConfig', 'responseJsonSchema'],
+  ['generation_config', 'response_schema'],
+  ['generation_config', 'response_json_schema'],
+]
+
+const isSaid = (value: Json | undefined): boolean => value !== undefined && value !== null
+
+const memberOf = (value: Json | undefined, key: string): Json | undefined =>
+  isObject(value) ? value[key] : undefined
+
+/** The answer is held to a form. Whoever is, begins it anew: a beginning before it belongs to no form. */
+export const hasForm = (peek: Peek): boolean => {
+  const format = memberOf(peek('response_format'), 'type')
+  const mime =
+    memberOf(peek('generationConfig'), 'responseMimeType') ??
+    memberOf(peek('generation_config'), 'response_mime_type')
+  return (
+    FORMS.some(key => isSaid(peek(key))) ||
+    INNER_FORMS.some(([key, inner]) => isSaid(memberOf(peek(key), inner))) ||
+    (isSaid(format) && format !== 'text') ||
+    (isSaid(mime) && mime !== 'text/plain')
+  )
+}
+
 /** The event with its data edited; itself when nothing changes or the data is no object. */
 export const editedEvent = (event: StreamEvent, edits: readonly Edit[]): StreamEvent => {
   if (event.data === undefined || edits.length === 0) return event

@@ -6,9 +6,9 @@ export const FIRST_WORD = 'Go on.'
 export const tellFirstWord = (losses: Losses): void =>
   losses.warn('messages', 'a conversation begins with the user: a word of theirs was put first')
 
+/** What is told of an answer's beginning that is not given as one. */
+export const BEGINNING = 'the beginning of an answer'
+
 /** Models that go on with no answer that was begun want the user to speak last: the answer stays, as one that was given. */
 export const tellLastWord = (losses: Losses): void =>
-  losses.warn(
-    'the beginning of an answer',
-    'this model does not go on with one: a word of the user was put behind it',
-  )
+  losses.warn(BEGINNING, 'this model does not go on with one: a word of the user was put behind it')
