@@ -116,6 +116,31 @@ test('a reload reaches every worker', needsProc, async t => {
   await gateway.logged(/(?:"msg":"Configuration reloaded\."[\s\S]*){2}/)
 })
 
+test(
+  'a reload while workers start ends none of them, the first ones or a dead one’s heir',
+  needsProc,
+  async t => {
+    const cwd = await temporaryDirectory(t)
+    const config = {
+      model_list: [{ model_name: 'star', litellm_params: { model: 'openai/x', api_key: 'k' } }],
+    }
+    await writeFile(join(cwd, 'config.yaml'), JSON.stringify(config))
+    const gateway = understudy(t, { args: ['--workers', '2', '--port', '0'], cwd })
+    await until('two workers that start', () => workersOf(gateway).length === 2, 20_000)
+    gateway.kill('SIGHUP')
+    await gateway.said(/listens on .*2 workers/)
+    const [victim = 0, other = 0] = workersOf(gateway)
+    process.kill(victim, 'SIGKILL')
+    const heir = () => workersOf(gateway).find(pid => pid !== other && pid !== victim)
+    await until('another worker starts', () => heir() !== undefined, 20_000)
+    const started = heir() ?? 0
+    gateway.kill('SIGHUP')
+    await until('it listens', () => !isAlive(started) || socketsOf(started) > 1, 20_000)
+    assert.ok(isAlive(started))
+    assert.equal(gateway.stderr().match(/A worker (?:ended|did not start)/g)?.length, 1)
+  },
+)
+
 test('one key is made for all workers, and shown once', async t => {
   const cwd = await temporaryDirectory(t)
   const config = { model_list: [{ model_name: 'star', litellm_params: { model: 'openai/x', api_key: 'k' } }] }

@@ -4,7 +4,7 @@ import { systemClock } from '../shared/clock.ts'
 import { reservePort } from './doors.ts'
 import { type Prepared, prepare } from './prepare.ts'
 import { type Served, type ServeOptions, serve, usualMemory } from './serve.ts'
-import { stateLine, stateReader } from './state.ts'
+import { type State, stateLine, stateReader } from './state.ts'
 
 /** Set for the processes that `--workers` starts; together with an open channel to the parent it makes a worker. */
 const WORKER_VARIABLE = 'UNDERSTUDY_WORKER'
@@ -35,8 +35,8 @@ export type RunOptions = Omit<ServeOptions, 'onPrepared' | 'sharesPort'> & {
   readonly onNews: (text: string) => void
 }
 
-/** What a parent says to a worker. */
-type ParentWord = { readonly ask?: 'state' }
+/** What a parent says to a worker, by message and not by signal: one that is still starting would end by it. */
+type ParentWord = { readonly ask?: 'state' | 'reload' }
 
 export const isWorker = (): boolean =>
   process.env[WORKER_VARIABLE] !== undefined && process.send !== undefined
@@ -60,30 +60,40 @@ const drainText = (inside: number, graceMs: number): string =>
     ? 'Stopping.'
     : `Stopping: ${inside} ${inside === 1 ? 'call' : 'calls'} may finish within ${graceMs / 1000} s.`
 
+/**
+ * A process ends by a SIGHUP that it does not listen for, so it listens from the start. One that does not serve yet has the
+ * file still to read, or watches it already.
+ */
+const onReload = (served: () => { readonly reload: () => unknown } | undefined): void => {
+  process.on('SIGHUP', () => void served()?.reload())
+}
+
 /** One process: serves until SIGTERM or SIGINT, reloads on SIGHUP, drains, ends with 0. A second signal ends at once. */
 const runOne = async (options: RunOptions): Promise<Running> => {
   let prepared: Prepared | undefined
-  const served: Served = await serve({
+  let served: Served | undefined
+  onReload(() => served)
+  served = await serve({
     ...options,
     onPrepared: loaded => {
       prepared = loaded
       options.onPrepared(loaded)
     },
   })
+  const { traffic, house, url, close } = served
   const ended = new Promise<number>(resolve => {
     const leave = (): void => {
-      options.onNews(drainText(served.traffic.inside, options.graceMs))
-      served.close(options.graceMs).then(
+      options.onNews(drainText(traffic.inside, options.graceMs))
+      close(options.graceMs).then(
         () => resolve(0),
         () => resolve(1),
       )
     }
     onLeave(leave, () => process.exit(1))
   })
-  process.on('SIGHUP', () => void served.reload())
-  const state = stateReader(served.house, served.traffic)
+  const state = stateReader(house, traffic)
   process.on('SIGUSR2', () => options.onNews(stateLine(state())))
-  if (prepared !== undefined) options.onListening({ url: served.url, workers: 1, prepared })
+  if (prepared !== undefined) options.onListening({ url, workers: 1, prepared })
   return { ended }
 }
 
@@ -109,19 +119,27 @@ const workerChannel = (worker: ChildProcess): Channel => ({
 const runWorker = async (options: RunOptions): Promise<Running> => {
   // One allowance, shared out: every worker holds its own bodies.
   const memoryBytes = Math.floor((options.memoryBytes ?? usualMemory()) / options.workers)
-  const served = await serve({
+  let served: Served | undefined
+  let state: (() => State) | undefined
+  onReload(() => served)
+  process.on('message', ({ ask }: ParentWord) => {
+    if (ask === 'reload') void served?.reload()
+    if (ask === 'state' && state !== undefined) options.onNews(stateLine(state()))
+  })
+  served = await serve({
     ...options,
     memoryBytes,
     onPrepared: () => {},
     sharesPort: true,
     siblings: parentChannel(),
   })
+  const { traffic, house, url, close } = served
   const ended = new Promise<number>(resolve => {
     let leaving = false
     const leave = (): void => {
       if (leaving) return process.exit(1)
       leaving = true
-      served.close(options.graceMs).then(
+      close(options.graceMs).then(
         () => resolve(0),
         () => resolve(1),
       )
@@ -132,12 +150,8 @@ const runWorker = async (options: RunOptions): Promise<Running> => {
   })
   // A terminal's Ctrl-C goes to every process; the parent makes a SIGTERM of it.
   process.on('SIGINT', () => {})
-  process.on('SIGHUP', () => void served.reload())
-  const state = stateReader(served.house, served.traffic)
-  process.on('message', (message: ParentWord) => {
-    if (message.ask === 'state') options.onNews(stateLine(state()))
-  })
-  process.send?.({ url: served.url })
+  state = stateReader(house, traffic)
+  process.send?.({ url }, undefined, undefined, () => {})
   return { ended }
 }
 
@@ -178,20 +192,19 @@ class Parent {
     for (let n = 0; n < crew.options.workers; n++) this.#start()
   }
 
-  pass(signal: NodeJS.Signals): void {
-    for (const worker of this.#crew.members) worker.kill(signal)
+  ask(ask: NonNullable<ParentWord['ask']>): void {
+    const word: ParentWord = { ask }
+    for (const worker of this.#crew.members) if (worker.connected) worker.send(word, () => {})
   }
 
-  /** By message and not by signal: one that is still starting would end by a signal it does not know yet. */
-  askState(): void {
-    const word: ParentWord = { ask: 'state' }
-    for (const worker of this.#crew.members) if (worker.connected) worker.send(word, () => {})
+  reload(): void {
+    this.ask('reload')
   }
 
   leave(code: number): void {
     this.#leaving = true
     this.#code = Math.max(this.#code, code)
-    this.pass('SIGTERM')
+    for (const worker of this.#crew.members) worker.kill('SIGTERM')
     if (this.#crew.members.size === 0) this.#end(this.#code)
   }
 
@@ -238,11 +251,13 @@ class Parent {
  * signals on, replaces a worker that died, and leaves when the last one has.
  */
 const runParent = async (options: RunOptions): Promise<Running> => {
+  let parent: Parent | undefined
+  onReload(() => parent)
   // The parent reads the file first, so that one process reports, makes the key and refuses.
   const prepared = await prepare(options)
   options.onPrepared(prepared)
   const port = await reservePort(options.port, prepared.host)
-  const parent = new Parent({
+  const made = new Parent({
     port,
     prepared,
     options,
@@ -252,13 +267,13 @@ const runParent = async (options: RunOptions): Promise<Running> => {
   onLeave(
     () => {
       options.onNews(`Stopping: calls inside may finish within ${options.graceMs / 1000} s.`)
-      parent.leave(0)
+      made.leave(0)
     },
-    () => parent.leave(1),
+    () => made.leave(1),
   )
-  process.on('SIGHUP', () => parent.pass('SIGHUP'))
-  process.on('SIGUSR2', () => parent.askState())
-  return { ended: parent.ended }
+  parent = made
+  process.on('SIGUSR2', () => made.ask('state'))
+  return { ended: made.ended }
 }
 
 /** Serves until told to leave, in one process or several. Rejects with ConfigRefused, or with the error of listening. */
