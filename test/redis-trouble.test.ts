@@ -1,56 +1,16 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { type TestContext, test } from 'node:test'
-import type { RedisSettings } from '../src/config/config.ts'
+import { test } from 'node:test'
 import { Secret } from '../src/config/secret.ts'
-import type { Clock } from '../src/house.ts'
-import { seededDice, systemClock } from '../src/shared/clock.ts'
-import { createHub } from '../src/shared/exchange.ts'
 import type { HealthEvent } from '../src/shared/ports.ts'
-import { loadRedis, type OpenRedis } from '../src/shared/redis-connection.ts'
-import { createRedisWay } from '../src/shared/redis-way.ts'
 import { until } from './support/inside.ts'
 import { needsRedis, redisSettings, startProxy, startRedis } from './support/redis.ts'
+import { bound, clock, startMember } from './support/redis-member.ts'
 
 /** What an instance does while its server is away, slow, refuses, or comes back. */
 
-const clock = systemClock()
-const open = await loadRedis()
 const LOST = 'Redis is lost: this instance goes on with what it learns itself.'
 const BACK = 'Redis is back: health is shared again.'
-
-type Line = { readonly message: string; readonly fields: Readonly<Record<string, unknown>> | undefined }
-
-const startMember = (
-  t: TestContext,
-  settings: RedisSettings,
-  more: { readonly clock?: Clock; readonly open?: OpenRedis } = {},
-) => {
-  const hub = createHub(more.clock ?? clock)
-  const lines: Line[] = []
-  const options = {
-    clock,
-    dice: seededDice(1),
-    open,
-    event: (_: string, message: string, fields?: Line['fields']) => void lines.push({ message, fields }),
-    ...more,
-  }
-  const way = hub.attach(createRedisWay(options, settings))
-  t.after(() => way.close())
-  const heard: HealthEvent[] = []
-  hub.subscribe(event => heard.push(event))
-  const said = () => lines.map(({ message }) => message)
-  const hears = (domain: string, patienceMs?: number) =>
-    until(`hears of ${domain}`, () => heard.some(event => event.domain === domain), patienceMs)
-  const says = (count: number) => until(`${count} lines`, () => lines.length >= count, 10_000)
-  return { ...hub, way, lines, said, heard, hears, says }
-}
-
-const bound = (domain: string, inMs = 60_000): HealthEvent => ({
-  kind: 'bound',
-  domain,
-  until: clock.wall() + inMs,
-})
 
 const RECORDS = '{understudy}:health:1:records'
 
@@ -290,21 +250,6 @@ test('fleets with different namespaces do not hear of each other', needsRedis, a
   const d = startMember(t, redisSettings(server.port, { namespace: 'two' }))
   await d.hears('of two')
   assert.deepEqual([b.heard, c.heard.length, d.heard.length], [[], 1, 1])
-})
-
-test('a clock that is wrong by minutes shifts no deadline', needsRedis, async t => {
-  const server = await startRedis(t)
-  const skewed = (by: number): Clock => ({ ...clock, wall: () => clock.wall() + by })
-  const fast = startMember(t, redisSettings(server.port), { clock: skewed(600_000) })
-  const slow = startMember(t, redisSettings(server.port), { clock: skewed(-600_000) })
-  const right = startMember(t, redisSettings(server.port))
-  await Promise.all([fast, slow, right].map(({ way }) => way.ready))
-  const now = clock.wall()
-  fast.publish({ kind: 'bound', domain: 'd', until: now + 600_000 + 30_000 })
-  await Promise.all([slow.hears('d'), right.hears('d')])
-  const [atSlow, atRight] = [slow.heard[0], right.heard[0]]
-  assert.ok(atSlow?.kind === 'bound' && Math.abs(atSlow.until - (now - 600_000 + 30_000)) < 100)
-  assert.ok(atRight?.kind === 'bound' && Math.abs(atRight.until - (now + 30_000)) < 100)
 })
 
 test(

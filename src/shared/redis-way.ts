@@ -171,16 +171,29 @@ class RedisLink implements RedisWay {
   }
 
   async #read(session: Session, connection: RedisConnection): Promise<void> {
-    const { clock } = this.#options
     const { records, ends } = session.names
-    const asked = clock.wall()
+    const asked = this.#options.clock.now()
     const answer = await this.#asked(session, connection.send(['EVAL', READ_SCRIPT, '2', records, ends]))
     const [server, held] = Array.isArray(answer) ? answer : []
-    const halfWay = (clock.wall() - asked) / 2
-    const ahead = Number(server) - asked - halfWay
-    // Half of the way there and back is as exact as it gets.
-    session.ahead = Math.abs(ahead) > SAME_CLOCK_MS + halfWay ? Math.round(ahead) : 0
+    this.#compare(session, Number(server), asked)
     if (Array.isArray(held)) this.#take(session, held)
+  }
+
+  /** The server's clock beside this machine's, which may be set while the connection stands. */
+  async #time(session: Session, connection: RedisConnection): Promise<void> {
+    const asked = this.#options.clock.now()
+    const answer = await this.#asked(session, connection.send(['TIME']))
+    const [seconds, micros] = Array.isArray(answer) ? answer : []
+    this.#compare(session, Number(seconds) * 1000 + Number(micros) / 1000, asked)
+  }
+
+  /** `server`: its milliseconds since the epoch, half of the way ago. `asked`: clock.now() of the question. */
+  #compare(session: Session, server: number, asked: number): void {
+    const { clock } = this.#options
+    // Half of the way there and back is as exact as it gets.
+    const halfWay = (clock.now() - asked) / 2
+    const ahead = server + halfWay - clock.wall()
+    session.ahead = Math.abs(ahead) > SAME_CLOCK_MS + halfWay ? Math.round(ahead) : 0
   }
 
   #hear(session: Session, message: string): void {
@@ -251,7 +264,7 @@ class RedisLink implements RedisWay {
       session.isAlive = false
       this.#pulse(session)
       if (connection !== undefined && unanswered === 0)
-        this.#asked(session, connection.send(['PING'])).catch(error => this.#lose(session, error))
+        this.#time(session, connection).catch(error => this.#lose(session, error))
     })
   }
 
