@@ -208,7 +208,20 @@ export const chat: Shape = {
   errorInside: errorInsideChoices(speaks, ({ message }) => isObject(message ?? null)),
   calm: calmChoices('message', '{'),
   filtered: filteredChoice,
-  hedge: { without: ['tools', 'functions', 'web_search_options', 'store'] },
+  hedge: {
+    without: [
+      'tools',
+      'functions',
+      'web_search_options',
+      // Searches and tools by the names of other providers, which charge for each.
+      'search_parameters',
+      'enable_search',
+      'plugins',
+      'compound_custom',
+      'store',
+      'deferred',
+    ],
+  },
   usageOf: answer => usageFrom(answer.usage),
   stream: {
     sight: event =>
