@@ -75,8 +75,12 @@ const isUnknownItem = ({ words, param, message }: Facts): boolean =>
     /^input\[\d{1,6}\](?:\.type)?$/.test(param ?? '') &&
     /^invalid value: '/i.test(message))
 
+/** This account may not stream this model, and another one may. */
+const mayNotStream = ({ param, message }: Facts): boolean =>
+  param === 'stream' && /^your organization must be verified\b/i.test(message)
+
 const ofCallerWords = (facts: Facts): FailureClass | undefined => {
-  if (isUnknownItem(facts)) return 'unsupported'
+  if (isUnknownItem(facts) || mayNotStream(facts)) return 'unsupported'
   if (facts.words.includes('string_above_max_length') && promptParam.test((facts.param ?? '').slice(0, 256)))
     return 'context_window'
   return facts.words.some(word => CALLER_WORDS.has(word)) ? 'caller_fault' : undefined

@@ -29,6 +29,8 @@ const contextWindow: Phrases = [
   /inputs`? tokens \+ `?max_new_tokens`? must be/,
   /current length is \d+ while limit is/,
   /prompt contains \d+ tokens/,
+  // llama.cpp, of a text to embed that is longer than a batch: behind a 500.
+  /input (?:\(\d{1,10} tokens\) )?is too large to process/,
   /context the overflows|context overflow|context shift is disabled/,
   /model max length exceeded|\[input_too_large\]|\d tokens\) exceeds budget/,
   // What vLLM had left for the answer: a prompt that fills the window leaves less than nothing.
@@ -153,7 +155,19 @@ const incapable: Phrases = [
   /tool choice requires --enable-auto-tool-choice/,
   /tools param requires --jinja/,
   /(?:image|audio) input is not supported - hint/,
+  /missing data required for image input/,
+  /unknown variant `image_url`, expected `text`/,
+  // Another kind of model: one that only embeds, one that does not.
+  /^"[^"\n]{1,200}" does not support (?:chat|generate|embeddings?)$/,
+  /^this model does not (?:support embeddings$|appear to be an embedding model)/,
+  /^the model (?:'[^'\n]{1,200}' )?does not support (?:the )?(?:[a-z]{1,20}(?: [a-z]{1,20})?|'\/v1\/[a-z/_]{1,60}') api\b/,
+  // What the deployment asks with: an older version of the API, a key for other clients.
+  /\bis enabled only for api[- ]versions? /,
+  /^this credential is only authorized for use with/,
 ]
+
+/** A server of one model, of a conversation that the model's template cannot put in words: behind a 500. */
+const template: Phrases = [/jinja exception/, /^conversation roles must alternate/]
 
 /** An object by its id, which only its owner knows. */
 const foreignObject: Phrases = [
@@ -191,7 +205,7 @@ const rateLimit: Phrases = [
 const opening: readonly (readonly [FailureClass, RegExp])[] = [
   [
     'quota',
-    /^(?:your credit balance is too low|you have reached your specified|insufficient (?:account )?(?:balance|credits?|funds?|quota)|billing hard limit|access denied, please make sure your account is in good standing|sorry, your account balance|you exceeded your current quota|your account (?:[a-z]{1,12} ){0,4}(?:not active|overdue|in arrears)|you're out of extra usage|you've hit your (?:[a-z']{1,12} ){0,4}spend limit|account [^ ]{1,120} is suspended, possibly due to reaching|余额不足)/,
+    /^(?:your credit balance is too low|you have reached your specified|insufficient (?:account )?(?:balance|credits?|funds?|quota)|billing hard limit|access denied, please make sure your account is in good standing|sorry, your account balance|you exceeded your current quota|your account (?:[a-z]{1,12} ){0,4}(?:not active|overdue|in arrears)|you're out of extra usage|you've hit your (?:[a-z']{1,12} ){0,4}spend limit|third-party apps now draw from your extra usage|account [^ ]{1,120} is suspended, possibly due to reaching|余额不足)/,
   ],
   [
     'credential',
@@ -199,7 +213,7 @@ const opening: readonly (readonly [FailureClass, RegExp])[] = [
   ],
   [
     'model_gone',
-    /^(?:aierror: )?(?:invalid model\b|model (?:does )?not exist|unknown model|no such model|publisher model [^ ]{1,300} (?:is not servable|(?:was )?not found)|project [^ ]{1,120} is not allowed to use publisher model|the provided model identifier is invalid|invocation of model id [^ ]{1,200} with on-demand|(?:the )?(?:requested )?model [^ ]{1,200} (?:does not exist|was not found|not found|is not found|has been (?:decommissioned|deprecated|retired)|is no longer)|access to this model is not available|[^ ]{1,200} is not a valid model)/,
+    /^(?:aierror: )?(?:invalid model\b|model (?:does )?not exist|unknown model|no such model|publisher model [^ ]{1,300} (?:is not servable|(?:was )?not found)|project [^ ]{1,120} is not allowed to use publisher model|the provided model identifier is invalid|invocation of model id [^ ]{1,200} with on-demand|(?:the )?(?:requested )?model [^ ]{1,200} (?:does not exist|was not found|not found|is not found|has been (?:decommissioned|deprecated|retired)|is no longer)|access to this model is not available|access to anthropic models is not allowed|data retention mode '[^'\n]{1,40}' is not available for this model|[^ ]{1,200} is not a valid model)/,
   ],
   [
     'unsupported',
@@ -265,6 +279,7 @@ const rulesAt = (status: number | undefined): readonly Rule[] => {
   if (status !== undefined && status < 500) return harmless
   return [
     ...harmless,
+    ['caller_fault', template],
     ['quota', quota],
     ['rate_limit', rateLimit],
     ['overloaded', overloaded],

@@ -54,6 +54,7 @@ const SAID: readonly (readonly [part: string, tokens: number, total?: 'total'])[
   ['Current message (1149677 tokens)', 1149677],
   ['request (2358 tokens) exceeds', 2358],
   ['The prompt (total length 44129)', 44129],
+  ['input (596 tokens) is too large', 596],
 ]
 
 const messageOf = (row: (typeof ERROR_BODIES)[number]): string => classifyResponse(signalOf(row)).message
