@@ -123,6 +123,17 @@ const table: readonly (readonly [
     { 'x-ratelimit-remaining-tokens-minute': '0.0', 'x-ratelimit-reset-tokens-minute': '11.38' },
     11_380,
   ],
+  [
+    'a limit by size, in a name without a hyphen',
+    { 'ratelimitbysize-remaining': '0', 'ratelimitbysize-reset': '28' },
+    28_000,
+  ],
+  [
+    'a limit in a name with one hyphen more',
+    { 'x-rate-limit-remaining-tokens': '0', 'x-rate-limit-reset-tokens': '55' },
+    55_000,
+  ],
+  ['seconds beyond every number', { 'retry-after': '99999999999999999999' }, 3_600_000],
   ['a reset of which nobody says what remains', { 'x-ratelimit-reset-requests': '3s' }, undefined],
   ['a body that asks for more than the header', { 'retry-after': '1' }, 17_000, retryInfo('17s')],
   ['a header that asks for more than the body', { 'retry-after': '20' }, 20_000, retryInfo('17s')],
@@ -152,6 +163,9 @@ test('a rate limit whose headers tell resets alone lasts until the first of them
   assert.equal(limited({ 'x-ratelimit-reset-requests': '3s', ...tokensRemain }), undefined)
   assert.equal(limited({ 'retry-after': '1', 'x-ratelimit-reset-requests': '3s' }), 1_000)
   assert.equal(limited({ 'x-ratelimit-reset-requests': 'soon' }), undefined)
+  assert.equal(limited({ 'x-rate-limit-reset-tokens': '55', 'x-ratelimit-remaining-requests': '-1' }), 55_000)
+  // -1 of a limit is how a provider says that it does not know what remains.
+  assert.equal(limited({ 'x-ratelimit-reset-tokens': '2', 'x-ratelimit-remaining-tokens': '-1' }), 2_000)
   // What has been reset is not what holds the call back; a wait of 0 would say that the deployment may be asked at once.
   assert.equal(limited({ 'x-ratelimit-reset-requests': '3s', 'x-ratelimit-reset-tokens': '0s' }), 3_000)
   assert.equal(limited({ 'x-ratelimit-reset-requests': '0' }), undefined)

@@ -10,7 +10,7 @@ const LONGEST_WAIT_MS = 3_600_000
 const bounded = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), LONGEST_WAIT_MS)
 
 const plainNumber = (text: string): number | undefined =>
-  /^\d{1,15}(?:\.\d{1,9})?$/.test(text) ? Number(text) : undefined
+  /^\d{1,40}(?:\.\d{1,9})?$/.test(text) ? Number(text) : undefined
 
 /** A number, or the greatest of a header that was sent several times and joined. */
 const greatestNumber = (text: string | undefined): number | undefined => {
@@ -44,10 +44,10 @@ const untilDate = (text: string | undefined, now: number | undefined): number | 
   return instant === undefined || now === undefined ? undefined : instant - now
 }
 
-const RESET = /(?:^|-)ratelimit-(?:reset-[a-z\d-]+|[a-z\d-]+-reset|reset)$/
+const RESET = /(?:^|-)rate-?limit(?:bysize)?-(?:reset-[a-z\d-]+|[a-z\d-]+-reset|reset)$/
 
 /**
- * `x-ratelimit-reset-tokens`, `<vendor>-ratelimit-tokens-reset`: believed when nothing remains of that limit. Where what
+ * `x-ratelimit-reset-tokens`, `<vendor>-ratelimit-tokens-reset`, `ratelimitbysize-reset`: believed when nothing remains of that limit. Where what
  * remains is told of none, a rate limit is one of theirs, so it lasts at least until the first of them resets; one that
  * has been reset by now is another.
  */
@@ -57,7 +57,9 @@ const resetMs = (headers: Headers, now: number | undefined, limited: boolean): n
   let counted = longest !== undefined
   for (const [name, reset] of Object.entries(headers)) {
     if (!RESET.test(name)) continue
-    const remaining = headers[name.replace('reset', 'remaining')]?.trim()
+    const told = headers[name.replace('reset', 'remaining')]?.trim()
+    // Less than nothing stands for a number that the provider does not have.
+    const remaining = told?.startsWith('-') === true ? undefined : told
     counted ||= remaining !== undefined
     if (remaining !== undefined && plainNumber(remaining) !== 0) continue
     const wait = untilDate(reset, now) ?? epochOrDuration(reset, now)
