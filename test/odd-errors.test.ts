@@ -12,6 +12,7 @@ import { inside } from './support/inside.ts'
 const CHAT = '/v1/chat/completions'
 const MESSAGES = '/v1/messages'
 const RESPONSES = '/v1/responses'
+const SPEECH = '/v1/audio/speech'
 const EVENTS = 'text/event-stream'
 const JSON_TYPE = 'application/json'
 
@@ -124,6 +125,27 @@ const ODD: readonly Odd[] = [
       expected: 'overloaded',
     })),
   ),
+  ...(
+    [
+      [
+        'an error as an event where sound was asked for',
+        EVENTS,
+        event('{"error":"overloaded"}'),
+        'overloaded',
+      ],
+      ['an event that is no sound', EVENTS, event('{"type":"speech.audio.done"}'), 'transient'],
+      ['an object with nothing in it instead of sound', JSON_TYPE, '{}', 'empty_answer'],
+      ['an empty list instead of sound', JSON_TYPE, '{"data":[]}', 'empty_answer'],
+    ] as const
+  ).map(([name, type, body, expected]) => ({
+    name,
+    provider: 'openai' as const,
+    path: SPEECH,
+    stream: false as const,
+    type,
+    body,
+    expected,
+  })),
   {
     name: 'a bare detail in a stream of responses',
     provider: 'openai',
@@ -182,10 +204,15 @@ const startOdd = async (t: TestContext, now: () => Odd): Promise<string> => {
   return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
 }
 
+const ASKED: Readonly<Record<string, JsonObject>> = {
+  [RESPONSES]: { input: 'x' },
+  [SPEECH]: { input: 'x', voice: 'alloy' },
+}
+
 const bodyFor = ({ provider, path, stream }: Odd): JsonObject => ({
   model: provider,
   stream: stream ?? true,
-  ...(path === RESPONSES ? { input: 'x' } : { max_tokens: 5, messages: [{ role: 'user', content: 'x' }] }),
+  ...(ASKED[path] ?? { max_tokens: 5, messages: [{ role: 'user', content: 'x' }] }),
 })
 
 test('an error in an odd wrapping gets its class, before anything has gone to the client', async t => {

@@ -77,7 +77,7 @@ export const readAnswer = (job: Job, sent: Sent, answer: Answer): Promise<Verdic
   if (stream && events) return readEvents(job, sent, answer, reading)
   if (
     route.shape === 'raw' ||
-    (route.shape === 'speech' && !/^(?:application\/json|text\/html)\b/i.test(type))
+    (route.shape === 'speech' && !/^(?:application\/json|text\/(?:html|event-stream))\b/i.test(type))
   )
     return readStream(job, sent, answer, {
       decoder: wholeChunks(),
