@@ -63,6 +63,33 @@ for (const [name, failure] of Object.entries(key))
       }
     })
 
+test('who was silent is not asked again under another name: by its id, or with its group', async t => {
+  const gateway = inside()
+  const on = await play(t, {
+    stages,
+    config: ({ lead, backup }) => ({
+      model_list: [
+        { ...deployment('star', lead, 'one', { header_timeout: 0.2 }), model_info: { id: 'first' } },
+        { ...deployment('star', lead, 'two', { header_timeout: 0.2 }), model_info: { id: 'other' } },
+        deployment('second', backup, 'n'),
+      ],
+      router_settings: {
+        num_retries: 2,
+        disable_cooldowns: true,
+        fallbacks: [{ star: ['first', 'other', 'second'] }, { first: ['star', 'second'] }],
+      },
+    }),
+    start: gateway.start,
+  })
+  for (const model of ['star', 'first']) {
+    on.stages.lead.clear()
+    on.stages.lead.script(Array.from({ length: 6 }, () => ({ kind: 'stall', when: 'before-headers' })))
+    const reply = await on.ask(CHAT, chat(model, { stream: true }))
+    assert.deepEqual([reply.status, reply.headers['x-litellm-model-group']], [200, 'second'])
+    assert.deepEqual(asked(on.stages.lead).toSorted(), ['one', 'two'], model)
+  }
+})
+
 test('a plain answer is not held to the limits of a stream', async t => {
   const on = await playPhases(t, { header_timeout: 0.05, first_token_timeout: 0.05, idle_timeout: 0.05 })
   on.stages.lead.script([{ kind: 'slow', delayMs: 150 }])

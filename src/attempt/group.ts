@@ -1,6 +1,6 @@
 import type { ExceptionPolicy } from '../config/config.ts'
 import { policyEntry } from '../config/policy.ts'
-import { type Failure, type RetryRule, VERDICTS } from '../failure.ts'
+import { type Failure, type FailureClass, type RetryRule, VERDICTS } from '../failure.ts'
 import { toldBy } from '../plan/compaction.ts'
 import { isPastLimit, orderLevels, orderOf } from '../plan/select.ts'
 import type { Step } from '../record/trail.ts'
@@ -78,7 +78,7 @@ const openLevel = (
     order,
     more,
     before,
-    tried: new Set(spent.length === 0 ? undefined : failedAt(spent)),
+    tried: new Set(play.trail.steps.length === 0 ? undefined : [...failedAt(spent), ...silentBefore(play)]),
     mayRepeat: new Set(),
     attempts: pretended === undefined ? own.length : 1,
     // Who was asked first says how often, after a break too.
@@ -97,6 +97,19 @@ const openLevel = (
 /** Who was only slower has not failed: it may go on. */
 const failedAt = (spent: readonly Step[]): readonly string[] =>
   spent.filter(step => step.outcome !== 'outrun').map(step => step.deployment)
+
+const SILENT: ReadonlySet<string> = new Set<FailureClass>([
+  'timeout_headers',
+  'timeout_first_token',
+  'timeout_idle',
+  'timeout_attempt',
+])
+
+/** Who was silent is silent again, whatever name led back to it: its own, its group's. A summary is another question. */
+const silentBefore = (play: Play): readonly string[] =>
+  play.stop.summarises || byPolicy(play, { exception: 'Timeout' }) !== undefined
+    ? []
+    : play.trail.steps.filter(step => SILENT.has(step.outcome)).map(step => step.deployment)
 
 /** num_retries in force for a level whose first attempt was at this deployment. */
 const retriesFor = ({ call, wish }: Play, id: string): number => {
@@ -255,7 +268,7 @@ const isCostly = (play: Play, last: Step, failure: Failure): boolean =>
   (play.resumption !== undefined || last.ms >= LONG_ATTEMPT_MS) && play.hasFallback(failure.class)
 
 /** A policy number replaces both the count and the rule of the class. */
-const byPolicy = (play: Play, { exception }: Failure): number | undefined => {
+const byPolicy = (play: Play, { exception }: Pick<Failure, 'exception'>): number | undefined => {
   const policy = policyOf(play)
   return policyEntry(policy, exception) ?? policy?.Default
 }
