@@ -210,3 +210,60 @@ test('an error event that comes first is the failure it says, with its status, a
     assert.equal((json().error as { code: string }).code, code)
   }
 })
+
+const EMBEDDINGS = '/v1/embeddings'
+
+/** What providers say of a model that is well, and is another kind of model. */
+const OTHER_KIND: readonly (readonly [status: number, body: string])[] = [
+  [
+    404,
+    '{"error":{"code":404,"message":"models/m is not found for API version v1beta, or is not supported for embedContent.","status":"NOT_FOUND"}}',
+  ],
+  [
+    400,
+    '{"object":"error","message":"Invalid model: mistral-large-latest","type":"invalid_model","code":"1500"}',
+  ],
+  [
+    403,
+    '{"error":{"message":"You are not allowed to generate embeddings from this model","type":"invalid_request_error","param":null,"code":null}}',
+  ],
+  [404, '{"error":{"message":"The model `m` does not exist.","type":"NotFoundError","code":404}}'],
+]
+
+test('a model that is not there for an endpoint of another kind is asked as ever where it serves', async t => {
+  const on = await play(t, {
+    stages: { lead: { models: ['*'] } },
+    start: steady().start,
+    config: ({ lead }) => ({
+      model_list: [
+        ...OTHER_KIND.map((_, at) => deployment(`talks-${at}`, lead, `t-${at}`)),
+        ...['new', 'vectors'].map(name => deployment(name, lead, name)),
+      ],
+      router_settings: { num_retries: 0 },
+    }),
+  })
+  const { lead } = on.stages
+  const gone = async (group: string, path: string, body: JsonObject, at = 3) => {
+    const [status, text] = OTHER_KIND[at] ?? assert.fail()
+    lead.script([{ kind: 'status', status, body: text }])
+    const reply = await on.ask(path, { model: group, ...body })
+    assert.equal(reply.status, 404, group)
+  }
+  const vectors = { input: 'x' }
+  for (const at of OTHER_KIND.keys()) {
+    const group = `talks-${at}`
+    assert.equal((await on.ask(CHAT, chat(group))).status, 200)
+    await gone(group, EMBEDDINGS, vectors, at)
+    assert.equal((await on.ask(CHAT, chat(group))).status, 200, `${group} was put to rest`)
+  }
+  // Nobody has said what it is: it is taken for one that talks, until it has answered something else.
+  await gone('new', EMBEDDINGS, vectors)
+  assert.equal((await on.ask(CHAT, chat('new'))).status, 200)
+  await gone('new', CHAT, chat('new'))
+  assert.equal((await on.ask(CHAT, chat('new'))).status, 429, 'gone where it served')
+  assert.equal((await on.ask(EMBEDDINGS, { model: 'vectors', ...vectors })).status, 200)
+  await gone('vectors', CHAT, chat('vectors'))
+  assert.equal((await on.ask(EMBEDDINGS, { model: 'vectors', ...vectors })).status, 200)
+  await gone('vectors', EMBEDDINGS, vectors)
+  assert.equal((await on.ask(EMBEDDINGS, { model: 'vectors', ...vectors })).status, 429)
+})

@@ -274,7 +274,8 @@ const failed = (job: Job, signal: FailureSignal, far: Progressed): Tried => {
   learnSilence(job, far, failure)
   // What this process cannot fetch or was not given, another one may have.
   const here = signal.kind === 'missing_credential'
-  job.lease.settle(neutral ? { kind: 'neutral' } : { kind: 'failure', failure, totalMs, here })
+  const { modes } = job.call.route
+  job.lease.settle(neutral ? { kind: 'neutral' } : { kind: 'failure', failure, totalMs, here, modes })
   if (failure.class === 'credential' && !here) doubt(job.hop.deployment.connection, job.house)
   const outcome: Failed = { kind: 'failed', failure, upstreamStatus: far.status }
   const { draft } = far

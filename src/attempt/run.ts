@@ -50,7 +50,7 @@ export const jobOf = (play: Play, { choice, lease }: Run, signal?: Signal): Job 
 export const conclude = (play: Play, run: Run, tried: Tried): Outcome => {
   const { outcome } = tried
   if (outcome.kind === 'answered') {
-    run.lease.answered()
+    run.lease.answered(play.call.route.modes)
     rememberServed(play.wish, outcome.deployment.id, play.desk)
     if (play.trail.repairs !== undefined) learnRepairs(play, run.choice.candidate)
     if (play.call.references.length > 0)

@@ -113,6 +113,7 @@ const modelGone: Phrases = [
   /not servable in region|not allowed to use publisher model/,
   /marked by provider as legacy|use case details have not been submitted/,
   /^function [^\n]{1,120}not found for account/,
+  /^you are not allowed to (?:sample|generate embeddings) from this model/,
 ]
 
 /** The route, not the model: this deployment may serve every other endpoint well. */

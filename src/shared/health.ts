@@ -25,6 +25,8 @@ export type State = {
   readonly fails: Map<string, { readonly count: number; readonly until: number }>
   /** What the id stood for when this was learned; another domain under the same id starts afresh. */
   domain: string
+  /** What the endpoints are for that it has answered: one entry for each kind. */
+  served: (readonly string[])[]
   /** Failures that count against the deployment since its last success. */
   streak: number
   /** A reload has taken the deployment away: what its last attempts bring is nobody's any more. */
@@ -76,6 +78,7 @@ export const createState = (
     delays: {},
     fails: new Map(),
     domain: inForce().domain,
+    served: [],
     streak: 0,
     gone: false,
   }
@@ -86,6 +89,7 @@ export const stateInForce = (state: State, deployment: Deployment, config: Confi
   const { domain } = config.byId.get(deployment.id) ?? deployment
   if (state.domain === domain) return state
   state.domain = domain
+  state.served = []
   state.streak = 0
   state.fails.clear()
   state.tally.forgetOutcomes()
@@ -98,6 +102,28 @@ const groupSize = (deployment: Deployment, config: Config): number => {
   const members = config.groups.get(deployment.group) ?? []
   return Math.max(1, members.filter(member => !member.info.blocked).length)
 }
+
+/** The routes are few, and each has its list once. */
+export const noteServed = ({ deployment, state }: Attempt, modes: readonly string[]): void => {
+  if (state.domain === deployment.domain && !state.served.includes(modes)) state.served.push(modes)
+}
+
+/** What a deployment is for that has not answered yet, where nobody wrote its mode. */
+const TALKS: readonly (readonly string[])[] = [['chat', 'responses', 'completion']]
+
+/**
+ * A model that is not there for vectors is told in the same words as one that is gone. Where it has not been seen to serve
+ * this kind of endpoint, that says nothing of those that it serves: one call to the wrong one must not bench it for all.
+ */
+const isElsewhereGone = (
+  { deployment, state }: Attempt,
+  failure: Failure,
+  modes: readonly string[],
+): boolean =>
+  failure.class === 'model_gone' &&
+  modes.length > 0 &&
+  deployment.info.mode === undefined &&
+  !(state.served.length === 0 ? TALKS : state.served).some(kind => kind.some(mode => modes.includes(mode)))
 
 /** Counts one failure and returns how many were remembered before it. */
 const countFail = (
@@ -176,7 +202,7 @@ const beginRest = (around: Surroundings, attempt: Attempt, rest: Rest, scope: Re
 const learnFailure = (
   around: Surroundings,
   attempt: Attempt,
-  { failure, totalMs, here }: Extract<AttemptEnd, { kind: 'failure' }>,
+  { failure, totalMs, here, modes = [] }: Extract<AttemptEnd, { kind: 'failure' }>,
 ) => {
   const verdict = VERDICTS[failure.class]
   // Nobody's fault or the caller's: health, counters and latencies stay as they were.
@@ -193,6 +219,7 @@ const learnFailure = (
     for (const stream of [false, true]) state.tally.pace(stream).note(totalMs / 1000)
   }
   const litellm = usesLitellmRules(deployment, config().router)
+  if (!litellm && isElsewhereGone(attempt, failure, modes)) return
   if (verdict.breaker === 'failure') state.streak += 1
   // LiteLLM counts a rate limit among the failures of the minute; by itself it says that the deployment works.
   if (litellm || verdict.breaker === 'failure') state.tally.outcome('failure')

@@ -2,7 +2,7 @@ import type { Deployment } from '../config/config.ts'
 import type { Usage } from '../dialects/shape.ts'
 import type { Failure } from '../failure.ts'
 import { createGauge } from './gauge.ts'
-import { type Attempt, learn, recover, type State, type Surroundings } from './health.ts'
+import { type Attempt, learn, noteServed, recover, type State, type Surroundings } from './health.ts'
 
 /** How an attempt ended, for everything that hangs on it: in-flight gauge, usage windows, latency, health. */
 export type AttemptEnd =
@@ -18,6 +18,8 @@ export type AttemptEnd =
       readonly totalMs: number
       /** It is this process's own trouble: other boards are not told. */
       readonly here?: boolean
+      /** What the endpoint is for (model_info.mode). */
+      readonly modes?: readonly string[]
     }
   /** Nobody's fault: the client left, the gateway erred. Health and latency stay as they were. */
   | { readonly kind: 'neutral' }
@@ -27,8 +29,11 @@ export type Lease = {
   /** It is the one that goes to see whether a rest is over for good. */
   readonly probe: boolean
   readonly settle: (end: AttemptEnd) => void
-  /** The answer is there, or its stream has begun: a probe has found what it went for, and others need not wait for its end. */
-  readonly answered: () => void
+  /**
+   * The answer is there, or its stream has begun: a probe has found what it went for, and others need not wait for its end.
+   * `modes`: what the endpoint is for.
+   */
+  readonly answered: (modes?: readonly string[]) => void
   /** A neutral end unless there has been one: for exits that nobody planned. */
   readonly release: () => void
   /** The same before anything was sent: no request is counted for it. */
@@ -71,8 +76,10 @@ class BoardLease implements Lease {
     else this.#end(end)
   }
 
-  answered(): void {
-    if (this.#settled || !this.probe) return
+  answered(modes?: readonly string[]): void {
+    if (this.#settled) return
+    if (modes !== undefined) noteServed(this.#attempt, modes)
+    if (!this.probe) return
     recover(this.#books.around, this.#attempt)
     this.#closeProbe()
   }
