@@ -134,8 +134,8 @@ const ODD: readonly Odd[] = [
         'overloaded',
       ],
       ['an event that is no sound', EVENTS, event('{"type":"speech.audio.done"}'), 'transient'],
-      ['an object with nothing in it instead of sound', JSON_TYPE, '{}', 'empty_answer'],
-      ['an empty list instead of sound', JSON_TYPE, '{"data":[]}', 'empty_answer'],
+      ['an object with nothing in it instead of sound', JSON_TYPE, '{}', 'transient'],
+      ['an empty list instead of sound', JSON_TYPE, '{"data":[]}', 'transient'],
     ] as const
   ).map(([name, type, body, expected]) => ({
     name,

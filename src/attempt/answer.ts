@@ -185,7 +185,9 @@ const judged = (job: Job, answer: Answer, reading: Reading, got: Uint8Array): Ve
     return hidden === undefined ? unreadable(what) : fail(hiddenSignal(job, answer, hidden))
   }
   if (/^text\/html\b/i.test(type)) return misfit('html')
-  if (job.call.stream || type.startsWith('text/event-stream')) return misfit('wrong_content_type')
+  // Sound is never a document, and only an error is told as one.
+  if (job.call.stream || route.shape === 'speech' || type.startsWith('text/event-stream'))
+    return misfit('wrong_content_type')
   let index: JsonIndex
   try {
     index = indexObject(bytes)

@@ -8,10 +8,7 @@ import { ALWAYS, type Shape, type StreamEvent } from './shape.ts'
 /** Answers with audio bytes, or with events when `stream_format` is `sse`; a JSON body can only be an error. */
 export const speech: Shape = {
   name: 'speech',
-  errorInside: answer =>
-    saidError(answer) ??
-    errorObjectOf(answer) ??
-    unsaid('The provider answered without a sound.', 'empty_answer'),
+  errorInside: answer => saidError(answer) ?? errorObjectOf(answer),
   hedge: ALWAYS,
   usageOf: answer => usageFrom(answer.usage),
   stream: typedStream(
