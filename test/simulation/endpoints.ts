@@ -156,7 +156,8 @@ export const wishesOf = (client: ClientScript, index: number, priorId: string | 
   const prior =
     priorId !== undefined && endpoint.shape === 'responses' ? { previous_response_id: priorId } : {}
   const asked = client.stream === true ? (endpoint.asStream ?? {}) : {}
-  return { ...named, ...own, ...prior, ...asked }
+  const kept = client.unstored === true ? { store: false } : {}
+  return { ...named, ...own, ...prior, ...kept, ...asked }
 }
 
 const BOUNDARY = 'simulated-form-boundary'

@@ -121,7 +121,18 @@ const STRATEGIES = [
   'usage-based-routing-v2',
   'latency-based-routing',
   'cost-based-routing',
+  'p2c',
 ]
+
+/** Mostly long enough to be there when somebody is back. */
+const queueOf = (chance: Chance): JsonObject =>
+  chance.percent(15)
+    ? without({
+        wait_for_cooldown_seconds: chance.pick([1, 10, 10, 100]),
+        cooldown_queue_size: maybe(chance, 40, () => chance.int(0, 3)),
+        default_priority: maybe(chance, 20, () => chance.int(0, 2)),
+      })
+    : {}
 
 const routerOf = (
   chance: Chance,
@@ -167,6 +178,8 @@ const routerOf = (
     enable_tag_filtering: flavour.tagged ? true : undefined,
     optional_pre_call_checks: maybe(chance, 10, () => ['deployment_affinity']),
     enable_pre_call_checks: maybe(chance, 10, () => true),
+    slow_start_seconds: maybe(chance, 8, () => chance.pick([2, 30])),
+    ...queueOf(chance),
   })
 
 export const generateConfig = (chance: Chance): JsonObject => {

@@ -84,10 +84,15 @@ const paced = (chance: Chance, act: Act): Act => ({
   }),
 })
 
+/** One that is asked too often, and names another time in every answer. */
+const limitOf = (chance: Chance): Act => ({ act: 'refuse', error: 'rate_limit', wait: waitOf(chance) })
+
 const upstreamOf = (chance: Chance): Upstream => {
-  const acts = Array.from({ length: chance.int(0, 6) }, () =>
-    paced(chance, chance.percent(35) ? answerOf(chance) : faultOf(chance)),
-  )
+  const limited = chance.percent(12)
+  const acts = Array.from({ length: chance.int(limited ? 2 : 0, 6) }, () => {
+    const fault = limited ? limitOf : faultOf
+    return paced(chance, chance.percent(35) ? answerOf(chance) : fault(chance))
+  })
   if (!chance.percent(25)) return { acts }
   const from = chance.int(0, 10_000)
   return {
@@ -124,6 +129,7 @@ const controlsOf = (chance: Chance, groups: readonly string[]): JsonObject | und
     fallbacks: chance.percent(25) ? fallbacks() : undefined,
     disable_fallbacks: chance.percent(15) ? true : undefined,
     tags: chance.percent(15) ? [chance.pick(['red', 'blue'])] : undefined,
+    priority: chance.percent(20) ? chance.int(-2, 2) : undefined,
   })
 }
 
@@ -150,7 +156,9 @@ const clientOf = (
   before: readonly ClientScript[],
 ): ClientScript => {
   const endpoint = chance.weigh(ENDPOINT_WEIGHTS)
-  const known = before.flatMap((client, at) => (client.endpoint === 'responses' ? [at] : []))
+  const known = before.flatMap(({ endpoint: asked, unstored }, at) =>
+    asked === 'responses' && unstored === undefined ? [at] : [],
+  )
   const refers = endpoint === 'read_response' || (endpoint === 'responses' && chance.percent(25))
   const streams = 'asStream' in ENDPOINTS[endpoint] && chance.percent(55)
   const json = !('form' in ENDPOINTS[endpoint]) && endpoint !== 'read_response'
@@ -164,6 +172,7 @@ const clientOf = (
     headers: chance.percent(6) ? { 'x-litellm-num-retries': String(chance.int(0, 2)) } : undefined,
     leaves: leavesOf(chance),
     slow: chance.percent(12) ? chance.pick([5, 80, 700]) : undefined,
+    unstored: endpoint === 'responses' && chance.percent(40) ? (true as const) : undefined,
     follows: refers && known.length > 0 ? chance.pick(known) : undefined,
   })
 }

@@ -91,7 +91,8 @@ export const NOT_SEEN: readonly { readonly what: string; readonly because: strin
   },
   {
     what: 'The loss of a database or of Redis changes no answer for keys that are known.',
-    because: 'there is neither yet',
+    because:
+      'a schedule has one gateway, and its store is memory; test/redis-trouble.test.ts and test/store-damaged.test.ts take them away',
   },
   {
     what: 'What a pulse (sse_keepalive_ping_interval_seconds) changes about the head of an answer.',

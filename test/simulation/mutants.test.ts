@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { FAILOVER_MUTANTS } from './failover-mutants.ts'
 import { generate } from './generate.ts'
 import { HEDGE_MUTANTS } from './hedge-mutants.ts'
 import { INVARIANTS } from './invariants.ts'
@@ -21,7 +22,7 @@ const options = ({ sabotage, forge }: Mutant) => ({
   ...(forge === undefined ? {} : { forge }),
 })
 
-for (const mutant of [...MUTANTS, ...HEDGE_MUTANTS])
+for (const mutant of [...MUTANTS, ...HEDGE_MUTANTS, ...FAILOVER_MUTANTS])
   test(`noticed: ${mutant.breaks} (${mutant.noticedBy})`, async () => {
     const invariants = INVARIANTS.filter(({ name }) => name === mutant.noticedBy)
     assert.equal(invariants.length, 1, 'there is such an invariant')

@@ -43,7 +43,7 @@ const rewrite = (world: World, change: (record: RequestRecord) => RequestRecord)
 }
 
 /** Two groups of one deployment each, the first with the second behind it. */
-const small = (clients: readonly ClientScript[], upstreams: Scenario['upstreams'] = {}): Scenario => ({
+export const small = (clients: readonly ClientScript[], upstreams: Scenario['upstreams'] = {}): Scenario => ({
   seed: 1,
   config: {
     model_list: ['1', '2'].map(number => ({

@@ -85,6 +85,8 @@ export type ClientScript = {
   readonly leaves?: { readonly after: number } | { readonly on: 'upload' | 'head' | 'content' }
   /** Takes so long for every piece that it is sent, and holds few of them. */
   readonly slow?: number
+  /** Its response is kept nowhere, so that others may go on with it. */
+  readonly unstored?: true
   /** Continues what this earlier client was answered, by its id, once that is there. */
   readonly follows?: number
 }

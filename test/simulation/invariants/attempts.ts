@@ -192,13 +192,15 @@ const mayGoOn = (world: World, client: SimClient, hit: Hit): boolean => {
 export const nothingStartsAfterTheEnd: Invariant = {
   name: 'nothingStartsAfterTheEnd',
   sentence:
-    'No attempt starts once the client has left or the answer has begun, but for a declared continuation.',
+    'No attempt starts once the client has left, its time is over or the answer has begun, but for a declared continuation.',
   end: world =>
     world.clients.flatMap(client =>
       hitsOf(world, client).flatMap(hit => {
-        const { leftStep, contentStep } = client
+        const { leftStep, contentStep, arrivedAt = 0 } = client
         if (leftStep !== undefined && hit.step > leftStep)
           return [`hit ${hit.index} began after client ${client.index} had left`]
+        if (hit.at >= arrivedAt + allowedMs(world, client))
+          return [`hit ${hit.index} began ${hit.at - arrivedAt} ms after client ${client.index} had come`]
         if (contentStep === undefined || hit.step < contentStep || mayGoOn(world, client, hit)) return []
         return [`hit ${hit.index} began after client ${client.index} had heard content`]
       }),

@@ -1,3 +1,4 @@
+import { isObject } from '../../../src/wire/json.ts'
 import type { SimClient } from '../client.ts'
 import { endpointOf } from '../endpoints.ts'
 import type { Hit, World } from '../facts.ts'
@@ -38,6 +39,12 @@ const intruders = (world: World, client: SimClient, text: string): readonly numb
   })
 }
 
+/** What an event calls its answer: responses say it inside. */
+const idsIn = ({ value }: Event): readonly string[] =>
+  [value?.id, value?.response_id, isObject(value?.response) ? value.response.id : undefined].filter(
+    id => typeof id === 'string',
+  )
+
 export const oneVoiceAfterTheCommit: Invariant = {
   name: 'oneVoiceAfterTheCommit',
   sentence:
@@ -53,7 +60,7 @@ export const oneVoiceAfterTheCommit: Invariant = {
       const { events } = eventsIn(heard.body)
       const text = textOf(events.filter(({ kind }) => kind === 'piece'))
       const strangers = intruders(world, client, text)
-      const ids = new Set(events.flatMap(({ value }) => (typeof value?.id === 'string' ? [value.id] : [])))
+      const ids = new Set(events.flatMap(idsIn))
       return [
         ...(strangers.length > 0
           ? [`client ${client.index} heard hits ${strangers.join()} in the answer of another one`]

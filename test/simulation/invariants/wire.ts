@@ -4,7 +4,7 @@ import { MASTER_KEY, type SimClient } from '../client.ts'
 import { endpointOf, fieldsOf, wishesOf } from '../endpoints.ts'
 import type { Hit, World } from '../facts.ts'
 import type { Invariant } from '../invariant.ts'
-import { type Attempt, attemptsOf, hitsOf, isBeaten, jsonIn, recordOf } from '../views.ts'
+import { type Attempt, attemptsOf, hitsOf, isBeaten, jsonIn, recordOf, visitsOf } from '../views.ts'
 
 /** What is the gateway's own in a body. */
 const INTERNAL =
@@ -24,16 +24,34 @@ const taken = (client: SimClient, key: string): boolean =>
     ? TEMPERATURE.has(client.script.endpoint) || client.script.endpoint === 'transcriptions'
     : EXTENDED.has(client.script.endpoint)
 
-/** Members that some fallback entry gives its hop to this group. */
-const overridden = (client: SimClient, config: Config, group: string): ReadonlySet<string> => {
+/** The values of every fallback entry that may have led this client to this group. */
+const overridesFor = (client: SimClient, config: Config, group: string): readonly JsonObject[] => {
   const { fallbacks, contextWindowFallbacks, contentPolicyFallbacks } = config.router
   const listed = [fallbacks, contextWindowFallbacks, contentPolicyFallbacks]
     .flatMap(table => [...(table?.values() ?? [])])
     .flat()
     .filter(target => target.group === group)
     .map(target => target.overrides)
-  const own = ((client.script.controls?.fallbacks ?? []) as readonly Json[]).filter(isObject)
-  return new Set([...listed, ...own.filter(target => target.model === group)].flatMap(Object.keys))
+  const own = ((client.script.controls?.fallbacks ?? []) as readonly Json[]).flatMap(target => {
+    const { model, ...values } = isObject(target) ? target : { model: target }
+    return model === group ? [values] : []
+  })
+  return [...listed, ...own]
+}
+
+/** Is this what one of the entries says, where the request itself says something else? */
+const isOverridden = (hit: Hit, key: string, entries: readonly JsonObject[]): boolean => {
+  // A field of a form is a text.
+  const said = isForm(hit) ? asText : canonical
+  return entries.some(entry => key in entry && said(entry[key]) === said(sent(hit)[key]))
+}
+
+/** Values that every way to this group would have brought, and that this request does not have. */
+const forgotten = (client: SimClient, hit: Hit, entries: readonly JsonObject[]): readonly string[] => {
+  const [one = {}] = entries
+  return Object.keys(one).filter(
+    key => taken(client, key) && entries.every(entry => key in entry) && !isOverridden(hit, key, entries),
+  )
 }
 
 /** What a direct request to this deployment would send: the client's members, the deployment's model and defaults. */
@@ -111,24 +129,32 @@ const triggered = (body: JsonObject): JsonObject => {
 export const failoverChangesNothing: Invariant = {
   name: 'failoverChangesNothing',
   sentence:
-    'A body after a failover is, but for the values of its fallback entry, the one that a direct request would send; a compaction by the other wire, the same with its trigger.',
+    'A body after a failover is, with the values of its fallback entry, the one that a direct request would send; a compaction by the other wire, the same with its trigger.',
   end: world =>
-    world.clients.flatMap(client =>
-      attemptsOf(world, client).flatMap(({ hit, deployment, step }) => {
+    world.clients.flatMap(client => {
+      const attempts = attemptsOf(world, client)
+      const visits = visitsOf(attempts)
+      return attempts.flatMap(({ hit, deployment, step }) => {
         if (deployment === undefined || hit.method === 'GET') return []
         // The question for a summary is no body of the client's.
         if (step.compaction === 'emulated') return []
         const direct = expectedOf(client, deployment, ownPrior(world, client))
         const expected = step.compaction === 'native-other-wire' ? triggered(direct) : direct
-        const values = overridden(client, client.config as Config, step.group)
+        const entries = overridesFor(client, client.config as Config, step.group)
+        const hopped = visits.findIndex(visit => visit.some(one => one.hit === hit)) > 0
         // Whoever is asked to go on gets what was delivered behind the conversation.
         const prefilled = hit.prefill === '' ? [] : ['messages', 'prompt']
-        const wrong = differences(hit, expected).filter(key => !values.has(key) && !prefilled.includes(key))
+        const wrong = [
+          ...differences(hit, expected).filter(
+            key => !isOverridden(hit, key, entries) && !prefilled.includes(key),
+          ),
+          ...(hopped ? forgotten(client, hit, entries) : []),
+        ]
         return wrong.length === 0
           ? []
           : [`hit ${hit.index} of client ${client.index} differs in ${wrong.join(', ')}`]
-      }),
-    ),
+      })
+    }),
 }
 
 const KEY = /sk-sim-(\w+)/g
