@@ -237,7 +237,7 @@ test('a model that is not there for an endpoint of another kind is asked as ever
     config: ({ lead }) => ({
       model_list: [
         ...OTHER_KIND.map((_, at) => deployment(`talks-${at}`, lead, `t-${at}`)),
-        ...['new', 'vectors'].map(name => deployment(name, lead, name)),
+        ...['new', 'new-vectors', 'vectors'].map(name => deployment(name, lead, name)),
       ],
       router_settings: { num_retries: 0 },
     }),
@@ -256,11 +256,13 @@ test('a model that is not there for an endpoint of another kind is asked as ever
     await gone(group, EMBEDDINGS, vectors, at)
     assert.equal((await on.ask(CHAT, chat(group))).status, 200, `${group} was put to rest`)
   }
-  // Nobody has said what it is: it is taken for one that talks, until it has answered something else.
-  await gone('new', EMBEDDINGS, vectors)
-  assert.equal((await on.ask(CHAT, chat('new'))).status, 200)
+  // Who has answered nothing yet is believed to be gone.
   await gone('new', CHAT, chat('new'))
-  assert.equal((await on.ask(CHAT, chat('new'))).status, 429, 'gone where it served')
+  assert.equal((await on.ask(CHAT, chat('new'))).status, 429)
+  await gone('new-vectors', EMBEDDINGS, vectors)
+  assert.equal((await on.ask(EMBEDDINGS, { model: 'new-vectors', ...vectors })).status, 429)
+  await gone('talks-0', CHAT, chat('talks-0'))
+  assert.equal((await on.ask(CHAT, chat('talks-0'))).status, 429, 'gone where it served')
   assert.equal((await on.ask(EMBEDDINGS, { model: 'vectors', ...vectors })).status, 200)
   await gone('vectors', CHAT, chat('vectors'))
   assert.equal((await on.ask(EMBEDDINGS, { model: 'vectors', ...vectors })).status, 200)

@@ -108,12 +108,9 @@ export const noteServed = ({ deployment, state }: Attempt, modes: readonly strin
   if (state.domain === deployment.domain && !state.served.includes(modes)) state.served.push(modes)
 }
 
-/** What a deployment is for that has not answered yet, where nobody wrote its mode. */
-const TALKS: readonly (readonly string[])[] = [['chat', 'responses', 'completion']]
-
 /**
- * A model that is not there for vectors is told in the same words as one that is gone. Where it has not been seen to serve
- * this kind of endpoint, that says nothing of those that it serves: one call to the wrong one must not bench it for all.
+ * A model that is not there for vectors is told in the same words as one that is gone. Where it has been seen to serve
+ * endpoints of another kind, that says nothing of those: one call to the wrong one must not bench it for all.
  */
 const isElsewhereGone = (
   { deployment, state }: Attempt,
@@ -123,7 +120,8 @@ const isElsewhereGone = (
   failure.class === 'model_gone' &&
   modes.length > 0 &&
   deployment.info.mode === undefined &&
-  !(state.served.length === 0 ? TALKS : state.served).some(kind => kind.some(mode => modes.includes(mode)))
+  state.served.length > 0 &&
+  !state.served.some(kind => kind.some(mode => modes.includes(mode)))
 
 /** Counts one failure and returns how many were remembered before it. */
 const countFail = (
