@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, beforeEach, test } from 'node:test'
-import type { JsonObject } from '../src/wire/json.ts'
+import { isObject, type JsonObject } from '../src/wire/json.ts'
 import { deploymentsOn, startBedrockStage } from './support/bedrock.ts'
 import { assertNothingRefused } from './support/canary.ts'
 import { deployment, play } from './support/harness.ts'
@@ -11,6 +11,10 @@ const CLAUDE = 'claude-sonnet-4-5'
 const bedrock = await startBedrockStage({ now: () => new Date() })
 after(() => bedrock.close())
 const onBedrock = deploymentsOn(bedrock)
+
+/** One that nobody knows, and one that has another name there. */
+const OWN_BETAS = 'novelty-2027-01-01, advanced-tool-use-2025-11-20'
+const OWN = { extra_headers: { 'Anthropic-Beta': OWN_BETAS } }
 
 const { ask, key, stages } = await play(
   { after },
@@ -24,6 +28,15 @@ const { ask, key, stages } = await play(
         deployment('claude', claude, CLAUDE),
         deployment('vertex', google, CLAUDE, { model: `vertex_ai/${CLAUDE}`, vertex_project: 'p' }),
         onBedrock('invoke', `invoke/anthropic.${CLAUDE}-20250929-v1:0`),
+        deployment('own vertex', google, CLAUDE, {
+          model: `vertex_ai/${CLAUDE}`,
+          vertex_project: 'p',
+          ...OWN,
+        }),
+        onBedrock('own invoke', `anthropic.${CLAUDE}-20250929-v1:0`, OWN),
+        onBedrock('own body', `invoke/anthropic.${CLAUDE}-20250929-v1:0`, {
+          extra_body: { anthropic_beta: OWN_BETAS.split(', ') },
+        }),
       ],
       router_settings: {
         num_retries: 0,
@@ -114,4 +127,36 @@ test('Anthropic gets a scope and its betas as they came, the backup what it take
   const [hit] = stages.google.requests
   assert.ok(hit !== undefined && !hit.text.includes('scope'))
   assert.match(String(reply.headers['x-understudy-dropped']), /effort-2025-11-24/)
+})
+
+test('betas that the operator has written are sent as they are written, and the client’s are not', async () => {
+  const before = bedrock.requests.length
+  for (const model of ['own vertex', 'own invoke', 'own body'])
+    await ask(
+      '/v1/messages',
+      { model, ...said([user({ type: 'text', text: 'Line, please.' })]) },
+      {
+        headers: [
+          ['authorization', `Bearer ${key}`],
+          ['anthropic-version', '2023-06-01'],
+          ['anthropic-beta', 'effort-2025-11-24'],
+        ],
+      },
+    )
+  assert.equal(stages.google.requests[0]?.header('anthropic-beta'), OWN_BETAS)
+  const bodies = bedrock.requests.slice(before).map(({ json }) => (json as JsonObject).anthropic_beta)
+  assert.deepEqual(bodies, [OWN_BETAS.split(', '), OWN_BETAS.split(', ')])
+  for (const more of [{}, { top_k: 3 }]) {
+    await ask('/v1/chat/completions', {
+      model: 'own invoke',
+      messages: [user({ type: 'text', text: 'Line.' })],
+      ...more,
+    })
+    const sent = bedrock.requests.at(-1)?.json
+    assert.ok(isObject(sent ?? null))
+    assert.deepEqual((sent as JsonObject).additionalModelRequestFields, {
+      ...more,
+      anthropic_beta: OWN_BETAS.split(', '),
+    })
+  }
 })

@@ -179,6 +179,7 @@ export const adapt = (parcel: Parcel, hop: Hop): { ask: Ask; draft: Draft } => {
     query: parcel.query,
     body: parcel.body,
     headers: deployment.extraHeaders.length === 0 ? parcel.headers : withExtra(parcel.headers, deployment),
+    operatorHeaders: deployment.extraHeaders,
     model: hop.model,
     edits: editsFor(parcel.shadows === undefined ? parcel : readable(parcel, deployment), hop),
     stream: parcel.stream,

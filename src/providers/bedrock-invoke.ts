@@ -9,10 +9,10 @@ import { applyEdits, type Edit, joinSegments, type Warning } from '../wire/edit.
 import { indexObject, type JsonIndex, kindOf, valueAt } from '../wire/index.ts'
 import { isObject, type Json } from '../wire/json.ts'
 import { mayMention } from '../wire/mentions.ts'
-import { betasFor } from './bedrock-betas.ts'
+import { type Betas, betasFor } from './bedrock-betas.ts'
 import { bridgedReading } from './bridged.ts'
 import { type MessagesBody, messagesBody, speaksMessages } from './messages-dialect.ts'
-import { type Ask, type Reading, type Stamp, Unsupported } from './provider.ts'
+import { type Ask, type HeaderPair, type Reading, type Stamp, Unsupported } from './provider.ts'
 
 /**
  * Claude through Bedrock's InvokeModel: the body of the Messages API, with the model and the stream said by the path, the
@@ -169,13 +169,25 @@ const listed = (header: string | undefined): readonly string[] =>
     .map(one => one.trim())
     .filter(one => one !== '')
 
-/** The client's betas: of the header, and of a body that was written for Bedrock. */
-const askedBetas = (ask: Ask, index: JsonIndex): readonly string[] => {
-  const written = valueAt(index, 'anthropic_beta')
-  return [
-    ...listed(ask.headers.find(([name]) => name === 'anthropic-beta')?.[1]),
-    ...(Array.isArray(written) ? written.filter(one => typeof one === 'string') : []),
-  ]
+const betasIn = (headers: readonly HeaderPair[]): readonly string[] =>
+  listed(headers.find(([name]) => name === 'anthropic-beta')?.[1])
+
+/** Betas that the operator has written for this deployment, in its `extra_headers`. */
+export const operatorBetas = ({ operatorHeaders = [] }: Ask): readonly string[] => betasIn(operatorHeaders)
+
+const isOperators = ({ why, path }: Edit): boolean =>
+  why === 'deployment-extra-body' && path[0] === 'anthropic_beta'
+
+/** Betas of the header, and of a body that was written for Bedrock: the operator's as they are, the client's as they fit. */
+const betasOf = (ask: Ask, index: JsonIndex, model: ClaudeModel): Betas => {
+  const value = valueAt(index, 'anthropic_beta')
+  const written = Array.isArray(value) ? value.filter(one => typeof one === 'string') : []
+  const own = operatorBetas(ask)
+  const ownBody = ask.edits.some(isOperators) ? written : []
+  // The operator's header has taken the place of the client's.
+  const asked = [...(own.length === 0 ? betasIn(ask.headers) : []), ...(ownBody.length === 0 ? written : [])]
+  const { taken, left } = betasFor(asked, model, ask.allowedParams)
+  return { taken: [...new Set([...own, ...ownBody, ...taken])], left }
 }
 
 /** What the path says, and the version. */
@@ -186,7 +198,7 @@ const ALWAYS: readonly Edit[] = [
 ]
 
 const changesFor = (index: JsonIndex, ask: Ask, model: ClaudeModel): Changes => {
-  const { taken, left } = betasFor(askedBetas(ask, index), model, ask.allowedParams)
+  const { taken, left } = betasOf(ask, index, model)
   const given: Given = { index, ask, model, betas: taken }
   checkOwn(given)
   checkTools(given)

@@ -20,7 +20,7 @@ const REGION = /^(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-z]+-\d
 
 const API = /^(?:invoke|converse)$/
 
-const isClaude = (id: string): boolean => id.includes('anthropic.claude')
+export const isClaude = (id: string): boolean => id.includes('anthropic.claude')
 
 /**
  * `<model>`, `converse/<model>`, `invoke/<model>`, `<region>/<model>`, each with or without `bedrock/`. Throws Unsupported

@@ -7,10 +7,13 @@ import { converseErrorOf } from '../dialects/bedrock-converse-error.ts'
 import { embeddingWireFor } from '../dialects/bedrock-embeddings.ts'
 import { INVOKE_STREAM } from '../dialects/bedrock-invoke.ts'
 import type { EmbeddingWire } from '../dialects/embeddings.ts'
+import { listOf, objectOf } from '../dialects/read-json.ts'
+import { applyEdits, type Edit, joinSegments } from '../wire/edit.ts'
+import { indexObject, valueAt } from '../wire/index.ts'
 import { type Base, parseBase, printBase, segment } from './address.ts'
 import { AWS_SIGN_IN_PARAMS, chainAwsRecipe, namedAwsRecipe, ownAwsRecipe } from './aws-credentials.ts'
-import { invocation, invocationReading } from './bedrock-invoke.ts'
-import { apiFor, type BedrockModel, foundationId, readModel } from './bedrock-model.ts'
+import { invocation, invocationReading, operatorBetas } from './bedrock-invoke.ts'
+import { apiFor, type BedrockModel, foundationId, isClaude, readModel } from './bedrock-model.ts'
 import { bridge, bridgedReading } from './bridged.ts'
 import { findKey, firstOf } from './credential.ts'
 import { embeddingBody, embeddingReading, wantsEmbeddings } from './embedding.ts'
@@ -170,13 +173,30 @@ type Spoken = Pick<Draft, 'headers' | 'body' | 'edits' | 'warnings'> & { readonl
 const accepting = (ask: Ask, type: string): readonly HeaderPair[] =>
   withAccept(draftHeaders(ask, 'application/json'), ask.stream ? type : 'application/json')
 
+const FIELDS = 'additionalModelRequestFields'
+
+/** Converse has no header for the betas that the operator has written, and a place in its body. */
+const withOperatorBetas = (body: Uint8Array, ask: Ask, id: string): Uint8Array => {
+  const betas = operatorBetas(ask)
+  // An ARN may hide its model.
+  if (betas.length === 0 || !(isClaude(id) || id.startsWith('arn:'))) return body
+  const index = indexObject(body)
+  const fields = objectOf(valueAt(index, FIELDS))
+  const value = [...new Set([...(listOf(fields?.anthropic_beta) ?? []), ...betas])]
+  const edit: Edit =
+    fields === undefined
+      ? { op: 'set', path: [FIELDS], value: { anthropic_beta: value }, why: 'provider-rename' }
+      : { op: 'set', path: [FIELDS, 'anthropic_beta'], value, why: 'provider-rename' }
+  return joinSegments(applyEdits(index, [edit]))
+}
+
 const byConverse = (ask: Ask, id: string): Spoken => {
   const target = { model: id, allowedParams: ask.allowedParams }
   const { body, warnings } = bridge(ask, converseUpstream(id), target, NAME)
   return {
     verb: ask.stream ? 'converse-stream' : 'converse',
     headers: accepting(ask, CONVERSE_STREAM),
-    body: [body],
+    body: [withOperatorBetas(body, ask, id)],
     edits: ask.edits,
     warnings,
   }

@@ -38,6 +38,8 @@ export type Ask = {
   readonly body: ClientBody
   /** Client headers that may pass (wire/headers.ts decides), lower-case names. */
   readonly headers: readonly HeaderPair[]
+  /** Those of them that the operator has written: what is known of a provider does not go against its operator's word. */
+  readonly operatorHeaders?: readonly HeaderPair[]
   /** The upstream model name, wildcard captures filled in. '' when the route has no model. */
   readonly model: string
   /** Edits decided by the gateway for this deployment, before the provider's own. */

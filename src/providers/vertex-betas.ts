@@ -1,5 +1,6 @@
 import type { Warning } from '../wire/edit.ts'
 import type { Ask, HeaderPair } from './provider.ts'
+import { gives } from './same-dialect.ts'
 
 /**
  * The betas of the Messages API that Vertex AI takes. It refuses a request for any other one (`Unexpected value(s) … for
@@ -29,17 +30,20 @@ const RENAMED: Readonly<Record<string, string>> = {
 
 const NAME = 'anthropic-beta'
 
-/** The headers with the betas that go along, and what stays behind. A beta in allowed_openai_params goes whatever is known of it. */
+/**
+ * The headers with the betas that go along, and what stays behind. A beta in allowed_openai_params goes whatever is known of
+ * it, and those of `extra_headers` as they are written.
+ */
 export const withTakenBetas = (
   headers: readonly HeaderPair[],
-  { allowedParams }: Pick<Ask, 'allowedParams'>,
+  { allowedParams, operatorHeaders = [] }: Pick<Ask, 'allowedParams' | 'operatorHeaders'>,
 ): { readonly headers: readonly HeaderPair[]; readonly warnings: readonly Warning[] } => {
   const asked = headers
     .filter(([name]) => name === NAME)
     .flatMap(([, value]) => value.split(','))
     .map(beta => beta.trim())
     .filter(beta => beta !== '')
-  if (asked.length === 0) return { headers, warnings: [] }
+  if (asked.length === 0 || gives(operatorHeaders, NAME)) return { headers, warnings: [] }
   const taken = new Set<string>()
   const warnings: Warning[] = []
   for (const beta of asked) {
