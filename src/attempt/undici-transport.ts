@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import type { Dispatcher, Client as UndiciClient, Pool as UndiciPool } from 'undici'
 import type { Clock } from '../house.ts'
+import { lookUp } from '../lookups.ts'
 import type { Draft, HeaderPair } from '../providers/provider.ts'
 import type { Signal } from '../signal.ts'
 import { atTurnsEnd } from '../turn.ts'
@@ -298,7 +299,7 @@ const lineOptions = (connectMs: number): UndiciClient.Options => ({
   bodyTimeout: 0,
   keepAliveTimeout: 20_000,
   keepAliveMaxTimeout: 120_000,
-  connect: { timeout: connectMs },
+  connect: { timeout: connectMs, lookup: lookUp },
   allowH2: false,
 })
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { RedisSettings } from '../config/config.ts'
+import { lookUp } from '../lookups.ts'
 
 /** One connection to a Redis or Valkey server. When it breaks it stays broken; whoever holds it opens another one. */
 export type RedisConnection = {
@@ -31,7 +32,7 @@ const MOST_UNANSWERED = 1_000
 const clientOptions = (settings: RedisSettings, connectTimeout: number) => {
   const { host, port, tls, username, password, database } = settings
   // Once it is broken nothing is repeated and nothing is queued here: what holds is told again by who knows it.
-  const common = { host, port, connectTimeout, reconnectStrategy: false } as const
+  const common = { host, port, connectTimeout, reconnectStrategy: false, lookup: lookUp } as const
   const name = isIP(host) === 0 ? { servername: host } : {}
   return {
     // Answers and messages share one connection (Redis 6, any Valkey).
