@@ -179,6 +179,14 @@ const foreignObject: Phrases = [
   /\b(?:file|batch|vector[ _]store|conversation|container|prompt|upload|fine[- ]tuning job|voice|approval request|thread|assistant)s?\b[^.]{0,120}(?:not found|does not exist|not exist|expired)/,
 ]
 
+/** The same, where an account that may not read it is told that it is not allowed to. */
+const forbiddenObject: Phrases = [
+  /^cachedcontent not found/,
+  /permission to access the file\b/,
+  /^permission denied while accessing input file/,
+  /does not have storage\.objects\.[a-z]{1,20} access/,
+]
+
 const overloaded: Phrases = [
   /overloaded/,
   /(?:at|over) (?:full )?capacity/,
@@ -241,6 +249,7 @@ const rulesAt = (status: number | undefined): readonly Rule[] => {
     case 403:
       return [
         ...harmless,
+        ['unsupported', forbiddenObject],
         ['quota', quota],
         ['unsupported', unsupported],
         ['model_gone', modelGone],
