@@ -208,6 +208,7 @@ describe('a parameter that a provider does not take', () => {
       'generation_config.foo',
     ],
     ['Groq, of a model', openai('`reasoning_effort` is not supported with this model'), 'reasoning_effort'],
+    ['Ollama, of a model', openai('"llama3" does not support thinking'), 'reasoning_effort'],
     ['Cerebras, line by line', cerebras('body.store', 'body.top_k'), 'store top_k'],
     [
       'Cerebras, of a message',
@@ -263,6 +264,8 @@ describe('a parameter that a provider does not take', () => {
     for (const words of [
       '`reasoning_effort` must be one of `none` or `default`',
       'Invalid reasoning effort: none',
+      'Failed to deserialize the JSON body into the target type: reasoning_effort: unknown variant `none`, expected one of `high`, `low` at line 1 column 6572',
+      'think value "low" is not supported for this model',
       "'reasoning_effort' : value is not one of the allowed values ['none', 'default', 'low', 'medium', 'high']",
       "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'reasoning_effort'), 'msg': \"Input should be 'low', 'medium' or 'high'\", 'input': 'xhigh'}",
     ]) {

@@ -112,6 +112,19 @@ const READINGS: readonly Reading[] = [
       /^(?:\d+ validation errors?:\s*)?\[?\{'type': 'literal_error', 'loc': \('body', '(reasoning_effort)'\)/,
     ofValue: true,
   },
+  // DeepSeek.
+  {
+    pattern:
+      /^failed to deserialize the json body into the target type: (reasoning_effort): unknown variant\b/i,
+    ofValue: true,
+  },
+  // Ollama, of a level of thinking, and of a model that has none.
+  {
+    pattern: /^think value [^\n]{1,40} is not supported\b/i,
+    names: () => ['reasoning_effort'],
+    ofValue: true,
+  },
+  { pattern: /^"[^"\n]{1,200}" does not support thinking$/i, names: () => ['reasoning_effort'] },
   // Fireworks.
   { pattern: /^invalid reasoning effort: /i, names: () => ['reasoning_effort'], ofValue: true },
   // Anthropic.
