@@ -118,6 +118,18 @@ describe('where nobody has a free slot', () => {
     assert.deepEqual(times(engine), [0, 100_000])
     atRest(engine)
   })
+
+  test('a slot that comes free as the time of the request ends goes back, and nobody is asked', async () => {
+    const router = ', total_timeout: 1'
+    const engine = await start(file({ a: ['m'] }, { m: ONE }, router), taking({ m: 'never' }))
+    const first = engine.ask('a')
+    await engine.advance(0)
+    const second = engine.ask('a')
+    await engine.advance(1000)
+    for (const { done } of [first, second]) assert.equal((await done).status, 408)
+    assert.deepEqual(times(engine), [0])
+    atRest(engine)
+  })
 })
 
 describe('a primary that hangs with all its slots taken keeps nobody from the backup', () => {

@@ -105,7 +105,12 @@ const standInLine = async (play: Play, level: Level, { turn, own, lines }: Waiti
     return enter(play, { kind: 'go', choice, aside: restsNow(play, candidate) }, lines)
   })
   try {
-    return await firstOf([own, ...others], lines)
+    const place = await firstOf([own, ...others], lines)
+    const late = over(play)
+    if (late === undefined) return place
+    // It came in the moment in which nobody had a use for it any more.
+    place.lease.release()
+    return { kind: 'end', outcome: late }
   } catch {
     const outcome = over(play)
     return outcome === undefined ? endAs(play, level, allBusy(wish)) : { kind: 'end', outcome }
