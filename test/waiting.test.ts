@@ -125,6 +125,31 @@ describe('a group that rests', () => {
     atRest(engine)
   })
 
+  test('what was waited for one rest is not waited again for the next', async () => {
+    const engine = await resting('wait_for_cooldown_seconds: 15', { script: () => ({ status: 500 }) })
+    const at = engine.now()
+    const outcomes = [1, 2, 3].map(() => engine.ask('a').done)
+    await engine.advance(100_000)
+    const all = await Promise.all(outcomes)
+    assert.deepEqual(
+      all.map(one => [one.status, one.at - at]),
+      [
+        [500, 10_000],
+        [500, 10_005],
+        [429, 10_010],
+      ],
+    )
+    atRest(engine)
+  })
+
+  test('where an attempt was made its failure is told, and not that the queue is full', async () => {
+    const file = `router_settings: {num_retries: 2, allowed_fails: 0, cooldown_time: 10, wait_for_cooldown_seconds: 30, cooldown_queue_size: 0}`
+    const engine = await startEngine(stageOf({ a: ['m1', 'm2'] }, file), { script: () => ({ status: 500 }) })
+    const outcome = await engine.play('a')
+    assert.deepEqual([outcome.status, engine.sent.length], [500, 2])
+    atRest(engine)
+  })
+
   test('smaller priority goes first, equals in the order they came, and the file says what the silent ones have', async () => {
     const order = async (more: string) => {
       const engine = await resting(`wait_for_cooldown_seconds: 30, ${more}`)

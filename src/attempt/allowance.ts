@@ -15,6 +15,8 @@ export class Allowance implements Signal {
   /** The client chose the time. */
   readonly byClient: boolean
   attemptsLeft: number
+  /** Milliseconds in the queues of resting groups so far, whoever was looked at since. */
+  queuedMs = 0
   readonly #endsAt: number
   readonly #clock: Clock
   readonly #call: Call

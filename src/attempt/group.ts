@@ -88,7 +88,6 @@ const openLevel = (
     pauseUntil: undefined,
     waitedMs: 0,
     linedMs: 0,
-    queuedMs: 0,
     extra: undefined,
     freshOnly: false,
   }

@@ -61,8 +61,6 @@ export type Level = {
   waitedMs: number
   /** Stood in line for a parallel slot since then: that is no reason to sleep less. */
   linedMs: number
-  /** Of what was slept, now and before earlier attempts: in the queue of a resting group. */
-  queuedMs: number
   /** Held from the decision for one more attempt until its outcome is known. */
   extra: Extra | undefined
   /** The group's retry budget is spent: nobody is asked again. */

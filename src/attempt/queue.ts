@@ -31,14 +31,14 @@ export const queueFor = (
   const { waitMs, size } = call.config.router.failover.queue
   if (waitMs <= 0 || choice.passesInMs === undefined) return undefined
   const ms = Math.max(SHORTEST_MS, choice.passesInMs)
-  if (ms > waitMs - level.queuedMs || ms >= allowance.leftMs || isElsewhere(play, level)) return undefined
+  if (ms > waitMs - allowance.queuedMs || ms >= allowance.leftMs || isElsewhere(play, level)) return undefined
   const signal = call.context.departed
   const place = house.board.queue.enter(stop.group, { priority: priorityOf(call), ms, signal, most: size })
   if (place === undefined) return level.last === undefined ? full(play, choice) : undefined
   const since = house.clock.now()
   return place.then(stayed => {
     const waited = house.clock.now() - since
-    level.queuedMs += waited
+    allowance.queuedMs += waited
     level.waitedMs += waited
     return stayed ? again() : { kind: 'end', outcome: level.last ?? gone() }
   })
