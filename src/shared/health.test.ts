@@ -66,6 +66,19 @@ describe('soft rests', () => {
     assert.equal(board.cooling('one')?.kind, 'soft')
   })
 
+  test('what led to a rest does not lead to the next one: who was under way by then does not double it', () => {
+    for (const [row, failures] of [
+      [3, 5],
+      [100, 7],
+    ] as const) {
+      const softCooldown = { ...usual().softCooldown, failures: row }
+      const { board } = testBench({ ...pair, router: { failover: { ...usual(), softCooldown } } })
+      for (const lease of Array.from({ length: failures }, () => admit(board))) lease.settle(failed())
+      const { until = 0 } = board.cooling('one') ?? {}
+      assert.ok(until >= 4500 && until <= 5500, `${failures} failures at once: ${until}`)
+    }
+  })
+
   test('each rest is twice as long as the one before, up to five minutes; the length is never quite the same', async () => {
     const lengths = async (seed: number) => {
       const { board, attempt, advance, now } = rested(pair, seed)
