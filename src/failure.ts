@@ -31,8 +31,11 @@ export type FailureClass =
   | 'client_gone' // nobody is listening any more
   | 'shutdown' // the gateway ended before the call did
 
-/** any: the same deployment may be tried again; sibling: only another one; never: not inside this group. */
-export type RetryRule = 'any' | 'sibling' | 'never'
+/**
+ * any: the same deployment may be tried again; sibling: only another one; larger: only one whose declared window holds the
+ * prompt and is larger; never: not inside this group.
+ */
+export type RetryRule = 'any' | 'sibling' | 'larger' | 'never'
 /** Which fallback list follows when the group is exhausted. */
 export type FallbackRule = 'generic' | 'content_policy' | 'context_window' | 'none'
 /**
@@ -59,7 +62,8 @@ export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
   // what this one refused. It is never retried inside the group and never touches health.
   caller_fault: { retry: 'never', fallback: 'generic', cooldown: 'none', breaker: 'neutral' },
   content_policy: { retry: 'never', fallback: 'content_policy', cooldown: 'none', breaker: 'neutral' },
-  context_window: { retry: 'never', fallback: 'context_window', cooldown: 'none', breaker: 'neutral' },
+  // Whoever says nothing of its window would refuse the prompt as well, as LiteLLM takes it.
+  context_window: { retry: 'larger', fallback: 'context_window', cooldown: 'none', breaker: 'neutral' },
   credential: { retry: 'sibling', fallback: 'generic', cooldown: 'hard', breaker: 'failure' },
   quota: { retry: 'sibling', fallback: 'generic', cooldown: 'hard', breaker: 'failure' },
   rate_limit: { retry: 'any', fallback: 'generic', cooldown: 'rate_limit', breaker: 'neutral' },
@@ -84,6 +88,12 @@ export const VERDICTS: Readonly<Record<FailureClass, Verdict>> = {
   outrun: { retry: 'any', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
   client_gone: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
   shutdown: { retry: 'never', fallback: 'none', cooldown: 'none', breaker: 'neutral' },
+}
+
+/** Another try would end the same way, wherever the same is asked. */
+export const isFinal = (failure: FailureClass): boolean => {
+  const { retry } = VERDICTS[failure]
+  return retry === 'never' || retry === 'larger'
 }
 
 /** LiteLLM's exception classes: they name policies and prefix messages. */

@@ -12,13 +12,14 @@ import { type Parcel, parcelOf } from './adapt.ts'
 import { Allowance } from './allowance.ts'
 import { classify } from './classify.ts'
 import { estimate, isEstimated } from './estimate.ts'
+import { followingFor } from './following.ts'
 import { playGroup } from './group.ts'
 import { type Held, heldBack, keptStop } from './kept.ts'
 import { deskFor, type Play } from './level.ts'
 import { lostResponse } from './lost.ts'
 import { mockFailure, mockFirstAttempt } from './mock.ts'
 import type { Answered, Failed, Outcome } from './outcome.ts'
-import { PromptSize } from './prompt-size.ts'
+import { hearSize } from './prompt-size.ts'
 import type { Resumption } from './resume.ts'
 import { note } from './run.ts'
 import type { Settled, Trail } from './settled.ts'
@@ -224,12 +225,12 @@ const FIRST: Spot = { depth: 0, more: false, outer: undefined }
 
 /** Who would be asked after this stop: its own fallbacks, then what is left of the lists around it. */
 const nextTargets = (
-  { plan }: Walk,
+  walk: Walk,
   stop: Stop,
   { depth, outer }: Spot,
   failure: FailureClass,
 ): readonly FallbackTarget[] => {
-  const targets = depth < plan.maxDepth ? [...(plan.follow(stop, failure).targets ?? [])] : []
+  const targets = depth < walk.plan.maxDepth ? [...(followingFor(walk, stop, failure).targets ?? [])] : []
   for (let from = outer; from !== undefined; from = from.outer)
     targets.push(...(from.following.targets ?? []))
   return targets
@@ -254,7 +255,7 @@ const playOf = (walk: Walk, stop: Stop, spot: Spot): Play => {
       !walk.allowance.spent &&
       (more ||
         walk.standsIn?.(failure) === true ||
-        (depth < walk.plan.maxDepth && isOpen(walk, walk.plan.follow(stop, failure).targets))))
+        (depth < walk.plan.maxDepth && isOpen(walk, followingFor(walk, stop, failure).targets))))
   // Whoever stands in for an owner is one more that is asked, be it of the same group.
   const isFirst = depth === 0 && call.rehydrated === undefined
   const pretended = isFirst && walk.resumption === undefined ? mockFirstAttempt(call, stop) : undefined
@@ -272,11 +273,11 @@ const visit = async (walk: Walk, stop: Stop, spot: Spot): Promise<End> => {
   const outcome = mocked ?? (await playGroup(playOf(walk, stop, spot)))
   if (outcome.kind === 'answered') return { outcome, message: '', stop, spot }
   const { failure } = outcome
-  hearSize(walk, failure)
+  if (failure.class === 'context_window') hearSize(walk.trail, walk.call, failure)
   noteBack(walk.trail, failure, walk.house.clock.now())
   if (spot.depth >= walk.plan.maxDepth || failure.class === 'client_gone' || failure.class === 'gateway_bug')
     return { outcome, message: failure.message, stop, spot }
-  const from: Fall = { ...spot, stop, failure, following: walk.plan.follow(stop, failure.class) }
+  const from: Fall = { ...spot, stop, failure, following: followingFor(walk, stop, failure.class) }
   const skipped = walk.trail.skipped.length
   const inner = await fall(walk, from)
   // The time that ran out in a fallback was the request's: that is what the client is told.
@@ -308,8 +309,8 @@ export const resume = async (
       trail,
       way: { walk, at: { outcome, message: '', stop, spot } },
     }
-  hearSize(walk, failure)
-  const following = walk.plan.follow(stop, failure.class)
+  if (failure.class === 'context_window') hearSize(walk.trail, walk.call, failure)
+  const following = followingFor(walk, stop, failure.class)
   const listed = spot.depth < walk.plan.maxDepth
   let from: Fall | undefined = listed ? { ...spot, stop, failure, following } : spot.outer
   for (; from !== undefined; from = from.outer) {
@@ -322,13 +323,6 @@ export const resume = async (
 
 const ranOut = ({ allowance }: Walk, { failure }: Failed): boolean =>
   failure.class === 'timeout_total' || (failure.class === 'timeout_client' && allowance.over)
-
-/** From the first time that the prompt did not fit, what is known to be too small for it is not asked. */
-const hearSize = ({ trail, call }: Walk, failure: Failure): void => {
-  if (failure.class !== 'context_window') return
-  trail.prompt ??= new PromptSize(call)
-  trail.prompt.hear(failure)
-}
 
 const stopFor = ({ plan, call, trail }: Walk, target: FallbackTarget): ReturnType<Plan['stopFor']> => {
   const planned = plan.stopFor(target)

@@ -1,6 +1,4 @@
-import type { ExceptionPolicy } from '../config/config.ts'
-import { policyEntry } from '../config/policy.ts'
-import { type Failure, type FailureClass, type RetryRule, VERDICTS } from '../failure.ts'
+import type { Failure, FailureClass } from '../failure.ts'
 import { toldBy } from '../plan/compaction.ts'
 import { isPastLimit, orderLevels, orderOf } from '../plan/select.ts'
 import type { Step } from '../record/trail.ts'
@@ -10,6 +8,7 @@ import {
   approach,
   type End,
   type Go,
+  hasFitting,
   isElsewhere,
   isStillSound,
   type Level,
@@ -21,11 +20,13 @@ import { generalLimit } from './limits.ts'
 import { admit, over } from './line.ts'
 import { tryOnce } from './once.ts'
 import type { Failed, Outcome } from './outcome.ts'
+import { byPolicy, ruleOf } from './policy.ts'
+import { noteTooLong } from './prompt-size.ts'
 import { repair } from './repair.ts'
 import { conclude, jobOf, note, type Run } from './run.ts'
 
 /** LiteLLM's order fallback skips these: another deployment of the group would refuse as well. */
-const NO_ORDER_FALLBACK = new Set(['context_window', 'content_policy', 'client_gone', 'gateway_bug'])
+const NO_ORDER_FALLBACK = new Set(['content_policy', 'client_gone', 'gateway_bug'])
 
 /**
  * Attempts inside one model group: at most 1 + num_retries for each order level, the lowest order first.
@@ -42,13 +43,14 @@ export const playGroup = (play: Play): Promise<Outcome> => {
 const playLevels = async (play: Play, orders: readonly (number | undefined)[]): Promise<Outcome> => {
   let outcome: Outcome | undefined
   for (const [place, order] of orders.entries()) {
+    if (!hasFitting(play, order)) continue
     const next = await playLevel(
       play,
       openLevel(play, order, { more: place + 1 < orders.length, before: outcome }),
     )
     if (next.kind === 'answered') return next
     outcome = next
-    if (NO_ORDER_FALLBACK.has(next.failure.class) || play.allowance.spent) return next
+    if (!goesOn(play, next.failure) || play.allowance.spent) return next
   }
   return (
     outcome ??
@@ -60,6 +62,13 @@ const playLevels = async (play: Play, orders: readonly (number | undefined)[]): 
       retryAfterMs: undefined,
     })
   )
+}
+
+const goesOn = (play: Play, failure: Failure): boolean => {
+  if (failure.class !== 'context_window') return !NO_ORDER_FALLBACK.has(failure.class)
+  // A check of ours may have found it, and nobody was asked.
+  noteTooLong(play, failure)
+  return ruleOf(play, failure) === 'larger'
 }
 
 const noneText = (play: Play): string =>
@@ -252,13 +261,6 @@ const mend = async (play: Play, level: Level, turn: Go, first: Failed): Promise<
   }
 }
 
-const policyOf = (play: Play): ExceptionPolicy | undefined => {
-  const { router } = play.call.config
-  const { named, group } = play.stop
-  const own = router.modelGroupRetryPolicy
-  return own.get(named) ?? own.get(group) ?? router.retryPolicy
-}
-
 /** An attempt that took this long is not made again where it failed while another group stands by. */
 const LONG_ATTEMPT_MS = 10_000
 
@@ -266,25 +268,19 @@ const LONG_ATTEMPT_MS = 10_000
 const isCostly = (play: Play, last: Step, failure: Failure): boolean =>
   (play.resumption !== undefined || last.ms >= LONG_ATTEMPT_MS) && play.hasFallback(failure.class)
 
-/** A policy number replaces both the count and the rule of the class. */
-const byPolicy = (play: Play, { exception }: Pick<Failure, 'exception'>): number | undefined => {
-  const policy = policyOf(play)
-  return policyEntry(policy, exception) ?? policy?.Default
-}
-
-const ruleOf = (play: Play, failure: Failure): RetryRule =>
-  byPolicy(play, failure) === undefined ? VERDICTS[failure.class].retry : 'any'
-
 const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
   if (failure.class === 'client_gone' || failure.class === 'gateway_bug') return false
   const { trail } = play
+  if (failure.class === 'context_window') noteTooLong(play, failure)
   const allowed =
     byPolicy(play, failure) ??
     level.retries ??
     play.call.controls.numRetries ??
     play.call.config.router.numRetries
   trail.maxRetries = allowed
-  if (ruleOf(play, failure) === 'never' || level.attempts > allowed) return false
+  const rule = ruleOf(play, failure)
+  if (rule === 'never' || level.attempts > allowed) return false
+  if (rule === 'larger' && !hasFitting(play, level.order, level.tried)) return false
   if (play.allowance.spent) {
     note(trail, play.allowance.over ? 'no retry: the time is over' : 'no retry: max_attempts')
     return false

@@ -1,7 +1,7 @@
 import type { Hedging } from '../config/config.ts'
 import { SHAPES } from '../dialects/index.ts'
 import type { Usage } from '../dialects/shape.ts'
-import { VERDICTS } from '../failure.ts'
+import { isFinal } from '../failure.ts'
 import { domainOf, isTied, select } from '../plan/select.ts'
 import type { Candidate } from '../plan/wish.ts'
 import type { Lease } from '../shared/board.ts'
@@ -9,7 +9,7 @@ import { Departure, type Signal } from '../signal.ts'
 import { IN_STEP } from '../turn.ts'
 import type { Json } from '../wire/json.ts'
 import { classify } from './classify.ts'
-import type { Level, Picked, Play } from './level.ts'
+import { type Level, type Picked, type Play, wishNow } from './level.ts'
 import { isMocked } from './mock.ts'
 import { OUTRUN, type Tried, tryOnce } from './once.ts'
 import type { Answered, Failed, Outcome } from './outcome.ts'
@@ -158,7 +158,7 @@ const hedgeFor = (play: Play, level: Level, first: Run): Rival | undefined => {
 
 /** Somebody of the same level whose provider has a limit of its own, and who rests in no way. */
 const elsewhere = (play: Play, level: Level, { choice }: Run): Picked | undefined => {
-  const { wish } = play
+  const wish = wishNow(play)
   const taken = domainOf(choice.candidate, wish)
   const out = new Set(level.tried)
   for (const one of wish.candidates)
@@ -203,8 +203,7 @@ const settled = async (play: Play, level: Level, [first, second]: [Rival, Rival]
 
 /** Of two failures the last one counts, unless the one before it says that nobody need try again. */
 const decisive = ({ trail: { steps } }: Play, level: Level, before: Failed, last: Failed): Failed => {
-  const isFinal = ({ failure }: Failed): boolean => VERDICTS[failure.class].retry === 'never'
-  const swapped = isFinal(before) && !isFinal(last)
+  const swapped = isFinal(before.failure.class) && !isFinal(last.failure.class)
   const [own, beside] = [steps.at(-2), steps.at(-1)]
   // The last step is the one that the loop goes on from.
   if (swapped && own !== undefined && beside !== undefined)

@@ -3,7 +3,7 @@ import type { Deployment } from '../config/config.ts'
 import type { FailureClass } from '../failure.ts'
 import type { House } from '../house.ts'
 import type { Stop } from '../plan/plan.ts'
-import { type Desk, domainOf, type How, select } from '../plan/select.ts'
+import { type Desk, domainOf, type How, orderOf, select } from '../plan/select.ts'
 import type { Candidate, Choice, Wish } from '../plan/wish.ts'
 import { priceOf } from '../record/price.ts'
 import type { Lease } from '../shared/board.ts'
@@ -109,9 +109,33 @@ export const nothingLeft = (play: Play, choice: Extract<Choice, { kind: 'nothing
   upstreamStatus: undefined,
 })
 
+/** Who may be asked from here on: state binds a call to an account, and a prompt that was too long goes to who has said to hold it. */
+export const wishNow = ({ call, trail, wish, stop }: Play): Wish => {
+  const kept = call.unowned ? keptWish(call, trail, wish) : wish
+  return trail.prompt === undefined ? kept : trail.prompt.narrowed(kept, stop)
+}
+
+const NOBODY: ReadonlySet<string> = new Set()
+
+const isNarrow = ({ trail, stop }: Play): boolean => trail.prompt?.isNarrow(stop) === true
+
+/** The prompt was not too long for this group, or an order level of it has somebody who says that it fits. */
+export const hasFitting = (
+  play: Play,
+  order: number | undefined,
+  tried: ReadonlySet<string> = NOBODY,
+): boolean =>
+  !isNarrow(play) ||
+  wishNow(play).candidates.some(
+    one => (order === undefined || orderOf(one) === order) && !tried.has(one.deployment.id),
+  )
+
+const hasMore = (play: Play, { more, order = Number.NEGATIVE_INFINITY }: Level): boolean =>
+  more && (!isNarrow(play) || wishNow(play).candidates.some(one => orderOf(one) > order))
+
 /** Somebody else could be asked if this level ended now: its group's next level, or another group. */
 export const isElsewhere = (play: Play, level: Level): boolean =>
-  level.more || play.hasFallback(level.last?.failure.class ?? 'no_deployment')
+  hasMore(play, level) || play.hasFallback(level.last?.failure.class ?? 'no_deployment')
 
 /** How much longer anything may be waited for now, in milliseconds: never beyond the end of the request's time. */
 export const patienceOf = (play: Play, level: Level): number => {
@@ -125,7 +149,7 @@ export const patienceOf = (play: Play, level: Level): number => {
 const choose = (play: Play, level: Level): Choice => {
   const how: How = { atOrder: level.order, mayRepeat: level.freshOnly ? undefined : level.mayRepeat }
   const { desk } = play
-  const wish = play.call.unowned ? keptWish(play.call, play.trail, play.wish) : play.wish
+  const wish = wishNow(play)
   if (desk.board.calm()) return select(wish, level.tried, desk, how)
   const patienceMs = patienceOf(play, level)
   const hasFallback = (): boolean => play.hasFallback(level.last?.failure.class ?? 'no_deployment')

@@ -14,6 +14,7 @@ import {
   type Play,
   patienceOf,
   restsNow,
+  wishNow,
 } from './level.ts'
 import { priorityOf } from './priority.ts'
 
@@ -65,7 +66,8 @@ type Waiting = {
 
 /** Somebody of another order level or another group would take the request now: a line moves as slowly as the slowest answer. */
 const isFreeElsewhere = (play: Play, { order, more, last }: Level): boolean => {
-  const { wish, desk, call } = play
+  const { desk, call } = play
+  const wish = wishNow(play)
   const patienceMs = call.config.router.failover.longestWaitBesideFallbackMs
   const later = more ? orderLevels(wish.candidates).filter(one => one > (order ?? one)) : []
   return (

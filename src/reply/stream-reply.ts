@@ -6,7 +6,7 @@ import { Ledger } from '../attempt/resume-ledger.ts'
 import type { Settled } from '../attempt/settled.ts'
 import { troubleSignal } from '../attempt/signals.ts'
 import type { StreamEvent } from '../dialects/shape.ts'
-import { type Failure, VERDICTS } from '../failure.ts'
+import { type Failure, isFinal } from '../failure.ts'
 import { bindsCiphertext } from '../plan/encrypted.ts'
 import { peekAt } from '../read/parse.ts'
 import type { RequestEnd } from '../record/trail.ts'
@@ -188,7 +188,7 @@ const settleLease = ({ house }: Stage, part: Part, failure: Failure | undefined)
 /** Somebody who goes on from what was delivered; undefined: the answer ends here. */
 const goOn = async (play: Play, part: Part, failure: Failure): Promise<Part | undefined> => {
   const { stage } = play
-  const delivered = VERDICTS[failure.class].retry === 'never' ? undefined : play.ledger?.delivered
+  const delivered = isFinal(failure.class) ? undefined : play.ledger?.delivered
   if (delivered === undefined) return undefined
   const { answered } = part.settled
   const next = await resume(part.settled, {

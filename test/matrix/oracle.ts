@@ -60,17 +60,23 @@ export type Situation = {
   readonly backup?: { readonly meaning: Meaning; readonly counts: boolean }
 }
 
-/** Attempts in a group of `size` that all fail. */
-const attemptsIn = (size: number, { retry }: Verdict, retries: number): number => {
+/** In a group: how many deployments, how many of them besides the first say that they hold a long prompt, how often one retries. */
+type Room = { readonly size: number; readonly larger: number; readonly retries: number }
+
+/** Attempts in a group that all fail. */
+const attemptsIn = ({ size, larger, retries }: Room, { retry }: Verdict): number => {
   if (retry === 'never') return 1
-  return retry === 'any' ? 1 + retries : Math.min(size, 1 + retries)
+  if (retry === 'any') return 1 + retries
+  return Math.min(retry === 'larger' ? 1 + larger : size, 1 + retries)
 }
 
 /** Inside the first group: how many attempts, and whether the last one is answered. */
 const inside = ({ row, target }: Situation, verdict: Verdict): { attempts: number; served: boolean } => {
   const owned = row.route.crossing === 'never'
-  const size = owned ? 1 : playersFor(target, row).filter(({ group }) => group === LEAD).length
-  const attempts = attemptsIn(size, verdict, retriesOf(target, row))
+  const leads = playersFor(target, row).filter(({ group }) => group === LEAD)
+  const size = owned ? 1 : leads.length
+  const larger = owned ? 0 : leads.filter(({ window }) => window !== undefined).length
+  const attempts = attemptsIn({ size, larger, retries: retriesOf(target, row) }, verdict)
   const healthy = target === 'again' || (target === 'sibling' && size > 1)
   return { attempts, served: healthy && attempts > 1 }
 }
@@ -94,8 +100,9 @@ const afterFailure = (situation: Situation, verdict: Verdict, status: number): E
   const [next] = groups
   if (next !== undefined && situation.target !== 'none')
     return { asked: [...first, next], end: { kind: 'served', group: next } }
+  const retries = retriesOf(situation.target, situation.row)
   const more = groups.flatMap(group =>
-    Array.from({ length: attemptsIn(1, verdict, retriesOf(situation.target, situation.row)) }, () => group),
+    Array.from({ length: attemptsIn({ size: 1, larger: 0, retries }, verdict) }, () => group),
   )
   return { asked: [...first, ...more], end: { kind: 'error', status } }
 }

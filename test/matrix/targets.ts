@@ -24,14 +24,16 @@ export type Player = {
   readonly group: string
   readonly kind: Kind
   readonly sameModel: boolean
+  /** What it says that it holds, in tokens. */
+  readonly window?: number
 }
 
 const player = (
   id: string,
   group: string,
   kind: string,
-  more: { readonly sameModel?: true } = {},
-): Player => ({ id, group, kind: kindNamed(kind), sameModel: more.sameModel === true })
+  more: { readonly sameModel?: true; readonly window?: number } = {},
+): Player => ({ id, group, kind: kindNamed(kind), ...more, sameModel: more.sameModel === true })
 
 const same = { sameModel: true } as const
 
@@ -69,7 +71,8 @@ export const playersFor = (target: Target, row: Row): readonly Player[] => {
   if (row.pair !== undefined) return [lead, foreign(row)]
   const sibling = player('lead-2', LEAD, row.flavour, same)
   if (target === 'again') return [lead]
-  if (target === 'sibling') return [lead, sibling]
+  // Larger than any prompt that a fault finds too long.
+  if (target === 'sibling') return [lead, { ...sibling, window: 10_000_000 }]
   if (target === 'group') return [lead, ...elsewhere(row)]
   return target === 'dialect' ? [lead, foreign(row)] : [lead, sibling, ...elsewhere(row)]
 }
@@ -101,7 +104,7 @@ const modelFor = (row: Row, { kind, sameModel }: Player, model: string): string 
 }
 
 const entryFor = (row: Row, one: Player, { model, address }: Setting): JsonObject => {
-  const { id, group, kind, sameModel } = one
+  const { id, group, kind, sameModel, window } = one
   const { origin, key } = address(id)
   return {
     model_name: group,
@@ -115,7 +118,12 @@ const entryFor = (row: Row, one: Player, { model, address }: Setting): JsonObjec
         ? { drop_params: true }
         : {}),
     },
-    model_info: { id, base_model: sameModel ? SAME_MODEL : `other-than-${SAME_MODEL}`, ...kind.info },
+    model_info: {
+      id,
+      base_model: sameModel ? SAME_MODEL : `other-than-${SAME_MODEL}`,
+      ...kind.info,
+      ...(window === undefined ? {} : { max_input_tokens: window }),
+    },
   }
 }
 

@@ -128,13 +128,10 @@ const watched = (board: MemoryBoard, world: () => World): MemoryBoard => {
     const settle = (end: AttemptEnd): void =>
       close(end.kind, end.kind === 'failure' ? end.failure.class : undefined, () => lease.settle(end))
     // A lease may also be let go of without an end of its own, when there was none; then that is its end.
-    const letGo: unknown = Reflect.get(lease, 'release')
-    const release = (): void => {
-      const going = (): unknown => (typeof letGo === 'function' ? Reflect.apply(letGo, lease, []) : undefined)
-      if (open) close('neutral', undefined, going)
-      else going()
-    }
-    return standIn<Lease & { readonly release?: () => void }>(lease, { settle, release })
+    const letGo = (going: () => void) => (): void => (open ? close('neutral', undefined, going) : going())
+    const release = letGo(() => lease.release())
+    const withdraw = letGo(() => lease.withdraw())
+    return standIn(lease, { settle, release, withdraw })
   }
   return standIn(board, {
     admit: (...asked) => {

@@ -47,6 +47,7 @@ const ownInfo = (chance: Chance): JsonObject =>
     cooldown_time: maybe(chance, 5, () => chance.pick([1, 30])),
     supports_assistant_prefill: maybe(chance, 20, () => true),
     base_model: maybe(chance, 15, () => 'text-embedding-3-small'),
+    max_input_tokens: maybe(chance, 25, () => chance.pick([4000, 100_000])),
   })
 
 /** What a configuration is about, decided once. */
@@ -175,6 +176,7 @@ const routerOf = (
     routing_strategy: maybe(chance, 40, () => chance.pick(STRATEGIES)),
     hedge: maybe(chance, 25, () => hedgeOf(chance, groups)),
     default_max_parallel_requests: maybe(chance, 10, () => chance.int(1, 3)),
+    parallel_queue_size: maybe(chance, 5, () => chance.int(0, 2)),
     enable_tag_filtering: flavour.tagged ? true : undefined,
     optional_pre_call_checks: maybe(chance, 10, () => ['deployment_affinity']),
     enable_pre_call_checks: maybe(chance, 10, () => true),

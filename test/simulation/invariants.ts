@@ -6,6 +6,7 @@ import {
   attemptsAreCapped,
   barredDeploymentsAreNotAskedAgain,
   failuresAreNamedRight,
+  longPromptsGoToLargerOnes,
   nothingStartsAfterTheEnd,
   reloadIsAtomic,
 } from './invariants/attempts.ts'
@@ -47,6 +48,7 @@ export const INVARIANTS: readonly Invariant[] = [
   attemptsAreBounded,
   attemptsAreCapped,
   barredDeploymentsAreNotAskedAgain,
+  longPromptsGoToLargerOnes,
   nothingStartsAfterTheEnd,
   hedgesAreFewAndAlone,
   bodiesAreTheClients,

@@ -106,6 +106,19 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    breaks: 'whoever is no larger is asked for a prompt that was too long',
+    noticedBy: 'longPromptsGoToLargerOnes',
+    scenario: small([{ at: 0, endpoint: 'chat', model: 'g1' }], {
+      'u1/m1': { acts: [{ act: 'refuse', error: 'window' }] },
+    }),
+    // The fallback group's deployment, on record as one of the first group.
+    forge: world =>
+      rewrite(world, record => ({
+        ...record,
+        steps: record.steps.map(step => ({ ...step, group: 'g1', next: '' })),
+      })),
+  },
+  {
     breaks: 'a deployment that timed out is asked again',
     noticedBy: 'barredDeploymentsAreNotAskedAgain',
     forge: world => {

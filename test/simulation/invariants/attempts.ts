@@ -117,6 +117,33 @@ export const barredDeploymentsAreNotAskedAgain: Invariant = {
     ),
 }
 
+/** What the operator says that it holds; 0: nothing. */
+const windowOf = ({ deployment }: Attempt): number => deployment?.info.maxInputTokens ?? 0
+
+export const longPromptsGoToLargerOnes: Invariant = {
+  name: 'longPromptsGoToLargerOnes',
+  sentence:
+    'Once a prompt was too long for a deployment, its group is asked no further but for deployments that declare a larger window.',
+  end: world =>
+    namesIds(world)
+      ? []
+      : world.clients.flatMap(client =>
+          visitsOf(attemptsOf(world, client)).flatMap(visit =>
+            visit
+              .filter(one => one.step.outcome === 'context_window' && ruleOf(client, one) === 'larger')
+              .flatMap(refused =>
+                visit
+                  .filter(({ hit }) => hit.step > refused.hit.overStep)
+                  .filter(later => windowOf(later) <= windowOf(refused))
+                  .map(
+                    ({ step }) =>
+                      `client ${client.index}: ${step.deployment} was asked after ${refused.step.deployment} had found the prompt too long`,
+                  ),
+              ),
+          ),
+        ),
+}
+
 /** A setting of the router in force when this client came; it need not be known to the configuration's types. */
 const settingOf = (world: World, client: SimClient, key: string): Json | undefined => {
   const { config, reloads } = world.scenario

@@ -106,6 +106,7 @@ export const healthIsTheUpstreams: Invariant = {
 /** Filters that may keep a deployment from serving although it is well. */
 const plainlyRouted = (config: Config): boolean =>
   !config.router.enableTagFiltering &&
+  config.router.failover.parallelQueueSize === undefined &&
   config.deployments.every(
     ({ info, rpm, tpm }) =>
       rpm === undefined &&
