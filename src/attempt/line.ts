@@ -111,7 +111,7 @@ const standInLine = async (play: Play, level: Level, { turn, own, lines }: Waiti
     const late = over(play)
     if (late === undefined) return place
     // It came in the moment in which nobody had a use for it any more.
-    place.lease.release()
+    place.lease.withdraw()
     return { kind: 'end', outcome: late }
   } catch {
     const outcome = over(play)
