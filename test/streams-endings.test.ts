@@ -217,7 +217,9 @@ test('a model that gives a reason with every word is heard to its last, at any d
 /** Reasons with every word, in the dialect of Gemini and in that of chat, each at every door that hears them. */
 const REASONED: readonly (readonly [params: JsonObject, word: (text: string) => string, door: Door])[] = [
   ...EVERY_DOOR.map(door => [{ model: 'gemini/m' }, word, door] as const),
-  [{}, (text: string) => chunk([{ ...says(text), finish_reason: 'stop' }]), 'chat'],
+  ...EVERY_DOOR.map(
+    door => [{}, (text: string) => chunk([{ ...says(text), finish_reason: 'stop' }]), door] as const,
+  ),
 ]
 
 for (const [params, say, door] of REASONED) {

@@ -309,7 +309,7 @@ describe('streams of a provider', () => {
       ],
     ],
     [
-      'words after the finish are no words of the answer; usage is',
+      'words behind a reason are words of the answer, and behind the terminator nothing is',
       hearing(
         saying({ content: 'So.' }, 'stop'),
         saying({ content: 'And more.' }),
@@ -321,10 +321,10 @@ describe('streams of a provider', () => {
         START,
         text(0),
         delta(0, 'So.'),
-        close(0),
-        { kind: 'stop', stop: { kind: 'end' } },
+        delta(0, 'And more.'),
         { kind: 'usage', usage: { inputTokens: 3, outputTokens: 1 } },
-        { kind: 'end' },
+        close(0),
+        ...closing('end'),
       ],
     ],
     [

@@ -37,7 +37,10 @@ type State = {
   next: number
   id: string | undefined
   started: boolean
-  stopped: boolean
+  /** Why the answer ended, as far as has been said. */
+  finish: string | undefined
+  /** Something was said behind a reason: of such an answer only the end of its bytes says that it is all. */
+  wentOn: boolean
   /** The terminator or an error came: nothing after it counts. */
   ended: boolean
   refused: boolean
@@ -207,15 +210,16 @@ const hearDelta = (state: State, delta: JsonObject): void => {
   if (older !== undefined) hearCall(state, { index: -1, function: older })
 }
 
-const stop = (state: State, finish: Json | undefined): void => {
+const stop = (state: State): void => {
   closeFlow(state)
   for (const call of state.calls) closeCall(state, call)
   const calls = state.calls.some(({ part }) => part !== undefined)
-  state.out.push({ kind: 'stop', stop: readFinish(finish, { calls, refused: state.refused }) })
-  state.stopped = true
+  state.out.push({ kind: 'stop', stop: readFinish(state.finish, { calls, refused: state.refused }) })
 }
 
 const fail = (state: State, error: JsonObject): void => {
+  // What fails behind the end of an answer fails nothing of it.
+  if (state.finish !== undefined && !state.wentOn) return finished(state)
   state.ended = true
   state.out.push({ kind: 'error', error })
 }
@@ -224,24 +228,33 @@ const end = (state: State): void => {
   // A terminator and nothing before it is no answer.
   if (!state.started) return fail(state, unsaid('The provider answered without any choice.', 'empty_answer'))
   const silent = state.next === 0 && state.calls.length === 0
-  if (!state.stopped && silent) return fail(state, NO_REASON)
+  const told = state.finish !== undefined
+  if (!told && silent) return fail(state, NO_REASON)
   // Nor is one that breaks off in the middle of a call, and gives no reason for it.
-  if (!state.stopped && state.calls.some(isCut)) return fail(state, CUT)
-  if (!state.stopped) stop(state, undefined)
+  if (!told && state.calls.some(isCut)) return fail(state, CUT)
+  finished(state)
+}
+
+const finished = (state: State): void => {
+  stop(state)
   state.ended = true
   state.out.push({ kind: 'end' })
 }
 
-const hearChoice = (state: State, choice: JsonObject, chunk: JsonObject): void => {
+const hearChoice = (state: State, choice: JsonObject, chunk: JsonObject, speaks: boolean): void => {
   if (!state.started) {
     state.started = true
     state.id = textOf(chunk.id)
     state.out.push({ kind: 'start', id: state.id, model: textOf(chunk.model) })
   }
-  if (state.stopped) return
+  // Some models give a reason with every word: an answer that goes on has not ended.
+  if (speaks && state.finish !== undefined) {
+    state.wentOn = true
+    state.finish = undefined
+  }
   state.logprobs = [...state.logprobs, ...(listOf(objectOf(choice.logprobs)?.content) ?? [])]
   hearDelta(state, objectOf(choice.delta) ?? objectOf(choice.message) ?? {})
-  if (textOf(choice.finish_reason) !== undefined) stop(state, choice.finish_reason)
+  state.finish = textOf(choice.finish_reason) ?? state.finish
 }
 
 const hear = (state: State, event: StreamEvent): void => {
@@ -255,7 +268,8 @@ const hear = (state: State, event: StreamEvent): void => {
   const chunk = parseJson(data)
   if (!isObject(chunk)) return
   const choice = (listOf(chunk.choices) ?? []).filter(isObject).find(({ index }) => (index ?? 0) === 0)
-  if (choice !== undefined) hearChoice(state, choice, chunk)
+  const speaks = sight?.kind === 'content' || (sight?.kind === 'final' && sight.speaks === true)
+  if (choice !== undefined) hearChoice(state, choice, chunk, speaks)
   const usage = usageFrom(chunk.usage) ?? usageFrom(objectOf(chunk.x_groq)?.usage)
   if (usage !== undefined) state.out.push({ kind: 'usage', usage })
 }
@@ -271,7 +285,8 @@ export const chatDecoder = (): NeutralDecoder => {
     next: 0,
     id: undefined,
     started: false,
-    stopped: false,
+    finish: undefined,
+    wentOn: false,
     ended: false,
     refused: false,
     flow: undefined,
@@ -285,10 +300,10 @@ export const chatDecoder = (): NeutralDecoder => {
   }
   return {
     push: chunk => heard(events.push(chunk)),
-    stopped: () => state.stopped && !state.ended,
+    stopped: () => state.finish !== undefined && !state.wentOn && !state.ended,
     end: () => {
       const rest = heard(events.end())
-      if (!state.stopped || state.ended) return rest
+      if (state.finish === undefined || state.ended) return rest
       end(state)
       return [...rest, ...state.out.splice(0)]
     },
