@@ -8,6 +8,12 @@ const GROUPS = { a: ['m', 'n'], b: ['o', 'p'] }
 const file = (hedge: string, settings = '', groups: Readonly<Record<string, readonly string[]>> = GROUPS) =>
   stageOf(groups, `router_settings: {num_retries: 0, hedge: {${hedge}}${settings}}`)
 
+const ordered = (source: string, orders: Readonly<Record<string, number>>): string =>
+  Object.entries(orders).reduce(
+    (text, [id, order]) => text.replace(`/${id},`, `/${id}, order: ${order},`),
+    source,
+  )
+
 const EVERY = 'a: {after: 1, max_percent: 100}'
 
 const start = (source: string, script: (sent: Sent) => Reply) =>
@@ -144,6 +150,18 @@ describe('how many', () => {
     assert.equal(times(engine, 'n').length, 1)
   })
 
+  test('a request earns its share once, whichever order it is served by', async () => {
+    const source = ordered(file('a: {after: 1}', '', { a: ['m', 'n', 'k'] }), { m: 1, n: 2, k: 2 })
+    const script = ({ model }: Sent): Reply =>
+      model === 'm' ? { status: 500 } : model === 'n' ? { afterMs: 3000 } : {}
+    const engine = await start(source, script)
+    await ask(engine, 19)
+    assert.deepEqual(times(engine, 'k'), [])
+    await ask(engine, 1)
+    assert.equal(times(engine, 'k').length, 1)
+    atRest(engine)
+  })
+
   test('one deployment that is asked by its id earns nothing for its group', async () => {
     const engine = await start(file('a: {after: 1}'), mTakes(3000))
     for (let number = 0; number < 19; number++) await engine.play('m')
@@ -233,6 +251,14 @@ describe('what the request may spend', () => {
     atRest(engine)
   })
 
+  test('who has failed as a hedge has been asked', async () => {
+    const engine = await start(file(EVERY).replace('num_retries: 0', 'num_retries: 1'), ({ model }) =>
+      model === 'm' ? { afterMs: 3000, status: 500 } : { status: 404 },
+    )
+    assert.deepEqual((await engine.play('a')).models, ['openai/n', 'openai/m', 'openai/m'])
+    atRest(engine)
+  })
+
   test('the time of the request ends both', async () => {
     const engine = await start(file(EVERY, ', total_timeout: 3'), (): Reply => ({ afterMs: 'never' }))
     const { at, status, settled } = await engine.play('a')
@@ -296,17 +322,21 @@ describe('who is asked', () => {
     atRest(engine)
   })
 
-  test('nobody who asked to be left alone', async () => {
-    const engine = await start(
-      file(EVERY),
-      ({ model }): Reply =>
-        model === 'm' ? { afterMs: 3000 } : { status: 429, headers: { 'retry-after': '2' } },
-    )
-    for (let turn = 0; turn < 3; turn++) assert.equal((await engine.play('a')).status, 200)
-    // The first is hedged at 1000, and the second would be at 4000.
-    assert.deepEqual(times(engine, 'n'), [1000, 7000])
+  test('nobody of a later order: that is who is asked when this one has failed', async () => {
+    const engine = await start(ordered(file(EVERY), { m: 1, n: 2 }), mTakes(3000))
+    assert.deepEqual((await engine.play('a')).models, ['openai/m'])
     atRest(engine)
   })
+
+  for (const status of [429, 503])
+    test(`nobody who asked to be left alone with a ${status}, be it that it does not rest for it`, async () => {
+      const busy: Reply = { status, headers: { 'retry-after': '5' } }
+      const engine = await start(file(EVERY), ({ model }) => (model === 'm' ? { afterMs: 3000 } : busy))
+      for (let turn = 0; turn < 3; turn++) assert.equal((await engine.play('a')).status, 200)
+      // The first is hedged at 1000, and the second would be at 4000.
+      assert.deepEqual(times(engine, 'n'), [1000, 7000])
+      atRest(engine)
+    })
 
   test('nobody when the request or the deployment makes its answers up', async () => {
     const allowed = 'general_settings: {dangerously_allow_mock_testing_request_params: true}'

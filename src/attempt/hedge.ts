@@ -44,13 +44,15 @@ type Rival = { readonly run: Run; readonly place: Place; readonly tried: Promise
 
 /** How the group of this attempt hedges, when this attempt may be hedged. Each request earns its share, once in a group. */
 export const hedgingFor = (play: Play, level: Level, run: Run): Hedging | undefined => {
-  const { stop, call, house } = play
+  const { stop, call, house, trail } = play
   const { hedges } = call.config.router
   const hedging = hedges?.get(stop.named) ?? hedges?.get(stop.group) ?? hedges?.get('*')
   // A deployment that is named by its id may be asked beside its group: that is no further request of the group.
   if (hedging === undefined || stop.byId || play.resumption !== undefined || level.attempts > 1)
     return undefined
-  if (level.before === undefined) house.board.budget.earn(stop.group, hedging.maxPercent)
+  // Whichever order it is served by: those before it may rest.
+  if (!trail.steps.some(step => step.group === stop.group))
+    house.board.budget.earn(stop.group, hedging.maxPercent)
   return isEligible(play, run.choice.candidate) ? hedging : undefined
 }
 
