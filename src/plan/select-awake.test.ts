@@ -112,11 +112,16 @@ describe('panic', () => {
   })
 
   test('who could never serve the call does not count among those that are left', () => {
-    const tagged = [d('a', { tags: ['paid'] }), d('b', { tags: ['paid'] }), d('c', { tags: ['free'] })]
-    const { soften, picks } = scene(tagged, { enableTagFiltering: true })
+    const paid = ['a', 'b'].map(id => d(id, { tags: ['paid'] }))
+    const free = ['c', 'e', 'f', 'g'].map(id => d(id, { tags: ['free'] }))
+    const { soften, attempt, picks, choose } = scene([...paid, ...free], { enableTagFiltering: true })
     soften('a', 'b')
     assert.deepEqual(picks({}, { tags: ['paid'] }), ['a', 'b'])
-    assert.deepEqual(picks({}, { tags: ['free'] }), ['c'])
+    assert.deepEqual(picks({}, { tags: ['free'] }), ['c', 'e', 'f', 'g'])
+    // Nor is anybody told to come back when it does.
+    for (const id of ['a', 'b']) attempt(id, testFailure('credential'))
+    soften('c')
+    assert.equal(nothing(choose({}, { tags: ['paid'] })).retryAfterMs, 300_000)
   })
 
   test('state that only one deployment can read: its soft rest does not refuse the call, a hard one does', () => {
@@ -127,6 +132,10 @@ describe('panic', () => {
     assert.equal(pickedId(choose({}, { pin })), 'owner')
     attempt('owner', testFailure('credential'))
     assert.equal(nothing(choose({}, { pin })).status, 503)
+    // What only asks for a pause is a rate limit, whatever it was told with.
+    const busy = scene([owner, d('other')])
+    busy.attempt('owner', testFailure('overloaded', { retryAfterMs: 9000 }))
+    assert.equal(nothing(busy.choose({ patienceMs: 5000 }, { pin })).status, 429)
   })
 })
 
@@ -160,6 +169,17 @@ describe('half open', () => {
     probe('b')
     assert.deepEqual(picks(), ['a', 'b'])
     assert.equal(nothing(choose(elsewhere)).reason, 'cooling')
+  })
+
+  test('and so they may where rests are never set aside: a probe is no rest any more', async () => {
+    const failover = { ...testBench({ deployments: [] }).config.router.failover, panicShare: 0 }
+    const { soften, picks, advance, board } = scene([d('a'), d('b')], { failover })
+    soften('a', 'b')
+    assert.deepEqual(picks(), [])
+    await advance(5500)
+    for (const id of ['a', 'b']) void board.admit(d(id), 'main', open)
+    assert.deepEqual(picks(), ['a', 'b'])
+    assert.deepEqual(picks(elsewhere), [])
   })
 
   test('a lone deployment after a hard rest is not locked by its own probe', async () => {
