@@ -31,27 +31,33 @@ const ownParams = (chance: Chance, flavour: Flavour): JsonObject =>
     timeout: maybe(chance, 15, () => chance.pick([0.5, 2, 10])),
     stream_timeout: maybe(chance, 10, () => chance.pick([0.5, 2])),
     num_retries: maybe(chance, 10, () => chance.int(0, 3)),
-    cooldown_time: maybe(chance, 15, () => chance.pick([0, 1, 20, 120])),
+    cooldown_time: flavour.guessed ? undefined : maybe(chance, 15, () => chance.pick([0, 1, 20, 120])),
     tags: flavour.tagged ? [chance.pick(['red', 'blue', 'default'])] : undefined,
     rpm: flavour.limited ? maybe(chance, 50, () => chance.int(1, 5)) : undefined,
     temperature: maybe(chance, 10, () => 0.25),
     extra_body: maybe(chance, 5, () => ({ top_k: 5 })),
     additional_drop_params: maybe(chance, 5, () => ['seed']),
-    input_cost_per_token: maybe(chance, 20, () => 0.000001),
+    input_cost_per_token: maybe(chance, 40, () => 0.000001),
     output_cost_per_token: undefined,
   })
 
-const ownInfo = (chance: Chance): JsonObject =>
+const ownInfo = (chance: Chance, { guessed }: Flavour): JsonObject =>
   without({
-    allowed_fails: maybe(chance, 8, () => chance.int(0, 2)),
-    cooldown_time: maybe(chance, 5, () => chance.pick([1, 30])),
+    allowed_fails: guessed ? undefined : maybe(chance, 8, () => chance.int(0, 2)),
+    cooldown_time: guessed ? undefined : maybe(chance, 5, () => chance.pick([1, 30])),
     supports_assistant_prefill: maybe(chance, 20, () => true),
     base_model: maybe(chance, 15, () => 'text-embedding-3-small'),
     max_input_tokens: maybe(chance, 25, () => chance.pick([4000, 100_000])),
   })
 
 /** What a configuration is about, decided once. */
-type Flavour = { readonly ordered: boolean; readonly tagged: boolean; readonly limited: boolean }
+type Flavour = {
+  readonly ordered: boolean
+  readonly tagged: boolean
+  readonly limited: boolean
+  /** Nobody has written how long a deployment rests: what keeps it away is a guess, and one that comes soon. */
+  readonly guessed: boolean
+}
 
 const deploymentsOf = (
   chance: Chance,
@@ -74,7 +80,7 @@ const deploymentsOf = (
       return {
         model_name: group,
         litellm_params: params,
-        model_info: { id: `d${doors.length}`, ...ownInfo(chance) },
+        model_info: { id: `d${doors.length}`, ...ownInfo(chance, flavour) },
       }
     }),
   )
@@ -125,6 +131,15 @@ const STRATEGIES = [
   'p2c',
 ]
 
+const writtenRests = (chance: Chance): JsonObject =>
+  without({
+    cooldown_time: maybe(chance, 50, () => chance.pick([0, 1, 5, 30, 60])),
+    disable_cooldowns: maybe(chance, 5, () => true),
+    allowed_fails: maybe(chance, 25, () => chance.int(0, 2)),
+    allowed_fails_policy: maybe(chance, 10, () => failsPolicy(chance)),
+    soft_cooldown_failures: maybe(chance, 8, () => chance.int(1, 2)),
+  })
+
 /** Mostly long enough to be there when somebody is back. */
 const queueOf = (chance: Chance): JsonObject =>
   chance.percent(15)
@@ -146,10 +161,7 @@ const routerOf = (
     retry_after: maybe(chance, 10, () => chance.pick([0.2, 1])),
     timeout: maybe(chance, 60, () => chance.pick([0.5, 1, 5, 30])),
     stream_timeout: maybe(chance, 20, () => chance.pick([0.5, 3])),
-    cooldown_time: maybe(chance, 50, () => chance.pick([0, 1, 5, 30, 60])),
-    disable_cooldowns: maybe(chance, 5, () => true),
-    allowed_fails: maybe(chance, 25, () => chance.int(0, 2)),
-    allowed_fails_policy: maybe(chance, 10, () => failsPolicy(chance)),
+    ...(flavour.guessed ? { soft_cooldown_failures: 1 } : writtenRests(chance)),
     retry_policy: maybe(chance, 12, () => retryPolicy(chance)),
     model_group_retry_policy: maybe(chance, 8, () => ({ [chance.pick(groups)]: retryPolicy(chance) })),
     total_timeout: maybe(chance, 12, () => chance.pick([0.7, 3, 20])),
@@ -161,10 +173,9 @@ const routerOf = (
     stream_recovery: maybe(chance, 15, () => chance.pick(['off', 'splice_only'])),
     max_attempts: maybe(chance, 6, () => chance.int(1, 4)),
     retry_budget_min: maybe(chance, 5, () => chance.int(0, 2)),
-    soft_cooldown_failures: maybe(chance, 8, () => chance.int(1, 2)),
     soft_cooldown_time: maybe(chance, 8, () => chance.pick([0, 2, 60])),
     hard_cooldown_time: maybe(chance, 5, () => chance.pick([0, 20])),
-    cooldown_panic_percent: maybe(chance, 5, () => chance.pick([0, 100])),
+    cooldown_panic_percent: flavour.guessed ? undefined : maybe(chance, 5, () => chance.pick([0, 100])),
     disable_cooldown_probes: maybe(chance, 5, () => true),
     max_fallbacks: maybe(chance, 15, () => chance.int(0, 3)),
     fallbacks: maybe(chance, 65, () => listOf(chance, groups, ids)),
@@ -186,7 +197,12 @@ const routerOf = (
 
 export const generateConfig = (chance: Chance): JsonObject => {
   const groups = Array.from({ length: chance.int(1, chance.percent(35) ? 5 : 3) }, (_, at) => `g${at + 1}`)
-  const flavour = { ordered: chance.percent(30), tagged: chance.percent(8), limited: chance.percent(8) }
+  const flavour = {
+    ordered: chance.percent(30),
+    tagged: chance.percent(8),
+    limited: chance.percent(8),
+    guessed: chance.percent(25),
+  }
   const model_list = deploymentsOf(chance, groups, flavour)
   const ids = model_list.map(entry => String((entry.model_info as JsonObject).id))
   const router_settings = routerOf(chance, groups, ids, flavour)

@@ -47,7 +47,7 @@ const answerOf = (chance: Chance): Act => {
 }
 
 const faultOf = (chance: Chance): Act => {
-  switch (chance.weigh({ refuse: 9, break: 4, hang: 3, cut: 4, fail_inside: 3, garble: 2 })) {
+  switch (chance.weigh({ refuse: 9, break: 4, hang: 3, cut: 4, fail_inside: 4, garble: 2 })) {
     case 'refuse':
       return refusalOf(chance)
     case 'break':
@@ -66,7 +66,11 @@ const faultOf = (chance: Chance): Act => {
         words: chance.percent(50) ? ('same' as const) : undefined,
       })
     case 'fail_inside':
-      return { act: 'fail_inside', error: chance.pick(INSIDE), after: chance.int(0, 3) }
+      return {
+        act: 'fail_inside',
+        error: chance.pick(INSIDE),
+        after: chance.percent(50) ? 0 : chance.int(1, 3),
+      }
     case 'garble':
       return { act: 'garble', what: chance.pick(['html', 'not_json', 'empty', 'wrong_type'] as const) }
   }

@@ -24,17 +24,17 @@ const taken = (client: SimClient, key: string): boolean =>
     ? TEMPERATURE.has(client.script.endpoint) || client.script.endpoint === 'transcriptions'
     : EXTENDED.has(client.script.endpoint)
 
-/** The values of every fallback entry that may have led this client to this group. */
-const overridesFor = (client: SimClient, config: Config, group: string): readonly JsonObject[] => {
+/** The values of every fallback entry that may have led this client here: by the group's name, or by the id. */
+const overridesFor = (client: SimClient, config: Config, names: readonly string[]): readonly JsonObject[] => {
   const { fallbacks, contextWindowFallbacks, contentPolicyFallbacks } = config.router
   const listed = [fallbacks, contextWindowFallbacks, contentPolicyFallbacks]
     .flatMap(table => [...(table?.values() ?? [])])
     .flat()
-    .filter(target => target.group === group)
+    .filter(target => names.includes(target.group))
     .map(target => target.overrides)
   const own = ((client.script.controls?.fallbacks ?? []) as readonly Json[]).flatMap(target => {
     const { model, ...values } = isObject(target) ? target : { model: target }
-    return model === group ? [values] : []
+    return names.includes(String(model)) ? [values] : []
   })
   return [...listed, ...own]
 }
@@ -140,7 +140,7 @@ export const failoverChangesNothing: Invariant = {
         if (step.compaction === 'emulated') return []
         const direct = expectedOf(client, deployment, ownPrior(world, client))
         const expected = step.compaction === 'native-other-wire' ? triggered(direct) : direct
-        const entries = overridesFor(client, client.config as Config, step.group)
+        const entries = overridesFor(client, client.config as Config, [step.group, step.deployment])
         const hopped = visits.findIndex(visit => visit.some(one => one.hit === hit)) > 0
         // Whoever is asked to go on gets what was delivered behind the conversation.
         const prefilled = hit.prefill === '' ? [] : ['messages', 'prompt']
