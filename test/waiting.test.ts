@@ -148,6 +148,14 @@ describe('a group that rests', () => {
     const outcome = await engine.play('a')
     assert.deepEqual([outcome.status, engine.sent.length], [500, 2])
     atRest(engine)
+    // Be it that the one who was asked is of an order before.
+    const ordered = stageOf({ a: ['m1', 'm2'] }, file)
+      .replace('/m1,', '/m1, order: 1,')
+      .replace('/m2,', '/m2, order: 2,')
+    const other = await startEngine(ordered, { script: () => ({ status: 500 }) })
+    await other.play('m2')
+    assert.equal((await other.play('a')).status, 500)
+    atRest(other)
   })
 
   test('smaller priority goes first, equals in the order they came, and the file says what the silent ones have', async () => {

@@ -17,6 +17,10 @@ const full = (play: Play, choice: Nothing): Turn => ({
   }),
 })
 
+/** Somebody was, on this level or on one before it: then that failure is what the client is told. */
+const wasAsked = ({ last, before }: Level): boolean =>
+  last !== undefined || (before?.kind === 'failed' && before.failure.class !== 'no_deployment')
+
 /**
  * Where everybody rests, nobody else can be asked and somebody is back soon: a place in the group's queue, and then
  * another look. undefined: there is nothing to wait for.
@@ -34,7 +38,7 @@ export const queueFor = (
   if (ms > waitMs - allowance.queuedMs || ms >= allowance.leftMs || isElsewhere(play, level)) return undefined
   const signal = call.context.departed
   const place = house.board.queue.enter(stop.group, { priority: priorityOf(call), ms, signal, most: size })
-  if (place === undefined) return level.last === undefined ? full(play, choice) : undefined
+  if (place === undefined) return wasAsked(level) ? undefined : full(play, choice)
   const since = house.clock.now()
   return place.then(stayed => {
     const waited = house.clock.now() - since
