@@ -174,7 +174,12 @@ export const servedIfAnyWouldAnswer: Invariant = {
         .filter(deployment => {
           const reading = readings.find(one => one.id === deployment.id)
           const upstream = `${hostOf(deployment)}/${deployment.upstreamModel}`
-          return isSoft(reading?.because) && isWell(world, upstream, client.arrivedAt ?? 0)
+          // What a provider has asked for is no guess.
+          return (
+            reading?.notBefore === undefined &&
+            isSoft(reading?.because) &&
+            isWell(world, upstream, client.arrivedAt ?? 0)
+          )
         })
         .map(({ id }) => `client ${client.index} was turned away although ${id} would have answered`),
     ),
