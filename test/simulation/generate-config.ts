@@ -140,15 +140,16 @@ const writtenRests = (chance: Chance): JsonObject =>
     soft_cooldown_failures: maybe(chance, 8, () => chance.int(1, 2)),
   })
 
-/** Mostly long enough to be there when somebody is back. */
-const queueOf = (chance: Chance): JsonObject =>
-  chance.percent(15)
-    ? without({
-        wait_for_cooldown_seconds: chance.pick([1, 10, 10, 100]),
-        cooldown_queue_size: maybe(chance, 40, () => chance.int(0, 3)),
-        default_priority: maybe(chance, 20, () => chance.int(0, 2)),
-      })
-    : {}
+/** Everybody rests soon, nobody else can be asked, and who comes then mostly waits until somebody is back. */
+const queueOf = (chance: Chance): Readonly<Record<string, Json | undefined>> => ({
+  allowed_fails: 0,
+  cooldown_time: chance.pick([1, 5, 10]),
+  fallbacks: undefined,
+  default_fallbacks: undefined,
+  wait_for_cooldown_seconds: chance.pick([2, 10, 10, 100]),
+  cooldown_queue_size: maybe(chance, 40, () => chance.int(0, 3)),
+  default_priority: maybe(chance, 20, () => chance.int(0, 2)),
+})
 
 const routerOf = (
   chance: Chance,
@@ -192,7 +193,7 @@ const routerOf = (
     optional_pre_call_checks: maybe(chance, 10, () => ['deployment_affinity']),
     enable_pre_call_checks: maybe(chance, 10, () => true),
     slow_start_seconds: maybe(chance, 8, () => chance.pick([2, 30])),
-    ...queueOf(chance),
+    ...(chance.percent(15) ? queueOf(chance) : {}),
   })
 
 export const generateConfig = (chance: Chance): JsonObject => {
