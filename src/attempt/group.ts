@@ -271,7 +271,8 @@ const isCostly = (play: Play, last: Step, failure: Failure): boolean =>
 const mayRetry = (play: Play, level: Level, failure: Failure): boolean => {
   if (failure.class === 'client_gone' || failure.class === 'gateway_bug') return false
   const { trail } = play
-  if (failure.class === 'context_window') noteTooLong(play, failure)
+  for (const one of [failure, level.beside?.failure])
+    if (one?.class === 'context_window') noteTooLong(play, one)
   const allowed =
     byPolicy(play, failure) ??
     level.retries ??

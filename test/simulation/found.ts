@@ -213,4 +213,26 @@ export const FOUND: readonly Found[] = [
       reloads: [],
     },
   },
+  {
+    name: 'a prompt that one of a hedged pair found too long goes to nobody who does not say that it fits, whatever the other one failed with',
+    guards: 'longPromptsGoToLargerOnes',
+    scenario: {
+      seed: 3226,
+      config: {
+        model_list: [
+          withParams(lead('g2', 3), { order: 1 }),
+          withParams(lead('g2', 4), { order: 1 }),
+          lead('g2', 6),
+        ],
+        router_settings: { hedge: { '*': { after: 0.02, max_percent: 100 } } },
+        general_settings,
+      },
+      upstreams: {
+        'u3/m3': { acts: [{ act: 'fail_inside', error: 'window', after: 3 }] },
+        'u4/m4': { acts: [{ act: 'fail_inside', error: 'bad_request', after: 0 }] },
+      },
+      clients: [{ at: 0, endpoint: 'chat', model: 'g2' }],
+      reloads: [],
+    },
+  },
 ]
