@@ -246,17 +246,11 @@ export const withData = ({ bytes: block, data: before }: StreamEvent, data: stri
     return `${dataLines(data)}\n`
   let text = ''
   let told = dataLines(data)
-  let nextLf = -1
-  let nextCr = -1
-  for (let start = 0; start < block.length; ) {
-    if (nextLf < start) nextLf = find(block, LF, start)
-    if (nextCr < start) nextCr = find(block, CR, start)
-    const end = Math.min(nextLf, nextCr)
-    if (isField(block, start, end, DATA)) {
+  for (const line of textOf(block, 0, block.length).split(/\r\n|\r|\n/)) {
+    if (line === 'data' || line.startsWith('data:')) {
       text += told
       told = ''
-    } else if (end > start) text += `${textOf(block, start, end)}\n`
-    start = end + 1
+    } else if (line !== '') text += `${line}\n`
   }
   return `${text}${told}\n`
 }
